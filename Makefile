@@ -1,0 +1,37 @@
+# Everything a new machine needs: `make demo` runs the main job, `make test` all tests.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SHELL  := /bin/bash
+
+.PHONY: demo test check format bench clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/glasso run configs/demo.yaml
+	@echo
+	@echo "The pictures: runs/demo/figures. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/collect.py
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+	find glasso_cli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

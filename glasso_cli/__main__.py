@@ -1,0 +1,5 @@
+"""``python -m glasso_cli``."""
+
+from glasso_cli.cli import main
+
+main()
