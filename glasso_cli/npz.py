@@ -1,0 +1,157 @@
+"""Deterministic ``.npz`` files: plain arrays, no pickle, and one readable member ``meta.json``.
+
+Members stand uncompressed, in sorted order, with a fixed date, and ``meta.json`` last: equal content is equal bytes.
+``numpy.load`` opens the file, and ``unzip -p file.npz meta.json`` shows what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glasso_cli.errors import InputError
+from glasso_cli.files import atomic_write
+
+META = "meta.json"
+_DATE = (1980, 1, 1, 0, 0, 0)
+_MAP_FROM = 1 << 20  # bytes; larger members are mapped, not read
+
+
+@dataclass(frozen=True)
+class Chunked:
+    """An array that is written piece by piece: ``chunks()`` yields consecutive C-order parts."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    chunks: Callable[[], Iterable[np.ndarray]]
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray | Chunked], meta: dict[str, Any]) -> str:
+    """The content digest of ``arrays`` (names, types, shapes, bytes), after writing them to ``path``.
+
+    The digest also goes into ``meta`` as ``content``.
+    """
+    digest = hashlib.sha256()
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            _write_member(archive, name, arrays[name], digest)
+        content = digest.hexdigest()
+        text = json.dumps({**meta, "content": content}, indent=1, sort_keys=True, ensure_ascii=False)
+        archive.writestr(_member(META), text.encode())
+    return content
+
+
+def _write_member(
+    archive: zipfile.ZipFile, name: str, array: np.ndarray | Chunked, digest: Any
+) -> None:
+    if isinstance(array, Chunked):
+        dtype, shape, chunks = array.dtype, array.shape, array.chunks()
+    else:
+        dtype, shape, chunks = array.dtype, array.shape, [array]
+    if dtype.hasobject:
+        raise TypeError(f"{name} holds Python objects, which only pickle could store")
+    header = io.BytesIO()
+    description = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(header, description)
+    digest.update(f"{name}\0".encode() + header.getvalue())
+    with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
+        member.write(header.getvalue())
+        for chunk in chunks:
+            data = np.ascontiguousarray(chunk, dtype=dtype).reshape(-1).view(np.uint8).data
+            digest.update(data)
+            member.write(data)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.create_system = 3  # the same bytes on every platform
+    info.external_attr = 0o644 << 16
+    return info
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The ``meta.json`` of ``path``; raises :class:`InputError` for anything but a glasso artifact."""
+    with _open(path) as archive:
+        return _meta(path, archive)
+
+
+def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of ``path`` by name, large ones mapped read-only, and its ``meta.json``."""
+    with _open(path) as archive:
+        meta = _meta(path, archive)
+        try:
+            arrays = {
+                info.filename.removesuffix(".npy"): _array(path, archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+        except (ValueError, OSError, zipfile.BadZipFile, struct.error) as error:
+            raise _damaged(path) from error
+    return arrays, meta
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", "Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not an artifact.", "Give an .npz file.") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read.", "Change its permissions.") from None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(
+        f"{path} is truncated or is not an .npz file.",
+        "Delete it and run the stage that writes it again.",
+    )
+
+
+def _meta(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    try:
+        meta = json.loads(archive.read(META))
+    except KeyError:
+        meta = None
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _damaged(path) from error
+    if not isinstance(meta, dict) or "kind" not in meta or "schema" not in meta:
+        raise InputError(
+            f"{path} was not written by glasso: it has no usable {META}.",
+            "Move it away, or point `out` at another folder.",
+        )
+    return meta
+
+
+def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    if info.file_size < _MAP_FROM or info.compress_type != zipfile.ZIP_STORED:
+        with archive.open(info) as member:
+            return np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
+    with open(path, "rb") as file:
+        file.seek(info.header_offset)
+        name_length, extra_length = struct.unpack("<26x2H", file.read(30))
+        file.seek(info.header_offset + 30 + name_length + extra_length)
+        np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+        order = "F" if fortran else "C"
+        return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape, order=order)
+
+
