@@ -1,0 +1,36 @@
+"""The built-in corpora: sixty passages on each topic, so that every example runs offline."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from importlib.resources import files
+
+from glasso_cli.errors import InputError
+
+TOPICS = ("artificial intelligence", "climate change", "quantum computing")
+
+
+def slug(topic: str) -> str:
+    """``topic`` as part of a file name: ``climate_change``."""
+    return re.sub(r"[^a-z0-9]+", "_", topic.lower()).strip("_")
+
+
+def source(topic: str) -> bytes:
+    """The JSON lines of a built-in topic; raises :class:`InputError` for an unknown one."""
+    known = {slug(name): name for name in TOPICS}
+    name = slug(topic)
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1)
+        ask = f" Did you mean '{known[near[0]]}'?" if near else ""
+        raise InputError(
+            f"There are no texts on the topic '{topic}'.{ask}",
+            f"The built-in topics are: {', '.join(TOPICS)}; any other corpus can be given as files or dataset.",
+        )
+    return (files("glasso_cli.topics") / f"{name}.jsonl").read_bytes()
+
+
+def passages(topic: str) -> list[str]:
+    """The texts of a built-in topic, in their fixed order."""
+    return [json.loads(line)["text"] for line in source(topic).decode("utf-8").splitlines()]
