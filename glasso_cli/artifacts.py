@@ -1,7 +1,7 @@
 """What the stages hand to each other: frozen dataclasses of arrays with ``meta``, saved as ``.npz``.
 
-``meta`` names the kind, the schema version, the cache key and what went into it, and the metrics of the run. Nothing in
-an artifact depends on the time, the host or the path of the run.
+``meta`` names the kind, the schema version, the cache key and what went into it, and the metrics of the run.
+Nothing in an artifact depends on the time, the host or the path of the run.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ class Artifact:
         names = {item.name for item in fields(cls)} - {"meta"}
         missing = sorted(names - set(arrays))
         if missing:
-            raise InputError(
-                f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again."
-            )
+            raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")
         return cls(meta=meta, **{name: arrays[name] for name in names})
 
 
@@ -73,12 +71,14 @@ def check_kind(path: Path, meta: dict[str, Any], kind: str, schema: int) -> None
     if meta["schema"] > schema:
         writer = meta.get("versions", {}).get("glasso", "a newer version")
         raise InputError(
-            f"{path} was written by glasso {writer} (schema {kind}/{meta['schema']}; this one reads up to {schema}).",
+            f"{path} was written by glasso {writer} "
+            f"(schema {kind}/{meta['schema']}; this one reads up to {schema}).",
             "Upgrade glasso, or run the stage again with this one.",
         )
     if meta["schema"] < schema:
         raise InputError(
-            f"{path} was written by an older glasso (schema {kind}/{meta['schema']}; this one reads {schema}).",
+            f"{path} was written by an older glasso "
+            f"(schema {kind}/{meta['schema']}; this one reads {schema}).",
             "Run the stage again.",
         )
 
@@ -208,6 +208,4 @@ class PrecisionPath(Artifact):
         return (upper + upper.T + sp.diags_array(self.diagonals[index])).tocsr()
 
 
-KINDS: dict[str, type[Artifact]] = {
-    artifact.kind: artifact for artifact in (ActivationStats, PrecisionPath)
-}
+KINDS: dict[str, type[Artifact]] = {artifact.kind: artifact for artifact in (ActivationStats, PrecisionPath)}

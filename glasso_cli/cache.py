@@ -1,9 +1,9 @@
 """When is an artifact up to date, and if not, which field or input changed.
 
-A key is the SHA-256 of the canonical JSON of a *material*: the stage and its version, the configuration it reads without
-runtime fields, digests of upstream contents, and pinned outside inputs (commits, file digests). The material is kept in
-the artifact's ``meta``, so the reason for a rerun is the difference between two materials. Paths, times, hosts and
-package versions are not in it.
+A key is the SHA-256 of the canonical JSON of a *material*: the stage and its version, the configuration it
+reads without runtime fields, digests of upstream contents, and pinned outside inputs (commits, file digests).
+The material is kept in the artifact's ``meta``, so the reason for a rerun is the difference between two
+materials. Paths, times, hosts and package versions are not in it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.errors import GlassoError, InputError, ServiceError
-from glasso_cli.files import atomic_write, disk_errors
+from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
+from glasso_cli.files import atomic_write, disk_errors, drop_leftovers
 from glasso_cli.npz import read_meta
 
 FORMAT = "glasso.key/1"
@@ -48,9 +48,7 @@ class Freshness:
     reason: str
 
 
-def material_of(
-    stage: str, version: int, config: dict[str, Any], inputs: dict[str, Any]
-) -> Material:
+def material_of(stage: str, version: int, config: dict[str, Any], inputs: dict[str, Any]) -> Material:
     """What determines an artifact of ``stage``."""
     return {
         "format": FORMAT,
@@ -78,7 +76,10 @@ def stored_meta(path: Path) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is damaged.", "Delete it and run its stage again.") from error
     if not isinstance(meta, dict) or "kind" not in meta:
-        raise InputError(f"{path} was not written by glasso.", "Move it away.")
+        raise ForeignFileError(
+            f"{path} was not written by glasso: it names no kind.",
+            "Give an artifact of glasso; if it stands in the way of one, move it away.",
+        )
     return meta
 
 
@@ -101,17 +102,16 @@ def freshness(target: Target) -> Freshness:
 
 
 def refuse_foreign(target: Target) -> None:
-    """Raise :class:`InputError` when a file that glasso did not write stands at the target's path."""
-    if not target.path.exists():
-        return
+    """Raise :class:`ForeignFileError` when a file that glasso did not write stands at the target's path."""
     try:
         stored_meta(target.path)
-    except InputError as error:
-        if "not written by glasso" in error.message:
-            raise InputError(
-                f"{target.path} was not written by glasso and would be overwritten.",
-                "Move it away, point `out` at another folder, or run with --force.",
-            ) from None
+    except ForeignFileError:
+        raise ForeignFileError(
+            f"{target.path} was not written by glasso and would be overwritten.",
+            "Move it away, point `out` at another folder, or run with --force.",
+        ) from None
+    except InputError:
+        return  # not there yet, or damaged: making it is the remedy
 
 
 # -- what changed -----------------------------------------------------------------------------------
@@ -162,20 +162,14 @@ def partial_folder(folder: Path, target: Target) -> Path:
 
 
 def drop_partials(folder: Path, target: Target) -> None:
-    """Remove the pieces of ``target`` and of what it supersedes."""
+    """Remove the pieces of ``target``, of what it supersedes, and what killed runs left beside its files."""
+    for path in (target.path, *target.companions):
+        drop_leftovers(path)
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
         if path.name.removeprefix(f"{target.stage}-{target.corpus}-").isalnum():
             shutil.rmtree(path, ignore_errors=True)
-    with _ignore_os_errors():
+    with suppress(OSError):
         (folder / ".partial").rmdir()
-
-
-@contextmanager
-def _ignore_os_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        pass
 
 
 @contextmanager

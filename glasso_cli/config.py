@@ -1,140 +1,33 @@
 """The configuration: one frozen pydantic model per section, unknown keys rejected.
 
-A field marked ``runtime`` says how the work is done, not what comes out: it is not part of a cache key. Every field
-carries one line of help, which ``glasso schema`` shows. Reading files is in :mod:`glasso_cli.config_file`.
+A field marked ``runtime`` says how the work is done, not what comes out: it is not part of a cache key. Every
+field carries one line of help, which ``glasso schema`` shows. :mod:`glasso_cli.config_file` reads the files.
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
-MAX_ALPHAS = 1000
+from glasso_cli.config_values import Alphas, CorpusName, FilePath, Neurons, Strings, as_tuple
 
 
 class Section(BaseModel):
     """A part of the configuration: immutable, strictly typed, no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def runtime(default: Any, description: str, **constraints: Any) -> Any:
     """A field that changes how a result is computed, not what it is: left out of cache keys."""
-    extra = {"runtime": True}
+    extra: JsonDict = {"runtime": True}
     return Field(default, description=description, json_schema_extra=extra, **constraints)
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-FilePath = Annotated[Path, Field(strict=False)]
-
-
-# -- alpha ----------------------------------------------------------------------------------------
-
-
-def expand_alphas(value: Any) -> tuple[float, ...] | None:
-    """The alphas of a number, a list or a range, distinct and from large to small."""
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        value = _alpha_range(value)
-    values = value if isinstance(value, list | tuple) else [value]
-    if not values:
-        raise ValueError("needs at least one number")
-    if len(values) > MAX_ALPHAS:
-        raise ValueError(f"has {len(values)} values; at most {MAX_ALPHAS} make sense")
-    return tuple(sorted({_alpha(item) for item in values}, reverse=True))
-
-
-def _alpha(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(
-            f"should be a number, a list of numbers, or {{from: 0.5, to: 0.05, num: 12}}, not {value!r}"
-        )
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"should be greater than 0, not {value}: at 0 nothing is penalised")
-    return float(value)
-
-
-def _alpha_range(value: dict[str, Any]) -> list[float]:
-    missing = [key for key in ("from", "to", "num") if key not in value]
-    unknown = sorted(set(value) - {"from", "to", "num"})
-    if missing or unknown:
-        wrong = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
-        raise ValueError(f"a range is {{from: 0.5, to: 0.05, num: 12}}; {wrong}")
-    first, last, num = _alpha(value["from"]), _alpha(value["to"]), value["num"]
-    if isinstance(num, bool) or not isinstance(num, int) or not 1 <= num <= MAX_ALPHAS:
-        raise ValueError(f"num should be a whole number from 1 to {MAX_ALPHAS}, not {num!r}")
-    if num == 1:
-        return [first]
-    step = math.log(last / first) / (num - 1)
-    inner = [first * math.exp(step * k) for k in range(1, num - 1)]
-    # 12 significant digits: the same on every platform's libm, and readable in file names.
-    return [first, *(float(f"{a:.12g}") for a in inner), last]
-
-
-_ALPHA_SCHEMA = {
-    "anyOf": [
-        {"type": "number", "exclusiveMinimum": 0},
-        {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1},
-        {
-            "type": "object",
-            "properties": {
-                "from": {"type": "number", "exclusiveMinimum": 0},
-                "to": {"type": "number", "exclusiveMinimum": 0},
-                "num": {"type": "integer", "minimum": 1},
-            },
-            "required": ["from", "to", "num"],
-            "additionalProperties": False,
-        },
-        {"type": "null"},
-    ]
-}
-Alphas = Annotated[
-    tuple[float, ...] | None, BeforeValidator(expand_alphas), WithJsonSchema(_ALPHA_SCHEMA)
-]
-
-
-# -- which neurons --------------------------------------------------------------------------------
-
-
-def _neurons(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        if not value or not all(isinstance(item, str) for item in value):
-            raise ValueError("should be a list of neuron ids such as 'layers.9.mlp[123]'")
-        return tuple(value)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"should be all, a number, a list of ids, or a file of ids, not {value!r}")
-    if isinstance(value, int) and value < 1:
-        raise ValueError(f"should be at least 1, not {value}")
-    return value
-
-
-_NEURONS_SCHEMA = {
-    "anyOf": [
-        {"type": "string", "description": "all, or the path of a file with one id a line"},
-        {"type": "integer", "minimum": 1},
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
-    ]
-}
-Neurons = Annotated[
-    int | str | tuple[str, ...], BeforeValidator(_neurons), WithJsonSchema(_NEURONS_SCHEMA)
-]
 
 
 # -- shared sections ------------------------------------------------------------------------------
@@ -148,10 +41,10 @@ class ModelSection(Section):
         min_length=1,
     )
     revision: str | None = Field(
-        None, description="Branch, tag or commit on the hub; null means its main branch."
+        default=None, description="Branch, tag or commit on the hub; null means its main branch."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto",
+        default="auto",
         description="Precision of the forward pass; auto is float32. Statistics are float64 in any case.",
     )
     device: str = runtime("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")
@@ -160,10 +53,10 @@ class ModelSection(Section):
     )
     trust: Annotated[
         tuple[Literal["pickle", "remote_code"], ...],
-        BeforeValidator(lambda v: (v,) if isinstance(v, str) else _as_tuple(v)),
+        BeforeValidator(lambda v: (v,) if isinstance(v, str) else as_tuple(v)),
     ] = Field(
-        (),
-        description="pickle and remote_code let a model repository run its own code on this machine; empty refuses.",
+        default=(),
+        description="pickle and remote_code let a model repository run its own code here; empty refuses.",
     )
 
     @field_validator("device")
@@ -180,23 +73,24 @@ _DATASET_ONLY = ("config", "split", "revision", "streaming")
 class CorpusSection(Section):
     """One body of text: a hub dataset, local files, or a topic."""
 
-    dataset: str | None = Field(None, description="Hub id of a dataset.")
-    config: str | None = Field(None, description="Configuration (subset) of the hub dataset.")
-    split: str = Field("train", description="Split of the hub dataset.")
+    dataset: str | None = Field(default=None, description="Hub id of a dataset.")
+    config: str | None = Field(default=None, description="Configuration (subset) of the hub dataset.")
+    split: str = Field(default="train", description="Split of the hub dataset.")
     revision: str | None = Field(
-        None, description="Branch, tag or commit of the hub dataset; null means its main branch."
+        default=None, description="Branch, tag or commit of the hub dataset; null means its main branch."
     )
     streaming: bool = runtime(False, "Read the hub dataset as a stream instead of downloading it.")
     files: Strings | None = Field(
-        None, description="Local .txt, .jsonl, .csv or .parquet files; patterns such as texts/*.jsonl."
+        default=None,
+        description="Local .txt, .jsonl, .csv or .parquet files; patterns such as texts/*.jsonl.",
     )
     lines: bool = Field(
-        False, description="In .txt files every line is a document; otherwise every file is one."
+        default=False, description="In .txt files every line is a document; otherwise every file is one."
     )
-    text: str = Field("text", description="Column that holds the text.")
-    topic: str | None = Field(None, description="A topic, such as 'climate change'.")
+    text: str = Field(default="text", description="Column that holds the text.")
+    topic: str | None = Field(default=None, description="A topic, such as 'climate change'.")
     max_documents: int | None = Field(
-        None, description="Read at most so many documents; null reads all.", ge=1
+        default=None, description="Read at most so many documents; null reads all.", ge=1
     )
 
     @model_validator(mode="after")
@@ -220,12 +114,12 @@ class CorpusSection(Section):
 class MaskSection(Section):
     """Tokens that stay in the model's input but out of the statistics."""
 
-    special: bool = Field(True, description="Leave out special tokens, by id.")
+    special: bool = Field(default=True, description="Leave out special tokens, by id.")
     first: int = Field(
-        1, description="Leave out so many first tokens of each window (attention sinks).", ge=0
+        default=1, description="Leave out so many first tokens of each window (attention sinks).", ge=0
     )
     massive: float | None = Field(
-        10.0,
+        default=10.0,
         description="Leave out tokens whose norm at a hook point is over so many medians; null keeps them.",
         gt=1,
     )
@@ -235,78 +129,82 @@ class CollectSection(Section):
     """From text to statistics of activations."""
 
     hook_points: Strings = Field(
-        description="What a neuron is: mlp.9 is the MLP's hidden units at layer 9; also mlp.*, resid.9, or module patterns with :in or :out.",
+        description="What a neuron is: mlp.9 is the MLP's hidden units at layer 9; also mlp.*, resid.9, "
+        "or module patterns with :in or :out.",
         min_length=1,
     )
     neurons: Neurons = Field(
-        "all",
+        default="all",
         description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
     )
     max_tokens: int | None = Field(
-        200_000, description="Stop after the document that reaches so many tokens; null reads all.", ge=1
+        default=200_000,
+        description="Stop after the document that reaches so many tokens; null reads all.",
+        ge=1,
     )
     max_length: int = Field(
-        512, description="Longer documents are cut into windows of so many tokens.", ge=2
+        default=512, description="Longer documents are cut into windows of so many tokens.", ge=2
     )
     blocks: int = Field(
-        16, description="Groups of whole documents that any resampling draws from.", ge=1, le=4096
+        default=16, description="Groups of whole documents that any resampling draws from.", ge=1, le=4096
     )
     transform: Literal["none", "normal_scores"] = Field(
-        "none", description="normal_scores replaces each neuron's values by their normal scores."
+        default="none", description="normal_scores replaces each neuron's values by their normal scores."
     )
     pilot_tokens: int | None = Field(
-        None,
-        description="Tokens of the pilot sample (centre, medians, quantiles); null means 2048, or 16384 for normal_scores or a number of neurons.",
+        default=None,
+        description="Tokens of the pilot sample (centre, medians, quantiles); null means 2048, or 16384 for "
+        "normal_scores or a number of neurons.",
         ge=64,
     )
-    mask: MaskSection = Field(MaskSection(), description="Tokens left out of the statistics.")
+    mask: MaskSection = Field(default=MaskSection(), description="Tokens left out of the statistics.")
     lags: int = Field(
-        32, description="Autocorrelation within documents is recorded up to this lag, in tokens.", ge=1
+        default=32,
+        description="Autocorrelation within documents is recorded up to this lag, in tokens.",
+        ge=1,
     )
     contexts: bool = Field(
-        True, description="Keep example contexts per neuron; they are text of the corpus."
+        default=True, description="Keep example contexts per neuron; they are text of the corpus."
     )
     batch_tokens: int = runtime(4096, "Tokens in one forward pass, padding included.", ge=16)
-
-    @field_validator("neurons")
-    @classmethod
-    def _ids_or_file(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
-            raise ValueError("should be all, a number, a list of ids, or a file of ids, not ''")
-        return value
 
 
 class SelectSection(Section):
     """Which alpha of the path is drawn and compared."""
 
     rule: Literal["fixed", "degree", "ebic"] | None = Field(
-        None,
+        default=None,
         description="fixed, degree or ebic; null means fixed for a single alpha and degree otherwise.",
     )
     alpha: float | None = Field(
-        None, description="For fixed: which of several alphas; null for the only one.", gt=0
+        default=None, description="For fixed: which of several alphas; null for the only one.", gt=0
     )
-    target: float = Field(10.0, description="For degree: mean number of edges per neuron.", gt=0)
-    gamma: float = Field(0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1)
+    target: float = Field(default=10.0, description="For degree: mean number of edges per neuron.", gt=0)
+    gamma: float = Field(
+        default=0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1
+    )
 
 
 class FitSection(Section):
     """From statistics to a sparse precision matrix."""
 
     alpha: Alphas = Field(
-        None,
-        description="Penalty on off-diagonal entries, correlation scale: a number, a list, or {from, to, num}; null lets degree search.",
+        default=None,
+        description="Penalty on off-diagonal entries, correlation scale: a number, a list, or "
+        "{from, to, num}; null lets degree search.",
     )
-    select: SelectSection = Field(SelectSection(), description="How the alpha to show is chosen.")
+    select: SelectSection = Field(default=SelectSection(), description="How the alpha to show is chosen.")
     solver: Literal["gglasso", "sklearn"] = Field(
-        "gglasso", description="Which solver; every result is judged by the same certificate."
+        default="gglasso", description="Which solver; every result is judged by the same certificate."
     )
     tol: float = Field(
-        1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1
+        default=1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1
     )
-    max_iter: int = Field(2000, description="Iterations of the solver at one alpha.", ge=1)
-    neurons: Annotated[Neurons, Field(description="all, a number (those of highest variance), a list of ids, or a file with one id a line.")] = "all"
-
+    max_iter: int = Field(default=2000, description="Iterations of the solver at one alpha.", ge=1)
+    neurons: Neurons = Field(
+        default="all",
+        description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
+    )
 
     @model_validator(mode="after")
     def _selectable(self) -> FitSection:
@@ -334,40 +232,50 @@ class FitSection(Section):
 class VisualizeSection(Section):
     """From a sparse precision matrix to pictures."""
 
-    formats: Annotated[tuple[Literal["png", "svg"], ...], BeforeValidator(_as_tuple)] = Field(
-        ("png", "svg"), description="File formats of the figures.", min_length=1
+    formats: Annotated[tuple[Literal["png", "svg"], ...], BeforeValidator(as_tuple)] = Field(
+        default=("png", "svg"), description="File formats of the figures.", min_length=1
     )
     edges: int = Field(
-        150, description="Edges in the network picture: the strongest; the rest is counted, not drawn.", ge=1
+        default=150,
+        description="Edges in the network picture: the strongest; the rest is counted, not drawn.",
+        ge=1,
     )
-    cards: int = Field(10, description="Neuron cards drawn: the strongest neurons.", ge=0, le=100)
-    dpi: int = Field(160, description="Resolution of the PNG files.", ge=50, le=1200)
+    cards: int = Field(default=10, description="Neuron cards drawn: the strongest neurons.", ge=0, le=100)
+    dpi: int = Field(default=160, description="Resolution of the PNG files.", ge=50, le=1200)
 
 
 class Config(Section):
     """One experiment: what to study, and how each stage does its part."""
 
-    name: str = Field("", description="Name of the experiment; the file's name if left out.")
+    name: str = Field(default="", description="Name of the experiment; the file's name if left out.")
     out: FilePath | None = runtime(
         None, "Folder of the artifacts, relative to where you run; runs/NAME if left out."
     )
-    seed: int = Field(0, description="Seed of everything random.", ge=0, lt=2**63)
+    seed: int = Field(default=0, description="Seed of everything random.", ge=0, lt=2**63)
     model: ModelSection = Field(description="The network.")
-    corpora: dict[str, CorpusSection] = Field(
+    corpora: dict[CorpusName, CorpusSection] = Field(
         description="The texts, each under a name of your choice.", min_length=1
     )
     collect: CollectSection = Field(description="From text to statistics of activations.")
-    fit: FitSection = Field(FitSection(), description="From statistics to a sparse precision matrix.")
-    visualize: VisualizeSection = Field(VisualizeSection(), description="From the matrix to pictures.")
+    fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
+    visualize: VisualizeSection = Field(
+        default=VisualizeSection(), description="From the matrix to pictures."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, value: str) -> str:
+        if re.search(r"[/\\]", value) or value in ("", ".", ".."):
+            raise ValueError(f"{value!r} cannot name a folder: give a word without slashes")
+        return value
 
     @field_validator("corpora")
     @classmethod
-    def _file_names(cls, value: dict[str, CorpusSection]) -> dict[str, CorpusSection]:
-        for name in value:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-                raise ValueError(
-                    f"the corpus name {name!r} becomes a file name: use letters, digits, '-', '_' and '.'"
-                )
+    def _distinct_files(cls, value: dict[str, CorpusSection]) -> dict[str, CorpusSection]:
+        names = sorted(value, key=str.lower)
+        for name, after in itertools.pairwise(names):
+            if name.lower() == after.lower():
+                raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one")
         return value
 
     @property
@@ -378,17 +286,20 @@ class Config(Section):
 
 def public_fields(section: Section) -> dict[str, Any]:
     """``section`` as JSON values without its runtime fields: what may enter a cache key."""
-    data: dict[str, Any] = {}
-    for name, field in type(section).model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("runtime"):
-            continue
-        value = getattr(section, name)
-        data[name] = public_fields(value) if isinstance(value, Section) else _plain(value)
-    return data
+    fields = type(section).model_fields
+    return {name: _plain(getattr(section, name)) for name in fields if not is_runtime(fields[name])}
+
+
+def is_runtime(field: FieldInfo) -> bool:
+    """Whether ``field`` says how the work is done, not what comes out."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("runtime"))
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return public_fields(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

@@ -11,37 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from glasso_cli.config import Config
+from glasso_cli.config_problems import Problem, dotted, hint, message, report, section_at
 from glasso_cli.errors import ConfigError
-from glasso_cli.strict_yaml import Document, Loc, StrictYamlError, parse, parse_scalar
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with a configuration, and where it was written."""
-
-    place: str  # "run.yaml:14:10", or "--set fit.alpa=0.1"
-    key: str  # "fit.alhpa"
-    message: str
-    line: str = ""  # the line of the file
-    column: int = 0  # 1-based, 0 for none
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """By line and column of the file; overrides, which have no line, come last."""
-        parts = self.place.rsplit(":", 2)
-        return (int(parts[1]), self.column) if self.line else (1 << 30, 0)
+from glasso_cli.strict_yaml import Document, Loc, StrictYamlError, parse
 
 
 @dataclass
-class _Merged:
-    """The merged values, and for every leaf the document (or override) that set it."""
+class _Loading:
+    """The values merged so far, where each came from, and what was wrong."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    documents: list[tuple[Path, Document]] = field(default_factory=list)  # nearest first
-    overrides: dict[Loc, str] = field(default_factory=dict)
+    documents: list[tuple[Path, Document]] = field(default_factory=list)  # the file that wins first
+    overrides: list[Loc] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, path: Path, document: Document, loc: Loc, text: str, *, key: bool = False) -> None:
+        """Note a problem of ``path`` at ``loc``."""
+        self.problems.append(_located(0, path, document, loc, text, key=key))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -49,101 +38,116 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises :class:`ConfigError` that lists every problem with file, line and column.
     """
-    merged = _Merged()
-    problems: list[Problem] = []
-    merged.data = _read(path, merged, problems, chain=())
+    loading = _Loading()
+    loading.data, loading.documents = _read(path, loading, chain=())
     for override in overrides:
-        _apply(override, merged, problems)
-    merged.data.setdefault("name", path.stem)
+        _apply(override, loading)
+    loading.data.setdefault("name", path.stem)
     try:
-        config = Config.model_validate(merged.data)
+        config = Config.model_validate(loading.data)
     except ValidationError as error:
-        problems += [_problem(item, merged, path) for item in error.errors()]
-    if problems:
-        problems.sort(key=lambda problem: problem.order)
-        raise ConfigError(_report(path, problems), _hint(problems))
+        # A list with a bad item is also "too short" for pydantic; only the item is news.
+        found = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
+        loading.problems += [_problem(item, loading, path) for item in found]
+    if loading.problems:
+        problems = sorted(set(loading.problems), key=lambda problem: problem.order)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigError(report(f"{path} has {count}", problems), hint(problems))
     return config
 
 
 # -- files ----------------------------------------------------------------------------------------
 
+_Read = tuple[dict[str, Any], list[tuple[Path, Document]]]
 
-def _read(
-    path: Path, merged: _Merged, problems: list[Problem], chain: tuple[Path, ...]
-) -> dict[str, Any]:
+
+def _read(path: Path, loading: _Loading, chain: tuple[Path, ...]) -> _Read:
+    """The values of ``path`` over those it extends, and the documents, the winning one first."""
     resolved = path.resolve()
     if resolved in chain:
         names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
         raise ConfigError(f"{path} extends itself: {names}.", "Remove one of the extends lines.")
     document = _parse_file(path)
-    merged.documents.append((path, document))
-    problems += _structure_problems(path, document)
+    data = _mapping_of(path, document)
+    for loc, position in document.duplicates:
+        text = f"given twice; delete one, the first is on line {document.keys[loc].line}"
+        problem = _located(0, path, document, loc, text)
+        line = document.lines[position.line - 1]
+        loading.problems.append(Problem(problem.key, text, str(path), position, line, rank=0))
+    for loc, text in document.bad_keys:
+        loading.add(path, document, loc, text, key=True)
+    below: _Read = ({}, [])
+    for base in _bases(path, document, data.pop("extends", []), loading):
+        values, documents = _read(base, loading, (*chain, resolved))
+        below = (_deep_merge(below[0], values), documents + below[1])
+    return _deep_merge(below[0], data), [(path, document), *below[1]]
+
+
+def _bases(path: Path, document: Document, value: Any, loading: _Loading) -> list[Path]:
+    """The files that ``extends`` names; what cannot be one is a problem at its place."""
+    if isinstance(value, str):
+        named: list[tuple[Loc, Any]] = [(("extends",), value)]
+    elif isinstance(value, list):
+        named = [(("extends", index), name) for index, name in enumerate(value)]
+    else:
+        named = [(("extends",), None)]
+    found = []
+    for loc, name in named:
+        if not isinstance(name, str) or not name:
+            loading.add(path, document, loc, "should be a file name or a list of file names")
+        elif (path.parent / name).is_file():
+            found.append(path.parent / name)
+        else:
+            loading.add(
+                path, document, loc, f"there is no file {path.parent / name}{_near(path.parent / name)}"
+            )
+    return found
+
+
+def _mapping_of(path: Path, document: Document) -> dict[str, Any]:
     data = document.data
-    if data is None:
-        data = {}
-    if not isinstance(data, dict):
-        raise ConfigError(
-            f"{path} is a {type(data).__name__}, not a mapping of sections.",
-            "Start from `glasso init`, which writes a commented configuration.",
-        )
-    bases = data.pop("extends", [])
-    bases = [bases] if isinstance(bases, str) else bases
-    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
-        problems.append(
-            _located(path, document, ("extends",), "should be a file name or a list of file names")
-        )
-        bases = []
-    below: dict[str, Any] = {}
-    for base in bases:
-        below = _deep_merge(
-            below, _read(path.parent / base, merged, problems, (*chain, resolved))
-        )
-    return _deep_merge(below, data)
+    if isinstance(data, dict):
+        return data
+    kinds = {type(None): "empty", list: "a list", str: "text", bool: "true or false"}
+    raise ConfigError(
+        f"{path} is {kinds.get(type(data), 'a number')}; it should hold sections such as `model:`.",
+        "Start from `glasso init`, which writes a commented configuration.",
+    )
 
 
 def _parse_file(path: Path) -> Document:
+    text = _text_of(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")])
-        found = f"; there is {', '.join(near)}" if near else ""
+        return parse(text)
+    except StrictYamlError as error:
+        line = text.splitlines()[error.position.line - 1 :][:1] if error.position else []
+        problem = Problem("", error.problem, str(path), error.position, "".join(line))
         raise ConfigError(
-            f"There is no configuration file {path}{found}.",
+            report(f"{path} is not YAML", [problem]), "Check indentation, quotes and brackets there."
+        ) from None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(
+            f"There is no configuration file {path}{_near(path)}.",
             "Give the path of a YAML file, or write one with `glasso init`.",
         ) from None
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder.", "Give the path of a YAML file.") from None
-    except PermissionError:
-        raise ConfigError(f"{path} may not be read.", "Change its permissions.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Give another file.") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8."
-        ) from None
-    try:
-        return parse(text)
-    except StrictYamlError as error:
-        where = f"{path}:{error.position.line}:{error.position.column}" if error.position else path
-        raise ConfigError(
-            f"{where} is not YAML: {error.problem}.", "Check indentation, quotes and brackets there."
-        ) from None
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from None
 
 
-def _structure_problems(path: Path, document: Document) -> list[Problem]:
-    found = []
-    for loc, position in document.duplicates:
-        first = document.keys[loc]
-        message = f"given twice; the first is on line {first.line}"
-        found.append(
-            Problem(
-                f"{path}:{position.line}:{position.column}",
-                _dotted(loc),
-                message,
-                _line(document, position.line),
-                position.column,
-            )
-        )
-    found += [_located(path, document, loc, message) for loc, message in document.bad_keys]
-    return found
+def _near(path: Path) -> str:
+    """The YAML files beside ``path`` with a similar name, as the end of a sentence."""
+    stems = {other.stem: other.name for other in path.parent.glob("*.y*ml")}
+    near = difflib.get_close_matches(path.stem, stems)
+    return f"; there is {', '.join(stems[stem] for stem in near)}" if near else ""
 
 
 def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -158,173 +162,73 @@ def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 # -- --set ----------------------------------------------------------------------------------------
 
 
-def _apply(override: str, merged: _Merged, problems: list[Problem]) -> None:
-    place = f"--set {override}"
-    dotted, equals, text = override.partition("=")
-    keys = tuple(dotted.strip().split("."))
-    if not equals or not all(keys):
-        problems.append(Problem(place, dotted, "should read section.key=value"))
-        return
+def _apply(override: str, loading: _Loading) -> None:
+    name, equals, text = override.partition("=")
+    keys: Loc = tuple(name.strip().split("."))
     try:
-        value = parse_scalar(text)
+        document = parse(text.strip())
     except StrictYamlError as error:
-        problems.append(Problem(place, dotted, f"the value is not YAML: {error.problem}"))
+        loading.problems.append(Problem(name, f"the value is not YAML: {error.problem}"))
         return
-    target = merged.data
+    if not equals or not all(keys):
+        loading.problems.append(Problem(name, "should read section.key=value"))
+        return
+    if not text.strip():
+        loading.problems.append(Problem(name, "has no value; null restores the default"))
+        return
+    wrong = [(loc, "given twice") for loc, _ in document.duplicates] + document.bad_keys
+    loading.problems += [Problem(dotted((*keys, *loc)), text) for loc, text in wrong]
+    loading.overrides.append(keys)
+    _put(loading.data, keys, document.data)
+
+
+def _put(data: dict[str, Any], keys: Loc, value: Any) -> None:
+    """Set one value; null where it is no value of its own restores the default, or removes a corpus."""
     for key in keys[:-1]:
-        if not isinstance(target.get(key), dict):
-            target[key] = {}
-        target[key] = dict(target[key])
-        target = target[key]
-    if value is None and not _nullable(keys):
-        target.pop(keys[-1], None)  # `--set fit.tol=null` restores the default
+        if not isinstance(data.get(str(key)), dict):
+            data[str(key)] = {}
+        data = data[str(key)]
+    section, last = section_at(keys[:-1]), str(keys[-1])
+    info = section.model_fields.get(last) if section else None
+    default = info is not None and type(None) not in get_args(info.annotation)
+    if value is None and (default or (section is None and last in data)):
+        data.pop(last, None)
     else:
-        target[keys[-1]] = value
-    merged.overrides[keys] = place
+        data[last] = value
 
 
-def _nullable(keys: Loc) -> bool:
-    """Whether null is a value of its own at ``keys``, such as "no limit"."""
-    model = _model_at(keys[:-1])
-    field_info = model.model_fields.get(str(keys[-1])) if model else None
-    return field_info is None or type(None) in get_args(field_info.annotation)
+# -- where a problem was written ------------------------------------------------------------------------
 
 
-# -- what pydantic found, in the words of a person ---------------------------------------------------
-
-
-def _problem(error: Any, merged: _Merged, path: Path) -> Problem:
+def _problem(error: Any, loading: _Loading, path: Path) -> Problem:
     loc: Loc = tuple(error["loc"])
-    unknown = error["type"] == "extra_forbidden"
-    message = _message(error, loc)
-    for length in range(len(loc), 0, -1):
-        if loc[:length] in merged.overrides:
-            return Problem(merged.overrides[loc[:length]], _dotted(loc), message)
-    for file, document in merged.documents:
-        position = document.locate(loc, key=unknown) if _wrote(document, loc) else None
-        if position:
-            line = _line(document, position.line)
-            place = f"{file}:{position.line}:{position.column}"
-            return Problem(place, _dotted(loc), message, line, position.column)
-    parent = loc[:-1]
-    if parent and error["type"] == "missing":
-        for file, document in merged.documents:
-            if parent in document.keys:
-                return _located(file, document, parent, message, name=_dotted(loc), key=True)
-    return Problem(str(path), _dotted(loc), message)
+    kind, text = error["type"], message(error)
+    at_key = kind == "extra_forbidden" or loc[-1] == "[key]"
+    loc = loc[:-1] if loc[-1] == "[key]" else loc
+    over = any(loc[: len(keys)] == keys for keys in loading.overrides)
+    beneath = any(keys[: len(loc)] == loc for keys in loading.overrides)
+    # A rule about a whole section is broken by the file as much as by an override inside of it.
+    if over or (beneath and kind != "value_error"):
+        return Problem(dotted(loc), text)
+    for rank, (file, document) in enumerate(loading.documents):
+        if _wrote(document, loc):
+            return _located(rank, file, document, loc, text, key=at_key)
+    if beneath:
+        return Problem(dotted(loc), text)
+    for rank, (file, document) in enumerate(loading.documents):
+        if kind == "missing" and loc[:-1] in document.keys:
+            return _located(rank, file, document, loc, text, key=True)
+    return Problem(dotted(loc), text, str(path), rank=0)
 
 
 def _wrote(document: Document, loc: Loc) -> bool:
     """Whether ``document`` itself gives ``loc`` (a list item counts as its list)."""
-    return any(
-        loc[:end] in document.keys
-        for end in range(len(loc), 0, -1)
-        if end == len(loc) or isinstance(loc[end], int)
-    )
+    while loc and isinstance(loc[-1], int):
+        loc = loc[:-1]
+    return loc in document.keys
 
 
-def _message(error: Any, loc: Loc) -> str:
-    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
-    shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."
-    if kind == "extra_forbidden":
-        return _unknown_key(loc)
-    if kind == "missing":
-        return "missing, and there is no default"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "literal_error":
-        allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
-        near = difflib.get_close_matches(str(value), allowed.split(", "), n=1)
-        return f"{shown} is not one of: {allowed}" + (f"; did you mean {near[0]}?" if near else "")
-    wanted = {
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-        "float_type": "a number",
-        "bool_type": "true or false",
-        "string_type": "text",
-        "tuple_type": "a list",
-        "dict_type": "a mapping of names",
-        "model_type": "a mapping of keys",
-        "path_type": "a path",
-    }.get(kind)
-    if wanted:
-        return f"should be {wanted}, not {shown}"
-    limits = {
-        "greater_than": ("greater than", "gt"),
-        "greater_than_equal": ("at least", "ge"),
-        "less_than": ("less than", "lt"),
-        "less_than_equal": ("at most", "le"),
-    }
-    if kind in limits:
-        words, name = limits[kind]
-        return f"should be {words} {context[name]}, not {shown}"
-    if kind in ("too_short", "string_too_short"):
-        return "is empty"
-    return f"{error['msg'].lower()}: {shown}"
-
-
-def _unknown_key(loc: Loc) -> str:
-    model = _model_at(loc[:-1])
-    allowed = sorted(model.model_fields) if model else []
-    near = difflib.get_close_matches(str(loc[-1]), allowed, n=1, cutoff=0.5)
-    if near:
-        return f"unknown key; did you mean '{near[0]}'?"
-    return f"unknown key; the keys here are: {', '.join(allowed)}"
-
-
-def _model_at(loc: Loc) -> type[BaseModel] | None:
-    """The section that stands at ``loc`` in the schema; the name of a corpus matches any."""
-    model: Any = Config
-    for key in loc:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            arguments = get_args(model)  # dict[str, Section]
-            model = arguments[-1] if arguments else None
-            continue
-        info = model.model_fields.get(str(key))
-        model = info.annotation if info else None
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
-
-
-# -- the report -----------------------------------------------------------------------------------
-
-
-def _located(
-    path: Path, document: Document, loc: Loc, message: str, *, name: str = "", key: bool = False
-) -> Problem:
+def _located(rank: int, path: Path, document: Document, loc: Loc, text: str, *, key: bool = False) -> Problem:
     position = document.locate(loc, key=key)
-    if position is None:
-        return Problem(str(path), name or _dotted(loc), message)
-    place = f"{path}:{position.line}:{position.column}"
-    line = _line(document, position.line)
-    return Problem(place, name or _dotted(loc), message, line, position.column)
-
-
-def _line(document: Document, number: int) -> str:
-    return document.lines[number - 1] if 0 < number <= len(document.lines) else ""
-
-
-def _dotted(loc: Loc) -> str:
-    parts = [f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc]
-    return "".join(parts).lstrip(".") or "(whole file)"
-
-
-def _report(path: Path, problems: list[Problem]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    rows = [f"{path} has {count}"]
-    width = max(len(p.place) for p in problems)
-    key_width = max(len(p.key) for p in problems)
-    for problem in problems:
-        rows.append(
-            f"  {problem.place:<{width}}  {problem.key:<{key_width}}  {problem.message}"
-        )
-        if problem.line:
-            number = problem.place.rsplit(":", 2)[1]
-            rows.append(f"    {number:>4} | {problem.line}")
-            rows.append(f"         | {' ' * (problem.column - 1)}^")
-    return "\n".join(rows)
-
-
-def _hint(problems: list[Problem]) -> str:
-    sections = {p.key.split(".")[0] for p in problems} & set(Config.model_fields)
-    name = sections.pop() if len(sections) == 1 else ""
-    return f"`glasso schema {name}`".replace(" `", "`") + " lists every key with its help."
+    line = document.lines[position.line - 1] if position else ""
+    return Problem(dotted(loc), text, str(path), position, line, rank)

@@ -5,6 +5,7 @@
     GlassoError            exit 2
     ├── ConfigError        exit 2   the YAML file, an override, or the command line
     ├── InputError         exit 2   a text, model, array or artifact that cannot be used
+    │   └── ForeignFileError  exit 2   a file that glasso did not write
     ├── UpstreamError      exit 3   an artifact that an earlier stage should have written
     ├── ServiceError       exit 4   the hub, an API or the disk failed
     └── BelowBar           exit 5   the work is done and saved, below what was asked
@@ -34,6 +35,10 @@ class InputError(GlassoError):
     """A text, a model, an array or an artifact cannot be used."""
 
 
+class ForeignFileError(InputError):
+    """A file that glasso did not write stands where an artifact is expected."""
+
+
 class UpstreamError(GlassoError):
     """An artifact of an earlier stage is missing or stale."""
 
@@ -46,7 +51,7 @@ class ServiceError(GlassoError):
     exit_code = 4
 
 
-class BelowBar(GlassoError):
+class BelowBar(GlassoError):  # noqa: N818 - the work is done
     """The stage finished and saved its work, but below what the configuration asks for."""
 
     exit_code = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from glasso_cli.errors import ServiceError
 def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """A file object whose content appears at ``path`` when the block ends without an error.
 
-    The bytes go to a temporary name in the same folder, are synced and renamed: a killed process leaves the old file or
-    none, and an error removes the temporary file. Raises :class:`ServiceError` when the folder cannot be written.
+    The bytes go to a temporary name in the same folder, are synced and renamed: a killed process leaves the
+    old file or none, and an error removes the temporary file. Raises :class:`ServiceError` when the folder
+    cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     with disk_errors(path):
@@ -57,7 +59,18 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path} cannot be written: a file stands where a folder is needed, or the reverse.",
                 "Move it away, or point `out` at another folder.",
             ) from error
+        if error.errno in (errno.EIO, errno.ENAMETOOLONG, errno.ELOOP):
+            raise ServiceError(
+                f"{path} could not be written ({os.strerror(error.errno)}).",
+                "Point `out` at another folder.",
+            ) from error
         raise
+
+
+def drop_leftovers(path: Path) -> None:
+    """Remove what killed processes left beside ``path``; nobody else may be writing it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
+        leftover.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Deterministic ``.npz`` files: plain arrays, no pickle, and one readable member ``meta.json``.
 
-Members stand uncompressed, in sorted order, with a fixed date, and ``meta.json`` last: equal content is equal bytes.
-``numpy.load`` opens the file, and ``unzip -p file.npz meta.json`` shows what it is.
+Members stand uncompressed, in sorted order, with a fixed date, and ``meta.json`` last: equal content is equal
+bytes. ``numpy.load`` opens the file, and ``unzip -p file.npz meta.json`` shows what it is.
 """
 
 from __future__ import annotations
@@ -10,20 +10,33 @@ import hashlib
 import io
 import json
 import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from glasso_cli.errors import InputError
+from glasso_cli.errors import ForeignFileError, InputError
 from glasso_cli.files import atomic_write
 
 META = "meta.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MAP_FROM = 1 << 20  # bytes; larger members are mapped, not read
+# What zipfile, zlib, json and numpy raise for bytes that are not what they should be.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +63,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray | Chunked], meta: dict
     return content
 
 
-def _write_member(
-    archive: zipfile.ZipFile, name: str, array: np.ndarray | Chunked, digest: Any
-) -> None:
+def _write_member(archive: zipfile.ZipFile, name: str, array: np.ndarray | Chunked, digest: Any) -> None:
     if isinstance(array, Chunked):
         dtype, shape, chunks = array.dtype, array.shape, array.chunks()
     else:
@@ -101,7 +112,7 @@ def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 for info in archive.infolist()
                 if info.filename.endswith(".npy")
             }
-        except (ValueError, OSError, zipfile.BadZipFile, struct.error) as error:
+        except _UNREADABLE as error:
             raise _damaged(path) from error
     return arrays, meta
 
@@ -115,30 +126,40 @@ def _open(path: Path) -> zipfile.ZipFile:
         raise InputError(f"{path} is a folder, not an artifact.", "Give an .npz file.") from None
     except PermissionError:
         raise InputError(f"{path} may not be read.", "Change its permissions.") from None
-    except (zipfile.BadZipFile, OSError) as error:
+    except _UNREADABLE as error:
+        if not _begins_like_a_zip(path):
+            raise _foreign(path, "it is not an .npz file") from error
         raise _damaged(path) from error
 
 
+def _begins_like_a_zip(path: Path) -> bool:
+    """Whether ``path`` can be an artifact cut short; an empty file can."""
+    with open(path, "rb") as file:
+        return file.read(2) in (b"", b"PK")
+
+
 def _damaged(path: Path) -> InputError:
-    return InputError(
-        f"{path} is truncated or is not an .npz file.",
-        "Delete it and run the stage that writes it again.",
+    return InputError(f"{path} is truncated or damaged.", "Delete it and run the stage that writes it again.")
+
+
+def _foreign(path: Path, reason: str) -> ForeignFileError:
+    return ForeignFileError(
+        f"{path} was not written by glasso: {reason}.",
+        "Give an artifact of glasso; if it stands in the way of one, move it away.",
     )
 
 
 def _meta(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    if META not in archive.namelist():
+        raise _foreign(path, f"it has no {META}")
     try:
         meta = json.loads(archive.read(META))
-    except KeyError:
-        meta = None
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         raise _damaged(path) from error
-    if not isinstance(meta, dict) or "kind" not in meta or "schema" not in meta:
-        raise InputError(
-            f"{path} was not written by glasso: it has no usable {META}.",
-            "Move it away, or point `out` at another folder.",
-        )
-    return meta
+    named = isinstance(meta, dict) and isinstance(meta.get("kind"), str)
+    if not named or not isinstance(meta.get("schema"), int):
+        raise _foreign(path, f"its {META} names no kind and schema")
+    return dict(meta)
 
 
 def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
@@ -151,7 +172,5 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.nd
         file.seek(info.header_offset + 30 + name_length + extra_length)
         np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
-        order = "F" if fortran else "C"
+        order: Literal["F", "C"] = "F" if fortran else "C"
         return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape, order=order)
-
-

@@ -1,8 +1,9 @@
 """YAML with the scalars of YAML 1.2, no duplicate keys, and a position for every value.
 
-PyYAML follows YAML 1.1, in which ``1e-3`` is a string, ``no`` is false, ``012`` is ten and ``12:30`` is 750, and in
-which the last of two equal keys wins in silence. The core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema)
-has none of that.
+PyYAML follows YAML 1.1, in which ``1e-3`` is a string, ``no`` is false, ``012`` is ten and ``12:30`` is 750,
+and in which the last of two equal keys wins in silence. The core schema of YAML 1.2
+(https://yaml.org/spec/1.2.2/#103-core-schema) has none of that. Aliases are read; merge keys (``<<``) and
+tags that say anything but what the value is without them are refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import yaml
 
 Loc = tuple[str | int, ...]
 _MAX_DEPTH = 64
+_MAX_VALUES = 200_000  # aliases of aliases multiply: a few lines can stand for billions of values
+_TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,17 @@ class StrictYamlError(Exception):
 class _CoreLoader(yaml.SafeLoader):
     """A SafeLoader whose implicit scalars are those of the YAML 1.2 core schema."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+
+_CoreLoader.yaml_implicit_resolvers = {}
 
 
 def _resolver(tag: str, pattern: str, first: str) -> None:
-    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+    _CoreLoader.add_implicit_resolver(_TAG + tag, re.compile(pattern), list(first))
 
 
 _resolver("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF")
 _resolver("null", r"^(?:~|null|Null|NULL|)$", "~nN")
-_CoreLoader.yaml_implicit_resolvers.setdefault("", []).append(
-    ("tag:yaml.org,2002:null", re.compile(r"^$"))
-)
+_CoreLoader.yaml_implicit_resolvers[""] = [(f"{_TAG}null", re.compile(r"^$"))]
 # Underscores between digits (200_000) are the one extension: they read well and mean nothing else.
 _resolver("int", r"^(?:[-+]?[0-9](?:_?[0-9])*|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789")
 _resolver(
@@ -82,7 +84,10 @@ _resolver(
 def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node).replace("_", "")
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    return int(text if base == 10 else text[2:], base)
+    try:
+        return int(text if base == 10 else text[2:], base)
+    except ValueError:  # Python reads at most 4300 decimal digits
+        raise StrictYamlError(f"a number of {len(text)} digits is too long", _start(node)) from None
 
 
 def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
@@ -90,13 +95,12 @@ def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
-_CoreLoader.add_constructor("tag:yaml.org,2002:int", _int)
-_CoreLoader.add_constructor("tag:yaml.org,2002:float", _float)
+_CoreLoader.add_constructor(f"{_TAG}int", _int)
+_CoreLoader.add_constructor(f"{_TAG}float", _float)
 
 
 def parse(text: str) -> Document:
     """The document in ``text``; raises :class:`StrictYamlError` where it is not YAML."""
-    loader = None
     try:
         loader = _CoreLoader(text)
         node = loader.get_single_node()
@@ -106,22 +110,19 @@ def parse(text: str) -> Document:
         return document
     except yaml.MarkedYAMLError as error:
         raise StrictYamlError(_problem(error), _position(error.problem_mark)) from None
-    except yaml.YAMLError as error:
-        raise StrictYamlError(str(error).splitlines()[0], None) from None
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
-def parse_scalar(text: str) -> Any:
-    """The value of a ``--set`` right-hand side: flow YAML with the same scalar rules."""
-    return parse(text).data
+    except yaml.reader.ReaderError as error:
+        raise StrictYamlError(*_unreadable(error, text)) from None
+    except RecursionError:
+        raise StrictYamlError("nested too deeply", None) from None
 
 
 def _build(loader: _CoreLoader, node: yaml.Node, loc: Loc, document: Document) -> Any:
     if len(loc) > _MAX_DEPTH:  # an anchor that contains itself has no end
         raise StrictYamlError("nested too deeply, or an anchor contains itself", _start(node))
-    document.values.setdefault(loc, _start(node))
+    if len(document.values) >= _MAX_VALUES:
+        raise StrictYamlError(f"more than {_MAX_VALUES:,} values, aliases written out", _start(node))
+    document.values[loc] = _start(node)
+    _check_tag(loader, node)
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, loc, document)
     if isinstance(node, yaml.SequenceNode):
@@ -129,29 +130,43 @@ def _build(loader: _CoreLoader, node: yaml.Node, loc: Loc, document: Document) -
     return loader.construct_object(node)
 
 
-def _mapping(
-    loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Document
-) -> dict[str, Any]:
+def _check_tag(loader: _CoreLoader, node: yaml.Node) -> None:
+    """Refuse a tag that says anything but what the value is without it, or text."""
+    if isinstance(node, yaml.ScalarNode):
+        plain = loader.resolve(yaml.ScalarNode, node.value, (True, False))
+        fits = node.tag in (plain, f"{_TAG}str")
+    else:
+        fits = node.tag == _TAG + ("map" if isinstance(node, yaml.MappingNode) else "seq")
+    if not fits:
+        tag = node.tag.replace(_TAG, "!!")
+        raise StrictYamlError(f"the tag {tag} is not read here; write the plain value", _start(node))
+
+
+def _mapping(loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = _key(loader, key_node)
-        if not isinstance(key, str):
-            # `1:` and `true:` as corpus names: keep them usable, but say so.
-            document.bad_keys.append(((*loc, str(key)), f"the key {key!r} is not text; quote it"))
-            key = str(key)
+        key = _key(key_node)
         here = (*loc, key)
         if key in data:
             document.duplicates.append((here, _start(key_node)))
             continue
         document.keys[here] = _start(key_node)
+        if key == "<<" and key_node.style is None:
+            message = "merge keys are not YAML 1.2; repeat the keys, or use extends"
+            document.bad_keys.append((here, message))
+            continue
+        _check_tag(loader, key_node)
+        if key_node.tag != f"{_TAG}str":
+            # `1:` and `true:` as names: said, but kept, so that all problems are found at once.
+            document.bad_keys.append((here, f"the key {key} is not text; quote it"))
         data[key] = _build(loader, value_node, here, document)
     return data
 
 
-def _key(loader: _CoreLoader, node: yaml.Node) -> Any:
+def _key(node: yaml.Node) -> str:
     if not isinstance(node, yaml.ScalarNode):
         raise StrictYamlError("a key must be a plain word", _start(node))
-    return loader.construct_object(node)
+    return str(node.value)
 
 
 def _start(node: yaml.Node) -> Position:
@@ -163,5 +178,21 @@ def _position(mark: yaml.Mark | None) -> Position | None:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    return ", ".join(parts) or "not YAML"
+    """What the parser says, in the words of a person where it happens often."""
+    said = error.problem or ""
+    if "'\\t'" in said:
+        return "a tab cannot indent in YAML; use spaces"
+    if "cannot start any token" in said:
+        return f"{said}; put the value in quotes"
+    if said == "mapping values are not allowed here":
+        return "a second ':' on one line; check the indentation, or put the value in quotes"
+    if error.context and error.context_mark:
+        return f"{error.context} that begins on line {error.context_mark.line + 1}, {said}"
+    return said
+
+
+def _unreadable(error: yaml.reader.ReaderError, text: str) -> tuple[str, Position]:
+    """The words and the place of a character that YAML does not allow."""
+    before = text[: error.position].splitlines() or [""]
+    message = f"the control character {text[error.position]!r} may not stand in YAML"
+    return message, Position(len(before), len(before[-1]) + 1)

@@ -1,0 +1,120 @@
+"""Batches of tokens in, activations with their masks out, every masked token counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.config import MaskSection
+from glasso_cli.errors import InputError
+from glasso_cli.statistics.batch import ActivationBatch
+from glasso_cli.texts import Batch, Frame
+
+if TYPE_CHECKING:
+    import torch
+
+    from glasso_cli.hook_points import HookPoint
+
+
+@dataclass
+class Capture:
+    """Reads the activations of chosen neurons at several hook points, side by side in one matrix.
+
+    A token is left out of the statistics by the first rule that hits it: ``special`` (by id), ``first`` (of its
+    window), ``massive`` (its norm at a hook point is over ``limits``). ``counts`` says how many each rule took.
+    """
+
+    recorder: Any
+    hook_points: Sequence[HookPoint]
+    frame: Frame
+    mask: MaskSection
+    limits: list[float] | None = None  # one norm per hook point; None while it is not known yet
+    columns: torch.Tensor | None = None  # indices into all neurons; None takes all
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def read(self, batch: Batch) -> ActivationBatch:
+        """The activations of all tokens of ``batch``; raises :class:`InputError` for non-finite values."""
+        import torch
+
+        attention = torch.from_numpy(batch.attention)
+        ids = torch.from_numpy(batch.ids)
+        captured = self.recorder.run(ids, attention)
+        inside = attention.to(captured[0].device)
+        layers = [values[inside] for values in captured]  # each (N, width)
+        norms = torch.stack([values.norm(dim=1) for values in layers])
+        self._refuse_non_finite(norms, layers)
+        tokens = ids[attention].to(inside.device)
+        kept = self._mask(tokens, attention, norms)
+        values = layers[0] if len(layers) == 1 else torch.cat(layers, dim=1)
+        return ActivationBatch(
+            values=values if self.columns is None else values[:, self.columns],
+            tokens=tokens,
+            kept=kept,
+            lengths=torch.from_numpy(batch.lengths).to(inside.device),
+            documents=torch.from_numpy(batch.documents).to(inside.device),
+        )
+
+    def norms(self, batch: ActivationBatch, widths: Sequence[int]) -> torch.Tensor:
+        """The norm of every token at every hook point, ``(H, N)``, of a batch with all columns."""
+        import torch
+
+        return torch.stack([part.norm(dim=1) for part in batch.values.split(list(widths), dim=1)])
+
+    def set_limits(self, sample: ActivationBatch) -> ActivationBatch:
+        """Learn the massive norms from the median of ``sample``; the sample with massive tokens masked."""
+        if self.mask.massive is None:
+            return sample
+        norms = self.norms(sample, [point.width for point in self.hook_points])
+        medians = norms[:, sample.kept].median(dim=1).values
+        self.limits = [float(self.mask.massive * median) for median in medians]
+        return replace(sample, kept=sample.kept & ~self._massive(norms))
+
+    def _mask(self, tokens: torch.Tensor, attention: torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        device = tokens.device
+        hits = {}
+        if self.mask.special:
+            hits["special"] = torch.isin(tokens, torch.tensor(self.frame.special, device=device))
+        place = torch.arange(attention.shape[1]).expand(attention.shape)[attention].to(device)
+        hits["first"] = place < self.mask.first
+        hits["massive"] = self._massive(norms)
+        kept = torch.ones_like(tokens, dtype=torch.bool)
+        self.counts["read"] += len(tokens)
+        for rule, hit in hits.items():
+            self.counts[rule] += int((hit & kept).sum())
+            kept &= ~hit
+        self.counts["kept"] += int(kept.sum())
+        self.counts["padding"] += attention.numel() - len(tokens)
+        return kept
+
+    def _massive(self, norms: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        if self.limits is None:
+            return torch.zeros(norms.shape[1], dtype=torch.bool, device=norms.device)
+        limits = torch.tensor(self.limits, device=norms.device)
+        return (norms > limits[:, None]).any(0)
+
+    def _refuse_non_finite(self, norms: torch.Tensor, layers: Sequence[torch.Tensor]) -> None:
+        if bool(norms.isfinite().all()):
+            return
+        import torch
+
+        for point, values in zip(self.hook_points, layers, strict=True):
+            bad = int((~torch.isfinite(values)).sum())
+            if bad:
+                raise InputError(
+                    f"{point.name} gave {bad:,} values that are not finite (nan or infinite) in one batch.",
+                    "Set model.dtype: float32; if it is float32, the checkpoint is damaged.",
+                )
+
+
+def token_counts(counters: Sequence[Counter[str]]) -> dict[str, int]:
+    """The counts of several captures added up, padding aside: it depends on the batch size only."""
+    names = ("read", "special", "first", "massive", "kept")
+    return {name: int(np.sum([counter[name] for counter in counters])) for name in names}

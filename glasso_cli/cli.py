@@ -1,0 +1,325 @@
+"""The command line: a few lines a command, no logic. Stages are imported when they run."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glasso_cli.console import Console
+from glasso_cli.errors import GlassoError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # pretty tracebacks print locals, and locals hold keys
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which neurons of a network depend on which others, once all the rest are accounted for.\n\n"
+    "[bold]Examples[/bold]\n"
+    "$ glasso init my.yaml                       # write a commented configuration\n"
+    "$ glasso run my.yaml                        # run what is not up to date\n"
+    "$ glasso fit my.yaml --set fit.alpha=0.2    # one stage, one value changed\n"
+    "$ glasso plan my.yaml                       # what would run, and why\n\n"
+    "Exit codes: 0 done or up to date, 1 a bug, 2 usage or configuration, 3 an upstream artifact is "
+    "missing or stale, 4 an outside service failed, 5 finished below the bar, 130 interrupted.",
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the experiment.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value; repeatable."),
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if up to date.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would run, and why.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More detail.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn exceptions into one clear message and the right exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        debug = bool(kwargs.get("debug"))
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except GlassoError as error:
+            if debug:
+                traceback.print_exc()
+            Console().error(error.message, error.hint)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of stdout has gone (`glasso … | head`); Python must not flush into it again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
+        except Exception as error:
+            _report_bug(error, debug)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _report_bug(error: Exception, debug: bool) -> None:
+    from glasso_cli.crash import write_report
+
+    where = write_report(error)
+    if debug:
+        traceback.print_exc()
+    Console().error(
+        f"This is a bug in glasso: {type(error).__name__}: {error}",
+        f"The traceback is in {where}; run again with --debug to see it here.",
+    )
+
+
+def _stages(
+    stages: list[str],
+    config: Path,
+    overrides: list[str] | None,
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    from glasso_cli.config_file import load_config
+    from glasso_cli.env_file import load_env_file
+    from glasso_cli.pipeline import Pipeline
+
+    load_env_file(Path(".env"))
+    overrides = overrides or []
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
+    pipeline = Pipeline(load_config(config, overrides), console, command, force)
+    if dry_run:
+        _print_plan(pipeline, stages, as_json)
+    else:
+        pipeline.run(stages)
+
+
+def _print_plan(pipeline: Any, stages: list[str], as_json: bool) -> None:
+    import json
+
+    for step in pipeline.plan(stages):
+        if as_json:
+            row = {"stage": step.stage, "corpus": step.corpus, "fresh": step.fresh}
+            print(json.dumps({**row, "reason": step.reason}))
+        else:
+            state = "up to date" if step.fresh else f"WILL RUN    {step.reason}"
+            print(f"{step.stage:<10} {step.corpus:<16} {state}")
+
+
+def _stage_command(stage: str, summary: str, example: str) -> None:
+    """Register one stage; every stage has the same options."""
+
+    @guarded
+    def command(
+        config: ConfigPath,
+        set_: Set = None,
+        force: Force = False,
+        dry_run: DryRun = False,
+        as_json: Json = False,
+        quiet: Quiet = False,
+        verbose: Verbose = False,
+        debug: Debug = False,
+    ) -> None:
+        _stages(
+            [stage],
+            config,
+            set_,
+            force=force,
+            dry_run=dry_run,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
+
+    command.__doc__ = f"{summary}\n\n[bold]Example[/bold]\n$ {example}"
+    app.command(stage)(command)
+
+
+_stage_command(
+    "collect",
+    "From text to statistics of activations: OUT/collect/CORPUS.npz",
+    "glasso collect my.yaml --set collect.max_tokens=50000",
+)
+_stage_command(
+    "fit",
+    "From statistics to a sparse precision matrix at every alpha: OUT/fit/CORPUS.npz and .dot",
+    "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
+)
+_stage_command(
+    "visualize",
+    "From the matrix to figures with their numbers: OUT/figures/CORPUS/",
+    "glasso visualize my.yaml --set visualize.edges=300",
+)
+
+
+@app.command("run")
+@guarded
+def run_command(
+    config: ConfigPath,
+    from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage.")] = None,
+    set_: Set = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> None:
+    """All stages in order, each only where its artifact is not up to date.
+
+    [bold]Examples[/bold]
+    $ glasso run my.yaml
+    $ glasso run my.yaml --from fit --set fit.select.target=5
+    """
+    from glasso_cli.pipeline import stage_range
+
+    _stages(
+        stage_range(from_, to),
+        config,
+        set_,
+        force=force,
+        dry_run=dry_run,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+
+@app.command()
+@guarded
+def plan(config: ConfigPath, set_: Set = None, as_json: Json = False, debug: Debug = False) -> None:
+    """What `run` would do, and which field or input changed.
+
+    [bold]Example[/bold]
+    $ glasso plan my.yaml --set collect.max_tokens=400000
+    """
+    from glasso_cli.pipeline import STAGES
+
+    _stages(
+        list(STAGES),
+        config,
+        set_,
+        force=False,
+        dry_run=True,
+        as_json=as_json,
+        quiet=False,
+        verbose=False,
+    )
+
+
+@app.command()
+@guarded
+def show(
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help=".npz, .dot or figures.json.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The whole meta as JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """What a file is, what it was made from, and its numbers.
+
+    [bold]Example[/bold]
+    $ glasso show runs/demo/fit/movies.npz
+    """
+    from glasso_cli.show import describe
+
+    print(describe(artifact, as_json=as_json))
+
+
+@app.command()
+@guarded
+def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
+    """Validate a configuration: every problem at once; nothing is loaded or run.
+
+    [bold]Example[/bold]
+    $ glasso check my.yaml
+    """
+    from glasso_cli.config_file import load_config
+
+    load_config(config, set_ or [])
+    Console().note(f"{config} is valid")
+
+
+@app.command()
+@guarded
+def schema(
+    section: Annotated[str | None, typer.Argument(help="One section, such as fit.")] = None,
+    debug: Debug = False,
+) -> None:
+    """The JSON Schema of a configuration, with a line of help for every key.
+
+    [bold]Examples[/bold]
+    $ glasso schema > glasso.schema.json
+    $ glasso schema fit
+    """
+    from glasso_cli.config_schema import schema_text
+
+    print(schema_text(section))
+
+
+@app.command()
+@guarded
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("glasso.yaml"),
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write a commented configuration that runs offline on the built-in model and topics.
+
+    [bold]Example[/bold]
+    $ glasso init my.yaml && glasso run my.yaml
+    """
+    from glasso_cli.starter import write_starter
+
+    write_starter(path, force=force)
+    print(path)
+    Console().note(f"next: glasso run {shlex.quote(str(path))}")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import glasso_cli
+
+        print(f"glasso {glasso_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _callback(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the ``glasso`` command."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal whose alphabet lacks a letter is no reason to stop the work.
+            stream.reconfigure(errors="backslashreplace")
+    app()
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)

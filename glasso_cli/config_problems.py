@@ -1,0 +1,179 @@
+"""What is wrong with a configuration, in the words of a person, with the place and the line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+from rich.cells import cell_len
+
+from glasso_cli.config import Config, Section
+from glasso_cli.config_values import shown
+from glasso_cli.strict_yaml import Loc, Position
+
+EXCERPT = 68  # cells of a source line that are shown, so that a report fits 80 columns
+_ANY = "NAME"  # stands for every name in a mapping of sections
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration, and where it was written."""
+
+    key: str  # "fit.alhpa"
+    message: str
+    file: str = "--set"
+    position: Position | None = None
+    line: str = ""  # of the file
+    rank: int = 1_000  # files in the order of precedence, overrides last
+
+    @property
+    def place(self) -> str:
+        at = self.position
+        return f"{self.file}:{at.line}:{at.column}" if at else self.file
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        at = self.position or Position(0, 0)
+        return (self.rank, at.line, at.column)
+
+
+def dotted(loc: Loc) -> str:
+    """``loc`` as a person writes it: ``collect.hook_points[0]``."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc).lstrip(".")
+
+
+# -- the sections by where they stand ---------------------------------------------------------------
+
+
+@cache
+def _sections() -> dict[Loc, type[Section]]:
+    found: dict[Loc, type[Section]] = {(): Config}
+    todo: list[Loc] = [()]
+    while todo:
+        loc = todo.pop()
+        for name, info in found[loc].model_fields.items():
+            kind = info.annotation
+            here: Loc = (*loc, name)
+            if arguments := get_args(kind):  # dict[str, Section]
+                kind, here = arguments[-1], (*here, _ANY)
+            if isinstance(kind, type) and issubclass(kind, Section):
+                found[here] = kind
+                todo.append(here)
+    return found
+
+
+def section_at(loc: Loc) -> type[Section] | None:
+    """The section that stands at ``loc`` in the schema; the name of a corpus matches any."""
+    for pattern, section in _sections().items():
+        if len(pattern) == len(loc) and all(want in (_ANY, key) for want, key in zip(pattern, loc)):
+            return section
+    return None
+
+
+def _unknown_key(loc: Loc) -> str:
+    section, name = section_at(loc[:-1]), str(loc[-1])
+    allowed = sorted(section.model_fields) if section else []
+    if near := difflib.get_close_matches(name, allowed, n=1):
+        return f"unknown key; did you mean '{near[0]}'?"
+    if elsewhere := [dotted((*at, name)) for at, other in _sections().items() if name in other.model_fields]:
+        return f"unknown key here; did you mean {' or '.join(elsewhere)}?"
+    return f"unknown key; the keys here are: {', '.join(allowed)}"
+
+
+# -- what pydantic found ------------------------------------------------------------------------------
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of names",
+    "model_type": "a mapping of keys",
+    "path_type": "a path",
+}
+_LIMITS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def message(error: Any) -> str:
+    """One of pydantic's errors as a sentence about the value."""
+    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(tuple(error["loc"]))
+    if kind == "missing":
+        return "missing, and there is no default"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return _not_one_of(value, str(context["expected"]).replace("'", "").replace(" or ", ", "))
+    if value is None and kind in ("model_type", "dict_type"):
+        return "is empty; write its keys under it, or leave it out"
+    if kind == "tuple_type" and isinstance(value, str):
+        advice = "drop the quotes" if value.startswith("[") else f"write [{value}]"
+        return f"should be a list, not {shown(value)}; {advice}"
+    if kind in _WANTED:
+        return f"should be {_WANTED[kind]}, not {shown(value)}"
+    if kind in _LIMITS:
+        words, name = _LIMITS[kind]
+        limit = context[name]
+        return f"should be {words} {f'{limit:g}' if isinstance(limit, float) else limit}, not {shown(value)}"
+    if kind in ("too_short", "string_too_short"):
+        return "is empty"
+    return f"{error['msg'].lower()}: {shown(value)}"
+
+
+def _not_one_of(value: Any, allowed: str) -> str:
+    near = difflib.get_close_matches(str(value), allowed.split(", "), n=1)
+    return f"{shown(value)} is not one of: {allowed}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+# -- the report -----------------------------------------------------------------------------------
+
+
+def report(title: str, problems: Sequence[Problem]) -> str:
+    """``title``, then a row for every problem with its line and a mark under the place."""
+    rows = [title]
+    width = max(cell_len(_visible(problem.place)) for problem in problems)
+    key_width = max(cell_len(_visible(problem.key)) for problem in problems)
+    for problem in problems:
+        row = f"  {_padded(problem.place, width)}  {_padded(problem.key, key_width)}  "
+        rows.append((row if problem.key else row.rstrip() + "  ") + _visible(problem.message))
+        if problem.position and problem.line:
+            rows += _excerpt(problem.line, problem.position)
+    return "\n".join(rows)
+
+
+def _excerpt(line: str, at: Position) -> list[str]:
+    before, after = _visible(line[: at.column - 1]), _visible(line[at.column - 1 :])
+    if len(before) > EXCERPT * 3 // 4:
+        before = "…" + before[-EXCERPT // 2 :]
+    text = before + after
+    text = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
+    return [f"    {at.line:>4} | {text}", f"         | {' ' * cell_len(before)}^"]
+
+
+def _padded(text: str, width: int) -> str:
+    text = _visible(text)
+    return text + " " * (width - cell_len(text))
+
+
+def _visible(text: str) -> str:
+    """``text`` with control characters spelt out: no file steers the terminal; a tab as an arrow."""
+    return "".join(char if char.isprintable() else "→" if char == "\t" else repr(char)[1:-1] for char in text)
+
+
+def hint(problems: Sequence[Problem]) -> str:
+    """Where the help for the keys of ``problems`` is."""
+    sections = {problem.key.split(".")[0] for problem in problems} & set(Config.model_fields)
+    name = f" {sections.pop()}" if len(sections) == 1 else ""
+    return f"`glasso schema{name}` lists every key with its help."

@@ -1,0 +1,140 @@
+"""The types of configuration values that are more than a number or a word, and how messages show one."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+MAX_ALPHAS = 1000
+_RANGE = "{from: 0.5, to: 0.05, num: 12}"
+
+
+def shown(value: Any) -> str:
+    """``value`` as a person would write it in YAML, cut where it gets long."""
+    words = {"None": "null", "True": "true", "False": "false"}
+    text = words.get(repr(value), repr(value))
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def as_tuple(value: Any) -> Any:
+    """A YAML list as the tuple that a frozen section holds; anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _path(value: Any) -> Any:
+    if value == "":
+        raise ValueError("is empty")
+    # The shell never sees a path in YAML, so nobody else would expand `~/runs`.
+    return Path(os.path.expanduser(value)) if isinstance(value, str) else value
+
+
+def _corpus_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError(
+            "a corpus name becomes a file name: use letters, digits, '-', '_' and '.', at most 64 of them"
+        )
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Strings = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
+FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
+CorpusName = Annotated[str, AfterValidator(_corpus_name)]
+
+
+# -- alpha ----------------------------------------------------------------------------------------
+
+
+def expand_alphas(value: Any) -> tuple[float, ...] | None:
+    """The alphas of a number, a list or a range, distinct and from large to small."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        value = _alpha_range(value)
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise ValueError("needs at least one number")
+    if len(values) > MAX_ALPHAS:
+        raise ValueError(f"has {len(values)} values; at most {MAX_ALPHAS} make sense")
+    return tuple(sorted({_alpha(item) for item in values}, reverse=True))
+
+
+def _alpha(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"should be a number, a list of numbers, or {_RANGE}, not {shown(value)}")
+    try:
+        alpha = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        alpha = math.inf
+    if not (math.isfinite(alpha) and alpha > 0):
+        raise ValueError(f"should be a finite number greater than 0, not {shown(value)}")
+    return alpha
+
+
+def _alpha_range(value: dict[str, Any]) -> list[float]:
+    missing = [key for key in ("from", "to", "num") if key not in value]
+    unknown = sorted(set(value) - {"from", "to", "num"})
+    if missing or unknown:
+        wrong = [f"missing {', '.join(missing)}"] if missing else []
+        wrong += [f"unknown {', '.join(unknown)}"] if unknown else []
+        raise ValueError(f"a range is {_RANGE}; {', '.join(wrong)}")
+    first, last, num = _alpha(value["from"]), _alpha(value["to"]), value["num"]
+    if isinstance(num, bool) or not isinstance(num, int) or not 1 <= num <= MAX_ALPHAS:
+        raise ValueError(f"num should be a whole number from 1 to {MAX_ALPHAS}, not {shown(num)}")
+    if num == 1:
+        return [first]
+    step = (math.log(last) - math.log(first)) / (num - 1)
+    inner = [first * math.exp(step * k) for k in range(1, num - 1)]
+    # 12 significant digits: the same on every platform's libm, and readable in file names.
+    return [first, *(float(f"{a:.12g}") for a in inner), last]
+
+
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_ALPHA_SCHEMA = {
+    "anyOf": [
+        _POSITIVE,
+        {"type": "array", "items": _POSITIVE, "minItems": 1, "maxItems": MAX_ALPHAS},
+        {
+            "type": "object",
+            "properties": {
+                "from": _POSITIVE,
+                "to": _POSITIVE,
+                "num": {"type": "integer", "minimum": 1, "maximum": MAX_ALPHAS},
+            },
+            "required": ["from", "to", "num"],
+            "additionalProperties": False,
+        },
+        {"type": "null"},
+    ]
+}
+Alphas = Annotated[tuple[float, ...] | None, BeforeValidator(expand_alphas), WithJsonSchema(_ALPHA_SCHEMA)]
+
+
+# -- which neurons --------------------------------------------------------------------------------
+
+
+def _neurons(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        if not value or not all(isinstance(item, str) and item for item in value):
+            raise ValueError("should be a list of neuron ids such as 'layers.9.mlp[123]'")
+        return tuple(value)
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f"should be all, a number, a list of ids, or a file of ids, not {shown(value)}")
+    if isinstance(value, int) and value < 1:
+        raise ValueError(f"should be at least 1, not {value}")
+    return value
+
+
+_NEURONS_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "description": "all, or the path of a file with one id a line"},
+        {"type": "integer", "minimum": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+    ]
+}
+Neurons = Annotated[int | str | tuple[str, ...], BeforeValidator(_neurons), WithJsonSchema(_NEURONS_SCHEMA)]

@@ -1,0 +1,188 @@
+"""What a command says: results on stdout, everything else on stderr, and a log file.
+
+On a terminal rich draws the progress; elsewhere one plain line every half minute says the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+PLAIN_EVERY = 30.0  # seconds between progress lines off a terminal
+SHOW_AFTER = 2.0  # seconds before progress is worth showing
+
+
+class Advance(Protocol):
+    """Report ``amount`` more units of work done."""
+
+    def __call__(self, amount: float) -> None: ...
+
+
+@dataclass
+class Console:
+    """How a command talks; ``quiet`` keeps results, warnings and errors only."""
+
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+    log_path: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """A line of progress on stderr."""
+        self.log(text)
+        if not self.quiet:
+            _stderr(text)
+
+    def detail(self, text: str) -> None:
+        """A line for ``-v`` and the log."""
+        self.log(text)
+        if self.verbose:
+            _stderr(text)
+
+    def warn(self, text: str) -> None:
+        """A warning on stderr, kept for the summary."""
+        self.log(f"warning: {text}")
+        self.warnings.append(text)
+        _stderr(text, label="warning", style="yellow")
+
+    def error(self, message: str, hint: str = "") -> None:
+        """What went wrong and what to do."""
+        self.log(f"error: {message} {hint}")
+        _stderr(message, label="error", style="bold red")
+        if hint:
+            _stderr(f"  {hint}")
+
+    def result(self, record: dict[str, Any]) -> None:
+        """One artifact on stdout: its path, or the whole record with ``--json``."""
+        self.log(f"result: {record['path']}")
+        print(strict_json(record) if self.as_json else record["path"], flush=True)
+
+    def log(self, text: str) -> None:
+        """A line in the log file of the stage, with the time; a log that cannot be written is no error."""
+        if self.log_path is None:
+            return
+        stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        try:
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.log_path, "a", encoding="utf-8") as file:
+                file.write(f"{stamp} {text}\n")
+        except OSError:
+            self.log_path = None
+
+    @contextmanager
+    def progress(self, label: str, total: float, unit: str) -> Iterator[Advance]:
+        """Show work of ``total`` units; the value is a function that adds units done."""
+        if self.quiet:
+            yield lambda amount: None
+        elif sys.stderr.isatty():
+            with _rich_progress(label, total, unit) as advance:
+                yield advance
+        else:
+            yield _PlainProgress(self, label, total, unit)
+
+
+@dataclass
+class _PlainProgress:
+    """Progress as one line every half minute, for logs and pipes."""
+
+    console: Console
+    label: str
+    total: float
+    unit: str
+    done: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def __call__(self, amount: float) -> None:
+        self.done += amount
+        now = time.monotonic()
+        if now - self.said < PLAIN_EVERY:
+            return
+        self.said = now
+        rate = self.done / (now - self.started)
+        left = (self.total - self.done) / rate if rate else 0.0
+        self.console.note(
+            f"{self.label}: {self.done:,.0f} of {self.total:,.0f} {self.unit}, "
+            f"{rate:,.1f} {self.unit}/s, {_duration(left)} left"
+        )
+
+
+@contextmanager
+def _rich_progress(label: str, total: float, unit: str) -> Iterator[Advance]:
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=RichConsole(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(label, total=total, unit=unit, rate="")
+    started = time.monotonic()
+    shown = False
+
+    def advance(amount: float) -> None:
+        nonlocal shown
+        elapsed = time.monotonic() - started
+        if not shown and elapsed >= SHOW_AFTER:
+            bar.start()
+            shown = True
+        bar.advance(task, amount)
+        bar.update(task, rate=f"{bar.tasks[0].completed / max(elapsed, 1e-9):,.1f} {unit}/s")
+
+    try:
+        yield advance
+    finally:
+        if shown:
+            bar.stop()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _stderr(text: str, label: str = "", style: str = "") -> None:
+    """A line on stderr, its ``label`` coloured where that is wanted; nothing is wrapped or marked up."""
+    if label and _colours():
+        from rich.console import Console as RichConsole
+        from rich.text import Text
+
+        line = Text.assemble((f"{label}:", style), " ", text)
+        RichConsole(stderr=True).print(line, soft_wrap=True)
+    else:
+        print(f"{label}: {text}" if label else text, file=sys.stderr, flush=True)
+
+
+def _colours() -> bool:
+    """Whether stderr is a terminal that wants colours (https://no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain
+
+
+def strict_json(value: Any, indent: int | None = None) -> str:
+    """``value`` as JSON that every reader takes: numbers that are not finite become null."""
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

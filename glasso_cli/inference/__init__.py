@@ -1,0 +1,1 @@
+"""Which alpha to show, and how much the tokens are worth."""

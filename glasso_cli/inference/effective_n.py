@@ -1,0 +1,65 @@
+"""How many independent tokens a correlation rests on, given that tokens in a document are dependent.
+
+Without an edge, Var(r_ij) is about tau_ij / n with tau_ij = 1 + 2 sum_k rho_i(k) rho_j(k), where rho_i(k) is
+the autocorrelation of neuron i at lag k (Bartlett, 1935). With R the ``(p, L)`` matrix of autocorrelations
+at lags 1 to L, all of them are one product, 1 + 2 R R'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasso_cli.errors import InputError
+
+TAU_FLOOR = 0.1  # noisy or alternating autocorrelations can push tau to zero, where n / tau means nothing
+_EXACT = 4096  # neurons whose pairs are all counted; of more, every second (third ...) neuron is taken
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class EffectiveN:
+    """Effective numbers of tokens over all pairs of neurons."""
+
+    n_tokens: int
+    median: float
+    q05: float  # 5 % of the pairs have fewer
+
+
+def tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Variance inflation ``(a, b)`` of the pairs of two groups of neurons, at least ``TAU_FLOOR``.
+
+    ``first`` ``(a, L)`` and ``second`` ``(b, L)`` hold autocorrelations at lags 1 to L.
+    """
+    return np.maximum(1 + 2 * (first @ second.T), TAU_FLOOR)
+
+
+def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:
+    """Median and 5 % quantile of n / tau over pairs; ``n_tokens`` itself if there is no pair.
+
+    Exact up to 4,096 neurons, over evenly spaced neurons beyond.
+    """
+    R = np.asarray(autocorrelation, dtype=np.float64)
+    if R.ndim != 2 or not np.isfinite(R).all():
+        raise InputError(
+            f"The autocorrelations of shape {R.shape} are not a finite (p, L) matrix.",
+            "Collect the statistics again.",
+        )
+    R = R[:: -(-len(R) // _EXACT) or 1]
+    if len(R) < 2:
+        return EffectiveN(n_tokens, float(n_tokens), float(n_tokens))
+    # n / tau falls as tau rises, so low quantiles of one are high ones of the other
+    middle, high = np.quantile(_all_tau(R), [0.5, 0.95])
+    return EffectiveN(n_tokens, float(n_tokens / middle), float(n_tokens / high))
+
+
+def _all_tau(R: np.ndarray) -> np.ndarray:
+    """tau of the pairs i < j ``(p (p - 1) / 2,)``, a block of rows at a time."""
+    p = len(R)
+    found = []
+    for start in range(0, p, _BLOCK):
+        rows = R[start : start + _BLOCK]
+        block = tau(rows, R[start:])
+        found.append(block[np.triu_indices(len(rows), 1, p - start)])
+    return np.concatenate(found)

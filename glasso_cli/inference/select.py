@@ -1,0 +1,141 @@
+"""Which point of a path to show: a given alpha, a target degree, or the extended BIC.
+
+A point that did not converge is not chosen while there is one that did, unless its alpha was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasso_cli.errors import InputError
+from glasso_cli.solvers.path import PathPoint, is_near
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The chosen point of a path of A points, and what should be said about the choice."""
+
+    index: int
+    rule: str
+    criterion: np.ndarray | None  # (A,) what was minimised, nats; None if the rule has no curve
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the rules need; each reads its own."""
+
+    alpha: float | None = None  # fixed
+    target: float | None = None  # degree: mean number of edges per neuron
+    n_effective: float | None = None  # ebic: effectively independent tokens
+    gamma: float = 0.5  # ebic: weight of the extra penalty, 0 is BIC
+
+
+Rule = Callable[[Sequence[PathPoint], Options], Selection]
+
+
+def select(points: Sequence[PathPoint], rule: str, **options: float | None) -> Selection:
+    """The point that the named rule chooses; ``options`` are fields of :class:`Options`.
+
+    Raises :class:`InputError` for an unknown rule, an empty path, or an option that the rule lacks.
+    """
+    if rule not in RULES:
+        raise InputError(f"There is no selection rule '{rule}'.", f"Choose one of: {', '.join(RULES)}.")
+    if not points:
+        raise InputError("There is no point to select from.", "Fit at least one alpha.")
+    return RULES[rule](points, Options(**options))  # type: ignore[arg-type]
+
+
+def ebic(
+    log_likelihood: np.ndarray, n_edges: np.ndarray, n_neurons: int, n_effective: float, gamma: float = 0.5
+) -> np.ndarray:
+    """The extended BIC, ``(A,)`` in nats: -n loglik + E log n + 4 gamma E log p (Foygel and Drton, 2010).
+
+    ``log_likelihood`` is log det Theta - tr(S Theta), which is twice the Gaussian one per sample, and n is
+    the *effective* number of samples: dependent tokens would be counted again and again.
+    """
+    per_edge = np.log(n_effective) + 4 * gamma * np.log(n_neurons)
+    return -n_effective * np.asarray(log_likelihood) + np.asarray(n_edges) * per_edge
+
+
+def _fixed(points: Sequence[PathPoint], options: Options) -> Selection:
+    alpha = _needed(options.alpha, "fixed", "alpha")
+    distances = [abs(point.alpha / alpha - 1) for point in points]
+    index = int(np.argmin(distances))
+    if distances[index] > 1e-9:
+        known = ", ".join(f"{point.alpha:g}" for point in points)
+        raise InputError(f"alpha {alpha:g} is not on the path.", f"Choose one of: {known}.")
+    warning = None if points[index].converged else _uncertified(points[index])
+    return Selection(index, "fixed", None, warning)
+
+
+def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
+    target = _needed(options.target, "degree", "target")
+    cost = np.array([abs(point.mean_degree - target) for point in points])
+    index, warning = _smallest(points, cost)
+    best = points[index]
+    if warning is None and not is_near(best, target):
+        warning = (
+            f"No certified alpha gives a mean degree of {target:g}; "
+            f"the nearest, {best.alpha:.4g}, gives {best.mean_degree:.3g}."
+        )
+    return Selection(index, "degree", None, warning)
+
+
+def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
+    n_effective = _needed(options.n_effective, "ebic", "n_effective")
+    if not n_effective > 1:
+        raise InputError(
+            f"EBIC needs more than {n_effective:g} effective samples.", "Collect more text."
+        )
+    curve = ebic(
+        np.array([point.log_likelihood for point in points]),
+        np.array([point.n_edges for point in points]),
+        len(points[0].diagonal),
+        n_effective,
+        options.gamma,
+    )
+    index, warning = _smallest(points, curve)
+    return Selection(index, "ebic", curve, warning or _at_an_end(points, index))
+
+
+RULES: dict[str, Rule] = {"fixed": _fixed, "degree": _degree, "ebic": _ebic}
+
+
+def _needed(value: float | None, rule: str, name: str) -> float:
+    if value is None:
+        raise InputError(f"The selection rule {rule} needs {name}.", f"Give {name} a number.")
+    return value
+
+
+def _smallest(points: Sequence[PathPoint], cost: np.ndarray) -> tuple[int, str | None]:
+    converged = np.array([point.converged for point in points])
+    if converged.any():
+        return int(np.argmin(np.where(converged, cost, np.inf))), None
+    index = int(np.argmin(cost))
+    return index, _uncertified(points[index])
+
+
+def _uncertified(point: PathPoint) -> str:
+    return (
+        f"The fit at the selected alpha {point.alpha:.4g} did not converge "
+        f"(gap {point.duality_gap:.1e} nats per neuron): its edges are not certified."
+    )
+
+
+def _at_an_end(points: Sequence[PathPoint], index: int) -> str | None:
+    alphas = [point.alpha for point in points]
+    if len(points) > 1 and alphas[index] == min(alphas):
+        return (
+            f"EBIC is smallest at the smallest alpha, {alphas[index]:.4g}: with many more tokens than "
+            "neurons it tends to pick the densest graph; go on to smaller alphas or select by degree."
+        )
+    if len(points) > 1 and alphas[index] == max(alphas):
+        return (
+            f"EBIC is smallest at the largest alpha, {alphas[index]:.4g}, the sparsest graph of the path; "
+            "go on to larger alphas or collect more text."
+        )
+    return None

@@ -1,0 +1,276 @@
+"""Checks that a model gives what its hook points promise: run once at load, refused with the measured number.
+
+What they guard against has happened to every tool that reads activations: a hook that never fires, the wrong tensor
+under the right name, positions moved by padding, layers that turn to zeros across GPUs, a BOS token put in twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from glasso_cli.errors import InputError
+from glasso_cli.hook_points import HookPoint, linear_widths, resolve_hook_points
+from glasso_cli.hooks import record
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from glasso_cli.models import LoadedModel
+
+# Largest difference between two ways to compute the same activation, relative to the rms of the hook point. The
+# sums are taken in another order; measured on Gemma 3 270M: 2e-5 (float32), 0.1 (bfloat16).
+TOLERANCE = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.15}
+TEXTS = (
+    "The museum opens at nine; by noon the queue reaches the river.",
+    "Nobody answered.",
+    "In 1869 Mendeleev left gaps in his table for elements that nobody had seen yet, and gallium filled one of them.",
+)
+CANARY = "Paris is the capital of France, and the Seine runs through it."
+
+
+@dataclass(frozen=True)
+class InvariantReport:
+    """What was measured, per hook point and relative to its rms: 0 is exact.
+
+    ``projection``: module applied to the captured input, against the output it gave (input hook points of linear
+    modules). ``batching``: a text alone, against the same text in a right-padded batch. ``bos``: whether the
+    tokenizer puts a BOS token before a text.
+    """
+
+    projection: dict[str, float]
+    batching: dict[str, float]
+    tolerance: float
+    bos: str
+    n_texts: int
+
+    def as_meta(self) -> dict[str, Any]:
+        """The report as JSON-ready data."""
+        return asdict(self)
+
+
+def check_hook_points(
+    loaded: LoadedModel, hook_points: Sequence[HookPoint], texts: Sequence[str] | None = None
+) -> InvariantReport:
+    """What was measured at ``hook_points``; :class:`InputError` with the number when one is not what it says.
+
+    Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces that
+    module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is not doubled.
+    ``texts`` (two or more, of different lengths) replace the built-in ones.
+    """
+    ids = _encode(loaded, texts or TEXTS)
+    alone, projection = [], dict[str, float]()
+    for row in ids:
+        values, errors = _projection_errors(loaded, hook_points, row)
+        alone.append(values)
+        projection = {name: max(error, projection.get(name, 0.0)) for name, error in errors.items()}
+    batched = _batched(loaded, hook_points, ids)
+    batching = {
+        point.name: max(_difference(alone[i][j], batched[j][i, : len(row)]) for i, row in enumerate(ids))
+        for j, point in enumerate(hook_points)
+    }
+    report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
+    _refuse(report)
+    return report
+
+
+def check_canary(loaded: LoadedModel) -> None:
+    """Nothing, when every layer's output on a fixed prompt is finite and tells its tokens apart.
+
+    Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model spread over
+    several GPUs does when a copy between them fails without an error.
+    """
+    points = resolve_hook_points(loaded.model, ["resid.*"])
+    with record(loaded.model, points) as recorder:
+        outputs = recorder.run(_encode(loaded, [CANARY])[0][None])
+    for point, values in zip(points, outputs, strict=True):
+        if fault := _fault(values[0]):
+            raise InputError(
+                f"Layer {point.layer} of the model gives {fault} on a fixed prompt (device {loaded.device}, "
+                f"{loaded.dtype}).",
+                "Use dtype float32 and a single device; if it stays, the checkpoint is damaged.",
+            )
+
+
+def _fault(values: Tensor) -> str | None:
+    """What is wrong with a layer's output ``(time, width)``, or None."""
+    if not bool(values.isfinite().all()):
+        return "values that are not finite"
+    if not bool(values.any()):
+        return "only zeros"
+    if bool((values == values[0]).all()) or bool((values == values[:, :1]).all()):
+        return "a constant"
+    return None
+
+
+# -- what is compared -----------------------------------------------------------------------------
+
+
+def _encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
+    """Token ids of each text, as the tokenizer frames it. Raises :class:`InputError` for a doubled BOS."""
+    import torch
+
+    rows = [loaded.tokenizer(text)["input_ids"] for text in texts]
+    bos = loaded.tokenizer.bos_token_id
+    if bos is not None and any(row[:2] == [bos, bos] for row in rows):  # 0 is an id, too
+        raise InputError(
+            "The tokenizer puts two BOS tokens before a text.",
+            "Repair add_bos_token or the post-processor in the tokenizer files.",
+        )
+    return [torch.tensor(row) for row in rows]
+
+
+def _bos(loaded: LoadedModel) -> str:
+    bos = loaded.tokenizer.bos_token_id
+    starts = loaded.tokenizer("a")["input_ids"][:1]
+    return "added" if bos is not None and starts == [bos] else "not added"
+
+
+def _projection_errors(
+    loaded: LoadedModel, hook_points: Sequence[HookPoint], row: Tensor
+) -> tuple[list[Tensor], dict[str, float]]:
+    """Activations ``(time, width)`` of one text, and per linear input the error of the output recomputed from it.
+
+    The pass runs to its end, so that a module that runs twice is seen.
+    """
+    linear = [
+        p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))
+    ]
+    outputs = [_output_of(loaded.model, point) for point in linear]
+    points = list(dict.fromkeys([*hook_points, *outputs]))
+    with record(loaded.model, points, stop=False) as recorder:
+        seen = dict(zip(points, recorder.run(row[None]), strict=True))
+    for point in hook_points:
+        _refuse_non_finite(point, seen[point])
+    errors = {
+        point.name: _difference(_apply(loaded.model, point, seen[point]), seen[output])
+        for point, output in zip(linear, outputs, strict=True)
+    }
+    return [seen[point][0] for point in hook_points], errors
+
+
+def _output_of(model: PreTrainedModel, point: HookPoint) -> HookPoint:
+    (output,) = resolve_hook_points(model, [f"{point.module}:out"])
+    return output
+
+
+def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
+    """What the module's weights make of captured input: the module's forward, past any hooks."""
+    import torch
+
+    module = model.get_submodule(point.module)
+    weight = next(module.parameters())
+    with torch.inference_mode():
+        return module.forward(values.to(weight.device, weight.dtype)).float().to(values.device)
+
+
+def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequence[Tensor]) -> list[Tensor]:
+    from torch.nn.utils.rnn import pad_sequence
+
+    ids = pad_sequence(list(rows), batch_first=True, padding_value=padding_id(loaded.tokenizer))
+    mask = pad_sequence([row.new_ones(len(row)) for row in rows], batch_first=True)
+    with record(loaded.model, hook_points) as recorder:
+        return recorder.run(ids, mask)
+
+
+def padding_id(tokenizer: Any) -> int:
+    """The id to pad with: the tokenizer's, or 0, since a masked position's id does not matter."""
+    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+
+
+def _difference(first: Tensor, second: Tensor) -> float:
+    """The largest distance of a token's vector in ``first`` from that in ``second``, relative to its norm."""
+    distance, norm = (first - second).norm(dim=-1), second.norm(dim=-1)
+    return float((distance / norm.clamp_min(1e-30)).max())
+
+
+def _refuse_non_finite(point: HookPoint, values: Tensor) -> None:
+    bad = int((~values.isfinite()).sum())
+    if bad:
+        raise InputError(
+            f"Hook point '{point.name}' gives {bad} values that are not finite on a short text.",
+            "Set model.dtype: float32; if it is float32, the checkpoint is damaged.",
+        )
+
+
+def _refuse(report: InvariantReport) -> None:
+    for name, error in report.projection.items():
+        if error > report.tolerance:
+            raise InputError(
+                f"Hook point '{name}' is not what its module reads: applied to it, the module differs from its own "
+                f"output by {error:.2g} of the rms (allowed {report.tolerance:g}).",
+                "Choose another hook point; this model changes the tensor on its way.",
+            )
+    for name, error in report.batching.items():
+        if error > report.tolerance:
+            raise InputError(
+                f"Hook point '{name}' differs between a text alone and the same text in a padded batch by {error:.2g} "
+                f"of the rms (allowed {report.tolerance:g}).",
+                "This model mixes padding into its tokens; set collect.batch_tokens: 1 to run texts one by one.",
+            )
+
+
+# -- the price of a small dtype -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DtypeDifference:
+    """How far activations and correlations at a hook point move when the arithmetic is in a smaller dtype.
+
+    ``relative_rms``: rms of the difference over the rms of the activations. ``correlation_rms`` and
+    ``correlation_max``: the change of the correlations between neurons, over ``n_tokens`` tokens.
+    """
+
+    relative_rms: float
+    correlation_rms: float
+    correlation_max: float
+    n_tokens: int
+
+
+def dtype_difference(
+    loaded: LoadedModel, hook_points: Sequence[HookPoint], input_ids: Tensor, attention_mask: Tensor
+) -> dict[str, DtypeDifference]:
+    """Per hook point, the difference to float32 arithmetic on one right-padded batch; zeros for a float32 model.
+
+    The same weights, already rounded, are used in float32, so this is the rounding of the arithmetic alone. It takes
+    the memory of a float32 copy of the weights for the duration of the call.
+    """
+    import torch
+
+    weights = {name: p.float() for name, p in loaded.model.named_parameters()}
+    in_float32 = partial(_call_with, loaded.model, weights)
+    with record(loaded.model, hook_points) as recorder:
+        own = recorder.run(input_ids, attention_mask)
+    with record(loaded.model, hook_points, call=in_float32) as recorder:
+        exact = recorder.run(input_ids, attention_mask)
+    inside = attention_mask.bool().to(own[0].device)
+    with torch.inference_mode():
+        return {
+            point.name: _dtype_difference(small[inside], full[inside])
+            for point, small, full in zip(hook_points, own, exact, strict=True)
+        }
+
+
+def _call_with(model: PreTrainedModel, weights: dict[str, Tensor], **inputs: Any) -> Any:
+    from torch.func import functional_call
+
+    return functional_call(model, weights, (), inputs)
+
+
+def _dtype_difference(small: Tensor, full: Tensor) -> DtypeDifference:
+    """From activations ``(tokens, width)`` of the same tokens."""
+    relative = float((small - full).double().square().mean().sqrt() / full.double().square().mean().sqrt())
+    moved = (_correlation(small) - _correlation(full)).abs()
+    n_pairs = max(1, moved.numel() - len(moved))
+    rms = float(moved.double().square().sum() / n_pairs) ** 0.5
+    return DtypeDifference(relative, rms, float(moved.max()), len(full))
+
+
+def _correlation(values: Tensor) -> Tensor:
+    """Correlations ``(width, width)``; those of a constant neuron are zero."""
+    centred = (values - values.mean(0)).double()
+    scaled = centred / centred.norm(dim=0).clamp_min(1e-30)
+    return scaled.T @ scaled

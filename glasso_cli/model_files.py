@@ -1,0 +1,112 @@
+"""What a model folder must hold before it is worth importing torch for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from glasso_cli.errors import InputError
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
+LFS_POINTER = b"version https://git-lfs"
+
+
+def require_model_files(model_id: str, folder: Path, trust: Collection[str]) -> None:
+    """Nothing, when ``folder`` holds a config, a tokenizer and weights that are whole.
+
+    Raises :class:`InputError` for what is missing or cut short. Without a tokenizer, transformers would make an empty
+    one without a word.
+    """
+    _require_config(model_id, folder)
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        code = list(folder.glob("tokenization*.py"))
+        if not (code and "remote_code" in trust):
+            raise InputError(
+                f"The model '{model_id}' comes without a tokenizer.",
+                "Save the tokenizer into its folder: tokenizer.save_pretrained(folder).",
+            )
+    _require_weights(model_id, folder, trust)
+
+
+def _require_config(model_id: str, folder: Path) -> None:
+    path = folder / "config.json"
+    if not path.is_file():
+        adapters = (folder / "adapter_config.json").is_file()
+        what = "holds adapters, not a model" if adapters else "has no config.json, so it is not a model"
+        raise InputError(
+            f"The model '{model_id}' {what}.",
+            "Merge the adapters into their model and save that."
+            if adapters
+            else "Give the folder that model.save_pretrained wrote.",
+        )
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"The config.json of '{model_id}' is not valid JSON ({error}).", "Download the model again."
+        ) from error
+
+
+def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> None:
+    shards = _named_shards(folder)
+    missing = [name for name in shards if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"The model '{model_id}' lacks {len(missing)} of its {len(shards)} weight files, such as {missing[0]}.",
+            "Download the model again.",
+        )
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        _require_pickle(model_id, folder, trust)
+    for path in files:
+        _require_whole(model_id, path)
+
+
+def _named_shards(folder: Path) -> list[str]:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return []
+    return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+
+
+def _require_pickle(model_id: str, folder: Path, trust: Collection[str]) -> None:
+    pickles = sorted(folder.glob("pytorch_model*.bin"))
+    if "pickle" in trust and pickles:
+        return
+    if "pickle" in trust:
+        raise InputError(f"The model '{model_id}' comes without weights.", "Download it again.")
+    raise InputError(
+        f"The model '{model_id}' has no safetensors weights"
+        + (f", only a pickled checkpoint ({pickles[0].name})." if pickles else "."),
+        "A pickled checkpoint can run code on this machine; for one you trust, set model.trust: pickle.",
+    )
+
+
+def _require_whole(model_id: str, path: Path) -> None:
+    """Read the header of a safetensors file, which says how long the file must be."""
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as file:
+        pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
+    if pointer:
+        raise InputError(
+            f"The weights of '{model_id}' are not there: {path.name} is a Git LFS pointer.",
+            "Run 'git lfs pull' in its folder.",
+        )
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except SafetensorError as error:
+        raise InputError(
+            f"The weights of '{model_id}' are damaged: {path.name} is cut short or not a safetensors file ({error}).",
+            "Download the file again.",
+        ) from error

@@ -1,0 +1,267 @@
+"""Run stages against files: what is fresh, what must run, in which order, under the folder's lock.
+
+A stage is a module of :mod:`glasso_cli.stages` with
+
+- ``VERSION``: raised by hand when the meaning of its output changes;
+- ``settings(config, corpus)``: the configuration it reads, without runtime fields;
+- ``pins(config, corpus)``: digests of the outside inputs it reads (models, datasets, files);
+- ``paths(config, corpus)``: the artifact and its companions;
+- ``make(job)``: do the work and write the artifact.
+
+Stages never import or start each other; they meet in files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import glasso_cli
+from glasso_cli import cache
+from glasso_cli.config import Config
+from glasso_cli.console import Console
+from glasso_cli.errors import BelowBar, ConfigError, GlassoError, UpstreamError
+
+# stage → the stages whose artifacts it reads, in the order they run
+STAGES: dict[str, tuple[str, ...]] = {
+    "collect": (),
+    "fit": ("collect",),
+    "visualize": ("collect", "fit"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces."""
+
+    config: Config
+    corpus: str
+    target: cache.Target
+    upstream: dict[str, Path]
+    pieces: Path
+    console: Console
+
+    def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """The meta of the artifact: what it was made from, and ``metrics``."""
+        return {
+            "key": self.target.key,
+            "material": self.target.material,
+            "corpus": self.corpus,
+            "experiment": self.config.name,
+            "metrics": metrics,
+            **more,
+        }
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a stage did: files, metrics for the summary, and what fell below the bar, if anything."""
+
+    files: tuple[Path, ...]
+    metrics: dict[str, Any]
+    summary: str
+    below: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the plan."""
+
+    stage: str
+    corpus: str
+    fresh: bool
+    reason: str
+
+
+@dataclass
+class Pipeline:
+    """The stages of one configuration."""
+
+    config: Config
+    console: Console
+    command: str = ""  # the configuration and overrides as typed, for advice
+    force: bool = False
+    _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
+    _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    # -- asking -----------------------------------------------------------------------------------
+
+    def plan(self, stages: Sequence[str]) -> Iterator[Step]:
+        """What ``stages`` would do, in order, for every corpus."""
+        for stage in stages:
+            for corpus in self.config.corpora:
+                step = self.step(stage, corpus)
+                yield replace(step, fresh=False, reason="forced") if self.force and step.fresh else step
+
+    def step(self, stage: str, corpus: str) -> Step:
+        """Whether one artifact is fresh, and the reason if not."""
+        if (stage, corpus) not in self._steps:
+            self._steps[stage, corpus] = self._look(stage, corpus)
+        return self._steps[stage, corpus]
+
+    def _look(self, stage: str, corpus: str) -> Step:
+        for upstream in STAGES[stage]:
+            before = self.step(upstream, corpus)
+            if not before.fresh:
+                return Step(stage, corpus, False, f"{upstream} will run first")
+        state = cache.freshness(self._target(stage, corpus))
+        return Step(stage, corpus, state.fresh, state.reason)
+
+    def _target(self, stage: str, corpus: str) -> cache.Target:
+        module = stage_module(stage)
+        path, companions = module.paths(self.config, corpus)
+        inputs = dict(self._pins(stage, corpus, path))
+        inputs["upstream"] = {
+            upstream: cache.stored_meta(self._path(upstream, corpus))["content"] for upstream in STAGES[stage]
+        }
+        settings = module.settings(self.config, corpus)
+        material = cache.material_of(stage, module.VERSION, settings, inputs)
+        return cache.Target(stage, corpus, path, material, tuple(companions))
+
+    def _pins(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
+        """The outside inputs, looked up once a run: digests of large files take their time."""
+        if (stage, corpus) not in self._pinned:
+            self._pinned[stage, corpus] = self._look_up(stage, corpus, path)
+        return self._pinned[stage, corpus]
+
+    def _look_up(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
+        """The outside inputs; where they cannot be looked up, what the artifact says they were.
+
+        Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand.
+        """
+        try:
+            return dict(stage_module(stage).pins(self.config, corpus))
+        except GlassoError as error:
+            try:
+                stored = dict(cache.stored_meta(path)["material"]["inputs"])
+            except (GlassoError, KeyError, TypeError):
+                raise error from None
+            stored.pop("upstream", None)
+            self.console.warn(f"{error.message} Taking {path} as it is, without checking its inputs.")
+            return stored
+
+    def _path(self, stage: str, corpus: str) -> Path:
+        path: Path = stage_module(stage).paths(self.config, corpus)[0]
+        return path
+
+    # -- doing ------------------------------------------------------------------------------------
+
+    def run(self, stages: Sequence[str]) -> None:
+        """Run ``stages`` for every corpus where the artifact is not up to date.
+
+        Raises :class:`UpstreamError` when an artifact that a stage reads is missing or stale, and
+        :class:`BelowBar` after all the work is done and saved, when something fell short.
+        """
+        below: list[str] = []
+        with cache.lock(self.config.folder):
+            for stage in stages:
+                with self._logged(stage):
+                    for corpus in self.config.corpora:
+                        below += self._run_one(stage, corpus)
+        if below:
+            raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
+
+    @contextmanager
+    def _logged(self, stage: str) -> Iterator[None]:
+        """Keep a log of one stage, with the way it ended if not well."""
+        self.console.log_path = self.config.folder / "logs" / f"{stage}.log"
+        version = f"glasso {glasso_cli.__version__} python {platform.python_version()}"
+        self.console.log(f"{version}: {shlex.join(sys.argv[1:])}")
+        try:
+            yield
+        except GlassoError as error:
+            self.console.log(f"error: {error.message}")
+            raise
+        except BaseException:
+            self.console.log(traceback.format_exc())
+            raise
+
+    def _run_one(self, stage: str, corpus: str) -> list[str]:
+        self._require_upstream(stage, corpus)
+        target = self._target(stage, corpus)
+        state = cache.freshness(target)
+        if state.fresh and not self.force:
+            self.console.note(f"{stage} {corpus}: up to date")
+            meta = cache.stored_meta(target.path)
+            files = [target.path, *target.companions]
+            files += [target.path.parent / name for name in meta.get("files", [])]
+            self._report(target, files, meta.get("metrics", {}), True, 0.0)
+            return [meta["below"]] if meta.get("below") else []
+        if not self.force:
+            cache.refuse_foreign(target)
+        reason = "forced" if state.fresh else state.reason
+        self.console.detail(f"{stage} {corpus}: {reason}")
+        pieces = cache.partial_folder(self.config.folder, target)
+        if self.force:
+            cache.drop_partials(self.config.folder, target)
+        upstream = {name: self._path(name, corpus) for name in STAGES[stage]}
+        started = time.monotonic()
+        job = Job(self.config, corpus, target, upstream, pieces, self.console)
+        made: Made = stage_module(stage).make(job)
+        cache.drop_partials(self.config.folder, target)
+        self._steps.clear()
+        seconds = time.monotonic() - started
+        self.console.note(f"{stage} {corpus}: {made.summary} ({seconds:.1f} s)")
+        self._report(target, made.files, made.metrics, False, seconds)
+        return [made.below] if made.below else []
+
+    def _require_upstream(self, stage: str, corpus: str) -> None:
+        for upstream in STAGES[stage]:
+            step = self.step(upstream, corpus)
+            if not step.fresh:
+                path = self._path(upstream, corpus)
+                raise UpstreamError(
+                    f"{stage} reads {path}, which is not up to date: {step.reason}.",
+                    f"Run: glasso {upstream} {self.command}   (or all of it: glasso run {self.command})",
+                )
+
+    def _report(
+        self,
+        target: cache.Target,
+        files: Sequence[Path],
+        metrics: dict[str, Any],
+        cached: bool,
+        seconds: float,
+    ) -> None:
+        for path in files:
+            self.console.result(
+                {
+                    "stage": target.stage,
+                    "corpus": target.corpus,
+                    "path": str(path),
+                    "key": target.key,
+                    "cached": cached,
+                    "seconds": round(seconds, 3),
+                    "metrics": metrics,
+                }
+            )
+
+
+def stage_module(stage: str) -> ModuleType:
+    """The module of a stage, imported when it is needed."""
+    return importlib.import_module(f"glasso_cli.stages.{stage}")
+
+
+def stage_range(first: str | None, last: str | None) -> list[str]:
+    """The stages from ``first`` to ``last``; raises :class:`ConfigError` for names out of order."""
+    names = list(STAGES)
+    for name in (first, last):
+        if name is not None and name not in names:
+            raise ConfigError(f"There is no stage '{name}'.", f"The stages are: {', '.join(names)}.")
+    start = names.index(first) if first else 0
+    stop = names.index(last) if last else len(names) - 1
+    if start > stop:
+        raise ConfigError(
+            f"'{first}' comes after '{last}'.", f"The stages run in this order: {', '.join(names)}."
+        )
+    return names[start : stop + 1]

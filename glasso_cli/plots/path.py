@@ -1,0 +1,190 @@
+"""The path of alphas: how dense each graph is, how one was chosen, and how well each was solved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.plots import style
+from glasso_cli.plots.study import Study, count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LEAST = 1e-17  # a gap that rounding brought to zero or below is drawn here
+
+
+def pictures(study: Study) -> Iterator[style.Picture]:
+    """Four panels over alpha: edges, components, the criterion of the choice, the certificate."""
+    alphas = study.path.alphas
+    headline = f"From sparse to dense: {count(len(alphas), 'graph')} along the path of α"
+    page = style.page(study, headline, _note(study), (11.0, 6.4))
+    axes = page.figure.subplots(2, 2, sharex=True)
+    _edges(axes[0, 0], study)
+    _components(axes[0, 1], study)
+    _criterion(axes[1, 0], study)
+    _certificate(axes[1, 1], study)
+    for panel in axes.flat:
+        panel.axvline(study.alpha, color=style.MARK, linewidth=5, alpha=0.45, zorder=0)
+        panel.grid(True, axis="y")
+    _alpha_axis(axes, alphas)
+    yield style.Picture("path", page.figure, _alt(study), _table(study))
+
+
+def mean_degree(study: Study) -> np.ndarray:
+    """Edges per neuron at every alpha, ``(A,)``."""
+    degree: np.ndarray = 2 * study.path.n_edges / study.p
+    return degree
+
+
+# -- words --------------------------------------------------------------------------------------------
+
+
+def _note(study: Study) -> str:
+    words = [f"The orange line marks {study.chosen}."]
+    if len(study.path.alphas) == 1:
+        words.append("Only one α was solved, so there is no curve to compare it with.")
+    words.append("α falls to the right: weaker penalty, more edges.")
+    missed = int(np.count_nonzero(~study.path.converged))
+    if missed:
+        words.append(f"Crosses: {count(missed, 'graph')} not converged to the tolerance.")
+    return " ".join(words)
+
+
+def _alt(study: Study) -> str:
+    path = study.path
+    return (
+        f"Four curves over alpha from {path.alphas[0]:.4g} to {path.alphas[-1]:.4g} ({study.title}): "
+        f"edges rise from {path.n_edges[0]:,} to {path.n_edges[-1]:,}, components fall from "
+        f"{path.n_components[0]:,} to {path.n_components[-1]:,}; {study.chosen} is marked; the largest "
+        f"duality gap is {path.duality_gap.max():.1e} nats per neuron."
+    )
+
+
+def _table(study: Study) -> dict[str, Any]:
+    path = study.path
+    return {
+        "alpha": path.alphas,
+        "selected": (np.arange(len(path.alphas)) == study.index).astype(int),
+        "edges": path.n_edges,
+        "mean_degree": mean_degree(study),
+        "components": path.n_components,
+        "ebic": path.ebic,
+        "duality_gap": path.duality_gap,
+        "kkt_residual": path.kkt_residual,
+        "iterations": path.n_iter,
+        "converged": path.converged.astype(int),
+        "log_likelihood": path.log_likelihood,
+    }
+
+
+# -- panels -------------------------------------------------------------------------------------------
+
+
+def _edges(axes: Axes, study: Study) -> None:
+    edges = study.path.n_edges
+    _line(axes, study, edges, "edges")
+    axes.set_title("How many edges")
+    axes.set_ylabel("edges")
+    if edges.min() > 0 and edges.max() / edges.min() > 20:
+        axes.set_yscale("log")
+        style.plain_log(axes.yaxis)
+    else:
+        _from_zero(axes, edges)
+    _tell(axes, study, edges, f"{study.n_edges:,} edges")
+
+
+def _components(axes: Axes, study: Study) -> None:
+    components = study.path.n_components
+    _line(axes, study, components, "components")
+    axes.set_title("Into how many pieces the graph falls")
+    axes.set_ylabel("connected components")
+    _from_zero(axes, components)
+    _tell(axes, study, components, count(int(components[study.index]), "component"))
+
+
+def _criterion(axes: Axes, study: Study) -> None:
+    if study.rule == "ebic" and np.isfinite(study.path.ebic).any():
+        ebic = study.path.ebic
+        _line(axes, study, ebic, "EBIC")
+        axes.set_title("Why this α: the smallest EBIC")
+        axes.set_ylabel("EBIC")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        _tell(axes, study, ebic, f"{ebic[study.index]:,.0f}")
+        return
+    degree = mean_degree(study)
+    _line(axes, study, degree, "mean degree")
+    axes.set_ylabel("mean edges per neuron")
+    _from_zero(axes, degree)
+    _tell(axes, study, degree, f"{degree[study.index]:.3g} per neuron")
+    if study.target is None:
+        axes.set_title("Edges per neuron (α was given)")
+        return
+    axes.set_title("Why this α: mean edges per neuron")
+    axes.axhline(study.target, color=style.ACCENT, linestyle=(0, (4, 3)), linewidth=1)
+    axes.annotate(
+        f"target {study.target:g}", (0, study.target), (4, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", fontsize=8.5, color=style.MUTED,
+    )  # fmt: skip
+    axes.set_ylim(0, 1.12 * max(float(degree.max()), study.target))
+
+
+def _certificate(axes: Axes, study: Study) -> None:
+    """Duality gap and KKT residual on a logarithmic scale, with the tolerance of the gap."""
+    path, tolerance = study.path, study.tolerance
+    gap, kkt = np.maximum(path.duality_gap, _LEAST), np.maximum(path.kkt_residual, _LEAST)
+    axes.plot(path.alphas, gap, "o-", color=style.ACCENT, markersize=4, label="duality gap (nats per neuron)")
+    axes.plot(path.alphas, kkt, "s:", color="#009E73", markersize=4, label="KKT residual")
+    bad = ~path.converged
+    axes.plot(path.alphas[bad], gap[bad], "x", color=style.NEGATIVE, markersize=9, markeredgewidth=2)
+    axes.set(title="How well each was solved", ylabel="error, smaller is better", yscale="log")
+    values = np.concatenate([gap, kkt, [tolerance] if tolerance else []])
+    axes.set_ylim(values.min() / 5, values.max() * 60)
+    style.plain_log(axes.yaxis)
+    if tolerance:
+        axes.axhline(tolerance, color=style.ACCENT, linestyle=(0, (4, 3)), linewidth=1,
+                     label=f"tolerance of the gap, {style.plain(tolerance)}")  # fmt: skip
+    axes.legend(loc="upper left", ncols=2, columnspacing=1.2)
+
+
+def _line(axes: Axes, study: Study, values: np.ndarray, name: str) -> None:
+    axes.plot(study.path.alphas, values, "o-", color=style.ACCENT, markersize=4, label=name)
+
+
+def _from_zero(axes: Axes, values: np.ndarray) -> None:
+    axes.set_ylim(0, 1.12 * max(1.0, float(values.max())))
+    axes.yaxis.set_major_formatter(lambda value, _: style.plain(value))
+
+
+def _tell(axes: Axes, study: Study, values: np.ndarray, text: str) -> None:
+    """Write the value of the selected alpha beside its point."""
+    right = study.index * 2 < len(study.path.alphas) - 1
+    axes.annotate(
+        text, (study.alpha, float(values[study.index])), (9 if right else -9, 0),
+        textcoords="offset points", ha="left" if right else "right", va="bottom",
+        fontsize=9, weight="bold",
+    )  # fmt: skip
+
+
+def _alpha_axis(axes: np.ndarray, alphas: np.ndarray) -> None:
+    first = axes.flat[0]
+    first.set_xscale("log")
+    low, high = float(alphas.min()), float(alphas.max())
+    margin = max((high / low) ** 0.05, 1.06)
+    first.set_xlim(high * margin, low / margin)
+    for panel in axes[1]:
+        panel.set_xlabel("α (penalty, correlation scale)")
+        _ticks(panel, alphas)
+
+
+def _ticks(panel: Axes, alphas: np.ndarray) -> None:
+    """Ticks at the alphas themselves while they are few; round numbers otherwise."""
+    from matplotlib.ticker import NullLocator
+
+    if len(alphas) <= 9:
+        panel.set_xticks(alphas, [f"{alpha:.3g}" for alpha in alphas])
+        panel.xaxis.set_minor_locator(NullLocator())
+    else:
+        style.plain_log(panel.xaxis)

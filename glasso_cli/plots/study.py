@@ -1,0 +1,233 @@
+"""What every picture is about: one corpus, one path, the selected graph, and the words that describe them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.config import VisualizeSection
+
+
+class Edges(NamedTuple):
+    """Undirected edges, each once: ``rows`` and ``cols (E,)`` with row < col, ``rho (E,)``."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+    rho: np.ndarray  # partial correlations
+
+
+@dataclass(frozen=True)
+class Study:
+    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus."""
+
+    stats: ActivationStats
+    path: PrecisionPath
+    dot: Path
+    section: VisualizeSection
+    title: str
+
+    # -- the selected graph -----------------------------------------------------------------------
+
+    @property
+    def p(self) -> int:
+        return self.path.n_neurons
+
+    @property
+    def index(self) -> int:
+        """Which alpha of the path is drawn."""
+        return int(self.path.selected)
+
+    @property
+    def alpha(self) -> float:
+        return float(self.path.alphas[self.index])
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The edges of the selected alpha from strong to weak; ties in the order of the artifact."""
+        rows, cols, rho = self.path.edges()
+        order = np.argsort(-np.abs(rho), kind="stable")
+        return Edges(rows[order], cols[order], rho[order])
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.edges.rho)
+
+    @cached_property
+    def degree(self) -> np.ndarray:
+        """Edges of every neuron, ``(p,)``."""
+        return self._per_neuron(np.ones(self.n_edges)).astype(np.int64)
+
+    @cached_property
+    def strength(self) -> np.ndarray:
+        """Sum of \\|partial correlation\\| of every neuron, ``(p,)``."""
+        return self._per_neuron(np.abs(self.edges.rho))
+
+    @cached_property
+    def influence(self) -> np.ndarray:
+        """Expected influence ``(p,)``: the sum of partial correlations with their signs (Robinaugh et al. 2016)."""
+        return self._per_neuron(self.edges.rho)
+
+    def _per_neuron(self, weights: np.ndarray) -> np.ndarray:
+        rows, cols, _ = self.edges
+        both = np.concatenate([rows, cols])
+        return np.bincount(both, np.concatenate([weights, weights]), minlength=self.p)
+
+    @cached_property
+    def by_strength(self) -> np.ndarray:
+        """All neurons from strong to weak, ``(p,)``."""
+        return np.argsort(-self.strength, kind="stable")
+
+    def neighbours(self, neuron: int) -> tuple[np.ndarray, np.ndarray]:
+        """The neighbours of ``neuron`` and their partial correlations, from strong to weak."""
+        rows, cols, rho = self.edges
+        mine = (rows == neuron) | (cols == neuron)
+        return np.where(rows[mine] == neuron, cols[mine], rows[mine]), rho[mine]
+
+    # -- communities --------------------------------------------------------------------------------
+
+    @property
+    def communities(self) -> np.ndarray:
+        return self.path.communities
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Neurons by community, inside one by strength; isolated neurons at the end, ``(p,)``."""
+        community = np.where(self.communities < 0, np.iinfo(np.int32).max, self.communities)
+        return np.lexsort((np.arange(self.p), -self.strength, community))
+
+    @cached_property
+    def position(self) -> np.ndarray:
+        """Where every neuron stands in ``order``, ``(p,)``."""
+        place = np.empty(self.p, dtype=np.int64)
+        place[self.order] = np.arange(self.p)
+        return place
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """A short name of every neuron."""
+        return short_labels([str(name) for name in self.path.neuron_ids], self.path.layers)
+
+    # -- words ----------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The key of the drawn artifact."""
+        return str(self.path.meta.get("key", ""))
+
+    @cached_property
+    def rule(self) -> str:
+        """How alpha was chosen: fixed, degree or ebic."""
+        chosen = self.path.meta.get("metrics", {}).get("rule") or self._select.get("rule")
+        return str(chosen or ("fixed" if len(self.path.alphas) == 1 else "degree"))
+
+    @property
+    def target(self) -> float | None:
+        """The mean degree that the degree rule aims at."""
+        return self._select.get("target") if self.rule == "degree" else None
+
+    @property
+    def tolerance(self) -> float | None:
+        """The duality gap per neuron, in nats, that the certificate had to reach."""
+        stored = self.path.meta.get("metrics", {}).get("tol")
+        return stored if stored is not None else self._fit.get("tol")
+
+    @property
+    def _fit(self) -> dict[str, Any]:
+        config: dict[str, Any] = self.path.meta.get("material", {}).get("config", {}).get("fit", {})
+        return config
+
+    @property
+    def _select(self) -> dict[str, Any]:
+        return self._fit.get("select") or {}
+
+    @property
+    def chosen(self) -> str:
+        """α and why this one, in words."""
+        reasons = {
+            "fixed": "as given",
+            "degree": "chosen by mean degree",
+            "ebic": "chosen by the smallest EBIC",
+        }
+        reason = reasons.get(self.rule, f"chosen by {self.rule}")
+        if self.target is not None:
+            reason += f", target {self.target:g} edges per neuron"
+        if self.rule == "ebic" and "gamma" in self._select:
+            reason += f", γ = {self._select['gamma']:g}"
+        return f"α = {self.alpha:.4g} ({reason})"
+
+    @property
+    def density(self) -> float:
+        """Edges as a share of all pairs."""
+        return self.n_edges / max(1, self.p * (self.p - 1) // 2)
+
+    @property
+    def subject(self) -> str:
+        """Model, corpus, size and choice, for under the headline of a picture."""
+        parts = [
+            self.title,
+            count(self.p, "neuron"),
+            count(self.stats.n_tokens, "token"),
+            self.chosen,
+            f"{count(self.n_edges, 'edge')} ({percent(self.density)} of pairs)",
+        ]
+        if not bool(self.path.converged[self.index]):
+            parts.append("NOT CONVERGED at this α")
+        return "  ·  ".join(parts)
+
+
+def count(number: int, noun: str) -> str:
+    """``1 edge``, ``2,560 edges``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(share: float) -> str:
+    """A share in percent with two significant digits."""
+    if share == 0:
+        return "0 %"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
+
+
+def signed(value: float) -> str:
+    """``+0.412`` or ``−0.368``."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def community_name(community: int) -> str:
+    """``C1`` for the largest community."""
+    return f"C{community + 1}" if community >= 0 else "isolated"
+
+
+_ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*)\[(?P<index>\d+)\]", re.DOTALL)
+_LONGEST = 18
+
+
+def short_labels(ids: Sequence[str], layers: np.ndarray) -> list[str]:
+    """``L9·123`` for ``layers.9.mlp[123]``, with the kind where a layer has several; else the id, shortened.
+
+    No two neurons share a label: those that would keep their number in ``ids``.
+    """
+    found = [_ID.fullmatch(name) for name in ids]
+    kinds = {(layer, match["kind"]) for layer, match in zip(layers.tolist(), found) if match}
+    several = {layer for layer, amount in Counter(layer for layer, _ in kinds).items() if amount > 1}
+    labels = [
+        _short(name, layer, match, layer in several)
+        for name, layer, match in zip(ids, layers.tolist(), found)
+    ]
+    shared = Counter(labels)
+    return [f"{label}#{i}" if shared[label] > 1 else label for i, label in enumerate(labels)]
+
+
+def _short(name: str, layer: int, match: re.Match[str] | None, with_kind: bool) -> str:
+    if match is None:
+        return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}…{name[-8:]}"
+    place = f"L{layer}" if layer >= 0 else match["kind"]
+    kind = f"·{match['kind']}" if with_kind and layer >= 0 else ""
+    return f"{place}{kind}·{match['index']}"

@@ -1,0 +1,75 @@
+"""What a file is: the summary behind ``glasso show``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from glasso_cli.cache import stored_meta
+from glasso_cli.console import strict_json
+from glasso_cli.errors import ForeignFileError, InputError
+
+
+def describe(path: Path, *, as_json: bool) -> str:
+    """The summary of an artifact as text, or its whole meta as JSON."""
+    meta = dot_meta(path) if path.suffix == ".dot" else stored_meta(path)
+    if as_json:
+        return strict_json(meta, indent=1)
+    rows = [f"{path}", f"  kind          {meta['kind']}", f"  key           {meta.get('key', '')[:16]}"]
+    for name in ("experiment", "corpus"):
+        if meta.get(name):
+            rows.append(f"  {name:<13} {meta[name]}")
+    rows += _metrics(meta.get("metrics", {}))
+    if meta.get("below"):
+        rows.append(f"  below the bar {meta['below']}")
+    versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())
+    if versions:
+        rows.append(f"  made with     {versions}")
+    return "\n".join(rows)
+
+
+def _metrics(metrics: dict[str, Any], depth: int = 1) -> list[str]:
+    rows = []
+    for name, value in metrics.items():
+        label = "  " * depth + name
+        if isinstance(value, dict):
+            rows.append(label)
+            rows += _metrics(value, depth + 1)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            rows.append(label)
+            rows += ["  " * (depth + 1) + _inline(item) for item in value]
+        else:
+            rows.append(f"{label:<{max(14, len(label)) + 1}} {_number(value)}")
+    return rows
+
+
+def _inline(item: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_number(value)}" for name, value in item.items())
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
+
+
+def dot_meta(path: Path) -> dict[str, Any]:
+    """What the first line of a ``.dot`` file says; raises :class:`InputError` for a foreign one."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            first = file.readline()
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", "Check the path.") from None
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path} cannot be read as text.", "Give a .dot file of glasso.") from None
+    mark = "// glasso: "
+    try:
+        meta = json.loads(first.removeprefix(mark)) if first.startswith(mark) else None
+    except ValueError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise ForeignFileError(
+            f"{path} was not written by glasso: its first line has no key.", "Give a .dot file of glasso."
+        )
+    return {"kind": "graph", **meta}

@@ -1,0 +1,268 @@
+"""The graphical lasso problem, its optimality certificate, and the result every solver returns.
+
+minimise  -log det Theta + tr(S Theta) + sum_{i != j} alpha_ij |Theta_ij|  over positive definite Theta,
+
+where S is a covariance or correlation matrix and ``alpha`` is a number or a symmetric matrix of weights
+``(p, p)``: 0 leaves an entry unpenalised, inf forces it to zero. The diagonal is penalised only where the
+diagonal of the weights is not zero. Letters: W is the inverse of Theta, G = S - W the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from glasso_cli.errors import InputError
+from glasso_cli.solvers.cholesky import Inverse, invert, log_det
+
+Alpha = float | np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SolverResult:
+    """A sparse precision matrix with the certificate of how good it is."""
+
+    precision: np.ndarray  # (p, p) float64, exactly symmetric, exact zeros
+    covariance: np.ndarray  # (p, p) float64, the inverse of the precision
+    objective: float  # nats
+    duality_gap: (
+        float  # nats per neuron: the objective is at most p * duality_gap above the optimum
+    )
+    kkt_residual: float  # largest violation of an optimality condition, on the scale of alpha
+    n_iter: int
+    converged: bool  # duality_gap <= tol, nothing else
+    cost: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far a precision matrix is from the optimum, at most; infinite if not positive definite."""
+
+    objective: float  # nats
+    duality_gap: float  # nats per neuron
+    kkt_residual: float
+
+
+Solver = Callable[..., SolverResult]
+"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000) -> SolverResult``; ``init`` is a positive
+definite precision matrix to start from, and the input is one that :func:`check_problem` accepts."""
+
+
+# -- the problem ----------------------------------------------------------------------------------
+
+
+def alpha_max(covariance: np.ndarray) -> float:
+    """The largest absolute off-diagonal entry: from this alpha on every neuron is isolated."""
+    largest = np.abs(covariance)
+    np.fill_diagonal(largest, 0.0)
+    return float(largest.max(initial=0.0))
+
+
+def check_problem(covariance: np.ndarray, alpha: Alpha) -> None:
+    """Nothing; raises :class:`InputError` unless this is a graphical lasso problem with a solution.
+
+    Rounding of a float32 covariance is forgiven, in its symmetry and in its smallest eigenvalue.
+    """
+    _check_covariance(covariance)
+    if np.ndim(alpha) == 0:
+        check_alpha(alpha)
+    else:
+        _check_weights(np.asarray(alpha), len(covariance))
+
+
+def check_alpha(alpha: Alpha) -> None:
+    """Nothing; raises :class:`InputError` unless ``alpha`` is a positive number."""
+    if not 0 < alpha < np.inf:
+        raise InputError(f"alpha is {alpha}, not a positive number.", "Give an alpha above 0.")
+
+
+def _check_covariance(S: np.ndarray) -> None:
+    redo = "Give a covariance or correlation matrix of real numbers with one row per neuron."
+    if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
+        raise InputError(f"The covariance has shape {S.shape}, not (p, p).", redo)
+    if not np.isfinite(S).all():
+        raise InputError("The covariance contains NaN or infinity.", redo)
+    largest = float(np.abs(S).max())
+    if float(np.abs(S - S.T).max()) > 1e-6 * largest:
+        raise InputError("The covariance is not symmetric.", redo)
+    if float(S.diagonal().min()) <= 0:
+        worst = int(S.diagonal().argmin())
+        raise InputError(
+            f"Neuron {worst} has variance {S[worst, worst]:.3g}, and no precision exists for it.",
+            "Leave out neurons that never change.",
+        )
+    shift = 4 * np.sqrt(len(S)) * float(np.finfo(np.float32).eps) * largest
+    if log_det(S + shift * np.eye(len(S))) == -np.inf:
+        raise InputError(
+            "The covariance is not positive semidefinite: it has a clearly negative eigenvalue.",
+            "Compute all its entries from the same samples.",
+        )
+
+
+def _check_weights(weights: np.ndarray, p: int) -> None:
+    fix = "Give a symmetric (p, p) array of non-negative weights; inf forces an entry to zero."
+    if weights.shape != (p, p):
+        raise InputError(f"The weights have shape {weights.shape}, not ({p}, {p}).", fix)
+    if np.isnan(weights).any() or (weights < 0).any():
+        raise InputError("The weights contain NaN or a negative number.", fix)
+    if (weights != weights.T).any():
+        raise InputError("The weights are not symmetric.", fix)
+    if np.isinf(weights.diagonal()).any():
+        raise InputError("The weights force a diagonal entry of the precision to zero.", fix)
+
+
+def free_diagonal(covariance: np.ndarray, alpha: Alpha) -> tuple[np.ndarray, Alpha]:
+    """The equal problem whose diagonal is not penalised: weights d on it are S + diag(d) without them."""
+    if np.ndim(alpha) == 0:
+        return covariance, float(alpha)
+    weights = np.array(alpha, dtype=np.float64)
+    covariance = covariance + np.diag(weights.diagonal())
+    np.fill_diagonal(weights, 0.0)
+    return covariance, weights
+
+
+# -- the certificate ------------------------------------------------------------------------------
+
+
+def objective(
+    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None
+) -> float:
+    """The objective in nats; inf where Theta is not positive definite or breaks a forced zero.
+
+    ``inverse`` is that of the precision, for a caller who has it already.
+    """
+    S, weights = free_diagonal(covariance, alpha)
+    log_determinant = inverse.log_det if inverse else log_det(precision)
+    return _fit_term(precision, S) - log_determinant + _penalty(precision, weights)
+
+
+def kkt_residual(
+    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None
+) -> float:
+    """The largest violation of an optimality condition, on the scale of ``alpha``; inf if not PD.
+
+    G_ij = -alpha_ij sign(Theta_ij) where Theta_ij is not zero, |G_ij| <= alpha_ij elsewhere, G_ii = 0.
+    """
+    inverse = inverse or invert(precision)
+    if inverse is None:
+        return np.inf
+    S, weights = free_diagonal(covariance, alpha)
+    gradient = S - inverse.matrix
+    on_support = np.abs(gradient + np.copysign(weights, precision))
+    off_support = np.abs(gradient) - weights
+    violation = np.where(precision != 0, on_support, off_support)
+    np.fill_diagonal(violation, np.abs(gradient.diagonal()))
+    return max(0.0, float(violation.max()))
+
+
+def certificate(
+    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None
+) -> Certificate:
+    """How far ``precision`` is from the optimum, proved by a feasible point of the dual problem.
+
+    The dual maximises log det W + p over |W_ij - S_ij| <= alpha_ij, W_ii = S_ii, W positive definite
+    (Banerjee, El Ghaoui and d'Aspremont, 2008), so any such W bounds the optimum from below.
+    """
+    inverse = inverse or invert(precision)
+    if inverse is None:
+        return Certificate(np.inf, np.inf, np.inf)
+    value = objective(precision, covariance, alpha, inverse)
+    S, weights = free_diagonal(covariance, alpha)
+    p = len(S)
+    # the bound holds exactly, so what is below zero is rounding
+    gap = max(0.0, value - _dual_log_det(precision, inverse.matrix, S, weights) - p) / p
+    return Certificate(value, gap, kkt_residual(precision, covariance, alpha, inverse))
+
+
+def _fit_term(precision: np.ndarray, S: np.ndarray) -> float:
+    return float(np.vdot(S, precision))
+
+
+def _penalty(precision: np.ndarray, weights: Alpha) -> float:
+    """sum_{i != j} weights_ij |Theta_ij|, where an infinite weight on a zero entry costs nothing."""
+    rows, cols = np.nonzero(precision)
+    off = rows != cols
+    rows, cols = rows[off], cols[off]
+    magnitude = np.abs(precision[rows, cols])
+    each = weights[rows, cols] if isinstance(weights, np.ndarray) else weights
+    return float((magnitude * each).sum())
+
+
+def _dual_log_det(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha) -> float:
+    """log det of the best dual point that Theta suggests; -inf if none is positive definite.
+
+    *Sign point*: the optimality conditions solved for W where they are equalities, S + alpha sign(Theta)
+    on the support, and W clipped to the box elsewhere. Its gap is of second order in the error of Theta.
+    *Box point*: W clipped to the box everywhere; its gap is of first order, but it does not trust the signs.
+    *Segment point*: from S towards W with its diagonal rescaled to that of S, as far as the box goes:
+    positive definite wherever S is semidefinite, so there is a bound far from the optimum too.
+    """
+    box = np.clip(W - S, -weights, weights)
+    signed = np.where(Theta != 0, np.copysign(weights, Theta), box)
+    best = max(log_det(_with_diagonal(S + step, S)) for step in (signed, box))
+    return best if best > -np.inf else log_det(_segment_point(W, S, weights))
+
+
+def _with_diagonal(matrix: np.ndarray, S: np.ndarray) -> np.ndarray:
+    np.fill_diagonal(matrix, S.diagonal())
+    return matrix
+
+
+def _segment_point(W: np.ndarray, S: np.ndarray, weights: Alpha) -> np.ndarray:
+    scale = np.sqrt(S.diagonal() / W.diagonal())
+    step = _with_diagonal(W * np.outer(scale, scale), S) - S
+    size = np.abs(step)
+    # entries the box does not bind: those that do not move, the diagonal among them
+    room = np.divide(weights, size, out=np.full_like(size, np.inf), where=size > 0)
+    return S + min(1.0, float(room.min())) * step
+
+
+# -- from a precision matrix to a result ----------------------------------------------------------
+
+
+def certified(
+    precision: np.ndarray,
+    covariance: np.ndarray,
+    alpha: Alpha,
+    *,
+    tol: float,
+    n_iter: int,
+    cost: dict[str, int] | None = None,
+) -> SolverResult:
+    """The result that a finite symmetric ``precision`` amounts to.
+
+    One that is not positive definite is first moved, by halves, towards the isolated neurons.
+    """
+    precision, inverse = _definite(precision, diagonal_start(covariance, alpha))
+    proof = certificate(precision, covariance, alpha, inverse)
+    return SolverResult(
+        precision=precision,
+        covariance=inverse.matrix,
+        objective=proof.objective,
+        duality_gap=proof.duality_gap,
+        kkt_residual=proof.kkt_residual,
+        n_iter=n_iter,
+        converged=proof.duality_gap <= tol,
+        cost=dict(cost or {}),
+    )
+
+
+def _definite(precision: np.ndarray, definite: np.ndarray) -> tuple[np.ndarray, Inverse]:
+    keep, candidate = 1.0, precision
+    while (inverse := invert(candidate)) is None:
+        keep /= 2
+        candidate = keep * precision + (1 - keep) * definite
+    return candidate, inverse
+
+
+def diagonal_start(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
+    """The precision ``(p, p)`` of isolated neurons: the optimum from ``alpha_max`` on."""
+    S, _ = free_diagonal(covariance, alpha)
+    return np.diag(1.0 / S.diagonal())
+
+
+def symmetric_support(matrix: np.ndarray) -> np.ndarray:
+    """The average of a matrix and its transpose, exactly zero where either is."""
+    return np.where((matrix != 0) & (matrix.T != 0), (matrix + matrix.T) / 2, 0.0)

@@ -1,0 +1,54 @@
+"""Log determinant and inverse of symmetric positive definite matrices, by LAPACK in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+_TILE = 512  # rows of a tile that stays in cache while a triangle is mirrored
+
+
+@dataclass(frozen=True, eq=False)
+class Inverse:
+    """The inverse W of a positive definite matrix and the matrix's own log determinant."""
+
+    matrix: np.ndarray  # (p, p) float64, exactly symmetric
+    log_det: float  # log det of the matrix that was inverted
+
+
+def log_det(matrix: np.ndarray) -> float:
+    """log det of a symmetric matrix ``(p, p)``, or -inf if it is not positive definite."""
+    return _factor(matrix)[1]
+
+
+def invert(matrix: np.ndarray) -> Inverse | None:
+    """The inverse and log determinant of a symmetric matrix, or None if it is not positive definite.
+
+    A Cholesky factor and its inverse, p^3 flop: a general inverse takes nearly three times as long.
+    """
+    factor, value = _factor(matrix)
+    if value == -np.inf:
+        return None
+    lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    _mirror(lower)
+    return Inverse(lower.T, value)  # symmetric, and row-major this way round
+
+
+def _factor(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
+    work = np.array(matrix.T, dtype=np.float64, order="F")
+    factor, failed = lapack.dpotrf(work, lower=1, overwrite_a=1, clean=0)
+    diagonal = factor.diagonal()
+    if failed or not np.isfinite(diagonal).all():
+        return factor, -np.inf
+    return factor, 2.0 * float(np.log(diagonal).sum())
+
+
+def _mirror(lower: np.ndarray) -> None:
+    for start in range(0, len(lower), _TILE):
+        stop = min(start + _TILE, len(lower))
+        tile = np.tril(lower[start:stop, start:stop])
+        lower[start:stop, start:stop] = tile + np.tril(tile, -1).T
+        lower[start:stop, stop:] = lower[stop:, start:stop].T

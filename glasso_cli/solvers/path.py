@@ -1,0 +1,250 @@
+"""A sequence of graphical lasso solutions, each started from its neighbour, that can be resumed.
+
+A warm start depends on the finished points alone, never on time, so that a path resumed from saved points
+ends in the same bytes as one that was not interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, diags_array
+
+from glasso_cli.errors import InputError
+from glasso_cli.solvers.base import SolverResult, alpha_max, check_alpha
+from glasso_cli.solvers.screening import checked, get_solver, solve_checked
+
+DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
+
+
+@dataclass(frozen=True, eq=False)
+class PathPoint:
+    """The sparse precision matrix of p neurons at one alpha, with its certificate."""
+
+    alpha: float
+    rows: np.ndarray  # (E,) int32, each edge once, row < column, ordered by row and column
+    cols: np.ndarray  # (E,) int32
+    values: np.ndarray  # (E,) float64, precision entries
+    diagonal: np.ndarray  # (p,) float64
+    objective: float  # nats
+    duality_gap: float  # nats per neuron
+    kkt_residual: float
+    n_iter: int
+    converged: bool
+    log_likelihood: float  # log det Theta - tr(S Theta): twice the Gaussian one per sample, in nats
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.rows)
+
+    @property
+    def mean_degree(self) -> float:
+        return 2 * self.n_edges / len(self.diagonal)
+
+    def precision(self) -> csr_array:
+        """The precision matrix ``(p, p)``, sparse and exactly symmetric."""
+        shape = (len(self.diagonal), len(self.diagonal))
+        upper = coo_array((self.values, (self.rows, self.cols)), shape=shape)
+        return csr_array(upper + upper.T + diags_array(self.diagonal))
+
+
+OnPoint = Callable[[PathPoint], None]
+Progress = Callable[[int, int, float], None]
+
+
+def alpha_grid(start: float, stop: float, num: int) -> np.ndarray:
+    """``num`` alphas ``(num,)`` from ``start`` to ``stop``, evenly spaced on a logarithmic scale."""
+    if not (start > 0 and stop > 0 and num >= 1):
+        raise InputError(
+            f"A grid of {num} alphas from {start} to {stop} is not one of positive numbers.",
+            "Give two positive alphas and how many to take.",
+        )
+    return np.geomspace(start, stop, num)
+
+
+def fit_path(
+    covariance: np.ndarray,
+    alphas: Iterable[float],
+    *,
+    solver: str = "gglasso",
+    tol: float = 1e-7,
+    max_iter: int = 1000,
+    done: Mapping[float, PathPoint] | None = None,
+    on_point: OnPoint | None = None,
+    progress: Progress | None = None,
+) -> list[PathPoint]:
+    """A point at every alpha, in decreasing order, each started from the one before it.
+
+    ``done`` holds finished points by alpha, which are taken as they are; ``on_point`` is called with every
+    new one, and ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
+    """
+    wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
+    for alpha in wanted:
+        check_alpha(alpha)
+    walk = _Walk(covariance, solver, tol, max_iter, done, on_point)
+    for index, alpha in enumerate(wanted):
+        walk.visit(alpha, progress, index, len(wanted))
+    return walk.points()
+
+
+def fit_degree(
+    covariance: np.ndarray,
+    target: float,
+    *,
+    solver: str = "gglasso",
+    tol: float = 1e-7,
+    max_iter: int = 1000,
+    max_solves: int = 24,
+    grid: Sequence[PathPoint] = (),
+    done: Mapping[float, PathPoint] | None = None,
+    on_point: OnPoint | None = None,
+    progress: Progress | None = None,
+) -> list[PathPoint]:
+    """Every point visited in search of a mean degree of ``target``, in decreasing order of alpha.
+
+    The search ends within 2 % of the target or within one edge, or after ``max_solves`` new alphas, or when
+    no alpha in six digits lies between a graph too sparse and one too dense. ``grid`` holds points to begin
+    with; the rest is as in :func:`fit_path`, except that ``total`` is the most alphas there can be.
+    """
+    walk = _Walk(covariance, solver, tol, max_iter, done, on_point, grid)
+    _check_target(target, walk.covariance)
+    for index in range(max_solves):
+        alpha = _next_alpha(walk.points(), target, walk.covariance)
+        if alpha is None:
+            break
+        walk.visit(alpha, progress, index, max_solves)
+    return walk.points()
+
+
+class _Walk:
+    """The points visited so far, in an order that alone decides every warm start."""
+
+    def __init__(
+        self,
+        covariance: np.ndarray,
+        solver: str,
+        tol: float,
+        max_iter: int,
+        done: Mapping[float, PathPoint] | None,
+        on_point: OnPoint | None,
+        visited: Sequence[PathPoint] = (),
+    ) -> None:
+        self.covariance = checked(covariance, 1.0)
+        self._solver = get_solver(solver)
+        self._tol, self._max_iter = tol, max_iter
+        self._done = dict(done or {})
+        self._on_point = on_point
+        self._visited = {point.alpha: point for point in visited}
+
+    def points(self) -> list[PathPoint]:
+        return [self._visited[alpha] for alpha in sorted(self._visited, reverse=True)]
+
+    def visit(self, alpha: float, progress: Progress | None, index: int, total: int) -> None:
+        point = self._done.get(alpha)
+        if point is None:
+            if progress:
+                progress(index, total, alpha)
+            point = self._solve(alpha)
+            if self._on_point:
+                self._on_point(point)
+        self._visited[alpha] = point
+
+    def _solve(self, alpha: float) -> PathPoint:
+        found = solve_checked(
+            self.covariance,
+            alpha,
+            self._solver,
+            init=self._warm_start(alpha),
+            tol=self._tol,
+            max_iter=self._max_iter,
+        )
+        return _point(alpha, found)
+
+    def _warm_start(self, alpha: float) -> np.ndarray | None:
+        """The precision at the next larger alpha, whose graph is the nearest one that is no denser."""
+        larger = [known for known in self._visited if known > alpha]
+        return self._visited[min(larger)].precision().toarray() if larger else None
+
+
+def _point(alpha: float, found: SolverResult) -> PathPoint:
+    rows, cols = np.nonzero(np.triu(found.precision, 1))
+    values = found.precision[rows, cols]
+    penalty = 2 * alpha * float(np.abs(values).sum())
+    return PathPoint(
+        alpha=alpha,
+        rows=rows.astype(np.int32),
+        cols=cols.astype(np.int32),
+        values=values,
+        diagonal=found.precision.diagonal().copy(),
+        objective=found.objective,
+        duality_gap=found.duality_gap,
+        kkt_residual=found.kkt_residual,
+        n_iter=found.n_iter,
+        converged=found.converged,
+        log_likelihood=penalty - found.objective,
+    )
+
+
+# -- the search for a degree ----------------------------------------------------------------------
+
+
+def is_near(point: PathPoint, target: float) -> bool:
+    """Whether the mean degree is within 2 % of the target, or within one edge of it."""
+    one_edge = 2 / len(point.diagonal)
+    return abs(point.mean_degree - target) <= max(DEGREE_TOLERANCE * target, one_edge)
+
+
+def _check_target(target: float, covariance: np.ndarray) -> None:
+    p = len(covariance)
+    if not 0 < target <= p - 1:
+        raise InputError(
+            f"A mean degree of {target:g} is not possible among {p} neurons.",
+            f"Give a target above 0 and at most {p - 1}." if p > 1 else "Fit more neurons.",
+        )
+    if alpha_max(covariance) == 0:
+        raise InputError(
+            "No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons."
+        )
+
+
+def _next_alpha(points: Sequence[PathPoint], target: float, covariance: np.ndarray) -> float | None:
+    """Where to look next, in six digits; None when the search is over."""
+    if any(is_near(point, target) for point in points):
+        return None
+    dense = [point for point in points if point.mean_degree > target]
+    if dense:
+        alpha = _between(points, dense[0], target, covariance)
+    elif points:
+        alpha = _below(points[-1], target)
+    else:
+        alpha = _first_alpha(target, covariance)
+    alpha = float(f"{alpha:.6g}")
+    return None if any(point.alpha == alpha for point in points) else alpha
+
+
+def _first_alpha(target: float, covariance: np.ndarray) -> float:
+    """The alpha with ``target`` correlations per neuron above it: mostly a graph somewhat too sparse."""
+    size = np.abs(covariance)
+    np.fill_diagonal(size, 0.0)
+    entries = size.ravel()
+    place = entries.size - round(target * len(covariance))
+    entries.partition(place)
+    return max(float(entries[place]), 1e-3 * alpha_max(covariance))
+
+
+def _below(last: PathPoint, target: float) -> float:
+    """A smaller alpha: on real activations the degree falls with about the third power of alpha."""
+    return last.alpha * float(np.clip((last.mean_degree / target) ** 0.4, 0.5, 0.95))
+
+
+def _between(
+    points: Sequence[PathPoint], dense: PathPoint, target: float, covariance: np.ndarray
+) -> float:
+    """Log degree interpolated in log alpha, kept off the ends of the bracket so that both of them move."""
+    sparser = [point for point in points if point.alpha > dense.alpha]
+    high = sparser[-1].alpha if sparser else alpha_max(covariance)
+    fewest = max(sparser[-1].mean_degree if sparser else 0.0, target / 20)
+    share = np.log(target / fewest) / np.log(dense.mean_degree / fewest)
+    return float(high * (dense.alpha / high) ** np.clip(share, 0.1, 0.9))

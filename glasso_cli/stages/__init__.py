@@ -1,0 +1,1 @@
+"""The stages: each reads the configuration and artifacts, and writes artifacts. None imports another."""

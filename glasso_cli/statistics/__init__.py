@@ -1,0 +1,1 @@
+"""Streaming statistics of activations: torch tensors in, sums that add up over blocks out."""

@@ -1,0 +1,74 @@
+"""The pilot sample: a few thousand tokens of random documents, read before anything is summed.
+
+It fixes the centre of the moments, the norm that is massive, the neurons of highest variance, the quantile examples and
+the tables of normal scores. All of these need values side by side; everything after streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.statistics.batch import ActivationBatch
+from glasso_cli.statistics.normal_scores import NormalScores
+from glasso_cli.texts import Window
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the sample says about p neurons: ``mean`` and ``std (p,)`` float32, and the transform, if any."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    transform: NormalScores | None
+
+    def centred(self, values: torch.Tensor) -> torch.Tensor:
+        """The values whose moments are summed: minus the mean, or their normal scores (already central)."""
+        return values - self.mean if self.transform is None else self.transform(values)
+
+    def centre(self) -> np.ndarray:
+        """What ``centred`` subtracts, ``(p,)`` float64."""
+        mean = self.mean.double().cpu().numpy()
+        return mean if self.transform is None else np.zeros_like(mean)
+
+
+def sample_windows(windows: Sequence[Window], tokens: int, seed: int) -> list[Window]:
+    """Random windows, without replacement, with at least ``tokens`` tokens in all (or every window)."""
+    order = np.random.default_rng([seed, 0x9E37]).permutation(len(windows))
+    lengths = np.array([len(windows[i].ids) for i in order]).cumsum()
+    stop = int(np.searchsorted(lengths, tokens)) + 1
+    return [windows[i] for i in order[:stop]]
+
+
+def join(batches: Sequence[ActivationBatch]) -> ActivationBatch:
+    """Several batches as one, windows from long to short as they were."""
+    import torch
+
+    return ActivationBatch(
+        *(
+            torch.cat([getattr(batch, name) for batch in batches])
+            for name in ("values", "tokens", "kept", "lengths", "documents")
+        )
+    )
+
+
+def study(sample: ActivationBatch, transform: str) -> Pilot:
+    """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
+    values = sample.values[sample.kept]
+    std = values.std(dim=0, unbiased=False)
+    std = std.where(std > 0, std.new_ones(()))
+    scores = NormalScores.fit(values) if transform == "normal_scores" else None
+    return Pilot(values.mean(0), std, scores)
+
+
+def highest_variance(sample: ActivationBatch, count: int) -> np.ndarray:
+    """Indices of the ``count`` neurons of highest variance in the sample, increasing."""
+    variance = sample.values[sample.kept].double().var(dim=0, unbiased=False).cpu().numpy()
+    order = np.argsort(-variance, kind="stable")[:count]
+    return np.sort(order)
