@@ -1,9 +1,9 @@
 """Models that come as Python packages, for machines that reach a package index but no model hub.
 
-``builtin:gemma-3-270m`` is Google's Gemma 3 270M with 4 to 8 bit weights, split over packages (extra ``builtin``). On
-first use it becomes an ordinary model folder in the user's cache: ``config.json``, ``model.safetensors`` in float32 and
-the tokenizer. From there it is loaded like any other local folder. Use of the weights is subject to the Gemma Terms of
-Use (https://ai.google.dev/gemma/terms).
+``builtin:gemma-3-270m`` is Google's Gemma 3 270M with 4 to 8 bit weights, split over packages (extra
+``builtin``). On first use it becomes an ordinary model folder in the user's cache: ``config.json``,
+``model.safetensors`` in float32 and the tokenizer. From there it is loaded like any other local folder. Use
+of the weights is subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PREFIX = "builtin:"
-# Bump when the folder written from the same package would differ: it is part of the folder's name and of cache keys.
+# Bump when the folder written from the same package would differ: it is part of the folder's name and of
+# cache keys.
 CONVERSION = 1
 
 
@@ -53,7 +54,8 @@ class BuiltinModel:
 
 
 def user_cache() -> Path:
-    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's user cache."""
+    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's user
+    cache."""
     if override := os.environ.get("GLASSO_CACHE_DIR"):
         return Path(override).expanduser()
     from platformdirs import user_cache_path
@@ -73,7 +75,8 @@ def builtin_name(model_id: str) -> str:
 
 
 def builtin_identity(model_id: str) -> dict[str, str]:
-    """What pins a builtin model in a cache key: the SHA-256 of its source and the version of the conversion."""
+    """What pins a builtin model in a cache key: the SHA-256 of its source and the version of the
+    conversion."""
     name = builtin_name(model_id)
     source = BUILTIN_MODELS[name].sha256
     return {"source": "builtin", "name": name, "sha256": source, "conversion": str(CONVERSION)}
@@ -82,10 +85,12 @@ def builtin_identity(model_id: str) -> dict[str, str]:
 def builtin_folder(
     model_id: str, cache: Path | None = None, notify: Callable[[str], None] = lambda message: None
 ) -> Path:
-    """The local model folder of a builtin model, made on first use (about 10 s and 1.1 GB for Gemma 3 270M).
+    """The local model folder of a builtin model, made on first use (about 10 s and 1.1 GB for Gemma 3
+    270M).
 
-    The folder appears under its name once it is whole, and one process at a time makes it: an interrupted conversion
-    starts again. Raises :class:`InputError` without the extra, :class:`ServiceError` for the disk.
+    The folder appears under its name once it is whole, and one process at a time makes it: an interrupted
+    conversion starts again. Raises :class:`InputError` without the extra, :class:`ServiceError` for the
+    disk.
     """
     name = builtin_name(model_id)
     builtin = BUILTIN_MODELS[name]
@@ -119,7 +124,8 @@ def _convert(builtin: BuiltinModel, folder: Path) -> None:
     free = shutil.disk_usage(folder.parent).free
     if free < builtin.n_bytes:
         raise ServiceError(
-            f"The model needs {builtin.n_bytes / 1e9:.1f} GB in {folder.parent}, where {free / 1e9:.1f} GB are free.",
+            f"The model needs {builtin.n_bytes / 1e9:.1f} GB in {folder.parent}, "
+            f"where {free / 1e9:.1f} GB are free.",
             "Free some space, or set GLASSO_CACHE_DIR to a folder on a larger disk.",
         )
     partial = folder.with_name(f"{folder.name}.partial")

@@ -140,7 +140,8 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Give another file.") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path} is not UTF-8 text (line {line}).", "Save it as UTF-8.") from None
 
 
 def _near(path: Path) -> str:

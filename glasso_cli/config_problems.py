@@ -49,7 +49,8 @@ def dotted(loc: Loc) -> str:
 
 
 @cache
-def _sections() -> dict[Loc, type[Section]]:
+def sections() -> dict[Loc, type[Section]]:
+    """Every section of the schema by where it stands; ``NAME`` is any corpus."""
     found: dict[Loc, type[Section]] = {(): Config}
     todo: list[Loc] = [()]
     while todo:
@@ -67,7 +68,7 @@ def _sections() -> dict[Loc, type[Section]]:
 
 def section_at(loc: Loc) -> type[Section] | None:
     """The section that stands at ``loc`` in the schema; the name of a corpus matches any."""
-    for pattern, section in _sections().items():
+    for pattern, section in sections().items():
         if len(pattern) == len(loc) and all(want in (_ANY, key) for want, key in zip(pattern, loc)):
             return section
     return None
@@ -78,7 +79,7 @@ def _unknown_key(loc: Loc) -> str:
     allowed = sorted(section.model_fields) if section else []
     if near := difflib.get_close_matches(name, allowed, n=1):
         return f"unknown key; did you mean '{near[0]}'?"
-    if elsewhere := [dotted((*at, name)) for at, other in _sections().items() if name in other.model_fields]:
+    if elsewhere := [dotted((*at, name)) for at, other in sections().items() if name in other.model_fields]:
         return f"unknown key here; did you mean {' or '.join(elsewhere)}?"
     return f"unknown key; the keys here are: {', '.join(allowed)}"
 

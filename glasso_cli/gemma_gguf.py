@@ -41,7 +41,8 @@ GEMMA_TOKENIZER_CONFIG = {
 
 
 def gemma_config(gguf: GgufFile) -> dict[str, Any]:
-    """The ``config.json`` of a Gemma 3 text model; what the file does not say is the same for every Gemma 3."""
+    """The ``config.json`` of a Gemma 3 text model; what the file does not say is the same for every Gemma
+    3."""
     meta = {key.removeprefix("gemma3."): value for key, value in gguf.metadata.items()}
     return {
         "architectures": ["Gemma3ForCausalLM"],
@@ -82,8 +83,8 @@ def gemma_tensor(gguf: GgufFile, entry: TensorEntry) -> tuple[str, np.ndarray]:
 def gemma_tokenizer(metadata: dict[str, Any]) -> Tokenizer:
     """Gemma's byte-pair tokenizer from a GGUF vocabulary; a BOS before every text.
 
-    The file has no merges. They are every way to cut a token in two tokens, in the order of the vocabulary, longest
-    left part first: Gemma's vocabulary is in merge order (its scores are not).
+    The file has no merges. They are every way to cut a token in two tokens, in the order of the vocabulary,
+    longest left part first: Gemma's vocabulary is in merge order (its scores are not).
     """
     from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
     from tokenizers.models import BPE

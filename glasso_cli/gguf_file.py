@@ -1,9 +1,9 @@
 """What a GGUF file holds: metadata, and tensors dequantised to float32.
 
 The format is a header of typed key-value pairs, a table of tensors and their raw blocks
-(https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3). The header is read here because the ``gguf``
-package makes one array object per vocabulary entry: 22 s against 0.3 s for the 262,144 tokens of Gemma 3. The block
-formats are that package's.
+(https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3). The header is read here because the
+``gguf`` package makes one array object per vocabulary entry: 22 s against 0.3 s for the 262,144 tokens of
+Gemma 3. The block formats are that package's.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class GgufFile:
 
 
 def parse_gguf(blob: bytes) -> GgufFile:
-    """The contents of a GGUF file given as bytes. Raises :class:`InputError` when it is not one, or cut short."""
+    """The contents of a GGUF file given as bytes. Raises :class:`InputError` when it is not one, or cut
+    short."""
     if blob[:4] != MAGIC:
         raise InputError("The model file is not GGUF: its first four bytes are not 'GGUF'.")
     reader = _Reader(blob, position=4)

@@ -10,8 +10,8 @@
 ===========================  =======================================================================
 
 The layers and the output projection are found by structure, not by a table of architectures: the list of
-``num_hidden_layers`` modules, and in a layer the last linear module outside attention that ends in the hidden size and
-is fed by another one. :mod:`glasso_cli.invariants` then checks the tensor itself.
+``num_hidden_layers`` modules, and in a layer the last linear module outside attention that ends in the
+hidden size and is fed by another one. :mod:`glasso_cli.invariants` then checks the tensor itself.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
 SIDES = ("in", "out")
@@ -38,8 +38,8 @@ SHORT = re.compile(r"(mlp|resid)\.(.+)")
 class HookPoint:
     """A tensor of the network: a module's first input or output, ``width`` numbers a token.
 
-    ``label`` is the base of neuron ids, ``"{label}[{index}]"``: ``layers.9.mlp`` and ``layers.9.resid`` for the short
-    forms, otherwise the name. ``layer`` is None outside the stack of layers.
+    ``label`` is the base of neuron ids, ``"{label}[{index}]"``: ``layers.9.mlp`` and ``layers.9.resid`` for
+    the short forms, otherwise the name. ``layer`` is None outside the stack of layers.
     """
 
     name: str
@@ -75,8 +75,8 @@ class LayerStack:
 def resolve_hook_points(model: PreTrainedModel, patterns: Sequence[str]) -> tuple[HookPoint, ...]:
     """The hook points that ``patterns`` name, each once, by layer and then by name.
 
-    Raises :class:`InputError` for a pattern that matches nothing, with near names; for a side left out; for the neurons
-    of experts.
+    Raises :class:`InputError` for a pattern that matches nothing, with near names; for a side left out; for
+    the neurons of experts.
     """
     stack = find_layers(model)
     points = {point.name: point for pattern in patterns for point in _matches(model, stack, pattern)}
@@ -107,13 +107,14 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
 
 
 def output_projection(stack: LayerStack, layer: int) -> str:
-    """The path of the MLP's output projection in ``layer``. Raises :class:`InputError` when there is none."""
+    """The path of the MLP's output projection in ``layer``. Raises :class:`InputError` when there is
+    none."""
     modules = dict(stack.layers[layer].named_modules())
     _refuse_experts(stack, layer, modules)
     widths = {
-        name: linear_widths(module)
+        name: shape
         for name, module in modules.items()
-        if linear_widths(module) and not NOT_MLP.search(name)
+        if (shape := linear_widths(module)) and not NOT_MLP.search(name)
     }
     hidden = stack.hidden_size
     found = [
@@ -125,20 +126,21 @@ def output_projection(stack: LayerStack, layer: int) -> str:
     if not found:
         linear = ", ".join(name for name, module in modules.items() if linear_widths(module))
         raise InputError(
-            f"Layer {layer} ('{stack.path}.{layer}') has no MLP output projection that can be told from its shape.",
-            f"Name a module instead, such as '{stack.path}.{layer}.<name>:in'; linear modules there: {linear or 'none'}.",
+            f"Layer {layer} ('{stack.path}.{layer}') has no MLP output projection "
+            "that can be told from its shape.",
+            f"Name a module instead, such as '{stack.path}.{layer}.<name>:in'; "
+            f"linear modules there: {linear or 'none'}.",
         )
     return f"{stack.path}.{layer}.{found[-1]}"
 
 
 def linear_widths(module: nn.Module) -> tuple[int, int] | None:
     """The input and output width of a linear module, or None for any other."""
-    if hasattr(module, "in_features") and hasattr(module, "out_features"):
-        return int(module.in_features), int(module.out_features)
     if type(module).__name__ == "Conv1D":  # GPT-2's linear layer: weight (in, out)
-        n_in, n_out = module.weight.shape
-        return n_in, n_out
-    return None
+        rows, columns = cast("Tensor", module.weight).shape
+        return rows, columns
+    n_in, n_out = (getattr(module, name, None) for name in ("in_features", "out_features"))
+    return (n_in, n_out) if isinstance(n_in, int) and isinstance(n_out, int) else None
 
 
 def _refuse_experts(stack: LayerStack, layer: int, modules: dict[str, nn.Module]) -> None:
@@ -148,14 +150,15 @@ def _refuse_experts(stack: LayerStack, layer: int, modules: dict[str, nn.Module]
 
 
 def is_expert(name: str, module: nn.Module) -> bool:
-    """Whether a module is, or lies inside, a set of experts of which a router picks a few for each token."""
+    """Whether a module is, or lies inside, a set of experts of which a router picks a few for each
+    token."""
     return "experts" in name.split(".") or type(module).__name__.endswith("Experts")
 
 
 def _expert_error(name: str) -> InputError:
     return InputError(
-        f"'{name}' is a mixture of experts: an expert's neurons exist only for the tokens routed to it, so their "
-        "correlations over all tokens are not defined.",
+        f"'{name}' is a mixture of experts: an expert's neurons exist only for the tokens routed to it, "
+        "so their correlations over all tokens are not defined.",
         "Use the residual stream ('resid.N'), or a shared expert by its full name.",
     )
 
@@ -192,7 +195,8 @@ def _names_matching(model: PreTrainedModel, pattern: str) -> Iterator[str]:
     if side not in SIDES:
         raise InputError(
             f"The hook point '{pattern}' does not say which side of the module it means.",
-            f"Write '{pattern}:in' for its input or '{pattern}:out' for its output (or a short form: mlp.9, resid.9).",
+            f"Write '{pattern}:in' for its input or '{pattern}:out' for its output "
+            "(or a short form: mlp.9, resid.9).",
         )
     for name, module in model.named_modules():
         if name and fnmatchcase(name, path):

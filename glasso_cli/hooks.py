@@ -1,7 +1,8 @@
 """The two context managers that touch a model: ``record`` reads hook points, ``ablate`` changes neurons.
 
-Both remove their hooks when the block ends, also by an error. A recorder stops the forward pass as soon as it has what
-it was asked for: no later layers, and no language-model head (168M of the 268M parameters of Gemma 3 270M).
+Both remove their hooks when the block ends, also by an error. A recorder stops the forward pass as soon as
+it has what it was asked for: no later layers, and no language-model head (168M of the 268M parameters of
+Gemma 3 270M).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import copy
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Edit = Callable[["Tensor"], "Tensor"]
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818 - not an error
     """Ends a forward pass from inside a hook; never leaves this module."""
 
 
@@ -40,8 +41,8 @@ def record(
 ) -> Iterator[Recorder]:
     """A recorder of the tensors at ``points``, for as many passes as the block makes.
 
-    ``stop=False`` runs every pass to its end. ``call`` stands in for ``model`` when it has to be called in another way.
-    Raises :class:`InputError` for a model whose hooks ``torch.compile`` would skip.
+    ``stop=False`` runs every pass to its end. ``call`` stands in for ``model`` when it has to be called in
+    another way. Raises :class:`InputError` for a model whose hooks ``torch.compile`` would skip.
     """
     model = uncompiled(model)
     recorder = Recorder(model, tuple(points), stop, call or model)
@@ -72,11 +73,13 @@ class Recorder:
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
     ) -> list[Tensor]:
-        """Activations per hook point, in order: float32 ``(batch, time, width)``, sharing memory with nothing.
+        """Activations per hook point, in order: float32 ``(batch, time, width)``, sharing memory with
+        nothing.
 
-        Batches are padded on the right: a bare forward pass then gives every token its right position in any model.
-        ``position_ids`` are passed on only where given. Raises :class:`InputError` for padding on the left without them,
-        a hooked module that did not run or ran twice, and a tensor of another shape than the hook point's.
+        Batches are padded on the right: a bare forward pass then gives every token its right position in
+        any model. ``position_ids`` are passed on only where given. Raises :class:`InputError` for padding
+        on the left without them, a hooked module that did not run or ran twice, and a tensor of another
+        shape than the hook point's.
         """
         import torch
 
@@ -85,11 +88,8 @@ class Recorder:
         self._tokens = (input_ids.shape[0], input_ids.shape[1])
         inputs = self._inputs(input_ids, attention_mask, position_ids)
         self._seen = {}
-        with torch.inference_mode():
-            try:
-                self._call(**inputs)
-            except _Stop:
-                pass
+        with torch.inference_mode(), suppress(_Stop):
+            self._call(**inputs)
         return self._take()
 
     def _inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
@@ -173,7 +173,8 @@ def _as_tokens(point: HookPoint, tensor: Tensor | None, tokens: tuple[int, int])
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
-    """The module under ``torch.compile``. Raises :class:`InputError` when a part of it is compiled on its own."""
+    """The module under ``torch.compile``. Raises :class:`InputError` when a part of it is compiled on its
+    own."""
     model = getattr(model, "_orig_mod", model)
     for name, module in model.named_modules():
         if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
@@ -191,8 +192,8 @@ def uncompiled(model: nn.Module) -> nn.Module:
 class Intervention:
     """Neurons of a hook point and what becomes of them, everywhere or at ``positions`` ``(batch, time)``.
 
-    ``edit`` takes the current values ``(batch, time, neurons)`` and returns the new ones, or something that broadcasts
-    to them: see :func:`zero`, :func:`set_to` and :func:`add`. ``neurons`` None means all.
+    ``edit`` takes the current values ``(batch, time, neurons)`` and returns the new ones, or something that
+    broadcasts to them: see :func:`zero`, :func:`set_to` and :func:`add`. ``neurons`` None means all.
     """
 
     point: HookPoint
@@ -226,8 +227,8 @@ def _like(values: Tensor | float, current: Tensor) -> Tensor:
 def ablate(model: nn.Module, interventions: Sequence[Intervention]) -> Iterator[None]:
     """Every forward pass of the block runs with ``interventions`` applied, in their order.
 
-    Raises :class:`InputError` for a neuron out of range, and at the end for an intervention that no pass came by: a
-    recorder that stopped before it would report an effect of exactly zero.
+    Raises :class:`InputError` for a neuron out of range, and at the end for an intervention that no pass
+    came by: a recorder that stopped before it would report an effect of exactly zero.
     """
     model = uncompiled(model)
     applied: Counter[str] = Counter()

@@ -1,7 +1,9 @@
-"""Checks that a model gives what its hook points promise: run once at load, refused with the measured number.
+"""Checks that a model gives what its hook points promise: run once at load, refused with the measured
+number.
 
-What they guard against has happened to every tool that reads activations: a hook that never fires, the wrong tensor
-under the right name, positions moved by padding, layers that turn to zeros across GPUs, a BOS token put in twice.
+What they guard against has happened to every tool that reads activations: a hook that never fires, the
+wrong tensor under the right name, positions moved by padding, layers that turn to zeros across GPUs, a BOS
+token put in twice.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 
     from glasso_cli.models import LoadedModel
 
-# Largest difference between two ways to compute the same activation, relative to the rms of the hook point. The
-# sums are taken in another order; measured on Gemma 3 270M: 2e-5 (float32), 0.1 (bfloat16).
+# Largest difference between two ways to compute the same activation, relative to the rms of the hook point.
+# The sums are taken in another order; measured on Gemma 3 270M: 2e-5 (float32), 0.1 (bfloat16).
 TOLERANCE = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.15}
 TEXTS = (
     "The museum opens at nine; by noon the queue reaches the river.",
     "Nobody answered.",
-    "In 1869 Mendeleev left gaps in his table for elements that nobody had seen yet, and gallium filled one of them.",
+    "In 1869 Mendeleev left gaps in his table for elements that nobody had seen yet; "
+    "six years later gallium filled one of them.",
 )
 CANARY = "Paris is the capital of France, and the Seine runs through it."
 
@@ -36,9 +39,9 @@ CANARY = "Paris is the capital of France, and the Seine runs through it."
 class InvariantReport:
     """What was measured, per hook point and relative to its rms: 0 is exact.
 
-    ``projection``: module applied to the captured input, against the output it gave (input hook points of linear
-    modules). ``batching``: a text alone, against the same text in a right-padded batch. ``bos``: whether the
-    tokenizer puts a BOS token before a text.
+    ``projection``: module applied to the captured input, against the output it gave (input hook points of
+    linear modules). ``batching``: a text alone, against the same text in a right-padded batch. ``bos``:
+    whether the tokenizer puts a BOS token before a text.
     """
 
     projection: dict[str, float]
@@ -55,11 +58,12 @@ class InvariantReport:
 def check_hook_points(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], texts: Sequence[str] | None = None
 ) -> InvariantReport:
-    """What was measured at ``hook_points``; :class:`InputError` with the number when one is not what it says.
+    """What was measured at ``hook_points``; :class:`InputError` with the number when one is not what it
+    says.
 
-    Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces that
-    module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is not doubled.
-    ``texts`` (two or more, of different lengths) replace the built-in ones.
+    Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces
+    that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
+    not doubled. ``texts`` (two or more, of different lengths) replace the built-in ones.
     """
     ids = _encode(loaded, texts or TEXTS)
     alone, projection = [], dict[str, float]()
@@ -80,8 +84,8 @@ def check_hook_points(
 def check_canary(loaded: LoadedModel) -> None:
     """Nothing, when every layer's output on a fixed prompt is finite and tells its tokens apart.
 
-    Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model spread over
-    several GPUs does when a copy between them fails without an error.
+    Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model
+    spread over several GPUs does when a copy between them fails without an error.
     """
     points = resolve_hook_points(loaded.model, ["resid.*"])
     with record(loaded.model, points) as recorder:
@@ -132,7 +136,8 @@ def _bos(loaded: LoadedModel) -> str:
 def _projection_errors(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], row: Tensor
 ) -> tuple[list[Tensor], dict[str, float]]:
-    """Activations ``(time, width)`` of one text, and per linear input the error of the output recomputed from it.
+    """Activations ``(time, width)`` of one text, and per linear input the error of the output recomputed
+    from it.
 
     The pass runs to its end, so that a module that runs twice is seen.
     """
@@ -182,7 +187,8 @@ def padding_id(tokenizer: Any) -> int:
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
-    """The largest distance of a token's vector in ``first`` from that in ``second``, relative to its norm."""
+    """The largest distance of a token's vector in ``first`` from that in ``second``, relative to its
+    norm."""
     distance, norm = (first - second).norm(dim=-1), second.norm(dim=-1)
     return float((distance / norm.clamp_min(1e-30)).max())
 
@@ -200,16 +206,16 @@ def _refuse(report: InvariantReport) -> None:
     for name, error in report.projection.items():
         if error > report.tolerance:
             raise InputError(
-                f"Hook point '{name}' is not what its module reads: applied to it, the module differs from its own "
-                f"output by {error:.2g} of the rms (allowed {report.tolerance:g}).",
+                f"Hook point '{name}' is not what its module reads: applied "
+                f"to it, the module differs from its own output by {error:.2g} of its norm (allowed {report.tolerance:g}).",
                 "Choose another hook point; this model changes the tensor on its way.",
             )
     for name, error in report.batching.items():
         if error > report.tolerance:
             raise InputError(
-                f"Hook point '{name}' differs between a text alone and the same text in a padded batch by {error:.2g} "
-                f"of the rms (allowed {report.tolerance:g}).",
-                "This model mixes padding into its tokens; set collect.batch_tokens: 1 to run texts one by one.",
+                f"Hook point '{name}' differs between a text alone and the same text in a padded batch "
+                f"by {error:.2g} of its norm (allowed {report.tolerance:g}).",
+                "This model mixes padding into its tokens, or its dtype is too small: try model.dtype: float32.",
             )
 
 
@@ -233,10 +239,11 @@ class DtypeDifference:
 def dtype_difference(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], input_ids: Tensor, attention_mask: Tensor
 ) -> dict[str, DtypeDifference]:
-    """Per hook point, the difference to float32 arithmetic on one right-padded batch; zeros for a float32 model.
+    """Per hook point, the difference to float32 arithmetic on one right-padded batch; zeros for a float32
+    model.
 
-    The same weights, already rounded, are used in float32, so this is the rounding of the arithmetic alone. It takes
-    the memory of a float32 copy of the weights for the duration of the call.
+    The same weights, already rounded, are used in float32, so this is the rounding of the arithmetic alone.
+    It takes the memory of a float32 copy of the weights for the duration of the call.
     """
     import torch
 

@@ -1,12 +1,16 @@
-"""What a model folder must hold before it is worth importing torch for."""
+"""What a model folder must hold, and what kind of model its config says it is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -23,8 +27,8 @@ LFS_POINTER = b"version https://git-lfs"
 def require_model_files(model_id: str, folder: Path, trust: Collection[str]) -> None:
     """Nothing, when ``folder`` holds a config, a tokenizer and weights that are whole.
 
-    Raises :class:`InputError` for what is missing or cut short. Without a tokenizer, transformers would make an empty
-    one without a word.
+    Raises :class:`InputError` for what is missing or cut short. Without a tokenizer, transformers would
+    make an empty one without a word.
     """
     _require_config(model_id, folder)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
@@ -61,7 +65,8 @@ def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> Non
     missing = [name for name in shards if not (folder / name).is_file()]
     if missing:
         raise InputError(
-            f"The model '{model_id}' lacks {len(missing)} of its {len(shards)} weight files, such as {missing[0]}.",
+            f"The model '{model_id}' lacks {len(missing)} of its {len(shards)} weight files, "
+            f"such as {missing[0]}.",
             "Download the model again.",
         )
     files = sorted(folder.glob("*.safetensors"))
@@ -107,6 +112,74 @@ def _require_whole(model_id: str, path: Path) -> None:
             pass
     except SafetensorError as error:
         raise InputError(
-            f"The weights of '{model_id}' are damaged: {path.name} is cut short or not a safetensors file ({error}).",
+            f"The weights of '{model_id}' are damaged: {path.name} is cut short "
+            f"or not a safetensors file ({error}).",
             "Download the file again.",
         ) from error
+
+
+# -- config ---------------------------------------------------------------------------------------
+
+
+def load_config(model_id: str, folder: Path, trust: Collection[str]) -> PreTrainedConfig:
+    """The config of a model folder. Raises :class:`InputError` for one that transformers cannot read."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code="remote_code" in trust)
+    except Exception as error:  # whatever the config or its code raises, it cannot be used
+        raise _config_error(model_id, str(error)) from error
+
+
+def _config_error(model_id: str, reason: str) -> InputError:
+    if "trust_remote_code" in reason:
+        return InputError(
+            f"The model '{model_id}' needs Python code from its repository.",
+            "Read that code, then allow it with model.trust: remote_code; "
+            "it can run anything on this machine.",
+        )
+    if "model type" in reason or "model_type" in reason:
+        return InputError(
+            f"transformers does not know the architecture of '{model_id}'.",
+            "Upgrade transformers; if the repository ships its own code, see model.trust: remote_code.",
+        )
+    return InputError(f"The config.json of '{model_id}' cannot be used: {one_line(reason)}")
+
+
+def model_kind(model_id: str, config: PreTrainedConfig) -> str:
+    """``causal`` or ``masked``. Raises :class:`InputError` for what is neither, and for quantised
+    weights."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+
+    if getattr(config, "quantization_config", None):
+        raise InputError(
+            f"The weights of '{model_id}' are quantised, "
+            "so its linear layers cannot be checked or intervened on.",
+            "Use the checkpoint it was quantised from.",
+        )
+    if config.is_encoder_decoder:
+        raise InputError(
+            f"'{model_id}' is an encoder-decoder model, "
+            "in which a text does not have one row of activations per token.",
+            "Use a causal or masked language model.",
+        )
+    written = " ".join(getattr(config, "architectures", None) or [])
+    code = getattr(config, "auto_map", None) or {}
+    is_causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in code
+    is_masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING or "AutoModelForMaskedLM" in code
+    # BERT can be built as both; what was saved decides, then what the family is for.
+    if is_masked and not (is_causal and ("CausalLM" in written or "LMHead" in written)):
+        return "masked"
+    if is_causal:
+        return "causal"
+    raise InputError(
+        f"'{model_id}' is a '{config.model_type}' model, "
+        "which is neither a causal nor a masked language model.",
+        "Use a language model.",
+    )
+
+
+def one_line(reason: str, limit: int = 200) -> str:
+    """``reason`` on one line, cut to ``limit`` characters."""
+    line = " ".join(reason.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

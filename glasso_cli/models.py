@@ -1,7 +1,8 @@
 """Load any causal or masked language model of transformers, or say in one sentence why it cannot be used.
 
-Weights come from safetensors. A pickled checkpoint and Python code from a model repository can run anything on this
-machine, so both need to be named in ``trust``. The model is used as it is: nothing folded, centred or rewritten.
+Weights come from safetensors. A pickled checkpoint and Python code from a model repository can run anything
+on this machine, so both need to be named in ``trust``. The model is used as it is: nothing folded, centred
+or rewritten.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.invariants import check_canary
-from glasso_cli.model_files import require_model_files
-from glasso_cli.model_source import model_folder
+from glasso_cli.model_files import load_config, model_kind, one_line, require_model_files
+from glasso_cli.model_source import model_folder, quiet_hub
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DTYPES = ("float32", "bfloat16", "float16")
 TRUST = ("pickle", "remote_code")
@@ -30,8 +31,8 @@ TRUST = ("pickle", "remote_code")
 class LoadedModel:
     """A model ready to be read: in eval mode, no gradients.
 
-    ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in loading
-    that a reader of the results should know.
+    ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in
+    loading that a reader of the results should know.
     """
 
     model: PreTrainedModel
@@ -56,18 +57,20 @@ def load_model(
 ) -> LoadedModel:
     """The model behind a hub id, a local folder or ``builtin:gemma-3-270m``, checked with a fixed prompt.
 
-    ``dtype`` auto is float32 on every device, so that a result never depends on where it was computed. ``device`` auto
-    takes a GPU where there is one; ``device_map="auto"`` spreads the layers over all GPUs (needs accelerate).
-    ``cache`` holds converted builtin models, by default the user's cache folder. ``notify`` is told before slow steps.
+    ``dtype`` auto is float32 on every device, so that a result never depends on where it was computed.
+    ``device`` auto takes a GPU where there is one; ``device_map="auto"`` spreads the layers over all GPUs
+    (needs accelerate). ``cache`` holds converted builtin models, by default the user's cache folder.
+    ``notify`` is told before slow steps.
 
-    Raises :class:`InputError` for what cannot be used and :class:`ServiceError` for a hub that does not answer.
+    Raises :class:`InputError` for what cannot be used and :class:`ServiceError` for a hub that does not
+    answer.
     """
     _require_options(dtype, trust)
     target = choose_device(device)
     folder = model_folder(model_id, revision, trust=trust, cache=cache, notify=notify)
     require_model_files(model_id, folder, trust)
     with quiet_transformers():
-        config = _load_config(model_id, folder, trust)
+        config = load_config(model_id, folder, trust)
         kind = model_kind(model_id, config)
         tokenizer = _load_tokenizer(model_id, folder, trust)
         model, notes = _load_weights(model_id, folder, kind, dtype, device_map, trust)
@@ -77,7 +80,7 @@ def load_model(
     loaded = LoadedModel(
         model=model.eval().requires_grad_(False),
         tokenizer=tokenizer,
-        device=model.get_input_embeddings().weight.device,
+        device=_embedding(model).device,
         dtype="float32" if dtype == "auto" else dtype,
         n_layers=config.get_text_config().num_hidden_layers,
         kind=kind,
@@ -96,7 +99,8 @@ def _require_options(dtype: str, trust: Collection[str]) -> None:
 
 
 def choose_device(device: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Raises :class:`InputError` when it is not there."""
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Raises :class:`InputError` when it is not
+    there."""
     import torch
 
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -118,81 +122,21 @@ def choose_device(device: str) -> torch.device:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars, warnings or notices of transformers and the hub inside the block; as before after it."""
-    import huggingface_hub.utils as hub
+    """No progress bars, warnings or notices of transformers and the hub inside the block; as before after
+    it."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    hub_verbosity, hub_bars = hub.logging.get_verbosity(), not hub.are_progress_bars_disabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    hub.logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with quiet_hub(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
             yield
-    finally:
-        logging.set_verbosity(verbosity)
-        hub.logging.set_verbosity(hub_verbosity)
-        if bars:
-            logging.enable_progress_bar()  # the hub's as well
-        if not hub_bars:
-            hub.disable_progress_bars()
-
-
-# -- config ---------------------------------------------------------------------------------------
-
-
-def _load_config(model_id: str, folder: Path, trust: Collection[str]) -> PreTrainedConfig:
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code="remote_code" in trust)
-    except Exception as error:  # whatever the config or its code raises, it cannot be used
-        raise _config_error(model_id, str(error)) from error
-
-
-def _config_error(model_id: str, reason: str) -> InputError:
-    if "trust_remote_code" in reason:
-        return InputError(
-            f"The model '{model_id}' needs Python code from its repository.",
-            "Read that code, then allow it with model.trust: remote_code; it can run anything on this machine.",
-        )
-    if "model type" in reason or "model_type" in reason:
-        return InputError(
-            f"transformers does not know the architecture of '{model_id}'.",
-            "Upgrade transformers; if the repository ships its own code, see model.trust: remote_code.",
-        )
-    return InputError(f"The config.json of '{model_id}' cannot be used: {_one_line(reason)}")
-
-
-def model_kind(model_id: str, config: PreTrainedConfig) -> str:
-    """``causal`` or ``masked``. Raises :class:`InputError` for what is neither, and for quantised weights."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
-
-    if getattr(config, "quantization_config", None):
-        raise InputError(
-            f"The weights of '{model_id}' are quantised, so its linear layers cannot be checked or intervened on.",
-            "Use the checkpoint it was quantised from.",
-        )
-    if config.is_encoder_decoder:
-        raise InputError(
-            f"'{model_id}' is an encoder-decoder model; a text does not have one row of activations per token in it.",
-            "Use a causal or masked language model.",
-        )
-    written = " ".join(getattr(config, "architectures", None) or [])
-    code = getattr(config, "auto_map", None) or {}
-    is_causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in code
-    is_masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING or "AutoModelForMaskedLM" in code
-    # BERT can be built as both; what was saved decides, then what the family is for.
-    if is_masked and not (is_causal and ("CausalLM" in written or "LMHead" in written)):
-        return "masked"
-    if is_causal:
-        return "causal"
-    raise InputError(
-        f"'{model_id}' is a '{config.model_type}' model, which is neither a causal nor a masked language model.",
-        "Use a language model.",
-    )
+        finally:
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()
 
 
 # -- tokenizer ------------------------------------------------------------------------------------
@@ -205,18 +149,23 @@ def _load_tokenizer(model_id: str, folder: Path, trust: Collection[str]) -> PreT
         return AutoTokenizer.from_pretrained(folder, trust_remote_code="remote_code" in trust)
     except Exception as error:  # a tokenizer file can be wrong in any way
         raise InputError(
-            f"The tokenizer of '{model_id}' cannot be loaded: {_one_line(str(error))}",
+            f"The tokenizer of '{model_id}' cannot be loaded: {one_line(str(error))}",
             "Copy the tokenizer files again; a tokenizer with its own code needs model.trust: remote_code.",
         ) from error
 
 
 def _require_vocabulary(model_id: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    rows, tokens = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    rows, tokens = _embedding(model).shape[0], len(tokenizer)
     if tokens > rows:
         raise InputError(
             f"The tokenizer of '{model_id}' has {tokens} tokens, but the model embeds {rows}.",
             "They do not belong together; copy the tokenizer of this very model.",
         )
+
+
+def _embedding(model: PreTrainedModel) -> torch.Tensor:
+    """The matrix that turns token ids into vectors."""
+    return cast("torch.Tensor", model.get_input_embeddings().weight)
 
 
 # -- weights --------------------------------------------------------------------------------------
@@ -235,7 +184,7 @@ def _load_weights(
 
     auto = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM
     try:
-        model, info = auto.from_pretrained(
+        loaded: Any = auto.from_pretrained(
             folder,
             dtype=torch.float32 if dtype == "auto" else getattr(torch, dtype),
             device_map=_device_map(device_map),
@@ -247,9 +196,10 @@ def _load_weights(
         raise _out_of_memory(model_id) from error
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError, KeyError) as error:
         raise InputError(
-            f"The weights of '{model_id}' cannot be loaded: {_one_line(str(error))}",
+            f"The weights of '{model_id}' cannot be loaded: {one_line(str(error))}",
             "Download the model again, or upgrade transformers.",
         ) from error
+    model, info = loaded
     return model, _notes(model_id, model, info)
 
 
@@ -262,7 +212,8 @@ def _device_map(device_map: str | None) -> str | None:
 
 
 def _notes(model_id: str, model: PreTrainedModel, info: dict[str, Any]) -> tuple[str, ...]:
-    """What to know about the checkpoint. Raises :class:`InputError` when layers would have random weights."""
+    """What to know about the checkpoint. Raises :class:`InputError` when layers would have random
+    weights."""
     missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info.get("mismatched_keys", ()))
     body = f"{model.base_model_prefix}."
     random = [key for key in missing if body in key]
@@ -284,7 +235,8 @@ def _move(model_id: str, model: PreTrainedModel, device: torch.device) -> PreTra
     import torch
 
     try:
-        return model.to(device)
+        model.to(device)  # type: ignore[arg-type]  # its wrapper loses the signature
+        return model
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(model_id) from error
 
@@ -294,8 +246,3 @@ def _out_of_memory(model_id: str) -> ServiceError:
         f"'{model_id}' does not fit into the memory of the GPU.",
         "Use dtype bfloat16, device_map auto over several GPUs, or device cpu.",
     )
-
-
-def _one_line(reason: str, limit: int = 200) -> str:
-    line = " ".join(reason.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"

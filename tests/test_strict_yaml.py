@@ -103,15 +103,16 @@ def test_reads_json(value: object) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_with_a_place_inside_it(text: str) -> None:
+    found: StrictYamlError | None = None
     try:
-        document = parse(text)
+        assert parse(text).lines == text.splitlines()
     except StrictYamlError as error:
-        assert error.problem
-        if error.position:
-            assert 1 <= error.position.line <= len(text.splitlines()) + 1
-            assert error.position.column >= 1
-    else:
-        assert document.lines == text.splitlines()
+        found = error
+    if found:
+        assert found.problem
+        assert found.position
+        assert 1 <= found.position.line <= len(text.splitlines()) + 1
+        assert found.position.column >= 1
 
 
 def test_every_value_has_its_position() -> None:
@@ -178,7 +179,7 @@ def test_what_is_wrong_and_where(text: str, words: str, position: Position) -> N
 
 
 def test_nesting_beyond_the_stack_is_refused() -> None:
-    assert "nested too deeply" in problem("[" * 20_000).problem
+    assert "nested too deeply" in problem("[" * 5_000).problem
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory() -> None:

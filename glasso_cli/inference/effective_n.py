@@ -49,9 +49,8 @@ def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:
     R = R[:: -(-len(R) // _EXACT) or 1]
     if len(R) < 2:
         return EffectiveN(n_tokens, float(n_tokens), float(n_tokens))
-    # n / tau falls as tau rises, so low quantiles of one are high ones of the other
-    middle, high = np.quantile(_all_tau(R), [0.5, 0.95])
-    return EffectiveN(n_tokens, float(n_tokens / middle), float(n_tokens / high))
+    median, q05 = np.quantile(n_tokens / _all_tau(R), [0.5, 0.05])
+    return EffectiveN(n_tokens, float(median), float(q05))
 
 
 def _all_tau(R: np.ndarray) -> np.ndarray:

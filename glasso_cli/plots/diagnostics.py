@@ -22,6 +22,7 @@ _RULES = {
     "kept": "kept",
 }
 _BAR = 0.66
+_ROUND = [digit * 10.0**power for power in range(-9, 7) for digit in (1, 3)]
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _kurtosis(axes: Axes, study: Study) -> None:
     _distribution(axes, plain, "Excess kurtosis", "excess kurtosis (log scale)")
     if len(plain):
         shown = [t for t in (-1, 0, 3, 10, 30, 100, 300, 1000, 3000) if t + 3 <= 10 ** plain.max() * 1.1]
-        axes.set_xticks(np.log10(np.array(shown) + 3.0), [f"{t:,}" for t in shown])
+        axes.set_xticks(np.log10(np.array(shown) + 3.0), [f"{t:,}".replace("-", "−") for t in shown])
         _median(axes, float(np.median(plain)), f"median {10 ** np.median(plain) - 3:.3g}")
 
 
@@ -215,7 +216,8 @@ def _deviation(axes: Axes, study: Study) -> None:
     values = np.log10(values[values > 0])
     _distribution(axes, values, "Standard deviation", "standard deviation (log scale)")
     if len(values):
-        axes.xaxis.set_major_formatter(lambda value, _: f"{10**value:.2g}")
+        shown = [t for t in _ROUND if values.min() <= np.log10(t) <= values.max()]
+        axes.set_xticks(np.log10(shown), [style.plain(t) for t in shown])
         _median(axes, float(np.median(values)), f"median {10 ** np.median(values):.2g}")
 
 
@@ -223,9 +225,9 @@ def _active(axes: Axes, study: Study) -> None:
     values = study.stats.fraction_active[_alive(study)]
     _distribution(axes, values, "Fraction active", "share of tokens with a value above 0")
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     if len(values):
-        _median(axes, float(np.median(values)), f"median {np.median(values):.0%}")
+        _median(axes, float(np.median(values)), f"median {100 * np.median(values):.0f} %")
 
 
 def _distribution(axes: Axes, values: np.ndarray, title: str, label: str) -> None:

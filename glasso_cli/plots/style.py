@@ -92,6 +92,12 @@ def community_colour(community: int) -> str:
     return OTHER[community % len(OTHER)]
 
 
+def text_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on ``colour``."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else "#FFFFFF"
+
+
 def signed_colours() -> ListedColormap:
     """RdBu without its pale middle, so that the smallest nonzero value differs from the white of a zero."""
     import matplotlib as mpl

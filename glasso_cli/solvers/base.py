@@ -27,9 +27,7 @@ class SolverResult:
     precision: np.ndarray  # (p, p) float64, exactly symmetric, exact zeros
     covariance: np.ndarray  # (p, p) float64, the inverse of the precision
     objective: float  # nats
-    duality_gap: (
-        float  # nats per neuron: the objective is at most p * duality_gap above the optimum
-    )
+    duality_gap: float  # nats per neuron: the objective is at most p * duality_gap above the optimum
     kkt_residual: float  # largest violation of an optimality condition, on the scale of alpha
     n_iter: int
     converged: bool  # duality_gap <= tol, nothing else

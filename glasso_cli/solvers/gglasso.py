@@ -72,9 +72,7 @@ def solve(
     return replace(best, n_iter=n_iter)
 
 
-def _as_correlation(
-    covariance: np.ndarray, alpha: Alpha
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _as_correlation(covariance: np.ndarray, alpha: Alpha) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The equal problem for the correlation matrix, where a step of rho = 1 is the natural one.
 
     With s_ij = sqrt(S_ii S_jj) it has weights alpha_ij / s_ij and the solution Theta_ij s_ij.

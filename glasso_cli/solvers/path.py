@@ -204,9 +204,7 @@ def _check_target(target: float, covariance: np.ndarray) -> None:
             f"Give a target above 0 and at most {p - 1}." if p > 1 else "Fit more neurons.",
         )
     if alpha_max(covariance) == 0:
-        raise InputError(
-            "No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons."
-        )
+        raise InputError("No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons.")
 
 
 def _next_alpha(points: Sequence[PathPoint], target: float, covariance: np.ndarray) -> float | None:
@@ -239,9 +237,7 @@ def _below(last: PathPoint, target: float) -> float:
     return last.alpha * float(np.clip((last.mean_degree / target) ** 0.4, 0.5, 0.95))
 
 
-def _between(
-    points: Sequence[PathPoint], dense: PathPoint, target: float, covariance: np.ndarray
-) -> float:
+def _between(points: Sequence[PathPoint], dense: PathPoint, target: float, covariance: np.ndarray) -> float:
     """Log degree interpolated in log alpha, kept off the ends of the bracket so that both of them move."""
     sparser = [point for point in points if point.alpha > dense.alpha]
     high = sparser[-1].alpha if sparser else alpha_max(covariance)

@@ -37,9 +37,7 @@ def solve(
     for what :func:`check_problem` refuses.
     """
     run = get_solver(solver)
-    return solve_checked(
-        checked(covariance, alpha), alpha, run, init=init, tol=tol, max_iter=max_iter
-    )
+    return solve_checked(checked(covariance, alpha), alpha, run, init=init, tol=tol, max_iter=max_iter)
 
 
 def get_solver(name: str) -> Solver:

@@ -181,7 +181,9 @@ def assemble(
     )
     best = points[chosen.index]
     ids, layers = stats.neuron_ids[indices], stats.layers[indices]
-    graph = build_graph(ids, best.rows, best.cols, best.values, best.diagonal, layers, job.config.seed)
+    graph = build_graph(
+        ids, best.rows, best.cols, best.values, best.diagonal, layers, seed=job.config.seed
+    )
     criterion = chosen.criterion
     metrics = {
         "neurons": width,

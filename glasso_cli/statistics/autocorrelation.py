@@ -44,11 +44,10 @@ class Autocorrelation:
         partners = centred.new_zeros(segments * windows * size, lags).double()
         partners.index_copy_(0, rows, _partners(batch, lags))
         self._pairs[:lags] += partners.sum(0) / 2
+        grid = centred.new_zeros(len(partners), centred.shape[1]).index_copy_(0, rows, centred)
         for start in range(0, centred.shape[1], _PANEL):
-            columns = centred[:, start : start + _PANEL]
-            grid = columns.new_zeros(len(partners), columns.shape[1]).index_copy_(0, rows, columns)
-            series = grid.T.contiguous().double()
             panel = slice(start, start + _PANEL)
+            series = grid[:, panel].double().T.contiguous()
             self._ends[panel, :lags] += series @ partners
             series = series.unflatten(1, (segments, windows, size))
             self._products[panel, :lags] += _lag_products(series, lags)

@@ -32,7 +32,7 @@ class BlockStatistics:
         self._moments = BlockMoments(width, device)
         self._marginals = Marginals(pilot.mean, pilot.std)
         self._autocorrelation = Autocorrelation(width, lags, device)
-        self._top = TopContexts(width) if keep_contexts else None
+        self._top = TopContexts(width, device) if keep_contexts else None
 
     def update(self, batch: ActivationBatch) -> None:
         """Add the kept tokens of a batch."""

@@ -20,6 +20,7 @@ REACH = 10  # tokens on either side
 WIDTH = 2 * REACH + 1
 GROUPS = 5
 EXAMPLES = 5  # per quantile group
+_PANEL = 256  # neurons sorted at a time
 
 
 @dataclass(frozen=True)
@@ -44,68 +45,59 @@ def empty(width: int, count: int) -> Contexts:
 
 
 class TopContexts:
-    """The ``TOP`` strongest windows of every neuron so far."""
+    """The ``TOP`` strongest windows of every neuron so far, from strong to weak; the first of equals leads."""
 
-    def __init__(self, width: int) -> None:
-        self._found = empty(width, TOP)
-        self._peaks = np.full((width, TOP), -np.inf, np.float32)
+    def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
+        import torch
+
+        self._peaks = torch.full((width, TOP), -torch.inf, device=device)
+        self._found = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
 
     def update(self, batch: ActivationBatch) -> None:
         """Let the strongest kept token of each window of ``batch`` compete."""
         import torch
 
-        values = batch.values.masked_fill(~batch.kept[:, None], -torch.inf)
-        padded = batch.padded(values)
-        inside = batch.padded(torch.ones_like(batch.kept))
-        padded.masked_fill_(~inside[:, :, None], -torch.inf)
+        padded = batch.padded(batch.values, fill=-torch.inf)
+        padded.masked_fill_(~batch.padded(batch.kept)[:, :, None], -torch.inf)
         peaks, places = padded.max(dim=1)  # (b, p)
-        starts = batch.lengths.cumsum(0) - batch.lengths
-        rows = places + starts[:, None]  # flat row of each window's peak
-        weakest = torch.as_tensor(self._peaks[:, -1], device=peaks.device)
-        best, windows = peaks.topk(min(TOP, len(peaks)), dim=0)
-        neurons = torch.nonzero((best > weakest).any(0))[:, 0]
-        if len(neurons):
-            chosen = rows.gather(0, windows)[:, neurons].T  # (m, k)
-            fresh = gather_contexts(batch, neurons, chosen)
-            self._merge(neurons.cpu().numpy(), best[:, neurons].T.cpu().numpy(), fresh)
-
-    def _merge(self, neurons: np.ndarray, peaks: np.ndarray, fresh: Contexts) -> None:
-        found = self._found
-        all_peaks = np.concatenate([self._peaks[neurons], peaks], axis=1)
-        order = np.argsort(-all_peaks, axis=1, kind="stable")[:, :TOP]
-        self._peaks[neurons] = np.take_along_axis(all_peaks, order, 1)
-        for name in ("tokens", "values", "documents"):
-            held, new = getattr(found, name), getattr(fresh, name)
-            both = np.concatenate([held[neurons], new], axis=1)
-            index = order if both.ndim == 2 else order[:, :, None]
-            held[neurons] = np.take_along_axis(both, index, 1)
+        peaks, windows = peaks.sort(dim=0, descending=True, stable=True)
+        both = torch.cat([self._peaks, peaks[:TOP].T], dim=1)
+        both, order = both.sort(dim=1, descending=True, stable=True)
+        self._peaks, order = both[:, :TOP], order[:, :TOP]
+        neurons, ranks = torch.nonzero(order >= TOP, as_tuple=True)
+        if len(neurons) == 0:
+            return
+        window = windows[order[neurons, ranks] - TOP, neurons]
+        rows = batch.starts()[window] + places[window, neurons]
+        held = torch.arange(len(order), device=order.device)[:, None], order.clamp(max=TOP - 1)
+        self._found = tuple(found[held] for found in self._found)
+        for found, fresh in zip(self._found, _around(batch, neurons, rows), strict=True):
+            found[neurons, ranks] = fresh
 
     def finish(self) -> dict[str, np.ndarray]:
         """The examples from strongest to weakest, as arrays to save."""
-        found = self._found
-        return {
-            "top_tokens": found.tokens,
-            "top_values": found.values,
-            "top_documents": found.documents,
-        }
+        names = ("top_tokens", "top_values", "top_documents")
+        return {name: found.cpu().numpy() for name, found in zip(names, self._found, strict=True)}
 
 
-def gather_contexts(batch: ActivationBatch, neurons: torch.Tensor, rows: torch.Tensor) -> Contexts:
-    """The contexts of ``neurons (m,)`` around flat rows ``(m, k)`` of ``batch``."""
+def _arrays(contexts: Contexts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return contexts.tokens, contexts.values, contexts.documents
+
+
+def _around(
+    batch: ActivationBatch, neurons: torch.Tensor, rows: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tokens, values and documents of contexts: of neuron ``neurons[i]`` around flat row ``rows[i]``."""
     import torch
 
-    window = batch.window_of()
-    offsets = torch.arange(-REACH, REACH + 1, device=rows.device)
-    around = rows[:, :, None] + offsets
-    safe = around.clamp(0, len(window) - 1)
-    inside = (around == safe) & (window[safe] == window[rows][:, :, None])
-    values = batch.values[safe, neurons[:, None, None]].masked_fill(~inside, torch.nan)
-    tokens = batch.tokens[safe].masked_fill(~inside, -1)
-    return Contexts(
-        tokens.int().cpu().numpy(),
-        values.cpu().numpy(),
-        batch.documents[window[rows]].int().cpu().numpy(),
-    )
+    window = batch.window_of()[rows]
+    first = batch.starts()[window]
+    around = rows[..., None] + torch.arange(-REACH, REACH + 1, device=rows.device)
+    outside = (around < first[..., None]) | (around >= (first + batch.lengths[window])[..., None])
+    around = around.clamp(0, len(batch.tokens) - 1)
+    values = batch.values[around, neurons[..., None]].masked_fill_(outside, torch.nan)
+    tokens = batch.tokens.int()[around].masked_fill_(outside, -1)
+    return tokens, values, batch.documents[window].int()
 
 
 def quantile_contexts(batch: ActivationBatch) -> Contexts:
@@ -113,26 +105,27 @@ def quantile_contexts(batch: ActivationBatch) -> Contexts:
     import torch
 
     kept = torch.nonzero(batch.kept)[:, 0]
-    order = batch.values[kept].argsort(dim=0, stable=True)  # (n, p)
     total = GROUPS * EXAMPLES
-    ranks = ((torch.arange(total, dtype=torch.float64) + 0.5) * len(kept) / total).long()
-    rows = kept[order[ranks.to(kept.device)]].T  # (p, total)
-    neurons = torch.arange(rows.shape[0], device=rows.device)
-    return gather_contexts(batch, neurons, rows)
+    ranks = (2 * torch.arange(total, device=kept.device) + 1) * len(kept) // (2 * total)
+    parts = []
+    for columns in batch.values.split(_PANEL, dim=1):
+        order = columns[kept].T.contiguous().argsort(dim=1, stable=True)
+        parts.append(kept[order[:, ranks]])
+    rows = torch.cat(parts)  # (p, total)
+    neurons = torch.arange(len(rows), device=rows.device)
+    found = _around(batch, neurons[:, None], rows)
+    return Contexts(*(array.cpu().numpy() for array in found))
 
 
 def merge_top(pieces: list[Contexts]) -> Contexts:
     """The strongest examples over blocks, blocks in order."""
-    tokens = np.concatenate([piece.tokens for piece in pieces], axis=1)
-    values = np.concatenate([piece.values for piece in pieces], axis=1)
-    documents = np.concatenate([piece.documents for piece in pieces], axis=1)
+    tokens, values, documents = (
+        np.concatenate(arrays, axis=1) for arrays in zip(*map(_arrays, pieces), strict=True)
+    )
     peaks = np.where(documents >= 0, values[:, :, REACH], -np.inf)
     order = np.argsort(-peaks, axis=1, kind="stable")[:, :TOP]
-    return Contexts(
-        np.take_along_axis(tokens, order[:, :, None], 1),
-        np.take_along_axis(values, order[:, :, None], 1),
-        np.take_along_axis(documents, order, 1),
-    )
+    best = np.arange(len(order))[:, None], order
+    return Contexts(tokens[best], values[best], documents[best])
 
 
 def vocabulary(*tokens: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

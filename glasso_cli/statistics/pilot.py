@@ -19,6 +19,8 @@ from glasso_cli.texts import Window
 if TYPE_CHECKING:
     import torch
 
+_PANEL = 256  # neurons whose float64 copy is made at a time
+
 
 @dataclass(frozen=True)
 class Pilot:
@@ -61,14 +63,26 @@ def join(batches: Sequence[ActivationBatch]) -> ActivationBatch:
 def study(sample: ActivationBatch, transform: str) -> Pilot:
     """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
     values = sample.values[sample.kept]
-    std = values.std(dim=0, unbiased=False)
-    std = std.where(std > 0, std.new_ones(()))
+    mean, variance = _mean_and_variance(values)
+    std = variance.where(variance > 0, variance.new_ones(())).sqrt()
     scores = NormalScores.fit(values) if transform == "normal_scores" else None
-    return Pilot(values.mean(0), std, scores)
+    return Pilot(mean.float(), std.float(), scores)
 
 
 def highest_variance(sample: ActivationBatch, count: int) -> np.ndarray:
     """Indices of the ``count`` neurons of highest variance in the sample, increasing."""
-    variance = sample.values[sample.kept].double().var(dim=0, unbiased=False).cpu().numpy()
+    variance = _mean_and_variance(sample.values[sample.kept])[1].cpu().numpy()
     order = np.argsort(-variance, kind="stable")[:count]
     return np.sort(order)
+
+
+def _mean_and_variance(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both ``(p,)`` in float64, a panel of neurons at a time: all of them would take twice the sample's memory."""
+    import torch
+
+    found = [
+        torch.var_mean(columns.double(), dim=0, correction=0)
+        for columns in values.split(_PANEL, dim=1)
+    ]
+    variance, mean = (torch.cat(part) for part in zip(*found, strict=True))
+    return mean, variance

@@ -1,0 +1,285 @@
+"""The strongest edges as a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.plots import style
+from glasso_cli.plots.backbone import Backbone, has_graphviz, layout, read_backbone
+from glasso_cli.plots.glyphs import cells, drawable
+from glasso_cli.plots.study import Study, community_name, count, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIDE = 8.8  # inches
+_LEGEND = 2.9
+_LABEL = 6.8  # points
+_DASH = (0, (3.2, 1.8))
+_LISTED = 12  # communities in the legend
+GRAPHVIZ_NOTE = (
+    "Graphviz is not installed, so the network was laid out without it. For the better layout install it "
+    "(`apt install graphviz`, `brew install graphviz`) and run the stage again."
+)
+
+
+def graphviz_note() -> str:
+    """What to do about a missing Graphviz; empty where it is installed."""
+    return "" if has_graphviz() else GRAPHVIZ_NOTE
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A backbone on paper: places and radii in points, communities."""
+
+    backbone: Backbone
+    places: np.ndarray  # (m, 2)
+    radii: np.ndarray  # (m,)
+    communities: np.ndarray  # (m,)
+
+
+def pictures(study: Study) -> Iterator[style.Picture]:
+    """The ``section.edges`` strongest edges of the ``.dot`` file, placed by Graphviz."""
+    drawing = _drawing(study, read_backbone(study))
+    headline = "The strongest partial correlations as a network"
+    page = style.page(study, headline, _note(study, drawing), (_SIDE + _LEGEND + 0.6, _SIDE), auto=False)
+    width, height = page.figure.get_size_inches()
+    axes = page.figure.add_axes((0.3 / width, page.bottom / height, _SIDE / width, _SIDE / height))
+    side = page.figure.add_axes(
+        ((_SIDE + 0.4) / width, page.bottom / height, _LEGEND / width, _SIDE / height)
+    )
+    half = _SIDE * 36
+    axes.set(xlim=(-half, half), ylim=(-half, half))
+    axes.set_axis_off()
+    side.set_axis_off()
+    if study.n_edges:
+        _draw_edges(axes, drawing)
+        _draw_neurons(axes, drawing)
+        _draw_labels(axes, study, drawing)
+        _draw_legend(side, study, drawing)
+    else:
+        style.empty(axes, "no edges at this α")
+    yield style.Picture("network", page.figure, _alt(study, drawing), _table(study, drawing))
+
+
+def _drawing(study: Study, backbone: Backbone) -> _Drawing:
+    communities = study.communities[backbone.neurons]
+    places = layout(backbone.edges, communities)
+    strength = study.strength[backbone.neurons]
+    radii = 4.6 + 5.4 * np.sqrt(strength / max(float(study.strength.max(initial=0)), 1e-300))
+    return _Drawing(backbone, _fitted(places), radii, communities)
+
+
+def _fitted(places: np.ndarray) -> np.ndarray:
+    """``places`` scaled into the square, in points from its middle, with room for labels."""
+    if not len(places):
+        return places
+    low, high = places.min(axis=0), places.max(axis=0)
+    extent = max(float((high - low).max()), 1e-9)
+    room = _SIDE * 72 - 70
+    scaled: np.ndarray = (places - (low + high) / 2) * min(room / extent, 90.0 * room / 72)
+    return scaled
+
+
+# -- words --------------------------------------------------------------------------------------------
+
+
+def _note(study: Study, drawing: _Drawing) -> str:
+    edges, neurons = drawing.backbone.edges, drawing.backbone.neurons
+    shown = f"Showing {len(edges.rho):,} of {study.n_edges:,} edges, {len(neurons):,} of {study.p:,} neurons"
+    if len(edges.rho) < study.n_edges:
+        shown += f": every edge with a magnitude of {abs(edges.rho[-1]):.3f} or more"
+    return (
+        f"{shown}. Placed so that edges are short and communities together; distances mean nothing else. "
+        "Names stand where they fit, strong neurons first; all are in network.csv."
+    )
+
+
+def _alt(study: Study, drawing: _Drawing) -> str:
+    rho = drawing.backbone.edges.rho
+    if not len(rho):
+        return f"An empty network: no edges at alpha {study.alpha:.4g} ({study.title})."
+    hub = drawing.backbone.neurons[np.argmax(study.strength[drawing.backbone.neurons])]
+    return (
+        f"Network of the {len(rho):,} strongest of {study.n_edges:,} partial correlations ({study.title}) between "
+        f"{count(len(drawing.backbone.neurons), 'neuron')} in {len(set(drawing.communities.tolist()))} communities: "
+        f"{np.count_nonzero(rho > 0):,} positive, {np.count_nonzero(rho < 0):,} negative, from {signed(rho[0])} to "
+        f"{signed(rho[-1])}; the strongest neuron is {study.labels[hub]}."
+    )
+
+
+def _table(study: Study, drawing: _Drawing) -> dict[str, Any]:
+    rows, cols, rho = drawing.backbone.edges
+    ids, places = study.path.neuron_ids[drawing.backbone.neurons], drawing.places.round(3)
+    return {
+        "neuron_a": ids[rows],
+        "neuron_b": ids[cols],
+        "partial_correlation": rho,
+        "community_a": [community_name(int(c)) for c in drawing.communities[rows]],
+        "community_b": [community_name(int(c)) for c in drawing.communities[cols]],
+        "x_a": places[rows, 0],
+        "y_a": places[rows, 1],
+        "x_b": places[cols, 0],
+        "y_b": places[cols, 1],
+    }
+
+
+# -- edges and neurons ----------------------------------------------------------------------------------
+
+
+def _width(rho: np.ndarray | float, strongest: float) -> Any:
+    """Points: proportional to the magnitude, the strongest 4.5, the weakest still visible."""
+    return 0.5 + 4.0 * np.abs(rho) / strongest
+
+
+def _draw_edges(axes: Axes, drawing: _Drawing) -> None:
+    """Weak edges first, so that strong ones are on top."""
+    from matplotlib.collections import LineCollection
+
+    rows, cols, rho = (part[::-1] for part in drawing.backbone.edges)
+    lines = np.stack([drawing.places[rows], drawing.places[cols]], axis=1)
+    positive = rho > 0
+    axes.add_collection(
+        LineCollection(
+            list(lines),
+            linewidths=_width(rho, float(np.abs(rho).max())),
+            colors=np.where(positive, style.POSITIVE, style.NEGATIVE).tolist(),
+            linestyles=["solid" if sign else _DASH for sign in positive],
+            alpha=0.8,
+            capstyle="butt",
+        )
+    )
+
+
+def _draw_neurons(axes: Axes, drawing: _Drawing) -> None:
+    """Discs in the colour of the community with its number inside: colour is never the only sign."""
+    colours = [style.community_colour(int(c)) for c in drawing.communities]
+    axes.scatter(
+        *drawing.places.T, s=(2 * drawing.radii) ** 2, c=colours, edgecolors=style.INK, linewidths=0.7, zorder=3
+    )
+    for (x, y), community, radius in zip(drawing.places, drawing.communities, drawing.radii):
+        if community >= 0:
+            axes.text(
+                x, y, str(community + 1), fontsize=min(7.5, radius * 1.05), ha="center",
+                va="center_baseline", zorder=4, color=style.text_on(style.community_colour(int(community))),
+            )  # fmt: skip
+
+
+# -- labels ---------------------------------------------------------------------------------------------
+
+
+def _draw_labels(axes: Axes, study: Study, drawing: _Drawing) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.85)]
+    names = [drawable(study.labels[neuron]) for neuron in drawing.backbone.neurons]
+    first = np.argsort(-study.strength[drawing.backbone.neurons], kind="stable")
+    for neuron, (x, y) in place_labels(drawing.places, drawing.radii, names, first):
+        axes.text(
+            x, y, names[neuron], fontsize=_LABEL, ha="center", va="center", zorder=5, path_effects=halo
+        )
+
+
+def place_labels(
+    places: np.ndarray, radii: np.ndarray, names: list[str], order: np.ndarray
+) -> Iterator[tuple[int, tuple[float, float]]]:
+    """Which names fit beside their disc, taken in ``order``, and their middles in points; none touches another."""
+    size = np.stack([radii, radii], axis=1)
+    taken = np.concatenate([places - size, places + size], axis=1)  # left, bottom, right, top
+    for neuron in order.tolist():
+        width, height = cells(names[neuron]) * _LABEL * 0.6 + 2, _LABEL * 1.15
+        for middle in _beside(places[neuron], float(radii[neuron]), width, height):
+            box = np.array([middle[0] - width / 2, middle[1] - height / 2,
+                            middle[0] + width / 2, middle[1] + height / 2])  # fmt: skip
+            if not _touches(box, taken):
+                taken = np.vstack([taken, box])
+                yield neuron, middle
+                break
+
+
+def _beside(
+    place: np.ndarray, radius: float, width: float, height: float
+) -> list[tuple[float, float]]:
+    """Below, above, right and left of a disc."""
+    x, y = place.tolist()
+    up, over = radius + height / 2 + 0.5, radius + width / 2 + 0.5
+    return [(x, y - up), (x, y + up), (x + over, y), (x - over, y)]
+
+
+def _touches(box: np.ndarray, others: np.ndarray) -> bool:
+    apart = (
+        (others[:, 2] <= box[0]) | (others[:, 0] >= box[2])
+        | (others[:, 3] <= box[1]) | (others[:, 1] >= box[3])
+    )  # fmt: skip
+    return not bool(apart.all())
+
+
+# -- legend ---------------------------------------------------------------------------------------------
+
+
+def _draw_legend(axes: Axes, study: Study, drawing: _Drawing) -> None:
+    top = 1.0
+    for title, handles in (
+        ("Edge", _edge_handles(drawing)),
+        ("Neuron", _neuron_handles(study)),
+        ("Community: number and colour", _community_handles(study, drawing)),
+    ):
+        legend = axes.legend(
+            handles=handles, title=title, loc="upper left", bbox_to_anchor=(0, top), alignment="left",
+            handlelength=2.4, handletextpad=0.9, labelspacing=0.75, borderaxespad=0,
+        )  # fmt: skip
+        legend.get_title().set(weight="bold", fontsize=10)
+        axes.add_artist(legend)
+        top -= (len(handles) * 0.235 + 0.5) / _SIDE
+
+
+def _edge_handles(drawing: _Drawing) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    rho = drawing.backbone.edges.rho
+    strongest, weakest = float(np.abs(rho[0])), float(np.abs(rho[-1]))
+    handles = [
+        Line2D([], [], color=style.POSITIVE, linewidth=2, label="positive partial correlation"),
+        Line2D([], [], color=style.NEGATIVE, linewidth=2, linestyle=_DASH, label="negative partial correlation"),
+    ]
+    sizes = dict.fromkeys(f"{size:.2f}" for size in (strongest, (strongest + weakest) / 2, weakest))
+    for text in sizes:
+        width = _width(float(text), strongest)
+        handles.append(Line2D([], [], color=style.ACCENT, linewidth=width, label=f"magnitude {text}"))
+    return handles
+
+
+def _neuron_handles(study: Study) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    look: dict[str, Any] = {
+        "marker": "o", "linestyle": "", "color": "white", "markeredgecolor": style.INK, "markeredgewidth": 0.7,
+    }  # fmt: skip
+    strongest = float(study.strength.max())
+    return [
+        Line2D([], [], markersize=20, label=f"strength {strongest:.2f} (sum of all its edges)", **look),
+        Line2D([], [], markersize=14.6, label=f"strength {strongest / 9:.2f}", **look),
+    ]
+
+
+def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    sizes = np.bincount(study.communities[study.communities >= 0])
+    shown = np.unique(drawing.communities[drawing.communities >= 0]).tolist()
+    handles = [
+        Line2D(
+            [], [], marker="o", linestyle="", markersize=10, color=style.community_colour(c),
+            markeredgecolor=style.INK, markeredgewidth=0.7,
+            label=f"{community_name(c)}: {count(int(sizes[c]), 'neuron')}, "
+            f"{np.count_nonzero(drawing.communities == c)} shown",
+        )
+        for c in shown[:_LISTED]
+    ]  # fmt: skip
+    if len(shown) > _LISTED:
+        handles.append(Line2D([], [], linestyle="", label=f"and {len(shown) - _LISTED} smaller ones"))
+    return handles
