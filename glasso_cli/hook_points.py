@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SIDES = ("in", "out")
 NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary", re.IGNORECASE)
-SHORT = re.compile(r"(mlp|resid)\.(.+)")
+SHORT = re.compile(r"(mlp|resid)\.([^:]+)")
 
 
 @dataclass(frozen=True)

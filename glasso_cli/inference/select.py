@@ -88,7 +88,7 @@ def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
 def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
     n_effective = _needed(options.n_effective, "ebic", "n_effective")
     if not n_effective > 1:
-        raise InputError(f"EBIC needs more than {n_effective:g} effective samples.", "Collect more text.")
+        raise InputError(f"EBIC needs more than one effective sample, not {n_effective:g}.", "Collect more text.")
     curve = ebic(
         np.array([point.log_likelihood for point in points]),
         np.array([point.n_edges for point in points]),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.errors import InputError
+from glasso_cli.graph import quoted
 from glasso_cli.plots.study import Edges, Study
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -26,6 +27,7 @@ _SCAN = re.compile(
 )
 _RHO = re.compile(r'\bpartial_correlation\s*=\s*"?([-+.\deE]+)')
 _MOST_NEATO = 1000  # neurons; stress majorisation takes quadratic time, beyond it the multilevel sfdp lays out
+_MOST_PUSHED = 2000  # neurons; the distances of all pairs have to fit into memory
 _SEED = 1
 
 
@@ -130,14 +132,28 @@ def _spring(edges: Edges, communities: np.ndarray) -> np.ndarray:
     graph = nx.Graph()
     graph.add_nodes_from(range(len(communities)))
     graph.add_edges_from(zip(edges.rows.tolist(), edges.cols.tolist()), weight=1.0)
-    for neuron, community in enumerate(communities.tolist()):
-        if community >= 0:
-            graph.add_edge(neuron, ("anchor", community), weight=0.4)
-    spread = 3.0 / np.sqrt(len(graph))
-    places = nx.spring_layout(graph, k=spread, seed=_SEED, iterations=200, method="force")
-    return np.array([places[i] for i in range(len(communities))])
+    anchors = np.unique(communities[communities >= 0]).tolist()
+    for place, c in enumerate(anchors):
+        graph.add_edges_from(((f"c{c}", i) for i in np.flatnonzero(communities == c).tolist()), weight=0.3)
+        graph.add_edges_from(((f"c{c}", f"c{other}") for other in anchors[place + 1 :]), weight=0.05)
+    rounds = 300 if len(graph) < 500 else 50  # each takes quadratic time
+    places = nx.spring_layout(graph, seed=_SEED, iterations=rounds)
+    return _pushed_apart(np.array([places[i] for i in range(len(communities))]))
 
 
-def quoted(name: str) -> str:
-    """``name`` as a quoted DOT identifier."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def _pushed_apart(places: np.ndarray) -> np.ndarray:
+    """``places`` where no two are closer than about 1, scaled so that this needs little movement."""
+    if len(places) > _MOST_PUSHED:
+        return places
+    extent = max(float(np.ptp(places, axis=0).max()), 1e-9)
+    places = places / extent * 1.25 * np.sqrt(len(places))
+    places = places + np.random.default_rng(_SEED).normal(0, 1e-3, places.shape)  # none coincide
+    for _ in range(300):
+        apart = places[:, None] - places[None]
+        distance = np.sqrt((apart**2).sum(axis=-1))
+        np.fill_diagonal(distance, np.inf)
+        push = np.clip(1 - distance, 0, None)
+        if push.max() < 0.04:
+            break
+        places = places + 0.25 * (apart * (push / distance)[..., None]).sum(axis=1)
+    return places

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import quoted
 from glasso_cli.plots import style
 from glasso_cli.plots.backbone import Backbone, has_graphviz, layout, read_backbone
 from glasso_cli.plots.glyphs import cells, drawable
@@ -63,14 +64,21 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         _draw_legend(side, study, drawing)
     else:
         style.empty(axes, "no edges at this α")
-    yield style.Picture("network", page.figure, _alt(study, drawing), _table(study, drawing))
+    yield style.Picture(
+        "network",
+        page.figure,
+        _alt(study, drawing),
+        _table(study, drawing),
+        {"dot": dot_text(study, drawing)},
+    )
 
 
 def _drawing(study: Study, backbone: Backbone) -> _Drawing:
     communities = study.communities[backbone.neurons]
     places = layout(backbone.edges, communities)
     strength = study.strength[backbone.neurons]
-    radii = 4.6 + 5.4 * np.sqrt(strength / max(float(study.strength.max(initial=0)), 1e-300))
+    largest = 5.4 * min(1.0, np.sqrt(120 / max(len(strength), 1)))  # many neurons leave less room each
+    radii = 4.2 + largest * np.sqrt(strength / max(float(study.strength.max(initial=0)), 1e-300))
     return _Drawing(backbone, _fitted(places), radii, communities)
 
 
@@ -95,7 +103,8 @@ def _note(study: Study, drawing: _Drawing) -> str:
         shown += f": every edge with a magnitude of {abs(edges.rho[-1]):.3f} or more"
     return (
         f"{shown}. Placed so that edges are short and communities together; distances mean nothing else. "
-        "Names stand where they fit, strong neurons first; all are in network.csv."
+        "Strength: the sum of |partial correlation| over all edges of a neuron. Names stand where they fit, "
+        "strong neurons first; all are in network.csv."
     )
 
 
@@ -169,6 +178,26 @@ def _draw_neurons(axes: Axes, drawing: _Drawing) -> None:
             )  # fmt: skip
 
 
+def dot_text(study: Study, drawing: _Drawing) -> str:
+    """The picture for Graphviz, every neuron pinned where it is drawn: ``neato -n2 -Tsvg network.dot``."""
+    neurons, (rows, cols, rho) = drawing.backbone.neurons, drawing.backbone.edges
+    names = [quoted(str(name)) for name in study.path.neuron_ids[neurons]]
+    lines = ["graph {", '  node [shape=circle, style=filled, fixedsize=true, fontname="sans-serif"];']
+    for i, (x, y) in enumerate(drawing.places.tolist()):
+        community = int(drawing.communities[i])
+        colour = style.community_colour(community)
+        lines.append(
+            f'  {names[i]} [pos="{x:.2f},{y:.2f}", width={drawing.radii[i] / 36:.3f}, fillcolor="{colour}", '
+            f"label={quoted(str(community + 1))}, fontsize={drawing.radii[i]:.1f}, "
+            f'fontcolor="{style.text_on(colour)}", xlabel=<<font point-size="7">{escape(study.labels[neurons[i]])}</font>>];'
+        )
+    for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
+        line = f'color="{style.POSITIVE}"' if value > 0 else f'color="{style.NEGATIVE}", style=dashed'
+        width = _width(value, float(np.abs(rho).max()))
+        lines.append(f"  {names[a]} -- {names[b]} [penwidth={width:.2f}, partial_correlation={value:.6g}, {line}];")
+    return "\n".join([*lines, "}", ""])
+
+
 # -- labels ---------------------------------------------------------------------------------------------
 
 
@@ -204,10 +233,12 @@ def place_labels(
 def _beside(
     place: np.ndarray, radius: float, width: float, height: float
 ) -> list[tuple[float, float]]:
-    """Below, above, right and left of a disc."""
+    """Below, above, right, left and at the four corners of a disc."""
     x, y = place.tolist()
     up, over = radius + height / 2 + 0.5, radius + width / 2 + 0.5
-    return [(x, y - up), (x, y + up), (x + over, y), (x - over, y)]
+    slant = 0.72 * over + 0.1 * width
+    sides = [(x, y - up), (x, y + up), (x + over, y), (x - over, y)]
+    return sides + [(x + dx, y + dy) for dy in (-0.8 * up, 0.8 * up) for dx in (slant, -slant)]
 
 
 def _touches(box: np.ndarray, others: np.ndarray) -> bool:
@@ -223,18 +254,18 @@ def _touches(box: np.ndarray, others: np.ndarray) -> bool:
 
 def _draw_legend(axes: Axes, study: Study, drawing: _Drawing) -> None:
     top = 1.0
-    for title, handles in (
-        ("Edge", _edge_handles(drawing)),
-        ("Neuron", _neuron_handles(study)),
-        ("Community: number and colour", _community_handles(study, drawing)),
+    for title, handles, spacing in (
+        ("Edge", _edge_handles(drawing), 0.75),
+        ("Neuron", _neuron_handles(study, drawing), 1.3),
+        ("Community: number and colour", _community_handles(study, drawing), 0.75),
     ):
         legend = axes.legend(
             handles=handles, title=title, loc="upper left", bbox_to_anchor=(0, top), alignment="left",
-            handlelength=2.4, handletextpad=0.9, labelspacing=0.75, borderaxespad=0,
+            handlelength=2.4, handletextpad=0.9, labelspacing=spacing, borderaxespad=0,
         )  # fmt: skip
         legend.get_title().set(weight="bold", fontsize=10)
         axes.add_artist(legend)
-        top -= (len(handles) * 0.235 + 0.5) / _SIDE
+        top -= (len(handles) * (1 + spacing) * 8.5 / 72 + 0.5) / _SIDE
 
 
 def _edge_handles(drawing: _Drawing) -> list[Any]:
@@ -253,17 +284,18 @@ def _edge_handles(drawing: _Drawing) -> list[Any]:
     return handles
 
 
-def _neuron_handles(study: Study) -> list[Any]:
+def _neuron_handles(study: Study, drawing: _Drawing) -> list[Any]:
     from matplotlib.lines import Line2D
 
     look: dict[str, Any] = {
         "marker": "o", "linestyle": "", "color": "white", "markeredgecolor": style.INK, "markeredgewidth": 0.7,
     }  # fmt: skip
-    strongest = float(study.strength.max())
-    return [
-        Line2D([], [], markersize=20, label=f"strength {strongest:.2f} (sum of all its edges)", **look),
-        Line2D([], [], markersize=14.6, label=f"strength {strongest / 9:.2f}", **look),
-    ]
+    handles = []
+    for neuron in (int(np.argmax(drawing.radii)), int(np.argmin(drawing.radii))):
+        strength = study.strength[drawing.backbone.neurons[neuron]]
+        size = 2 * float(drawing.radii[neuron])
+        handles.append(Line2D([], [], markersize=size, label=f"strength {strength:.2f}", **look))
+    return handles
 
 
 def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
@@ -281,5 +313,5 @@ def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
         for c in shown[:_LISTED]
     ]  # fmt: skip
     if len(shown) > _LISTED:
-        handles.append(Line2D([], [], linestyle="", label=f"and {len(shown) - _LISTED} smaller ones"))
+        handles.append(Line2D([], [], linestyle="", label=f"and {len(shown) - _LISTED} smaller"))
     return handles

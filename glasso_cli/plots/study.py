@@ -14,6 +14,7 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import VisualizeSection
+from glasso_cli.graph import Graph, build_graph, community_order
 
 
 class Edges(NamedTuple):
@@ -52,33 +53,48 @@ class Study:
     @cached_property
     def edges(self) -> Edges:
         """The edges of the selected alpha from strong to weak; ties in the order of the artifact."""
-        rows, cols, rho = self.path.edges()
-        order = np.argsort(-np.abs(rho), kind="stable")
-        return Edges(rows[order], cols[order], rho[order])
+        graph = self.graph
+        order = np.argsort(-np.abs(graph.weights), kind="stable")
+        return Edges(graph.rows[order], graph.cols[order], graph.weights[order])
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.edges.rho)
 
     @property
     def n_edges(self) -> int:
         return len(self.edges.rho)
 
     @cached_property
+    def graph(self) -> Graph:
+        """The graph of the selected alpha, with the communities of the artifact."""
+        path, index = self.path, self.index
+        part = slice(int(path.offsets[index]), int(path.offsets[index + 1]))
+        return build_graph(
+            path.neuron_ids,
+            np.asarray(path.rows[part]),
+            np.asarray(path.cols[part]),
+            np.asarray(path.values[part]),
+            path.diagonals[index],
+            path.layers,
+            communities=path.communities,
+        )
+
+    @property
     def degree(self) -> np.ndarray:
         """Edges of every neuron, ``(p,)``."""
-        return self._per_neuron(np.ones(self.n_edges)).astype(np.int64)
+        return self.graph.degree
 
-    @cached_property
+    @property
     def strength(self) -> np.ndarray:
         """Sum of \\|partial correlation\\| of every neuron, ``(p,)``."""
-        return self._per_neuron(np.abs(self.edges.rho))
+        return self.graph.strength
 
     @cached_property
     def influence(self) -> np.ndarray:
         """Expected influence ``(p,)``: the sum of partial correlations with their signs (Robinaugh et al. 2016)."""
-        return self._per_neuron(self.edges.rho)
-
-    def _per_neuron(self, weights: np.ndarray) -> np.ndarray:
-        rows, cols, _ = self.edges
-        both = np.concatenate([rows, cols])
-        return np.bincount(both, np.concatenate([weights, weights]), minlength=self.p)
+        rows, cols, rho = self.edges
+        return np.bincount(np.concatenate([rows, cols]), np.tile(rho, 2), minlength=self.p)
 
     @cached_property
     def by_strength(self) -> np.ndarray:
@@ -100,8 +116,7 @@ class Study:
     @cached_property
     def order(self) -> np.ndarray:
         """Neurons by community, inside one by strength; isolated neurons at the end, ``(p,)``."""
-        community = np.where(self.communities < 0, np.iinfo(np.int32).max, self.communities)
-        return np.lexsort((np.arange(self.p), -self.strength, community))
+        return community_order(self.graph)
 
     @cached_property
     def position(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ class Picture:
     figure: Figure
     alt: str
     table: Mapping[str, Any]  # column → values
+    texts: Mapping[str, str] = field(default_factory=dict)  # further files: suffix → content
 
 
 @contextmanager
@@ -207,6 +208,10 @@ def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
         written.append(path)
     table = folder / f"{picture.name}.csv"
     write_table(table, picture.table)
+    for suffix, text in picture.texts.items():
+        written.append(folder / f"{picture.name}.{suffix}")
+        with atomic_write(written[-1], "w") as file:
+            file.write(text)
     return [*written, table]
 
 

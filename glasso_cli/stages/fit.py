@@ -128,7 +128,8 @@ def _load_points(folder: Path) -> dict[float, PathPoint]:
     points = {}
     for path in sorted(folder.glob("alpha-*.npz")):
         arrays, meta = read_npz(path)
-        point = PathPoint(**{k: np.array(v) for k, v in arrays.items()}, **meta["numbers"])
+        values: dict[str, Any] = {**{name: np.array(value) for name, value in arrays.items()}, **meta["numbers"]}
+        point = PathPoint(**values)
         points[point.alpha] = point
     return points
 

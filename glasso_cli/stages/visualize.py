@@ -1,0 +1,60 @@
+"""From the matrix to pictures, each with the numbers it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.cache import write_manifest
+from glasso_cli.config import Config, public_fields
+from glasso_cli.files import sha256_of
+from glasso_cli.pipeline import Job, Made
+
+VERSION = 1
+
+
+def settings(config: Config, corpus: str) -> dict[str, Any]:
+    """What of the configuration decides the pictures; the model's name stands in their titles."""
+    return {"visualize": public_fields(config.visualize), "model": Path(config.model.id).name, "corpus": corpus}
+
+
+def pins(config: Config, corpus: str) -> dict[str, Any]:
+    """Nothing from outside."""
+    return {}
+
+
+def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
+    """The manifest that names the figures beside it."""
+    return config.folder / "figures" / corpus / "figures.json", ()
+
+
+def make(job: Job) -> Made:
+    """Draw one corpus: figures, their numbers as CSV, and a manifest."""
+    from glasso_cli.plots import draw
+    from glasso_cli.plots.network import graphviz_note
+    from glasso_cli.plots.study import Study
+
+    folder = job.target.path.parent
+    study = Study(
+        stats=ActivationStats.load(job.upstream["collect"]),
+        path=PrecisionPath.load(job.upstream["fit"]),
+        dot=job.upstream["fit"].with_suffix(".dot"),
+        section=job.config.visualize,
+        title=f"{Path(job.config.model.id).name.removeprefix('builtin:')} · {job.corpus}",
+    )
+    if note := graphviz_note():
+        job.console.warn(note)
+    written: list[Path] = []
+    for files in draw(study, folder):
+        written += files
+        job.console.detail(f"visualize {job.corpus}: {', '.join(path.name for path in files)}")
+    digests = {path.name: sha256_of(path) for path in written}
+    metrics = {"figures": len({path.stem for path in written}), "files": len(written)}
+    manifest = job.meta(metrics, kind="figures", schema=1, files=sorted(digests), content=digests)
+    write_manifest(job.target.path, manifest)
+    return Made(
+        (job.target.path, *(path for path in written if path.suffix != ".csv")),
+        metrics,
+        f"{metrics['figures']} figures and tables in {folder}",
+    )
