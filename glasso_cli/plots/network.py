@@ -182,14 +182,13 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
     """The picture for Graphviz, every neuron pinned where it is drawn: ``neato -n2 -Tsvg network.dot``."""
     neurons, (rows, cols, rho) = drawing.backbone.neurons, drawing.backbone.edges
     names = [quoted(str(name)) for name in study.path.neuron_ids[neurons]]
-    lines = ["graph {", '  node [shape=circle, style=filled, fixedsize=true, fontname="sans-serif"];']
-    for i, (x, y) in enumerate(drawing.places.tolist()):
-        community = int(drawing.communities[i])
+    lines = ["graph {", '  node [shape=circle, style=filled, fixedsize=true, fontsize=7];']
+    for neuron, name, (x, y), radius in zip(neurons, names, drawing.places.tolist(), drawing.radii):
+        community = int(study.communities[neuron])
         colour = style.community_colour(community)
         lines.append(
-            f'  {names[i]} [pos="{x:.2f},{y:.2f}", width={drawing.radii[i] / 36:.3f}, fillcolor="{colour}", '
-            f"label={quoted(str(community + 1))}, fontsize={drawing.radii[i]:.1f}, "
-            f'fontcolor="{style.text_on(colour)}", xlabel=<<font point-size="7">{escape(study.labels[neurons[i]])}</font>>];'
+            f'  {name} [pos="{x:.2f},{y:.2f}", width={radius / 36:.3f}, label="{community + 1 or ""}", '
+            f'fillcolor="{colour}", fontcolor="{style.text_on(colour)}", xlabel={quoted(study.labels[neuron])}];'
         )
     for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
         line = f'color="{style.POSITIVE}"' if value > 0 else f'color="{style.NEGATIVE}", style=dashed'

@@ -61,10 +61,6 @@ class Study:
     def n_edges(self) -> int:
         return len(self.edges.rho)
 
-    @property
-    def n_edges(self) -> int:
-        return len(self.edges.rho)
-
     @cached_property
     def graph(self) -> Graph:
         """The graph of the selected alpha, with the communities of the artifact."""

@@ -131,7 +131,8 @@ def _balanced(state: _State, R: np.ndarray) -> _State:
     dual = R + state.rho * state.X
     primal_residual = np.linalg.norm(state.Omega - state.Theta) / np.linalg.norm(state.Theta)
     dual_residual = np.linalg.norm(inverse.matrix - dual) / np.linalg.norm(dual)
-    if primal_residual == 0 or dual_residual == 0:
+    if primal_residual == dual_residual:
         return state
-    factor = float(np.clip(np.sqrt(primal_residual / dual_residual), 0.2, 5.0))
+    ratio = primal_residual / dual_residual if dual_residual > 0 else np.inf
+    factor = float(np.clip(np.sqrt(ratio), 0.2, 5.0))
     return _State(state.Omega, state.Theta, state.X / factor, state.rho * factor)

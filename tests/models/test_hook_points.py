@@ -1,0 +1,133 @@
+"""Patterns name what they say, in any family, by structure."""
+
+from __future__ import annotations
+
+import pytest
+
+from glasso_cli.errors import InputError
+from glasso_cli.hook_points import find_layers, resolve_hook_points
+from glasso_cli.hooks import record
+
+# What a reader of each model's code would point to as the MLP's output projection.
+PROJECTIONS = {
+    "gemma3": "model.layers.1.mlp.down_proj",
+    "gpt2": "transformer.h.1.mlp.c_proj",
+    "llama": "model.layers.1.mlp.down_proj",
+    "gpt_neox": "gpt_neox.layers.1.mlp.dense_4h_to_h",
+    "opt": "model.decoder.layers.1.fc2",
+    "bert": "bert.encoder.layer.1.output.dense",
+    "gemma3_vision": "model.language_model.layers.1.mlp.down_proj",
+}
+
+
+@pytest.mark.parametrize(("name", "path"), PROJECTIONS.items())
+def test_mlp_short_form_is_the_input_of_the_output_projection(loaded, name, path):
+    (point,) = resolve_hook_points(loaded(name).model, ["mlp.1"])
+    intermediate = 128 if name == "gpt2" else 48
+    assert (point.name, point.layer, point.width) == (f"{path}:in", 1, intermediate)
+    assert (point.label, point.module, point.side) == ("layers.1.mlp", path, "in")
+
+
+def test_resid_short_form_is_the_output_of_the_layer(family):
+    (point,) = resolve_hook_points(family.model, ["resid.2"])
+    assert family.model.get_submodule(point.module) is find_layers(family.model).layers[2]
+    assert (point.side, point.layer, point.width, point.label) == ("out", 2, 32, "layers.2.resid")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "labels"),
+    [
+        ("mlp.*", ["layers.0.mlp", "layers.1.mlp", "layers.2.mlp"]),
+        ("mlp.-1", ["layers.2.mlp"]),
+        ("resid.-3", ["layers.0.resid"]),
+        ("mlp.[02]", ["layers.0.mlp", "layers.2.mlp"]),
+        ("model.layers.*.mlp.down_proj:in", ["layers.0.mlp", "layers.1.mlp", "layers.2.mlp"]),
+        ("model.layers.?:out", ["layers.0.resid", "layers.1.resid", "layers.2.resid"]),
+        ("model.layers.1.self_attn.o_proj:in", ["model.layers.1.self_attn.o_proj:in"]),
+        ("model.layers.1.mlp.down_proj:out", ["model.layers.1.mlp.down_proj:out"]),
+        ("model.embed_tokens:out", ["model.embed_tokens:out"]),
+    ],
+)
+def test_patterns(loaded, pattern, labels):
+    points = resolve_hook_points(loaded("llama").model, [pattern])
+    assert [point.label for point in points] == labels
+
+
+def test_patterns_overlap_without_repeating_and_come_in_layer_order(loaded):
+    patterns = ["resid.1", "mlp.*", "model.layers.*.mlp.down_proj:in", "model.embed_tokens:out", "mlp.0"]
+    points = resolve_hook_points(loaded("llama").model, patterns)
+    assert [point.label for point in points] == [
+        "model.embed_tokens:out",
+        "layers.0.mlp",
+        "layers.1.mlp",
+        "layers.1.resid",
+        "layers.2.mlp",
+    ]
+
+
+def test_labels_tell_all_tensors_apart(family):
+    points = resolve_hook_points(family.model, ["*layer*:out", "*layer*:in", "mlp.*", "resid.*"][2:])
+    names, labels = {p.name for p in points}, {p.label for p in points}
+    assert len(names) == len(labels) == len(points) == 6
+
+
+@pytest.mark.parametrize("side", ["in", "out"])
+def test_width_is_what_a_pass_shows(loaded, side):
+    """Also for modules that are neither linear nor a layer, and for those called with keywords."""
+    import torch
+
+    model = loaded("gemma3").model
+    parts = ("", ".mlp", ".mlp.*", ".self_attn", ".self_attn.?_proj", ".*_layernorm")
+    points = resolve_hook_points(model, [f"model.layers.1{part}:{side}" for part in parts])
+    with record(model, points) as recorder:
+        values = recorder.run(torch.tensor([[1, 5, 6, 7]]))
+    assert len(points) == 15
+    assert [p.width for p in points] == [v.shape[-1] for v in values]
+
+
+def test_a_tensor_with_heads_is_refused_with_its_shape(loaded):
+    with pytest.raises(InputError, match=r"q_norm:out.*\(1, 2, 3, 16\)"):
+        resolve_hook_points(loaded("gemma3").model, ["model.layers.1.self_attn.q_norm:out"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        ("mlp.3", "has layers 0 to 2"),
+        ("resid.-4", "has layers 0 to 2"),
+        ("mlp.x", "matches no layer"),
+        ("model.layers.1.mlp.down_proj", "which side"),
+        ("model.layer.1.mlp.down_proj:in", "'model.layers.1.mlp.down_proj:in'"),
+        ("nonsense:out", "'mlp.1'"),
+        ("model.layers.1.mlp:inn", "which side"),
+    ],
+)
+def test_a_pattern_without_match_says_what_there_is(loaded, pattern, says):
+    with pytest.raises(InputError) as caught:
+        resolve_hook_points(loaded("llama").model, [pattern])
+    assert repr(pattern) in caught.value.message
+    assert says in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("pattern", ["mlp.0", "mlp.*", "model.layers.0.mlp.experts*:out", "*experts:in"])
+def test_experts_are_refused_by_name(loaded, pattern):
+    with pytest.raises(InputError, match=r"'model\.layers\.0\.mlp\.experts.*mixture of experts"):
+        resolve_hook_points(loaded("mixtral").model, [pattern])
+
+
+def test_the_residual_stream_around_experts_can_be_read(loaded):
+    assert len(resolve_hook_points(loaded("mixtral").model, ["resid.*"])) == 3
+
+
+def test_a_layer_without_mlp_lists_its_linear_modules(loaded):
+    from copy import deepcopy
+
+    from torch import nn
+
+    model = deepcopy(loaded("llama").model)
+    model.model.layers[1].mlp = nn.Identity()
+    with pytest.raises(InputError) as caught:
+        resolve_hook_points(model, ["mlp.1"])
+    assert "Layer 1" in caught.value.message
+    assert "self_attn.o_proj" in caught.value.hint
+    assert resolve_hook_points(model, ["mlp.0", "resid.1"])[1].label == "layers.1.resid"

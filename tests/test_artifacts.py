@@ -1,0 +1,280 @@
+"""Artifacts: what is saved comes back, and what is of another kind, newer or foreign is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glasso_cli
+from glasso_cli import moments
+from glasso_cli.artifacts import KINDS, ActivationStats, Artifact, PrecisionPath
+from glasso_cli.errors import InputError
+from glasso_cli.npz import Chunked, read_meta, write_npz
+from glasso_cli.show import describe, dot_meta
+
+META = {"key": "0123456789abcdef" * 4, "experiment": "demo", "corpus": "films", "metrics": {"neurons": 5}}
+
+
+def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[ActivationStats, list[np.ndarray]]:
+    """Statistics of random values, and the values ``(n, p)`` of every block."""
+    values = [rng.normal(size=(rng.integers(4, 9), width)) + 3 for _ in range(blocks)]
+    centre = values[0].mean(axis=0)
+    centred = [block - centre for block in values]
+    packed = np.stack([moments.pack_upper(block.T @ block) for block in centred])
+    everything = np.concatenate(values)
+    shape = (width, 2, 3)
+    return ActivationStats(
+        meta=META,
+        neuron_ids=np.array([f"layers.0.mlp[{n}]" for n in range(width)]),
+        layers=np.zeros(width, dtype=np.int32),
+        counts=np.array([len(block) for block in values]),
+        documents=np.ones(blocks, dtype=np.int64),
+        centre=centre,
+        sums=np.stack([block.sum(axis=0) for block in centred]),
+        moments=packed.astype(np.float32),
+        mean=everything.mean(axis=0),
+        std=everything.std(axis=0),
+        kurtosis=np.zeros(width),
+        fraction_active=np.ones(width),
+        autocorrelation=np.zeros((width, 4), dtype=np.float32),
+        dead=np.array([False, True, False, False, False]),
+        duplicate_of=np.array([-1, -1, -1, 0, -1], dtype=np.int32),
+        vocabulary=np.array(["the", " film"]),
+        top_tokens=np.zeros(shape, dtype=np.int32),
+        top_values=np.zeros(shape, dtype=np.float32),
+        top_documents=np.zeros(shape[:2], dtype=np.int32),
+        quantile_tokens=np.zeros((width, 5, 2, 3), dtype=np.int32),
+        quantile_values=np.zeros((width, 5, 2, 3), dtype=np.float32),
+        quantile_documents=np.zeros((width, 5, 2), dtype=np.int32),
+    ), values
+
+
+def path() -> tuple[PrecisionPath, list[np.ndarray]]:
+    """A path of two alphas over three neurons, and its precision matrices."""
+    precisions = [
+        np.array([[2.0, -0.5, 0.0], [-0.5, 2.0, 0.0], [0.0, 0.0, 1.0]]),
+        np.array([[4.0, -0.5, 1.0], [-0.5, 4.0, 0.25], [1.0, 0.25, 1.0]]),
+    ]
+    edges = [np.nonzero(np.triu(matrix, 1)) for matrix in precisions]
+    rows, cols = (np.concatenate([pair[axis] for pair in edges]).astype(np.int32) for axis in (0, 1))
+    values = np.concatenate([matrix[pair] for matrix, pair in zip(precisions, edges)])
+    two = np.zeros(2)
+    return PrecisionPath(
+        meta=META,
+        neuron_ids=np.array(["a[0]", "a[1]", "a[2]"]),
+        layers=np.zeros(3, dtype=np.int32),
+        neurons=np.arange(3, dtype=np.int32),
+        communities=np.array([0, 0, -1], dtype=np.int32),
+        alphas=np.array([0.3, 0.1]),
+        offsets=np.cumsum([0, *(len(pair[0]) for pair in edges)]),
+        rows=rows,
+        cols=cols,
+        values=values,
+        marginals=np.zeros(len(rows), dtype=np.float32),
+        diagonals=np.stack([np.diag(matrix) for matrix in precisions]),
+        objective=two,
+        duality_gap=two,
+        kkt_residual=two,
+        n_iter=np.ones(2, dtype=np.int32),
+        converged=np.ones(2, dtype=bool),
+        log_likelihood=two,
+        n_components=np.ones(2, dtype=np.int32),
+        ebic=two,
+        selected=np.array(1),
+    ), precisions
+
+
+@pytest.fixture(params=["stats", "path"])
+def artifact(request: pytest.FixtureRequest, rng: np.random.Generator) -> Artifact:
+    return stats(rng)[0] if request.param == "stats" else path()[0]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_what_is_saved_comes_back_in_the_same_bytes(artifact: Artifact, tmp_path: Path) -> None:
+    content = artifact.save(tmp_path / "a.npz")
+    loaded = type(artifact).load(tmp_path / "a.npz")
+    for item in fields(artifact):
+        if item.name != "meta":
+            np.testing.assert_array_equal(getattr(loaded, item.name), getattr(artifact, item.name))
+            assert getattr(loaded, item.name).dtype == getattr(artifact, item.name).dtype
+    assert loaded.meta["content"] == content
+    assert loaded.save(tmp_path / "b.npz") == content
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_every_kind_is_registered_once() -> None:
+    assert {kind: artifact.kind for kind, artifact in KINDS.items()} == {kind: kind for kind in KINDS}
+    assert {ActivationStats, PrecisionPath} <= set(KINDS.values())
+
+
+def test_meta_says_kind_schema_and_versions_but_no_place_and_no_time(artifact: Artifact, tmp_path: Path) -> None:
+    artifact.save(tmp_path / "a.npz")
+    meta = read_meta(tmp_path / "a.npz")
+    assert (meta["kind"], meta["schema"]) == (artifact.kind, artifact.schema)
+    assert meta["versions"]["glasso"] == glasso_cli.__version__
+    assert str(tmp_path) not in json.dumps(meta)
+    assert set(meta) == {*META, "kind", "schema", "versions", "content"}
+
+
+def test_a_streamed_member_takes_the_place_of_its_field(rng: np.random.Generator, tmp_path: Path) -> None:
+    whole, _ = stats(rng)
+    empty = replace(whole, moments=np.zeros((0, 0), dtype=np.float32))
+    rows = Chunked(whole.moments.dtype, whole.moments.shape, lambda: iter(whole.moments))
+    assert empty.save(tmp_path / "b.npz", moments=rows) == whole.save(tmp_path / "a.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+# -- files that cannot be used ----------------------------------------------------------------------
+
+
+def changed(artifact: Artifact, file: Path, **meta: Any) -> Path:
+    arrays = {item.name: getattr(artifact, item.name) for item in fields(artifact) if item.name != "meta"}
+    write_npz(file, arrays, {**artifact.described(), **meta})
+    return file
+
+
+def test_another_kind_is_said(artifact: Artifact, tmp_path: Path) -> None:
+    other = next(kind for kind in KINDS.values() if kind is not type(artifact))
+    artifact.save(tmp_path / "a.npz")
+    with pytest.raises(InputError) as caught:
+        other.load(tmp_path / "a.npz")
+    assert caught.value.message == f"{tmp_path / 'a.npz'} holds '{artifact.kind}', not '{other.kind}'."
+
+
+def test_a_newer_schema_names_the_glasso_that_wrote_it(artifact: Artifact, tmp_path: Path) -> None:
+    file = changed(artifact, tmp_path / "a.npz", schema=9, versions={"glasso": "7.1"})
+    with pytest.raises(InputError, match=r"was written by glasso 7\.1 .*this one reads up to 1") as caught:
+        type(artifact).load(file)
+    assert "Upgrade glasso" in caught.value.hint
+
+
+def test_an_older_schema_says_to_run_the_stage_again(artifact: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="was written by an older glasso") as caught:
+        type(artifact).load(changed(artifact, tmp_path / "a.npz", schema=0))
+    assert caught.value.hint == "Run the stage again."
+
+
+def test_missing_members_are_named(artifact: Artifact, tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", {"neuron_ids": np.array(["a"])}, artifact.described())
+    with pytest.raises(InputError, match="lacks .*layers"):
+        type(artifact).load(tmp_path / "a.npz")
+
+
+# -- statistics -------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 12), st.randoms(use_true_random=False))
+def test_packing_an_upper_triangle_loses_nothing(width: int, random: Any) -> None:
+    packed = np.array([random.uniform(-1, 1) for _ in range(moments.packed_length(width))])
+    matrix = moments.unpack_upper(packed, width)
+    np.testing.assert_array_equal(matrix, matrix.T)
+    np.testing.assert_array_equal(packed, matrix[np.triu_indices(width)])
+    np.testing.assert_array_equal(packed, moments.pack_upper(matrix))
+
+
+@pytest.mark.parametrize("blocks", [None, [0], [2, 0], [1, 1, 2]])
+def test_the_covariance_is_that_of_the_values(rng: np.random.Generator, blocks: list[int] | None) -> None:
+    artifact, values = stats(rng)
+    chosen = np.concatenate(values if blocks is None else [values[block] for block in blocks])
+    expected = np.cov(chosen, rowvar=False, bias=True)
+    np.testing.assert_allclose(artifact.covariance(blocks), expected, atol=1e-6)
+    usable = np.corrcoef(chosen[:, [0, 2, 4]], rowvar=False)
+    np.testing.assert_allclose(artifact.correlation(blocks=blocks), usable, atol=1e-6)
+
+
+def test_dead_and_duplicate_neurons_are_not_usable(rng: np.random.Generator) -> None:
+    artifact, values = stats(rng)
+    assert artifact.usable().tolist() == [0, 2, 4]
+    assert artifact.n_neurons == 5
+    assert artifact.n_tokens == sum(len(block) for block in values)
+
+
+# -- paths ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_precision_and_edges_are_those_of_the_matrix(index: int | None) -> None:
+    artifact, precisions = path()
+    matrix = precisions[1 if index is None else index]
+    precision = artifact.precision(index)
+    assert sp.issparse(precision)
+    np.testing.assert_array_equal(precision.toarray(), matrix)
+    rows, cols, partial = artifact.edges(index)
+    assert (rows < cols).all()
+    scale = np.sqrt(np.diag(matrix))
+    np.testing.assert_allclose(partial, -(matrix / np.outer(scale, scale))[rows, cols])
+    assert len(rows) == np.count_nonzero(np.triu(matrix, 1))
+
+
+def test_edges_are_counted_at_every_alpha() -> None:
+    assert path()[0].n_edges.tolist() == [1, 3]
+    assert path()[0].n_neurons == 3
+
+
+# -- show -------------------------------------------------------------------------------------------
+
+
+def test_show_says_what_a_file_is(tmp_path: Path) -> None:
+    metrics = {
+        "neurons": 2048,
+        "tokens": {"read": 12_000, "kept": 11_000},
+        "gap": 1.23456789e-9,
+        "unknown": float("nan"),
+        "converged": True,
+        "hook_points": [{"name": "layers.9.mlp", "width": 2048}],
+        "empty": [],
+    }
+    artifact = replace(path()[0], meta={**META, "metrics": metrics, "below": "not converged"})
+    artifact.save(tmp_path / "a.npz")
+    lines = describe(tmp_path / "a.npz", as_json=False).splitlines()
+    assert lines[0] == str(tmp_path / "a.npz")
+    assert "  kind          precision-path" in lines
+    assert "  key           0123456789abcdef" in lines
+    assert "  corpus        films" in lines
+    assert "  neurons       2,048" in lines
+    assert "    read        12,000" in lines
+    assert "  gap           1.2346e-09" in lines
+    assert "    name layers.9.mlp, width 2,048" in lines
+    assert "  below the bar not converged" in lines
+    assert lines[-1].startswith("  made with     glasso ")
+
+
+def test_show_as_json_is_json_that_every_reader_takes(tmp_path: Path) -> None:
+    replace(path()[0], meta={**META, "metrics": {"gap": float("inf")}}).save(tmp_path / "a.npz")
+    text = describe(tmp_path / "a.npz", as_json=True)
+    meta = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert meta["metrics"] == {"gap": None}
+    assert meta["kind"] == "precision-path"
+
+
+def test_show_reads_the_first_line_of_a_dot_file(tmp_path: Path) -> None:
+    (tmp_path / "a.dot").write_text('// glasso: {"key": "abc", "corpus": "films"}\ngraph {}\n')
+    assert dot_meta(tmp_path / "a.dot") == {"kind": "graph", "key": "abc", "corpus": "films"}
+    assert "  kind          graph" in describe(tmp_path / "a.dot", as_json=False)
+
+
+@pytest.mark.parametrize("first", ["graph {}", "// glasso: {", "// glasso: [1]", ""])
+def test_a_foreign_dot_file_is_said(tmp_path: Path, first: str) -> None:
+    (tmp_path / "a.dot").write_text(f"{first}\n")
+    with pytest.raises(InputError, match="was not written by glasso"):
+        describe(tmp_path / "a.dot", as_json=False)
+
+
+def test_a_dot_file_that_is_no_text_or_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a.dot").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read as text"):
+        describe(tmp_path / "a.dot", as_json=False)
+    with pytest.raises(InputError, match="There is no file"):
+        describe(tmp_path / "b.dot", as_json=False)
