@@ -70,11 +70,17 @@ def stored_meta(path: Path) -> dict[str, Any]:
     if path.suffix != ".json":
         return read_meta(path)
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", "Check the path.") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} is damaged.", "Delete it and run its stage again.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).", "Give a file of glasso.") from None
+    try:
+        meta = json.loads(text)
+    except ValueError as error:
+        if text[:1] in (b"", b"{"):  # a manifest cut short
+            raise InputError(f"{path} is damaged.", "Delete it and run its stage again.") from error
+        meta = None
     if not isinstance(meta, dict) or "kind" not in meta:
         raise ForeignFileError(
             f"{path} was not written by glasso: it names no kind.",

@@ -88,7 +88,8 @@ class Console:
             with _rich_progress(label, total, unit) as advance:
                 yield advance
         else:
-            yield _PlainProgress(self, label, total, unit)
+            now = time.monotonic()
+            yield _PlainProgress(self, label, total, unit, started=now, said=now)
 
 
 @dataclass
@@ -99,9 +100,9 @@ class _PlainProgress:
     label: str
     total: float
     unit: str
+    started: float
+    said: float
     done: float = 0.0
-    started: float = field(default_factory=time.monotonic)
-    said: float = field(default_factory=time.monotonic)
 
     def __call__(self, amount: float) -> None:
         self.done += amount
@@ -110,10 +111,9 @@ class _PlainProgress:
             return
         self.said = now
         rate = self.done / (now - self.started)
-        left = (self.total - self.done) / rate if rate else 0.0
+        left = f", {_duration((self.total - self.done) / rate)} left" if rate else ""
         self.console.note(
-            f"{self.label}: {self.done:,.0f} of {self.total:,.0f} {self.unit}, "
-            f"{rate:,.1f} {self.unit}/s, {_duration(left)} left"
+            f"{self.label}: {self.done:,.0f} of {self.total:,.0f} {self.unit}, {rate:,.1f} {self.unit}/s{left}"
         )
 
 
@@ -152,7 +152,7 @@ def _rich_progress(label: str, total: float, unit: str) -> Iterator[Advance]:
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 

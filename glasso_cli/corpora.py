@@ -11,7 +11,7 @@ from typing import Any
 
 from glasso_cli import hub, topics
 from glasso_cli.config import CorpusSection
-from glasso_cli.errors import GlassoError, InputError, ServiceError
+from glasso_cli.errors import GlassoError, InputError
 from glasso_cli.files import disk_errors
 from glasso_cli.text_files import Row, matching_files, no_rows, read_file, texts_of
 
@@ -103,19 +103,21 @@ def _dataset_errors(name: str, corpus: CorpusSection) -> Iterator[None]:
     """Turn what datasets, the hub and the disk say into one sentence and one advice."""
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
+    from huggingface_hub.errors import HTTPError
 
-    try:
-        with disk_errors(Path(datasets.config.HF_DATASETS_CACHE)):
-            yield
-    except GlassoError:
-        raise
-    except DatasetNotFoundError as error:
-        gated = "gated" in str(error)
-        raise (hub.gated if gated else hub.not_found)("dataset", name) from error
-    except (ConnectionError, TimeoutError) as error:
-        raise hub.unreachable("dataset", name) from error
-    except (DatasetsError, ValueError, KeyError, RuntimeError, ImportError, OSError) as error:
-        raise _dataset_problem(name, corpus, error) from error
+    with hub.hub_errors("dataset", name, corpus.revision):
+        try:
+            with disk_errors(Path(datasets.config.HF_DATASETS_CACHE)):
+                yield
+        except (GlassoError, HTTPError):
+            raise
+        except DatasetNotFoundError as error:
+            gated = "gated" in str(error)
+            raise (hub.gated if gated else hub.not_found)("dataset", name) from error
+        except (ConnectionError, TimeoutError) as error:
+            raise hub.unreachable("dataset", name) from error
+        except (DatasetsError, ValueError, KeyError, RuntimeError, ImportError, OSError) as error:
+            raise _dataset_problem(name, corpus, error) from error
 
 
 def _dataset_problem(name: str, corpus: CorpusSection, error: Exception) -> GlassoError:

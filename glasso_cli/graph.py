@@ -32,9 +32,7 @@ class Graph:
     strength: np.ndarray  # (p,) float64, sum of the |partial correlations| of its edges
 
 
-def partial_correlation(
-    rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray
-) -> np.ndarray:
+def partial_correlation(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
     """Partial correlations ``(E,)`` of precision entries: -Theta_ij / sqrt(Theta_ii Theta_jj)."""
     scale = np.sqrt(diagonal)
     return -values / (scale[rows] * scale[cols])
@@ -75,9 +73,7 @@ def build_graph(
 # -- communities ----------------------------------------------------------------------------------
 
 
-def find_communities(
-    p: int, rows: np.ndarray, cols: np.ndarray, strengths: np.ndarray, seed: int
-) -> np.ndarray:
+def find_communities(p: int, rows: np.ndarray, cols: np.ndarray, strengths: np.ndarray, seed: int) -> np.ndarray:
     """The community ``(p,)`` of every neuron by Leiden on modularity (Traag, Waltman and van Eck, 2019).
 
     Numbered by size, then by the first neuron; neurons without edges are ``ISOLATED``. ``strengths``
@@ -88,9 +84,7 @@ def find_communities(
     found = np.full(p, ISOLATED)
     if len(rows) == 0:
         return found
-    edges = [
-        (str(i), str(j), weight) for i, j, weight in zip(rows.tolist(), cols.tolist(), strengths.tolist())
-    ]
+    edges = [(str(i), str(j), weight) for i, j, weight in zip(rows.tolist(), cols.tolist(), strengths.tolist())]
     _, partition = leiden(edges, seed=seed, trials=_TRIALS)
     found[[int(name) for name in partition]] = list(partition.values())
     return _numbered_by_size(found)
@@ -99,9 +93,7 @@ def find_communities(
 def _numbered_by_size(labels: np.ndarray) -> np.ndarray:
     """The same partition with 0 for the largest part; equal sizes in the order of their first neurons."""
     members = np.flatnonzero(labels != ISOLATED)
-    _, first, inverse, sizes = np.unique(
-        labels[members], return_index=True, return_inverse=True, return_counts=True
-    )
+    _, first, inverse, sizes = np.unique(labels[members], return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(sizes), dtype=labels.dtype)
     rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
     numbered = labels.copy()
@@ -159,7 +151,7 @@ def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
     }
     yield f"// glasso: {json.dumps(about)}\n"
     yield "graph {\n"
-    yield f"  graph [label={quoted(title)}];\n"
+    yield f"  label={quoted(title)};\n"
     names = [quoted(name) for name in graph.neuron_ids.tolist()]
     yield from _node_lines(graph, names)
     yield from _edge_lines(graph, names)

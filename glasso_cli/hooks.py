@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.hook_points import HookPoint
+from glasso_cli.interventions import Intervention, edited, require_neurons
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-Edit = Callable[["Tensor"], "Tensor"]
 
 
 class _Stop(Exception):  # noqa: N818 - not an error
@@ -55,16 +53,14 @@ def record(
 class Recorder:
     """Runs forward passes and keeps what the hooks saw. Made by :func:`record`."""
 
-    def __init__(
-        self, model: nn.Module, points: tuple[HookPoint, ...], stop: bool, call: Callable[..., Any]
-    ) -> None:
+    def __init__(self, model: nn.Module, points: tuple[HookPoint, ...], stop: bool, call: Callable[..., Any]) -> None:
         self.points = points
         self._model = model
         self._stop = stop
         self._call = call
         self._accepted = set(inspect.signature(model.forward).parameters)
         self._device = next(model.parameters()).device
-        self._tokens = (0, 0)
+        self._tokens: tuple[int, int] | None = None  # (batch, time) of the pass under way
         self._seen: dict[str, Tensor] = {}
 
     def run(
@@ -85,11 +81,13 @@ class Recorder:
 
         if attention_mask is not None and position_ids is None:
             _require_right_padding(attention_mask)
-        self._tokens = (input_ids.shape[0], input_ids.shape[1])
         inputs = self._inputs(input_ids, attention_mask, position_ids)
-        self._seen = {}
-        with torch.inference_mode(), suppress(_Stop):
-            self._call(**inputs)
+        self._tokens, self._seen = (input_ids.shape[0], input_ids.shape[1]), {}
+        try:
+            with torch.inference_mode(), suppress(_Stop):
+                self._call(**inputs)
+        finally:
+            self._tokens = None
         return self._take()
 
     def _inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
@@ -104,9 +102,7 @@ class Recorder:
         """Hook one point; returns the handle that removes the hook."""
         module = self._model.get_submodule(point.module)
         if point.side == "out":
-            return module.register_forward_hook(
-                lambda module, args, output: self._keep(point, first_tensor(output))
-            )
+            return module.register_forward_hook(lambda module, args, output: self._keep(point, first_tensor(output)))
         return module.register_forward_pre_hook(
             lambda module, args, kwargs: self._keep(point, first_tensor(args or kwargs)),
             with_kwargs=True,
@@ -115,6 +111,8 @@ class Recorder:
     def _keep(self, point: HookPoint, tensor: Tensor | None) -> None:
         import torch
 
+        if self._tokens is None:  # somebody else's pass
+            return
         if point.name in self._seen:
             raise InputError(
                 f"The module of hook point '{point.name}' ran more than once in one pass.",
@@ -188,41 +186,6 @@ def uncompiled(model: nn.Module) -> nn.Module:
 # -- changing -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Intervention:
-    """Neurons of a hook point and what becomes of them, everywhere or at ``positions`` ``(batch, time)``.
-
-    ``edit`` takes the current values ``(batch, time, neurons)`` and returns the new ones, or something that
-    broadcasts to them: see :func:`zero`, :func:`set_to` and :func:`add`. ``neurons`` None means all.
-    """
-
-    point: HookPoint
-    edit: Edit
-    neurons: tuple[int, ...] | None = None
-    positions: Tensor | None = None
-
-
-def zero(values: Tensor) -> Tensor:
-    """Zeros in place of ``values``."""
-    return values.new_zeros(())
-
-
-def set_to(values: Tensor | float) -> Edit:
-    """An edit to fixed values: a mean ``(neurons,)``, or resampled ones ``(batch, time, neurons)``."""
-    return lambda current: _like(values, current)
-
-
-def add(delta: Tensor | float) -> Edit:
-    """An edit that adds ``delta``, a number or ``(neurons,)``."""
-    return lambda current: current + _like(delta, current)
-
-
-def _like(values: Tensor | float, current: Tensor) -> Tensor:
-    import torch
-
-    return torch.as_tensor(values, dtype=current.dtype, device=current.device)
-
-
 @contextmanager
 def ablate(model: nn.Module, interventions: Sequence[Intervention]) -> Iterator[None]:
     """Every forward pass of the block runs with ``interventions`` applied, in their order.
@@ -231,49 +194,56 @@ def ablate(model: nn.Module, interventions: Sequence[Intervention]) -> Iterator[
     came by: a recorder that stopped before it would report an effect of exactly zero.
     """
     model = uncompiled(model)
-    applied: Counter[str] = Counter()
     for intervention in interventions:
-        _require_neurons(intervention)
+        require_neurons(intervention)
+    editors = [_Editor(intervention) for intervention in interventions]
     with ExitStack() as hooks:
-        for intervention in interventions:
-            hooks.callback(_attach_edit(model, intervention, applied).remove)
+        for editor in editors:
+            for handle in editor.attach(model):
+                hooks.callback(handle.remove)
         yield
-    for intervention in interventions:
-        if not applied[intervention.point.name]:
+    for editor in editors:
+        if not editor.applied:
             raise InputError(
-                f"The intervention at '{intervention.point.name}' was never applied: no pass came by it.",
+                f"The intervention at '{editor.point.name}' was never applied: no pass came by it.",
                 "Record with stop=False when the hook points lie before it.",
             )
 
 
-def _attach_edit(model: nn.Module, intervention: Intervention, applied: Counter[str]) -> Any:
-    point = intervention.point
-    module = model.get_submodule(point.module)
+class _Editor:
+    """One intervention at work."""
 
-    def edited(value: Any) -> Any:
-        applied[point.name] += 1
-        return _replace_first(value, lambda tensor: _edit(tensor, intervention))
+    def __init__(self, intervention: Intervention) -> None:
+        self.intervention = intervention
+        self.point = intervention.point
+        self.applied = False
+        self._tokens: tuple[int, ...] = ()  # (batch, time) of the pass under way
 
-    if point.side == "out":
-        return module.register_forward_hook(lambda module, args, output: edited(output))
-    return module.register_forward_pre_hook(
-        lambda module, args, kwargs: (edited(args), kwargs) if args else (args, edited(kwargs)),
-        with_kwargs=True,
-    )
+    def attach(self, model: nn.Module) -> Iterator[Any]:
+        """The handles of the hooks: one on the model, for the shape of its input, and one on the module."""
+        yield model.register_forward_pre_hook(self._begin, with_kwargs=True)
+        module = model.get_submodule(self.point.module)
+        if self.point.side == "out":
+            yield module.register_forward_hook(lambda module, args, output: self._change(output))
+        else:
+            yield module.register_forward_pre_hook(self._change_input, with_kwargs=True)
 
+    def _begin(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = first_tensor(args or kwargs)
+        self._tokens = () if ids is None else tuple(ids.shape[:2])
 
-def _edit(tensor: Tensor, intervention: Intervention) -> Tensor:
-    import torch
+    def _change_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        return (self._change(args), kwargs) if args else (args, self._change(kwargs))
 
-    neurons = intervention.neurons
-    index = torch.arange(tensor.shape[-1]) if neurons is None else torch.tensor(neurons)
-    index = index.to(tensor.device)
-    current = tensor[..., index]
-    new = intervention.edit(current).expand_as(current)
-    if intervention.positions is not None:
-        chosen = intervention.positions.to(tensor.device).reshape(*tensor.shape[:-1], 1)
-        new = torch.where(chosen, new, current)
-    return tensor.index_copy(-1, index, new)
+    def _change(self, value: Any) -> Any:
+        self.applied = True
+        return _replace_first(value, self._edit)
+
+    def _edit(self, tensor: Tensor) -> Tensor:
+        width = tensor.shape[-1]
+        if tensor.shape[:-1].numel() == prod(self._tokens):  # also batch and time in one dimension
+            return edited(tensor.reshape(*self._tokens, width), self.intervention).reshape(tensor.shape)
+        return edited(tensor, self.intervention)
 
 
 def _replace_first(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
@@ -289,13 +259,3 @@ def _replace_first(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return changed
     at = next(i for i, item in enumerate(value) if isinstance(item, torch.Tensor))
     return (*value[:at], change(value[at]), *value[at + 1 :])
-
-
-def _require_neurons(intervention: Intervention) -> None:
-    width = intervention.point.width
-    wrong = [i for i in intervention.neurons or () if not 0 <= i < width]
-    if wrong:
-        raise InputError(
-            f"'{intervention.point.label}[{wrong[0]}]' does not exist: the hook point has {width} neurons.",
-            f"Choose indices from 0 to {width - 1}.",
-        )

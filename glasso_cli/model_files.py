@@ -53,11 +53,16 @@ def _require_config(model_id: str, folder: Path) -> None:
             else "Give the folder that model.save_pretrained wrote.",
         )
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(
             f"The config.json of '{model_id}' is not valid JSON ({error}).", "Download the model again."
         ) from error
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise InputError(
+            f"The config.json of '{model_id}' names no model_type.",
+            "Give the folder that model.save_pretrained wrote, or add the model_type to the file.",
+        )
 
 
 def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> None:
@@ -65,8 +70,7 @@ def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> Non
     missing = [name for name in shards if not (folder / name).is_file()]
     if missing:
         raise InputError(
-            f"The model '{model_id}' lacks {len(missing)} of its {len(shards)} weight files, "
-            f"such as {missing[0]}.",
+            f"The model '{model_id}' lacks {len(missing)} of its {len(shards)} weight files, such as {missing[0]}.",
             "Download the model again.",
         )
     files = sorted(folder.glob("*.safetensors"))
@@ -92,7 +96,7 @@ def _require_pickle(model_id: str, folder: Path, trust: Collection[str]) -> None
     raise InputError(
         f"The model '{model_id}' has no safetensors weights"
         + (f", only a pickled checkpoint ({pickles[0].name})." if pickles else "."),
-        "A pickled checkpoint can run code on this machine; for one you trust, set model.trust: pickle.",
+        "If it has a pickled checkpoint that you trust (it can run anything on this machine), set model.trust: pickle.",
     )
 
 
@@ -112,8 +116,7 @@ def _require_whole(model_id: str, path: Path) -> None:
             pass
     except SafetensorError as error:
         raise InputError(
-            f"The weights of '{model_id}' are damaged: {path.name} is cut short "
-            f"or not a safetensors file ({error}).",
+            f"The weights of '{model_id}' are damaged: {path.name} is cut short or not a safetensors file ({error}).",
             "Download the file again.",
         ) from error
 
@@ -135,8 +138,7 @@ def _config_error(model_id: str, reason: str) -> InputError:
     if "trust_remote_code" in reason:
         return InputError(
             f"The model '{model_id}' needs Python code from its repository.",
-            "Read that code, then allow it with model.trust: remote_code; "
-            "it can run anything on this machine.",
+            "Read that code, then allow it with model.trust: remote_code; it can run anything on this machine.",
         )
     if "model type" in reason or "model_type" in reason:
         return InputError(
@@ -153,8 +155,7 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
 
     if getattr(config, "quantization_config", None):
         raise InputError(
-            f"The weights of '{model_id}' are quantised, "
-            "so its linear layers cannot be checked or intervened on.",
+            f"The weights of '{model_id}' are quantised, so its linear layers cannot be checked or intervened on.",
             "Use the checkpoint it was quantised from.",
         )
     if config.is_encoder_decoder:
@@ -173,8 +174,7 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
     if is_causal:
         return "causal"
     raise InputError(
-        f"'{model_id}' is a '{config.model_type}' model, "
-        "which is neither a causal nor a masked language model.",
+        f"'{model_id}' is a '{config.model_type}' model, which is neither a causal nor a masked language model.",
         "Use a language model.",
     )
 

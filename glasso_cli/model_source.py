@@ -75,8 +75,7 @@ def _local_folder(model_id: str) -> Path | None:
     if not HUB_ID.fullmatch(model_id):
         raise InputError(
             f"The model folder '{model_id}' does not exist.",
-            "Check the path; a hub id looks like 'google/gemma-3-1b-it', "
-            "a builtin like 'builtin:gemma-3-270m'.",
+            "Check the path; a hub id looks like 'google/gemma-3-1b-it', a builtin like 'builtin:gemma-3-270m'.",
         )
     return None
 
@@ -89,9 +88,7 @@ def _refuse_revision(model_id: str, revision: str | None) -> None:
         )
 
 
-def _hub_folder(
-    model_id: str, revision: str | None, trust: Collection[str], notify: Callable[[str], None]
-) -> Path:
+def _hub_folder(model_id: str, revision: str | None, trust: Collection[str], notify: Callable[[str], None]) -> Path:
     from huggingface_hub import constants
 
     patterns = [*FILES, *(CODE_FILES if "remote_code" in trust else ())]
@@ -108,9 +105,7 @@ def _snapshot(model_id: str, revision: str | None, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     # "*" takes slashes too, and repositories keep other formats in folders (onnx/, original/).
-    return Path(
-        snapshot_download(model_id, revision=revision, allow_patterns=patterns, ignore_patterns=["*/*"])
-    )
+    return Path(snapshot_download(model_id, revision=revision, allow_patterns=patterns, ignore_patterns=["*/*"]))
 
 
 @contextmanager

@@ -189,6 +189,7 @@ def _load_weights(
             dtype=torch.float32 if dtype == "auto" else getattr(torch, dtype),
             device_map=_device_map(device_map),
             trust_remote_code="remote_code" in trust,
+            ignore_mismatched_sizes=True,  # reported below, in our words
             use_safetensors=None if "pickle" in trust else True,
             output_loading_info=True,
         )
@@ -214,12 +215,17 @@ def _device_map(device_map: str | None) -> str | None:
 def _notes(model_id: str, model: PreTrainedModel, info: dict[str, Any]) -> tuple[str, ...]:
     """What to know about the checkpoint. Raises :class:`InputError` when layers would have random
     weights."""
-    missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info.get("mismatched_keys", ()))
-    body = f"{model.base_model_prefix}."
-    random = [key for key in missing if body in key]
+    wrong = sorted(key for key, *_ in info["mismatched_keys"])
+    if wrong:
+        raise InputError(
+            f"The weights of '{model_id}' do not fit its config.json: '{wrong[0]}' has another shape.",
+            "Download the model again; the two belong to different models.",
+        )
+    missing = sorted(info["missing_keys"])
+    random = [key for key in missing if f"{model.base_model_prefix}." in key]
     if random:
         raise InputError(
-            f"The checkpoint of '{model_id}' lacks {len(random)} weights of '{type(model).__name__}', "
+            f"The checkpoint of '{model_id}' lacks {len(random)} of the weights of '{type(model).__name__}', "
             f"such as '{random[0]}'; they would be random.",
             "Download the model again; for a checkpoint of adapters, merge them into the model first.",
         )

@@ -115,8 +115,9 @@ def covariance_of(
 
 
 def correlation(covariance_matrix: np.ndarray) -> np.ndarray:
-    """The correlation matrix with an exact unit diagonal; every variance must be positive."""
+    """The correlation matrix, exactly symmetric with unit diagonal; every variance must be positive."""
     scale = 1.0 / np.sqrt(np.diag(covariance_matrix))
-    matrix = covariance_matrix * scale[:, None] * scale[None, :]
+    matrix = np.outer(scale, scale)  # one factor a pair: scaling rows, then columns, rounds unsymmetrically
+    matrix *= covariance_matrix
     np.fill_diagonal(matrix, 1.0)
     return np.clip(matrix, -1.0, 1.0, out=matrix)

@@ -70,17 +70,29 @@ class Batch:
 def special_frame(tokenizer: Any) -> Frame:
     """What ``tokenizer`` adds around a text, found by encoding one with and without."""
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    if not plain:
+        raise InputError(
+            "The tokenizer has no token for the letter 'a', nor one for what it does not know.",
+            "Use a tokenizer with a token for unknown text.",
+        )
     framed = tokenizer("a", add_special_tokens=True)["input_ids"]
     for start in range(len(framed) - len(plain) + 1):
         if framed[start : start + len(plain)] == plain:
             stop = start + len(plain)
-            special = {int(i) for i in tokenizer.all_special_ids if i is not None}
-            special |= {*framed[:start], *framed[stop:]}
+            special = {*_special_ids(tokenizer), *framed[:start], *framed[stop:]}
             return Frame(tuple(framed[:start]), tuple(framed[stop:]), tuple(sorted(special)))
     raise InputError(
         "The tokenizer changes a text when it adds special tokens.",
         "Use a tokenizer that puts them before and after the text.",
     )
+
+
+def _special_ids(tokenizer: Any) -> set[int]:
+    """All special ids: those with a role, and those only marked so (the turns of a chat)."""
+    named = {int(i) for i in tokenizer.all_special_ids if i is not None}
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    marked = {int(i) for i, token in added.items() if token.special}
+    return named | marked
 
 
 def tokenize(

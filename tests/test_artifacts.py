@@ -168,7 +168,7 @@ def test_an_older_schema_says_to_run_the_stage_again(artifact: Artifact, tmp_pat
 
 def test_missing_members_are_named(artifact: Artifact, tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", {"neuron_ids": np.array(["a"])}, artifact.described())
-    with pytest.raises(InputError, match="lacks .*layers"):
+    with pytest.raises(InputError, match=r"lacks .*layers"):
         type(artifact).load(tmp_path / "a.npz")
 
 

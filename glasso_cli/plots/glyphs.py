@@ -64,6 +64,14 @@ def _glyph(character: str) -> str:
     return character if ord(character) in _code_points() else UNDRAWABLE
 
 
+def one_line(text: str) -> str:
+    """``text`` without line breaks and control characters, for metadata; any letter may stay."""
+    return "".join(
+        _SHOWN.get(character, "" if unicodedata.category(character) in ("Cc", "Cs") else character)
+        for character in text
+    )
+
+
 def cells(text: str) -> int:
     """Columns that ``text`` takes in a monospaced font: two for wide East Asian characters and emoji."""
     return sum(_width(character) for character in text)

@@ -53,9 +53,27 @@ class Study:
     @cached_property
     def edges(self) -> Edges:
         """The edges of the selected alpha from strong to weak; ties in the order of the artifact."""
-        graph = self.graph
-        order = np.argsort(-np.abs(graph.weights), kind="stable")
+        graph, order = self.graph, self._from_strong
         return Edges(graph.rows[order], graph.cols[order], graph.weights[order])
+
+    @cached_property
+    def _from_strong(self) -> np.ndarray:
+        return np.argsort(-np.abs(self.graph.weights), kind="stable")
+
+    @property
+    def _part(self) -> slice:
+        """Where the edges of the selected alpha stand in the path."""
+        return slice(int(self.path.offsets[self.index]), int(self.path.offsets[self.index + 1]))
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """The precision entries of ``edges``, ``(E,)``: their sign is opposite."""
+        return np.asarray(self.path.values[self._part])[self._from_strong]
+
+    @cached_property
+    def correlation(self) -> np.ndarray:
+        """The plain correlations of the pairs in ``edges``, ``(E,)``."""
+        return np.asarray(self.path.marginals[self._part])[self._from_strong]
 
     @property
     def n_edges(self) -> int:
@@ -64,14 +82,13 @@ class Study:
     @cached_property
     def graph(self) -> Graph:
         """The graph of the selected alpha, with the communities of the artifact."""
-        path, index = self.path, self.index
-        part = slice(int(path.offsets[index]), int(path.offsets[index + 1]))
+        path, part = self.path, self._part
         return build_graph(
             path.neuron_ids,
             np.asarray(path.rows[part]),
             np.asarray(path.cols[part]),
             np.asarray(path.values[part]),
-            path.diagonals[index],
+            path.diagonals[self.index],
             path.layers,
             communities=path.communities,
         )
@@ -97,11 +114,9 @@ class Study:
         """All neurons from strong to weak, ``(p,)``."""
         return np.argsort(-self.strength, kind="stable")
 
-    def neighbours(self, neuron: int) -> tuple[np.ndarray, np.ndarray]:
-        """The neighbours of ``neuron`` and their partial correlations, from strong to weak."""
-        rows, cols, rho = self.edges
-        mine = (rows == neuron) | (cols == neuron)
-        return np.where(rows[mine] == neuron, cols[mine], rows[mine]), rho[mine]
+    def edges_of(self, neuron: int) -> np.ndarray:
+        """Which of ``edges`` touch ``neuron``, from strong to weak."""
+        return np.flatnonzero((self.edges.rows == neuron) | (self.edges.cols == neuron))
 
     # -- communities --------------------------------------------------------------------------------
 

@@ -217,18 +217,19 @@ def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
 
 def _metadata(picture: Picture, study: Study, suffix: str) -> dict[str, str]:
     writer = f"glasso {glasso_cli.__version__}"
-    title = f"{study.title}: {picture.name}"
+    title = glyphs.one_line(f"{study.title}: {picture.name}")
+    alt = glyphs.one_line(picture.alt)
     if suffix == "svg":
         return {
             "Title": title,
-            "Description": picture.alt,
+            "Description": alt,
             "Creator": writer,
             "Identifier": f"glasso:{study.key}",
             "Date": _DATE,
         }
     return {
         "Title": title,
-        "Description": picture.alt,
+        "Description": alt,
         "Software": writer,
         "Source": f"glasso:{study.key}",
         "Creation Time": _DATE,

@@ -36,16 +36,13 @@ def _plain(values: Iterable[Any]) -> list[Any]:
 
 def edge_table(study: Study) -> dict[str, Any]:
     """All edges of the selected alpha, from strong to weak."""
-    path, index = study.path, study.index
-    part = slice(int(path.offsets[index]), int(path.offsets[index + 1]))
-    rows, cols, rho = path.edges()
-    order = np.argsort(-np.abs(rho), kind="stable")
+    ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
     return {
-        "neuron_a": path.neuron_ids[rows[order]],
-        "neuron_b": path.neuron_ids[cols[order]],
-        "partial_correlation": rho[order],
-        "precision": np.asarray(path.values[part])[order],
-        "correlation": np.asarray(path.marginals[part])[order],
+        "neuron_a": ids[rows],
+        "neuron_b": ids[cols],
+        "partial_correlation": rho,
+        "precision": study.precision,
+        "correlation": study.correlation,
     }
 
 

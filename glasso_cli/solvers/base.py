@@ -124,9 +124,7 @@ def free_diagonal(covariance: np.ndarray, alpha: Alpha) -> tuple[np.ndarray, Alp
 # -- the certificate ------------------------------------------------------------------------------
 
 
-def objective(
-    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None
-) -> float:
+def objective(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None) -> float:
     """The objective in nats; inf where Theta is not positive definite or breaks a forced zero.
 
     ``inverse`` is that of the precision, for a caller who has it already.
@@ -136,9 +134,7 @@ def objective(
     return _fit_term(precision, S) - log_determinant + _penalty(precision, weights)
 
 
-def kkt_residual(
-    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None
-) -> float:
+def kkt_residual(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None) -> float:
     """The largest violation of an optimality condition, on the scale of ``alpha``; inf if not PD.
 
     G_ij = -alpha_ij sign(Theta_ij) where Theta_ij is not zero, |G_ij| <= alpha_ij elsewhere, G_ii = 0.

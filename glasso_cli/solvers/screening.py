@@ -84,7 +84,7 @@ def solve_checked(
             isolated[members] = False
             parts.append(part)
     # an isolated neuron has Theta_ii = 1 / S_ii: objective log S_ii + 1, and no gap
-    alone = float(np.log(variance[isolated]).sum()) + np.count_nonzero(isolated)
+    alone = float(np.log(variance[isolated]).sum()) + int(isolated.sum())
     gap = sum(part.duality_gap * len(part.precision) for part in parts) / len(variance)
     return SolverResult(
         precision=precision,

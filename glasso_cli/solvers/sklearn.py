@@ -80,9 +80,7 @@ def _descend(S: np.ndarray, alpha: float, sweeps: int, accuracy: float) -> np.nd
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it did not converge is for the certificate to say
         try:
-            _, precision = graphical_lasso(
-                S, alpha, mode="cd", tol=_NEVER, enet_tol=accuracy, max_iter=sweeps
-            )
+            _, precision = graphical_lasso(S, alpha, mode="cd", tol=_NEVER, enet_tol=accuracy, max_iter=sweeps)
         except FloatingPointError:
             return None
     return precision

@@ -15,8 +15,6 @@ from glasso_cli.statistics.contexts import Contexts, TopContexts
 from glasso_cli.statistics.marginals import Marginals
 
 if TYPE_CHECKING:
-    import torch
-
     from glasso_cli.statistics.batch import ActivationBatch
     from glasso_cli.statistics.pilot import Pilot
 
@@ -117,8 +115,8 @@ def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.
 def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = 0.9999) -> np.ndarray:
     """For each of m neurons the first one it repeats (|r| above ``threshold``), or -1.
 
-    ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is compared with the first of
-    its group, so chains of near-duplicates do not swallow each other.
+    ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is
+    compared with the first of its group, so chains of near-duplicates do not swallow each other.
     """
     found = np.full(len(usable), -1, dtype=np.int32)
     rows, cols = np.nonzero(np.triu(np.abs(r) > threshold, k=1))

@@ -24,7 +24,10 @@ _PANEL = 256  # neurons whose float64 copy is made at a time
 
 @dataclass(frozen=True)
 class Pilot:
-    """What the sample says about p neurons: ``mean`` and ``std (p,)`` float32, and the transform, if any."""
+    """What the sample says about p neurons: ``mean (p,)``, ``std (p,)``, both float32, and the transform, if any.
+
+    ``std`` is a scale: it is at least a millionth of the largest one, and never 0.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -64,7 +67,9 @@ def study(sample: ActivationBatch, transform: str) -> Pilot:
     """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
     values = sample.values[sample.kept]
     mean, variance = _mean_and_variance(values)
-    std = variance.where(variance > 0, variance.new_ones(())).sqrt()
+    std = variance.sqrt()
+    # A neuron that slept through the sample may wake up later: its fourth power must not overflow.
+    std = std.clamp(min=float(std.max()) * 1e-6 or 1.0)
     scores = NormalScores.fit(values) if transform == "normal_scores" else None
     return Pilot(mean.float(), std.float(), scores)
 

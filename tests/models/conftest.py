@@ -10,10 +10,10 @@ import pytest
 
 from glasso_cli.models import LoadedModel, load_model
 
-WORDS = (
+TEXT = (
     "the a of and in to river queue museum opens at nine by noon reaches nobody answered paris is "
     "capital france seine runs through it mendeleev left gaps his table for elements . , ;"
-).split()
+)
 SIZE = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
 WIDE_INIT = 0.3  # so that a token's place and neighbours matter in a random model
 VISION = {
@@ -57,7 +57,7 @@ def make_tokenizer() -> Callable[..., Any]:
         from tokenizers import Tokenizer, models, pre_tokenizers, processors
         from transformers import PreTrainedTokenizerFast
 
-        vocab = {word: i for i, word in enumerate(dict.fromkeys([*special, *WORDS]))}
+        vocab = {word: i for i, word in enumerate(dict.fromkeys([*special, *TEXT.split()]))}
         tokenizer = Tokenizer(models.WordLevel(vocab, unk_token=special[-1]))
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
         named = [(word, vocab[word]) for word in frame.split() if word in vocab]
@@ -71,9 +71,7 @@ def make_tokenizer() -> Callable[..., Any]:
 def tokenizers(make_tokenizer: Callable[..., Any]) -> dict[str, Any]:
     """Tokenizers by family. GPT-NeoX ends and pads with id 0; GPT-2 has no padding token at all."""
     plain = make_tokenizer(["<eos>", "<unk>"], eos_token="<eos>")
-    with_bos = make_tokenizer(
-        ["<pad>", "<bos>", "<unk>"], "<bos> $A", bos_token="<bos>", pad_token="<pad>"
-    )
+    with_bos = make_tokenizer(["<pad>", "<bos>", "<unk>"], "<bos> $A", bos_token="<bos>", pad_token="<pad>")
     masked = make_tokenizer(
         ["[PAD]", "[CLS]", "[SEP]", "[UNK]"], "[CLS] $A [SEP]", pad_token="[PAD]", cls_token="[CLS]"
     )
@@ -83,9 +81,7 @@ def tokenizers(make_tokenizer: Callable[..., Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def model_dir(
-    tmp_path_factory: pytest.TempPathFactory, tokenizers: dict[str, Any]
-) -> Callable[[str], Path]:
+def model_dir(tmp_path_factory: pytest.TempPathFactory, tokenizers: dict[str, Any]) -> Callable[[str], Path]:
     """The folder of a tiny random model of a family, written on first use. Tests must not change it."""
     root = tmp_path_factory.mktemp("models")
 

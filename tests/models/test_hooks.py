@@ -10,7 +10,8 @@ from torch import nn
 
 from glasso_cli.errors import InputError
 from glasso_cli.hook_points import HookPoint, find_layers, resolve_hook_points
-from glasso_cli.hooks import Intervention, ablate, add, record, set_to, zero
+from glasso_cli.hooks import ablate, record
+from glasso_cli.interventions import Intervention, add, set_to, zero
 
 IDS = torch.tensor([[1, 5, 9, 14, 7, 22], [1, 8, 8, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])

@@ -50,7 +50,7 @@ def random_weights(p: int, seed: int) -> np.ndarray:
 # -- factorisation --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("p", [1, 2, 7, 513, 1025])
+@pytest.mark.parametrize("p", [1, 2, 7, 530])
 def test_inverse_and_log_determinant_are_those_of_numpy(p):
     rng = np.random.default_rng(p)
     factor = rng.standard_normal((p, p + 5))
@@ -79,12 +79,8 @@ def test_objective_and_kkt_equal_the_sums_written_out(seed, weighted):
     p = len(S)
     precision, penalty = poor_precision(p, seed), random_weights(p, seed) if weighted else alpha
     precision[0, 2] = precision[2, 0] = 0.0
-    np.testing.assert_allclose(
-        objective(precision, S, penalty), reference_objective(precision, S, penalty), **CLOSE
-    )
-    np.testing.assert_allclose(
-        kkt_residual(precision, S, penalty), reference_kkt(precision, S, penalty), **CLOSE
-    )
+    np.testing.assert_allclose(objective(precision, S, penalty), reference_objective(precision, S, penalty), **CLOSE)
+    np.testing.assert_allclose(kkt_residual(precision, S, penalty), reference_kkt(precision, S, penalty), **CLOSE)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -110,9 +106,7 @@ def test_the_gap_shrinks_with_the_square_of_the_error(solved):
     S, alpha, optimum = solved
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(S.shape) * (optimum != 0)
-    gaps = [
-        certificate(optimum + size * (noise + noise.T), S, alpha).duality_gap for size in (1e-4, 1e-5, 1e-6)
-    ]
+    gaps = [certificate(optimum + size * (noise + noise.T), S, alpha).duality_gap for size in (1e-4, 1e-5, 1e-6)]
     # the smallest off-diagonal entries may change sign under the larger errors
     assert gaps[0] > 20 * gaps[1] > 400 * gaps[2] > 0
 

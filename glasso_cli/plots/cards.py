@@ -1,0 +1,259 @@
+"""One card per strong neuron: what it is, where it is active, which neurons depend on it.
+
+A card is a picture of its own, so that the letters stay readable at the width of a page and a card can be sent alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.plots import style
+from glasso_cli.plots.contexts import Context, draw_contexts, height_of, read_contexts
+from glasso_cli.plots.glyphs import UNDRAWABLE, drawable
+from glasso_cli.plots.study import Study, community_name, count, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TOP = 12  # strongest contexts
+_PER_GROUP = 2  # examples of every fifth
+_NEIGHBOURS = 9  # of each sign
+_GROUPS = ("lowest fifth", "2nd fifth", "3rd fifth", "4th fifth", "highest fifth")
+_TEXT, _GAP, _SIDE = 8.7, 0.45, 3.5  # inches: contexts, space, neighbours
+_FACTS, _TITLE = 0.72, 0.32  # inches: the row of figures, a title above a block
+_NONE = "No contexts were collected (collect.contexts: false)."
+
+
+@dataclass(frozen=True)
+class _Neighbour:
+    neuron: int
+    rho: float
+    correlation: float
+
+
+@dataclass(frozen=True)
+class _Card:
+    """All that a card says about one neuron of the path."""
+
+    rank: int
+    neuron: int
+    top: list[Context]
+    groups: list[tuple[str, list[Context]]]  # from the highest fifth to the lowest
+    neighbours: list[_Neighbour]  # from strong to weak
+
+    @property
+    def strongest(self) -> float:
+        """The largest value at hand, the dark end of the shading."""
+        contexts = self.top + [context for _, group in self.groups for context in group]
+        return max([context.value for context in contexts], default=0.0)
+
+
+def pictures(study: Study) -> Iterator[style.Picture]:
+    """The cards of the ``section.cards`` neurons of greatest strength."""
+    for rank, neuron in enumerate(study.by_strength[: study.section.cards].tolist(), start=1):
+        card = _card(study, rank, neuron)
+        yield style.Picture(
+            f"card-{rank:02d}-{_slug(study.labels[neuron])}",
+            _draw(study, card),
+            _alt(study, card),
+            _table(study, card),
+        )
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:40] or "neuron"
+
+
+def _card(study: Study, rank: int, neuron: int) -> _Card:
+    stats, row = study.stats, int(study.path.neurons[neuron])
+    arrays = (stats.top_tokens[row], stats.top_values[row], stats.top_documents[row])
+    groups = []
+    for group in reversed(range(stats.quantile_tokens.shape[1])):
+        parts = (stats.quantile_tokens, stats.quantile_values, stats.quantile_documents)
+        found = read_contexts(*(part[row, group] for part in parts), stats.vocabulary)
+        groups.append((_GROUPS[group], _spread(found, _PER_GROUP)))
+    return _Card(
+        rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron)
+    )
+
+
+def _spread(items: list[Context], amount: int) -> list[Context]:
+    """``amount`` of ``items``, evenly over their range."""
+    if len(items) <= amount:
+        return items
+    return [items[int((k + 0.5) * len(items) / amount)] for k in range(amount)]
+
+
+def _neighbours(study: Study, neuron: int) -> list[_Neighbour]:
+    rows, cols, rho = study.edges
+    return [
+        _Neighbour(
+            int(cols[e] if rows[e] == neuron else rows[e]), float(rho[e]), float(study.correlation[e])
+        )
+        for e in study.edges_of(neuron)
+    ]
+
+
+# -- words and numbers --------------------------------------------------------------------------------
+
+
+def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
+    stats, row = study.stats, int(study.path.neurons[neuron])
+    community = int(study.communities[neuron])
+    size = f", {np.count_nonzero(study.communities == community):,} neurons" if community >= 0 else ""
+    return [
+        ("mean", f"{stats.mean[row]:.3g}"),
+        ("standard deviation", f"{stats.std[row]:.3g}"),
+        ("excess kurtosis", f"{stats.kurtosis[row]:.3g}"),
+        ("fraction active", f"{100 * stats.fraction_active[row]:.1f} %"),
+        ("edges (degree)", f"{study.degree[neuron]:,}"),
+        ("strength", f"{study.strength[neuron]:.2f}"),
+        ("expected influence", f"{study.influence[neuron]:+.2f}"),
+        (f"community{size}", community_name(community)),
+    ]
+
+
+def _note(study: Study, card: _Card) -> str:
+    words = []
+    if card.top:
+        words.append(
+            f"Contexts: the boxed token is the example's own; shading is a token's value, up to {card.strongest:.3g}, values of 0 and below are not shaded. "
+            f"⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
+        )
+    words.append(
+        "Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair."
+    )
+    return " ".join(words)
+
+
+def _alt(study: Study, card: _Card) -> str:
+    label, near = study.labels[card.neuron], card.neighbours
+    text = (
+        f"Card of neuron {label} ({study.path.neuron_ids[card.neuron]}), number {card.rank} by strength "
+        f"({study.title}): {count(len(near), 'edge')}, strength {study.strength[card.neuron]:.2f}"
+    )
+    if near:
+        text += f"; strongest neighbour {study.labels[near[0].neuron]} at {signed(near[0].rho)}"
+    if card.top:
+        peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in card.top[:5])
+        text += f"; strongest on the tokens {', '.join(peaks)}"
+    return text + "."
+
+
+def _table(study: Study, card: _Card) -> dict[str, Any]:
+    """One row per context and per neighbour, those included that the card has no room for."""
+    blocks = [("strongest", card.top), *card.groups]
+    rows = [
+        ("context", name, rank, context.value, "", context.document, context.tokens[context.peak],
+         context.text, " ".join(f"{value:.4g}" for value in context.values))
+        for name, contexts in blocks
+        for rank, context in enumerate(contexts, start=1)
+    ]  # fmt: skip
+    rows += [
+        ("neighbour", "positive" if near.rho > 0 else "negative", rank, near.rho, near.correlation, "",
+         "", str(study.path.neuron_ids[near.neuron]), "")
+        for rank, near in enumerate(card.neighbours, start=1)
+    ]  # fmt: skip
+    names = (
+        "kind", "group", "rank", "value", "correlation", "document", "token", "text", "values",
+    )  # fmt: skip
+    columns = zip(*rows) if rows else [()] * len(names)
+    return {name: [str(item) for item in column] for name, column in zip(names, columns)}
+
+
+# -- drawing ------------------------------------------------------------------------------------------
+
+
+def _draw(study: Study, card: _Card) -> Figure:
+    upper = max(height_of(len(card.top)), 0.5)
+    lower = max(height_of(sum(len(group) for _, group in card.groups)), 0.5)
+    body = max(_FACTS + 2 * _TITLE + upper + lower + 0.2, 4.6)
+    name = drawable(str(study.path.neuron_ids[card.neuron]))
+    headline = f"Neuron {drawable(study.labels[card.neuron])}  ({name}): number {card.rank} by strength"
+    width = _TEXT + _GAP + _SIDE + 0.6
+    page = style.page(study, headline, _note(study, card), (width, body), auto=False)
+    paper = _Paper(page.figure, page.top)
+    _draw_facts(paper.axes(0.3, 0.0, width - 0.6, _FACTS), _facts(study, card.neuron))
+    top = paper.axes(0.3, _FACTS + _TITLE, _TEXT, upper)
+    _draw_block(top, "Where it is strongest", [("", card.top)], card.strongest)
+    below = paper.axes(0.3, _FACTS + 2 * _TITLE + upper + 0.1, _TEXT, lower)
+    _draw_block(below, "From high to low: examples of every fifth of the tokens", card.groups, card.strongest)
+    side = paper.axes(0.3 + _TEXT + _GAP + 1.15, _FACTS + _TITLE, _SIDE - 1.15, body - _FACTS - _TITLE - 0.1)
+    _draw_neighbours(side, study, card)
+    return page.figure
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """A figure whose axes are placed in inches from the left and from ``top`` downwards."""
+
+    figure: Figure
+    top: float
+
+    def axes(self, left: float, down: float, width: float, height: float) -> Axes:
+        w, h = self.figure.get_size_inches()
+        return self.figure.add_axes(
+            (left / w, (self.top - down - height) / h, width / w, height / h)
+        )
+
+
+def _draw_facts(axes: Axes, facts: list[tuple[str, str]]) -> None:
+    axes.set(xlim=(0, len(facts)), ylim=(0, 1))
+    axes.set_axis_off()
+    for place, (name, value) in enumerate(facts):
+        axes.text(place, 0.62, value, fontsize=12.5, weight="bold", va="center")
+        axes.text(place, 0.26, name, fontsize=8, color=style.MUTED, va="center")
+
+
+def _draw_block(
+    axes: Axes, title: str, groups: list[tuple[str, list[Context]]], strongest: float
+) -> None:
+    axes.set_title(title)
+    if any(contexts for _, contexts in groups):
+        draw_contexts(axes, groups, strongest, _TEXT)
+    else:
+        axes.set_axis_off()
+        axes.text(0, 0.7, _NONE, transform=axes.transAxes, color=style.MUTED)
+
+
+def _draw_neighbours(axes: Axes, study: Study, card: _Card) -> None:
+    """Positive neighbours above, negative below, each from strong to weak, bars on one scale."""
+    positive = [near for near in card.neighbours if near.rho > 0]
+    negative = [near for near in card.neighbours if near.rho < 0]
+    longest = max([abs(near.rho) for near in card.neighbours], default=1.0)
+    axes.set(xlim=(0, longest * 1.75), ylim=(2 * (_NEIGHBOURS + 1.6), -0.4))
+    axes.set_axis_off()
+    axes.set_title("Neighbours", x=-1.15 / (_SIDE - 1.15))
+    _draw_sign(axes, study, positive, 0.6, longest, "positive")
+    _draw_sign(axes, study, negative, _NEIGHBOURS + 2.6, longest, "negative")
+
+
+def _draw_sign(
+    axes: Axes, study: Study, neighbours: list[_Neighbour], first: float, longest: float, sign: str
+) -> None:
+    shown = neighbours[:_NEIGHBOURS]
+    more = f", the {len(shown)} strongest" if len(neighbours) > len(shown) else ""
+    colour = style.POSITIVE if sign == "positive" else style.NEGATIVE
+    left = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+    heading = f"{len(neighbours):,} {sign}{more}"
+    axes.annotate(heading, (0, first - 0.75), (-82, 0), fontsize=9, color=colour, va="center", **left)
+    for row, near in enumerate(shown):
+        y = first + row + 0.3
+        name = f"{drawable(study.labels[near.neuron])} {community_name(int(study.communities[near.neuron]))}"
+        axes.annotate(name, (0, y), (-4, 0), fontsize=8, ha="right", va="center", **left)
+        axes.barh(y, abs(near.rho), height=0.7, color=colour, linewidth=0, edgecolor="white",
+                  hatch="" if sign == "positive" else "////")  # fmt: skip
+        axes.annotate(
+            signed(near.rho), (abs(near.rho), y), (4, 0), textcoords="offset points",
+            fontsize=8, va="center", weight="bold",
+        )  # fmt: skip
+        axes.annotate(
+            f"r {near.correlation:+.2f}".replace("-", "−"), (abs(near.rho), y), (43, 0),
+            textcoords="offset points", fontsize=8, va="center", color=style.MUTED,
+        )  # fmt: skip

@@ -1,0 +1,167 @@
+"""Example contexts of a neuron, one a line, with the token of interest in one column.
+
+A concordance: the eye compares what stands left and right of the boxed token. Token texts come from the corpus and are
+drawn as they are: no markup of any kind is read into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.plots import style
+from glasso_cli.plots.glyphs import MONO, SANS, cells, drawable, wide_fonts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = 7.4  # points
+_CELL = 0.602 * SIZE  # the advance of DejaVu Sans Mono
+_PREFIX = 17  # cells of the value and the document
+_LEADING = 1.62
+_NAMES = 14  # cells of the names of groups
+
+
+@dataclass(frozen=True)
+class Context:
+    """One example: its tokens as text, their values, which one it is about, and where it comes from."""
+
+    tokens: tuple[str, ...]
+    values: np.ndarray
+    peak: int
+    document: int
+
+    @property
+    def value(self) -> float:
+        return float(self.values[self.peak])
+
+    @property
+    def text(self) -> str:
+        return "".join(self.tokens)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token on its line: first cell, text that fits, value."""
+
+    start: int
+    text: str
+    value: float
+    peak: bool
+
+
+def read_contexts(
+    tokens: np.ndarray, values: np.ndarray, documents: np.ndarray, vocabulary: np.ndarray
+) -> list[Context]:
+    """The examples of ``tokens (K, W)`` and ``values (K, W)`` that exist: those with a document."""
+    found = []
+    middle = tokens.shape[1] // 2
+    for row in np.flatnonzero(documents >= 0):
+        inside = np.flatnonzero(tokens[row] >= 0)
+        if middle in inside:
+            texts = tuple(vocabulary[tokens[row, inside]].tolist())
+            peak = int(np.searchsorted(inside, middle))
+            found.append(Context(texts, values[row, inside], peak, int(documents[row])))
+    return found
+
+
+def arrange(context: Context, room: int) -> list[Piece]:
+    """The tokens on a line of ``room`` cells with the peak in the middle; what is too long ends in ``…``."""
+    texts = [drawable(token) for token in context.tokens]
+    peak = _cut(texts[context.peak], room // 3)
+    middle = room // 2 - cells(peak) // 2
+    pieces = [Piece(middle, peak, context.value, True)]
+    stop = middle
+    for place in range(context.peak - 1, -1, -1):
+        text = texts[place]
+        if cells(text) > stop:
+            text = "…" if stop else ""
+        stop -= cells(text)
+        pieces.append(Piece(stop, text, float(context.values[place]), False))
+        if text != texts[place]:
+            break
+    start = middle + cells(peak)
+    for place in range(context.peak + 1, len(texts)):
+        text = _cut(texts[place], room - start)
+        pieces.append(Piece(start, text, float(context.values[place]), False))
+        start += cells(text)
+    return [piece for piece in pieces if piece.text]
+
+
+def _cut(text: str, room: int) -> str:
+    """``text`` in at most ``room`` cells."""
+    if cells(text) <= room:
+        return text
+    while text and cells(text) > room - 1:
+        text = text[:-1]
+    return f"{text}…" if room > 0 else ""
+
+
+# -- drawing ------------------------------------------------------------------------------------------
+
+
+def height_of(rows: int) -> float:
+    """Inches that ``rows`` lines and the heads of their columns take."""
+    return (rows + 1) * SIZE * _LEADING / 72
+
+
+def draw_contexts(
+    axes: Axes, groups: Sequence[tuple[str, Sequence[Context]]], strongest: float, width: float
+) -> None:
+    """Lines of contexts in ``axes``, ``width`` inches wide; ``groups`` are named in their first line.
+
+    Tokens with a positive value are shaded up to ``strongest``.
+    """
+    rows = sum(len(contexts) for _, contexts in groups)
+    named = _NAMES if any(name for name, _ in groups) else 0
+    room = int(width * 72 / _CELL) - _PREFIX - named
+    axes.set(xlim=(0, width * 72 / _CELL), ylim=(rows, -1))
+    axes.set_axis_off()
+    for place, head in ((6.5, "value"), (15.5, "document")):
+        axes.text(named + place, -0.5, head, fontsize=SIZE - 0.6, ha="right", va="center_baseline", color=style.MUTED)
+    row = 0
+    for name, contexts in groups:
+        if row and contexts:
+            axes.axhline(row, color=style.FAINT, linewidth=0.6)
+        axes.text(0, row + 0.5, name, fontsize=SIZE, va="center_baseline", color=style.MUTED)
+        for context in contexts:
+            _draw_line(axes, context, row, named, room, strongest)
+            row += 1
+
+
+def _draw_line(
+    axes: Axes, context: Context, row: int, left: int, room: int, strongest: float
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    look: dict[str, Any] = {"fontsize": SIZE, "va": "center_baseline", "color": style.MUTED}
+    axes.text(left + 6.5, row + 0.5, f"{context.value:.3g}".replace("-", "−"), ha="right", **look)
+    axes.text(left + 15.5, row + 0.5, f"{context.document:,}", ha="right", **look)
+    families = [MONO, SANS, *wide_fonts()]
+    for piece in arrange(context, room):
+        start = left + _PREFIX + piece.start
+        shade = _shade(piece.value, strongest)
+        box = Rectangle(
+            (start, row + 0.1), cells(piece.text), 0.8,
+            facecolor=shade or "none", edgecolor=style.INK if piece.peak else "none",
+            linewidth=0.9, zorder=2 if piece.peak else 1,
+        )  # fmt: skip
+        if shade or piece.peak:
+            axes.add_patch(box)
+        if piece.text.strip():
+            axes.text(
+                start, row + 0.5, piece.text, fontsize=SIZE, family=families, zorder=3,
+                va="center_baseline", weight="bold" if piece.peak else "normal",
+            )  # fmt: skip
+
+
+def _shade(value: float, strongest: float) -> Any:
+    """A shade of one hue, at most so dark that black letters stay readable; none at zero and below."""
+    import matplotlib as mpl
+
+    if not value > 0.02 * strongest:
+        return None
+    return mpl.colormaps["YlOrBr"](0.08 + 0.42 * min(1.0, value / strongest))

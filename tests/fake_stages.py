@@ -1,0 +1,131 @@
+"""Three stages that only shuffle text, for tests of what runs stages: no model, no mathematics.
+
+``collect`` reads a text file, ``fit`` counts its distinct words, ``visualize`` writes two files and a manifest.
+``FakeStages`` counts what each made; ``INPUTS`` is where the text files are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from glasso_cli import cache
+from glasso_cli.config import Config, public_fields
+from glasso_cli.errors import InputError
+from glasso_cli.files import atomic_write, sha256_of
+from glasso_cli.npz import read_npz, write_npz
+from glasso_cli.pipeline import Job, Made
+
+INPUTS = Path("texts")
+CONFIG = """\
+out: out
+model: {id: some/model}
+corpora:
+  films: {topic: films}
+  books: {topic: books}
+collect: {hook_points: [mlp.1]}
+fit: {alpha: 0.1}
+"""
+
+
+def write_inputs(films: str = "a b a", books: str = "c d") -> Path:
+    """The configuration ``c.yaml`` in the working folder, after writing it and the texts."""
+    INPUTS.mkdir(exist_ok=True)
+    (INPUTS / "films.txt").write_text(films)
+    (INPUTS / "books.txt").write_text(books)
+    Path("c.yaml").write_text(CONFIG)
+    return Path("c.yaml")
+
+
+@dataclass
+class FakeStages:
+    """The modules by name, and the pairs of stage and corpus that were made, in order."""
+
+    made: list[tuple[str, str]] = field(default_factory=list)
+    before: Callable[[Job], None] = lambda job: None
+    below: dict[str, str] = field(default_factory=dict)  # corpus → what fit says fell short
+
+    def modules(self) -> dict[str, Any]:
+        return {"collect": self._collect(), "fit": self._fit(), "visualize": self._visualize()}
+
+    def _module(self, stage: str, path: Callable[[Config, str], Path], **more: Any) -> SimpleNamespace:
+        def make(job: Job) -> Made:
+            self.before(job)
+            made: Made = more["work"](job)
+            self.made.append((stage, job.corpus))
+            return made
+
+        return SimpleNamespace(
+            VERSION=1,
+            settings=more["settings"],
+            pins=more.get("pins", lambda config, corpus: {}),
+            paths=lambda config, corpus: (path(config, corpus), more.get("companions", lambda *_: ())(config, corpus)),
+            make=make,
+        )
+
+    def _collect(self) -> SimpleNamespace:
+        def pins(config: Config, corpus: str) -> dict[str, Any]:
+            path = INPUTS / f"{corpus}.txt"
+            if not path.exists():
+                raise InputError(f"There is no file {path}.", "Check the path.")
+            return {"text": sha256_of(path)}
+
+        def work(job: Job) -> Made:
+            words = sorted(set((INPUTS / f"{job.corpus}.txt").read_text().split()))
+            meta = job.meta({"words": len(words)})
+            write_npz(job.target.path, {"words": np.array(words)}, {"kind": "words", "schema": 1, **meta})
+            return Made((job.target.path,), {"words": len(words)}, f"{len(words)} words")
+
+        return self._module(
+            "collect",
+            lambda config, corpus: config.folder / "collect" / f"{corpus}.npz",
+            settings=lambda config, corpus: {
+                "model": public_fields(config.model),
+                "collect": public_fields(config.collect),
+            },
+            pins=pins,
+            work=work,
+        )
+
+    def _fit(self) -> SimpleNamespace:
+        def work(job: Job) -> Made:
+            arrays, _ = read_npz(job.upstream["collect"])
+            metrics = {"words": len(arrays["words"])}
+            below = self.below.get(job.corpus, "")
+            dot = job.target.companions[0]
+            with atomic_write(dot, "w") as file:
+                file.write(f"// glasso: {json.dumps({'key': job.target.key})}\ngraph {{}}\n")
+            meta = {"kind": "count", "schema": 1, **job.meta(metrics, below=below)}
+            write_npz(job.target.path, {"count": np.array(len(arrays["words"]))}, meta)
+            return Made((job.target.path, dot), metrics, f"{metrics['words']} counted", below)
+
+        return self._module(
+            "fit",
+            lambda config, corpus: config.folder / "fit" / f"{corpus}.npz",
+            settings=lambda config, corpus: {"fit": public_fields(config.fit)},
+            companions=lambda config, corpus: (config.folder / "fit" / f"{corpus}.dot",),
+            work=work,
+        )
+
+    def _visualize(self) -> SimpleNamespace:
+        def work(job: Job) -> Made:
+            pictures = [job.target.path.parent / name for name in ("heat.svg", "net.svg")]
+            for picture in pictures:
+                with atomic_write(picture, "w") as file:
+                    file.write("<svg/>")
+            meta = {"kind": "figures", **job.meta({"figures": 2}, files=[picture.name for picture in pictures])}
+            cache.write_manifest(job.target.path, meta)
+            return Made((job.target.path, *pictures), {"figures": 2}, "2 figures")
+
+        return self._module(
+            "visualize",
+            lambda config, corpus: config.folder / "figures" / corpus / "figures.json",
+            settings=lambda config, corpus: {"visualize": public_fields(config.visualize)},
+            work=work,
+        )

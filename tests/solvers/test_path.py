@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from glasso_problems import PROBLEMS, hub, neuron_like, reference_kkt, sample_correlation
+
+from glasso_cli.errors import InputError
+from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers.path import PathPoint, alpha_grid, fit_degree, fit_path
+from glasso_cli.solvers.screening import solve
+
+ALPHAS = [0.1, 0.3, 0.2, 0.05, 0.15]
+S = neuron_like()
+
+every_solver = pytest.mark.parametrize("solver", SOLVERS)
+
+
+def as_bytes(point: PathPoint) -> list[bytes]:
+    return [np.asarray(getattr(point, item.name)).tobytes() for item in fields(point)]
+
+
+class StoppedError(Exception):
+    """The process was killed."""
+
+
+class Saver:
+    """Keeps finished points, and stops the run after ``budget`` of them."""
+
+    def __init__(self, budget: int) -> None:
+        self.saved: dict[float, PathPoint] = {}
+        self.budget = budget
+
+    def __call__(self, point: PathPoint) -> None:
+        self.saved[point.alpha] = point
+        if len(self.saved) == self.budget:
+            raise StoppedError
+
+
+@every_solver
+def test_every_point_is_the_single_fit(solver):
+    path = fit_path(S, ALPHAS, solver=solver, tol=1e-10)
+    assert [point.alpha for point in path] == sorted(ALPHAS, reverse=True)
+    for point in path:
+        single = solve(S, point.alpha, solver=solver, tol=1e-10)
+        precision = point.precision().toarray()
+        assert point.converged
+        np.testing.assert_allclose(precision, single.precision, atol=1e-3)
+        assert abs(point.objective - single.objective) <= len(S) * 1e-10 + 1e-11
+        assert reference_kkt(precision, S, point.alpha) <= 1e-3
+
+
+def test_a_point_holds_the_upper_triangle_and_its_likelihood():
+    point = fit_path(S, [0.1])[0]
+    precision = point.precision().toarray()
+    np.testing.assert_array_equal(precision, precision.T)
+    np.testing.assert_array_equal(precision[point.rows, point.cols], point.values)
+    np.testing.assert_array_equal(precision.diagonal(), point.diagonal)
+    assert (point.rows < point.cols).all()
+    assert point.rows.dtype == point.cols.dtype == np.int32
+    assert point.values.all()
+    numbers = {item.name: getattr(point, item.name) for item in fields(point)[5:]}
+    assert json.loads(json.dumps(numbers)) == numbers
+    assert {type(number) for number in numbers.values()} == {float, int, bool}
+    likelihood = np.linalg.slogdet(precision)[1] - np.trace(S @ precision)
+    assert point.log_likelihood == pytest.approx(likelihood, abs=1e-9)
+    assert point.mean_degree == pytest.approx((np.count_nonzero(precision) - len(S)) / len(S))
+
+
+def test_alphas_are_solved_once_from_large_to_small():
+    solved, told = [], []
+    fit_path(
+        S,
+        [*ALPHAS, 0.1],
+        on_point=lambda point: solved.append(point.alpha),
+        progress=lambda index, total, alpha: told.append((index, total, alpha)),
+    )
+    assert solved == sorted(ALPHAS, reverse=True)
+    assert told == [(index, 5, alpha) for index, alpha in enumerate(solved)]
+    assert fit_path(S, []) == []
+
+
+@pytest.mark.parametrize("budget", [1, 2, 4])
+def test_a_resumed_path_ends_in_the_same_bytes(budget):
+    whole = fit_path(S, ALPHAS)
+    saver = Saver(budget)
+    with pytest.raises(StoppedError):
+        fit_path(S, ALPHAS, on_point=saver)
+    later: list[float] = []
+    resumed = fit_path(S, ALPHAS, done=saver.saved, on_point=lambda point: later.append(point.alpha))
+    assert [as_bytes(point) for point in resumed] == [as_bytes(point) for point in whole]
+    assert len(later) == len(ALPHAS) - budget
+
+
+def test_warm_starts_save_iterations():
+    alphas = np.geomspace(0.2, 0.1, 5)
+    warm = fit_path(S, alphas, tol=1e-6)[-1]
+    assert warm.n_iter <= solve(S, 0.1, tol=1e-6).n_iter
+
+
+def test_unconverged_points_are_kept_and_marked():
+    path = fit_path(S, [0.1, 0.05], max_iter=2, tol=1e-12)
+    assert [point.converged for point in path] == [False, False]
+    assert all(point.duality_gap > 1e-12 for point in path)
+
+
+def test_the_grid_is_evenly_spaced_in_the_logarithm():
+    grid = alpha_grid(0.5, 0.1, 6)
+    assert (grid[0], grid[-1], len(grid)) == (0.5, 0.1, 6)
+    np.testing.assert_allclose(np.diff(np.log(grid)), np.log(0.2) / 5)
+    with pytest.raises(InputError, match="positive numbers"):
+        alpha_grid(0.5, 0.0, 6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_bad_alpha_is_refused_before_anything_is_solved(alpha):
+    with pytest.raises(InputError, match="not a positive number"):
+        fit_path(S, [0.1, alpha], on_point=lambda point: pytest.fail("solved"))
+
+
+# -- the search for a degree ----------------------------------------------------------------------
+
+
+@every_solver
+@pytest.mark.parametrize("target", [0.5, 2.0, 6.0, 15.0])
+def test_the_target_degree_is_found_in_a_few_fits(solver, target):
+    path = fit_degree(S, target, solver=solver, tol=1e-6)
+    nearest = min(abs(point.mean_degree - target) for point in path)
+    assert nearest <= max(0.02 * target, 2 / len(S))
+    assert len(path) <= 10
+    alphas = [point.alpha for point in path]
+    assert alphas == sorted(alphas, reverse=True)
+
+
+@pytest.mark.parametrize("budget", [1, 2])
+def test_a_resumed_search_ends_in_the_same_bytes(budget):
+    whole = fit_degree(S, 6.0)
+    assert len(whole) > budget
+    saver = Saver(budget)
+    with pytest.raises(StoppedError):
+        fit_degree(S, 6.0, on_point=saver)
+    resumed = fit_degree(S, 6.0, done=saver.saved)
+    assert [as_bytes(point) for point in resumed] == [as_bytes(point) for point in whole]
+
+
+def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet():
+    whole = fit_degree(S, 6.0)
+    done = {point.alpha: point for point in whole}
+    first = max(done)
+    again = fit_degree(S, 6.0, done={alpha: point for alpha, point in done.items() if alpha != first})
+    assert [as_bytes(point) for point in again] == [as_bytes(point) for point in whole]
+
+
+def test_a_grid_is_kept_and_searched_between_its_points():
+    grid = fit_path(S, [0.4, 0.02])
+    new: list[PathPoint] = []
+    path = fit_degree(S, 6.0, grid=grid, on_point=new.append)
+    assert {0.4, 0.02} < {point.alpha for point in path}
+    assert all(0.02 < point.alpha < 0.4 for point in new)
+    assert min(abs(point.mean_degree - 6.0) for point in path) <= 0.12
+
+
+def test_a_grid_with_the_target_on_it_needs_no_search():
+    grid = fit_path(S, [0.2, 0.1])
+    assert fit_degree(S, grid[1].mean_degree, grid=grid) == grid
+
+
+def test_the_search_is_bounded():
+    assert len(fit_degree(S, 6.0)) == 3
+    assert len(fit_degree(S, 6.0, max_solves=2)) == 2
+
+
+def test_equal_correlations_that_enter_together_end_the_search():
+    equal = np.full((20, 20), 0.5) + 0.5 * np.eye(20)
+    path = fit_degree(equal, 5.0)
+    assert len(path) <= 24
+    assert {point.mean_degree for point in path} <= {0.0, 19.0}
+
+
+@pytest.mark.parametrize(
+    ("covariance", "target", "message"),
+    [
+        (PROBLEMS["hub"][0], 40.0, "mean degree of 40 is not possible among 40"),
+        (PROBLEMS["hub"][0], 0.0, "mean degree of 0 is not possible"),
+        (np.eye(1), 1.0, "among 1 neurons"),
+        (np.eye(3), 1.0, "No two neurons are correlated"),
+    ],
+)
+def test_a_degree_that_cannot_be_is_refused(covariance, target, message):
+    with pytest.raises(InputError, match=message):
+        fit_degree(covariance, target)
+
+
+def test_a_planted_graph_is_recovered_at_its_own_degree():
+    planted = hub()
+    correlation = sample_correlation(planted, 3000, 12)
+    degree = (np.count_nonzero(planted) - len(planted)) / len(planted)
+    path = fit_degree(correlation, degree)
+    best = min(path, key=lambda point: abs(point.mean_degree - degree))
+    found = best.precision().toarray() != 0
+    off = ~np.eye(len(planted), dtype=bool)
+    agreement = np.count_nonzero((found & (planted != 0))[off]) / np.count_nonzero((planted != 0)[off])
+    assert agreement >= 0.9

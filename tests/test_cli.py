@@ -1,0 +1,451 @@
+"""The command line as a shell sees it: exit codes, stdout and stderr, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_stages import FakeStages, write_inputs
+from typer.testing import CliRunner
+
+import glasso_cli
+from glasso_cli import pipeline
+from glasso_cli.cli import app
+from glasso_cli.errors import ServiceError
+from glasso_cli.pipeline import STAGES
+
+HEAVY = ["torch", "transformers", "datasets", "gglasso", "openai", "matplotlib", "seaborn", "sklearn"]
+COMMANDS = [*STAGES, "run", "plan", "show", "check", "schema", "init"]
+FAKE_STAGES = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
+
+# Runs the command line, then says on stderr which heavy packages it has imported.
+WATCHED = f"""
+import sys
+from glasso_cli.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit as end:
+    print("imported", [name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+    raise
+"""
+
+# The command line with stages that only shuffle text; a line on stdin lets each go on, if asked to wait.
+FAKED = f"""
+import sys
+from fake_stages import FakeStages
+from glasso_cli import cli, pipeline
+
+def wait(job):
+    print("working", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+
+stages = FakeStages()
+if sys.argv[1] == "wait":
+    stages.before = wait
+    del sys.argv[1]
+pipeline.STAGES = {FAKE_STAGES}
+pipeline.stage_module = lambda stage: stages.modules()[stage]
+cli.main()
+"""
+
+
+class Shell:
+    """A working folder with an experiment in it, and the command line over fake stages."""
+
+    def __init__(self, stages: FakeStages) -> None:
+        self.stages = stages
+        self.config = str(write_inputs())
+
+    def __call__(self, *words: str) -> Any:
+        result = CliRunner().invoke(app, list(words))
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    stages = FakeStages()
+    monkeypatch.setattr(pipeline, "STAGES", FAKE_STAGES)
+    monkeypatch.setattr(pipeline, "stage_module", lambda stage: stages.modules()[stage])
+    return Shell(stages)
+
+
+def start(script: str, *words: str, **more: Any) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "dumb"},
+        **more,
+    )
+
+
+def finish(process: subprocess.Popen[str], answer: str | None = None) -> tuple[int, str, str]:
+    out, err = process.communicate(answer)
+    return process.returncode, out, err
+
+
+# -- what it costs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["fit", "--help"], 0),
+        (["--version"], 0),
+        (["check", "bad.yaml"], 2),
+        (["check", "good.yaml"], 0),
+        (["plan", "good.yaml"], 0),
+        (["schema"], 0),
+        (["show", "nothing.npz"], 2),
+        (["init", "new.yaml"], 0),
+    ],
+)
+def test_no_heavy_package_is_imported_to_say_something(tmp_path: Path, words: list[str], code: int) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    (tmp_path / "a.txt").write_text("a text")
+    good = "model: {id: ./model}\ncorpora: {a: {files: [a.txt]}}\ncollect: {hook_points: [mlp.1]}\n"
+    (tmp_path / "good.yaml").write_text(good)
+    (tmp_path / "bad.yaml").write_text("modle: {}\n")
+    returned, _, err = finish(start(WATCHED, *words, cwd=tmp_path))
+    assert returned == code, err
+    assert err.splitlines()[-1] == "imported []"
+
+
+# -- help -----------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command_and_begins_with_examples(shell: Shell) -> None:
+    text = shell("--help").stdout
+    assert text.index("Examples") < text.index("Options")
+    assert all(f"│ {command} " in text for command in COMMANDS)
+    assert "$ glasso init my.yaml" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_that_it_accepts(shell: Shell, command: str) -> None:
+    text = shell(command, "--help").stdout
+    examples = [line.strip() for line in text.splitlines() if line.strip().startswith("$ glasso")]
+    assert any(example.startswith(f"$ glasso {command}") for example in examples)
+
+
+@pytest.mark.parametrize("command", [*STAGES, "run"])
+def test_every_stage_has_the_same_options(shell: Shell, command: str) -> None:
+    text = shell(command, "--help").stdout
+    for option in ("--set", "--force", "--dry-run", "--json", "--quiet", "--verbose", "--debug"):
+        assert option in text
+
+
+def test_the_version(shell: Shell) -> None:
+    assert shell("--version").stdout == f"glasso {glasso_cli.__version__}\n"
+
+
+# -- exit codes -------------------------------------------------------------------------------------------
+
+
+def test_0_when_done_and_when_up_to_date(shell: Shell) -> None:
+    assert shell("run", "c.yaml").exit_code == 0
+    assert shell("run", "c.yaml").exit_code == 0
+    assert len(shell.stages.made) == 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nothing"],
+        ["fit"],
+        ["fit", "c.yaml", "--nothing"],
+        ["fit", "nothing.yaml"],
+        ["fit", "c.yaml", "--set", "fit.alpa=1"],
+        ["run", "c.yaml", "--from", "fti"],
+        ["run", "c.yaml", "--from", "fit", "--to", "collect"],
+        ["schema", "fti"],
+        ["show", "c.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_2_for_wrong_usage_and_configuration(shell: Shell, words: list[str]) -> None:
+    result = shell(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr
+    assert "Traceback" not in result.stderr
+    assert shell.stages.made == []
+
+
+def test_3_when_an_upstream_artifact_is_missing(shell: Shell) -> None:
+    result = shell("fit", "c.yaml", "--set", "fit.alpha={from: 1, to: 0.5, num: 2}")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "error: fit reads out/collect/films.npz, which is not up to date: not made yet.\n"
+        "  Run: glasso collect c.yaml --set 'fit.alpha={from: 1, to: 0.5, num: 2}'   "
+        "(or all of it: glasso run c.yaml --set 'fit.alpha={from: 1, to: 0.5, num: 2}')\n"
+    )
+
+
+def test_4_when_a_service_fails(shell: Shell) -> None:
+    def fail(job: Any) -> None:
+        raise ServiceError("The model hub cannot be reached.", "Try again later.")
+
+    shell.stages.before = fail
+    result = shell("collect", "c.yaml")
+    assert result.exit_code == 4
+    assert result.stderr == "error: The model hub cannot be reached.\n  Try again later.\n"
+
+
+def test_4_when_out_is_a_file(shell: Shell) -> None:
+    Path("out").touch()
+    result = shell("collect", "c.yaml")
+    assert result.exit_code == 4
+    assert "error: out cannot be written: a file stands where a folder is needed" in result.stderr
+
+
+def test_5_when_finished_below_the_bar_also_when_cached(shell: Shell) -> None:
+    shell.stages.below = {"films": "films did not converge"}
+    for _ in range(2):
+        result = shell("run", "c.yaml")
+        assert result.exit_code == 5
+        assert result.stderr.endswith(
+            "error: films did not converge\n  The work is saved, and later stages can use it.\n"
+        )
+        assert "out/fit/films.npz\n" in result.stdout
+    assert len(shell.stages.made) == 6
+
+
+def test_1_for_a_bug_with_the_traceback_in_a_file_and_no_values_of_variables(shell: Shell) -> None:
+    def fail(job: Any) -> None:
+        key = "s3cr3t"
+        raise ValueError(f"a bug with a key of {len(key)} letters")
+
+    shell.stages.before = fail
+    result = shell("collect", "c.yaml")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == "error: This is a bug in glasso: ValueError: a bug with a key of 6 letters"
+    assert "Traceback" not in result.stderr
+    (report,) = Path().glob("glasso-bug-*.txt")
+    text = report.read_text()
+    assert "Traceback" in text
+    assert "a bug with a key" in text
+    assert "s3cr3t" not in text
+    assert str(report.resolve()) in result.stderr
+    assert "Traceback" in shell("collect", "c.yaml", "--debug").stderr
+
+
+def test_130_when_interrupted_and_the_same_command_continues(shell: Shell) -> None:
+    process = start(FAKED, "wait", "collect", "c.yaml")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "working\n"
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert (code, out) == (130, "")
+    assert err == "error: Interrupted.\n  Run the same command to continue; finished work is kept.\n"
+    assert finish(start(FAKED, "collect", "c.yaml"))[0] == 0
+
+
+def test_143_when_terminated_and_the_folder_is_free(shell: Shell) -> None:
+    process = start(FAKED, "wait", "collect", "c.yaml")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "working\n"
+    process.terminate()
+    assert finish(process)[0] == 143
+    assert finish(start(FAKED, "collect", "c.yaml"))[0] == 0
+
+
+# -- stdout and stderr --------------------------------------------------------------------------------------
+
+
+def test_stdout_is_the_paths_and_nothing_else(shell: Shell) -> None:
+    result = shell("run", "c.yaml", "-v")
+    paths = result.stdout.splitlines()
+    assert len(paths) == 12
+    assert all(Path(path).is_file() for path in paths)
+    assert "collect films: 2 words" in result.stderr
+    assert shell("run", "c.yaml").stdout == result.stdout
+
+
+def test_the_paths_can_be_shown_one_by_one(shell: Shell) -> None:
+    for path in shell("run", "c.yaml", "-q").stdout.splitlines():
+        if not path.endswith(".svg"):
+            shown = shell("show", path)
+            assert shown.exit_code == 0
+            assert shown.stdout.startswith(f"{path}\n  kind ")
+
+
+def test_every_line_of_json_parses(shell: Shell) -> None:
+    records = [json.loads(line) for line in shell("run", "c.yaml", "--json").stdout.splitlines()]
+    assert {record["stage"] for record in records} == set(FAKE_STAGES)
+    assert all(set(record) >= {"stage", "corpus", "path", "key", "cached", "seconds", "metrics"} for record in records)
+    steps = [json.loads(line) for line in shell("plan", "c.yaml", "--json").stdout.splitlines()]
+    assert [step["fresh"] for step in steps] == [True] * 6
+    assert json.loads(shell("show", records[0]["path"], "--json").stdout)["kind"] == "words"
+    assert json.loads(shell("schema", "fit").stdout)
+
+
+def test_quiet_says_nothing_but_results(shell: Shell) -> None:
+    result = shell("run", "c.yaml", "-q")
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 12
+
+
+def test_a_dry_run_says_what_would_run_and_runs_nothing(shell: Shell) -> None:
+    result = shell("run", "c.yaml", "--from", "collect", "--to", "fit", "--dry-run")
+    assert result.stdout.splitlines() == [
+        "collect    films            WILL RUN    not made yet",
+        "collect    books            WILL RUN    not made yet",
+        "fit        films            WILL RUN    collect will run first",
+        "fit        books            WILL RUN    collect will run first",
+    ]
+    shell("run", "c.yaml")
+    assert shell("fit", "c.yaml", "-n").stdout.split("\n")[0] == "fit        films            up to date"
+    assert "WILL RUN    forced" in shell("fit", "c.yaml", "-n", "--force").stdout
+    assert "fit.tol 1e-07 → 0.001" in shell("plan", "c.yaml", "--set", "fit.tol=1e-3").stdout
+    assert len(shell.stages.made) == 6
+
+
+def test_force_runs_one_stage(shell: Shell) -> None:
+    shell("run", "c.yaml")
+    shell("fit", "c.yaml", "--force")
+    assert shell.stages.made[6:] == [("fit", "films"), ("fit", "books")]
+
+
+def test_a_pipe_carries_no_escape_codes(shell: Shell) -> None:
+    code, out, err = finish(start(FAKED, "run", "c.yaml", "-v"))
+    assert code == 0
+    assert "\x1b" not in out + err
+    code, out, err = finish(start(FAKED, "check", "nothing.yaml"))
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("words", [["run", "c.yaml"], ["schema"]], ids=" ".join)
+def test_a_reader_that_has_gone_ends_the_run_without_a_word(shell: Shell, words: list[str]) -> None:
+    process = start(FAKED, *words)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    code, _, err = finish(process)
+    assert code == 128 + signal.SIGPIPE
+    assert "Traceback" not in err
+    assert "Exception" not in err
+    assert "error" not in err
+
+
+def test_letters_that_the_terminal_lacks_do_not_stop_the_work(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shell("run", "c.yaml")
+    code, out, _ = finish(start(FAKED, "plan", "c.yaml", "--set", "fit.tol=1e-3"))
+    assert code == 0
+    assert "fit.tol 1e-07 \\u2192 0.001" in out
+
+
+# -- check, init, show ----------------------------------------------------------------------------------------
+
+
+def test_check_says_that_a_configuration_is_valid_and_runs_nothing(shell: Shell) -> None:
+    result = shell("check", "c.yaml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "c.yaml is valid\n")
+    assert not Path("out").exists()
+
+
+def test_init_writes_a_configuration_that_is_valid_and_is_not_overwritten(shell: Shell) -> None:
+    result = shell("init", "my new.yaml")
+    assert (result.exit_code, result.stdout) == (0, "my new.yaml\n")
+    assert result.stderr == "next: glasso run 'my new.yaml'\n"
+    assert shell("check", "my new.yaml").exit_code == 0
+    Path("my new.yaml").write_text("mine")
+    refused = shell("init", "my new.yaml")
+    assert refused.exit_code == 2
+    assert refused.stderr == "error: my new.yaml exists already.\n  Give another name, or --force to overwrite it.\n"
+    assert Path("my new.yaml").read_text() == "mine"
+    assert shell("init", "my new.yaml", "--force").exit_code == 0
+    assert shell("check", "my new.yaml").exit_code == 0
+
+
+def test_every_line_of_the_starter_that_is_commented_out_is_valid_too(shell: Shell) -> None:
+    shell("init", "starter.yaml")
+    text = Path("starter.yaml").read_text()
+    commented = [line for line in text.splitlines() if line.lstrip().startswith("# ") and ": {" in line]
+    assert commented
+    for line in commented:
+        Path("starter.yaml").write_text(text.replace(line, line.replace("# ", "", 1)))
+        assert shell("check", "starter.yaml").exit_code == 0, line
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "There is no file a.npz"),
+        (lambda path: path.mkdir(), "a.npz is a folder"),
+        (lambda path: path.write_bytes(b"PK\x03\x04 cut"), "a.npz is truncated or damaged"),
+        (lambda path: path.write_text("notes"), "a.npz was not written by glasso: it is not an .npz file"),
+        (lambda path: np.savez(path, x=np.arange(3)), "a.npz was not written by glasso: it has no meta.json"),
+    ],
+)
+def test_show_says_why_it_cannot(shell: Shell, make: Callable[[Path], None], words: str) -> None:
+    make(Path("a.npz"))
+    result = shell("show", "a.npz")
+    assert result.exit_code == 2
+    message, hint = result.stderr.splitlines()
+    assert message.startswith(f"error: {words}")
+    assert message.endswith(".")
+    assert hint.startswith("  ")
+
+
+def test_show_never_advises_to_delete_a_file_of_somebody_else(shell: Shell) -> None:
+    assert "Delete" not in shell("show", "c.yaml").stderr
+
+
+# -- secrets --------------------------------------------------------------------------------------------------
+
+
+def test_secrets_of_an_env_file_reach_the_stages_and_no_output(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    secret, seen = "hf_s3cr3t", []
+    Path(".env").write_text(f"HF_TOKEN={secret}\n")
+    shell.stages.before = lambda job: seen.append(os.environ.get("HF_TOKEN"))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    result = shell("run", "c.yaml", "-v")
+    assert set(seen) == {secret}
+
+    def fail(job: Any) -> None:
+        raise ValueError("a bug")
+
+    shell.stages.before = fail
+    failed = shell("run", "c.yaml", "--force", "--debug")
+    assert failed.exit_code == 1
+    assert secret not in result.output + failed.output
+    written = [path for path in Path().rglob("*") if path.is_file() and path.name != ".env"]
+    assert len(written) > 12
+    assert not [path for path in written if secret.encode() in path.read_bytes()]
+
+
+def test_a_broken_env_file_is_a_clear_error(shell: Shell) -> None:
+    Path(".env").write_text("HF_TOKEN hf_s3cr3t\n")
+    result = shell("run", "c.yaml")
+    assert result.exit_code == 2
+    assert "error: .env:1 does not read NAME=value." in result.stderr
+    assert "hf_s3cr3t" not in result.output
+    assert shell("check", "c.yaml").exit_code == 0
+
+
+def test_the_package_runs_as_a_module() -> None:
+    tree = ast.parse(Path(glasso_cli.__file__).with_name("__main__.py").read_text())
+    assert ast.unparse(tree.body[-1]) == "main()"
+    result = subprocess.run([sys.executable, "-m", "glasso_cli", "--version"], capture_output=True, text=True)
+    assert result.stdout == f"glasso {glasso_cli.__version__}\n"
