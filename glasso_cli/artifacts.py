@@ -71,14 +71,12 @@ def check_kind(path: Path, meta: dict[str, Any], kind: str, schema: int) -> None
     if meta["schema"] > schema:
         writer = meta.get("versions", {}).get("glasso", "a newer version")
         raise InputError(
-            f"{path} was written by glasso {writer} "
-            f"(schema {kind}/{meta['schema']}; this one reads up to {schema}).",
+            f"{path} was written by glasso {writer} (schema {kind}/{meta['schema']}; this one reads up to {schema}).",
             "Upgrade glasso, or run the stage again with this one.",
         )
     if meta["schema"] < schema:
         raise InputError(
-            f"{path} was written by an older glasso "
-            f"(schema {kind}/{meta['schema']}; this one reads {schema}).",
+            f"{path} was written by an older glasso (schema {kind}/{meta['schema']}; this one reads {schema}).",
             "Run the stage again.",
         )
 
@@ -136,9 +134,7 @@ class ActivationStats(Artifact):
         """The covariance ``(p, p)`` of the chosen blocks (all by default), float64, divided by n."""
         return moments.covariance(self.counts, self.sums, self.moments, blocks)
 
-    def correlation(
-        self, neurons: np.ndarray | None = None, blocks: Iterable[int] | None = None
-    ) -> np.ndarray:
+    def correlation(self, neurons: np.ndarray | None = None, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix of ``neurons`` (indices; the usable ones by default)."""
         chosen = self.usable() if neurons is None else neurons
         return moments.correlation(self.covariance(blocks)[np.ix_(chosen, chosen)])

@@ -89,9 +89,7 @@ class CorpusSection(Section):
     )
     text: str = Field(default="text", description="Column that holds the text.")
     topic: str | None = Field(default=None, description="A topic, such as 'climate change'.")
-    max_documents: int | None = Field(
-        default=None, description="Read at most so many documents; null reads all.", ge=1
-    )
+    max_documents: int | None = Field(default=None, description="Read at most so many documents; null reads all.", ge=1)
 
     @model_validator(mode="after")
     def _one_source(self) -> CorpusSection:
@@ -115,9 +113,7 @@ class MaskSection(Section):
     """Tokens that stay in the model's input but out of the statistics."""
 
     special: bool = Field(default=True, description="Leave out special tokens, by id.")
-    first: int = Field(
-        default=1, description="Leave out so many first tokens of each window (attention sinks).", ge=0
-    )
+    first: int = Field(default=1, description="Leave out so many first tokens of each window (attention sinks).", ge=0)
     massive: float | None = Field(
         default=10.0,
         description="Leave out tokens whose norm at a hook point is over so many medians; null keeps them.",
@@ -142,9 +138,7 @@ class CollectSection(Section):
         description="Stop after the document that reaches so many tokens; null reads all.",
         ge=1,
     )
-    max_length: int = Field(
-        default=512, description="Longer documents are cut into windows of so many tokens.", ge=2
-    )
+    max_length: int = Field(default=512, description="Longer documents are cut into windows of so many tokens.", ge=2)
     blocks: int = Field(
         default=16, description="Groups of whole documents that any resampling draws from.", ge=1, le=4096
     )
@@ -163,9 +157,7 @@ class CollectSection(Section):
         description="Autocorrelation within documents is recorded up to this lag, in tokens.",
         ge=1,
     )
-    contexts: bool = Field(
-        default=True, description="Keep example contexts per neuron; they are text of the corpus."
-    )
+    contexts: bool = Field(default=True, description="Keep example contexts per neuron; they are text of the corpus.")
     batch_tokens: int = runtime(4096, "Tokens in one forward pass, padding included.", ge=16)
 
 
@@ -180,9 +172,7 @@ class SelectSection(Section):
         default=None, description="For fixed: which of several alphas; null for the only one.", gt=0
     )
     target: float = Field(default=10.0, description="For degree: mean number of edges per neuron.", gt=0)
-    gamma: float = Field(
-        default=0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1
-    )
+    gamma: float = Field(default=0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1)
 
 
 class FitSection(Section):
@@ -197,9 +187,7 @@ class FitSection(Section):
     solver: Literal["gglasso", "sklearn"] = Field(
         default="gglasso", description="Which solver; every result is judged by the same certificate."
     )
-    tol: float = Field(
-        default=1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1
-    )
+    tol: float = Field(default=1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1)
     max_iter: int = Field(default=2000, description="Iterations of the solver at one alpha.", ge=1)
     neurons: Neurons = Field(
         default="all",
@@ -248,9 +236,7 @@ class Config(Section):
     """One experiment: what to study, and how each stage does its part."""
 
     name: str = Field(default="", description="Name of the experiment; the file's name if left out.")
-    out: FilePath | None = runtime(
-        None, "Folder of the artifacts, relative to where you run; runs/NAME if left out."
-    )
+    out: FilePath | None = runtime(None, "Folder of the artifacts, relative to where you run; runs/NAME if left out.")
     seed: int = Field(default=0, description="Seed of everything random.", ge=0, lt=2**63)
     model: ModelSection = Field(description="The network.")
     corpora: dict[CorpusName, CorpusSection] = Field(
@@ -258,9 +244,7 @@ class Config(Section):
     )
     collect: CollectSection = Field(description="From text to statistics of activations.")
     fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
-    visualize: VisualizeSection = Field(
-        default=VisualizeSection(), description="From the matrix to pictures."
-    )
+    visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
 
     @field_validator("name")
     @classmethod

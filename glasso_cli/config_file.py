@@ -98,9 +98,7 @@ def _bases(path: Path, document: Document, value: Any, loading: _Loading) -> lis
         elif (path.parent / name).is_file():
             found.append(path.parent / name)
         else:
-            loading.add(
-                path, document, loc, f"there is no file {path.parent / name}{_near(path.parent / name)}"
-            )
+            loading.add(path, document, loc, f"there is no file {path.parent / name}{_near(path.parent / name)}")
     return found
 
 

@@ -31,9 +31,7 @@ def _of_file() -> dict[str, Any]:
 def _of_section(section: str) -> dict[str, Any]:
     info = Config.model_fields.get(section)
     if info is None:
-        raise ConfigError(
-            f"There is no section '{section}'.", f"The sections are: {', '.join(Config.model_fields)}."
-        )
+        raise ConfigError(f"There is no section '{section}'.", f"The sections are: {', '.join(Config.model_fields)}.")
     fields: dict[str, Any] = {section: (info.annotation, info)}
     schema = create_model("Part", **fields).model_json_schema()
     return {**schema["properties"][section], "$defs": schema.get("$defs", {})}

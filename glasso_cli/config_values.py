@@ -35,9 +35,7 @@ def _path(value: Any) -> Any:
 
 def _corpus_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
-        raise ValueError(
-            "a corpus name becomes a file name: use letters, digits, '-', '_' and '.', at most 64 of them"
-        )
+        raise ValueError("a corpus name becomes a file name: use letters, digits, '-', '_' and '.', at most 64 of them")
     return value
 
 

@@ -17,6 +17,7 @@ from glasso_cli.text_files import Row, matching_files, no_rows, read_file, texts
 
 # What datasets complains of, and what to do then; its own advice is Python.
 _ADVICE = (
+    ("instruction", "A `split` is a name, or a part of one such as train[:1000]."),
     ("split", "Set the corpus's `split` to one of those."),
     ("Config", "Set the corpus's `config` to one of those."),
     ("save_to_disk", "Write it as Parquet (dataset.to_parquet) and give the files."),
@@ -84,9 +85,12 @@ def _dataset_rows(corpus: CorpusSection) -> Iterator[Row]:
     commit = None if folder else hub.dataset_commit(name, corpus.revision)
     with _dataset_errors(name, corpus):
         import datasets
+        from huggingface_hub.utils import logging
 
+        # What goes wrong is said once, below.
         datasets.disable_progress_bars()
-        datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is said once, below
+        datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+        logging.set_verbosity_error()
         rows = datasets.load_dataset(
             str(folder or name),
             corpus.config,

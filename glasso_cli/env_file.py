@@ -39,6 +39,4 @@ def _variables(path: Path) -> dict[str, str]:
                 f"{path}:{binding.original.line} does not read NAME=value.",
                 "Mend that line; it is not shown here because it may hold a secret.",
             )
-    return {
-        item.key: item.value for item in bindings if item.key and item.value and item.key.startswith(PREFIXES)
-    }
+    return {item.key: item.value for item in bindings if item.key and item.value and item.key.startswith(PREFIXES)}

@@ -54,7 +54,7 @@ def gemma_config(gguf: GgufFile) -> dict[str, Any]:
         "num_attention_heads": meta["attention.head_count"],
         "num_key_value_heads": meta["attention.head_count_kv"],
         "head_dim": meta["attention.key_length"],
-        "query_pre_attn_scalar": meta["attention.key_length"],
+        "query_pre_attn_scalar": meta["attention.key_length"],  # but for the 27B
         "hidden_activation": "gelu_pytorch_tanh",
         "max_position_embeddings": meta["context_length"],
         "rms_norm_eps": float(f"{meta['attention.layer_norm_rms_epsilon']:.6g}"),  # was float32
@@ -96,9 +96,7 @@ def gemma_tokenizer(metadata: dict[str, Any]) -> Tokenizer:
     tokenizer = Tokenizer(BPE(vocab, _merges(vocab), unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous", False)
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
-    )
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     for kind, special in ((CONTROL, True), (USER_DEFINED, False)):
         named = [token for token, of in zip(written, kinds) if of == kind and token in vocab]
         tokenizer.add_tokens([AddedToken(t, normalized=False, special=special) for t in named])

@@ -86,25 +86,26 @@ def check_canary(loaded: LoadedModel) -> None:
     Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model
     spread over several GPUs does when a copy between them fails without an error.
     """
-    points = resolve_hook_points(loaded.model, ["resid.*"])
-    with record(loaded.model, points) as recorder:
-        outputs = recorder.run(_encode(loaded, [CANARY])[0][None])
-    for point, values in zip(points, outputs, strict=True):
-        if fault := _fault(values[0]):
+    import torch
+
+    ids = _encode(loaded, [CANARY])[0][None].to(loaded.device)
+    with torch.inference_mode():
+        states = loaded.model(ids, output_hidden_states=True).hidden_states or ()
+    for layer, values in enumerate(states[1:]):
+        if fault := _fault(values.flatten(0, -2)):
             raise InputError(
-                f"Layer {point.layer} of the model gives {fault} on a fixed prompt (device {loaded.device}, "
-                f"{loaded.dtype}).",
+                f"Layer {layer} of the model gives {fault} on a fixed prompt ({loaded.dtype} on {loaded.device}).",
                 "Use dtype float32 and a single device; if it stays, the checkpoint is damaged.",
             )
 
 
-def _fault(values: Tensor) -> str | None:
-    """What is wrong with a layer's output ``(time, width)``, or None."""
-    if not bool(values.isfinite().all()):
+def _fault(rows: Tensor) -> str | None:
+    """What is wrong with a layer's output ``(rows, width)``, or None."""
+    if not bool(rows.isfinite().all()):
         return "values that are not finite"
-    if not bool(values.any()):
+    if not bool(rows.any()):
         return "only zeros"
-    if bool((values == values[0]).all()) or bool((values == values[:, :1]).all()):
+    if bool((rows == rows[:1]).all()) or bool((rows == rows[:, :1]).all()):
         return "a constant"
     return None
 
@@ -140,9 +141,7 @@ def _projection_errors(
 
     The pass runs to its end, so that a module that runs twice is seen.
     """
-    linear = [
-        p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))
-    ]
+    linear = [p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))]
     outputs = [_output_of(loaded.model, point) for point in linear]
     points = list(dict.fromkeys([*hook_points, *outputs]))
     with record(loaded.model, points, stop=False) as recorder:
@@ -215,8 +214,7 @@ def _refuse(report: InvariantReport) -> None:
             raise InputError(
                 f"Hook point '{name}' differs between a text alone and the same text in a padded "
                 f"batch by {error:.2g} of its norm {allowed}.",
-                "This model mixes padding into its tokens, or its dtype is too small: "
-                "try model.dtype: float32.",
+                "This model mixes padding into its tokens, or its dtype is too small: try model.dtype: float32.",
             )
 
 

@@ -261,7 +261,5 @@ def stage_range(first: str | None, last: str | None) -> list[str]:
     start = names.index(first) if first else 0
     stop = names.index(last) if last else len(names) - 1
     if start > stop:
-        raise ConfigError(
-            f"'{first}' comes after '{last}'.", f"The stages run in this order: {', '.join(names)}."
-        )
+        raise ConfigError(f"'{first}' comes after '{last}'.", f"The stages run in this order: {', '.join(names)}.")
     return names[start : stop + 1]

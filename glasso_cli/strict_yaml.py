@@ -16,7 +16,7 @@ import yaml
 
 Loc = tuple[str | int, ...]
 _MAX_DEPTH = 64
-_MAX_VALUES = 200_000  # aliases of aliases multiply: a few lines can stand for billions of values
+_MAX_VALUES = 100_000  # aliases of aliases multiply: a few lines can stand for billions of values
 _TAG = "tag:yaml.org,2002:"
 
 

@@ -18,6 +18,15 @@ from glasso_cli.errors import InputError
 
 SUFFIXES = (".txt", ".jsonl", ".csv", ".parquet")
 _CSV_FIELD = 2**31 - 1  # characters; the module's default of 131,072 is less than a long document
+_KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 Row = tuple[str, Mapping[str, Any]]  # where it stands ("line 3"), and its columns
 
@@ -107,8 +116,7 @@ def _text(source: str, place: str, row: Mapping[str, Any], column: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    return _KINDS.get(type(value), f"a value of type {type(value).__name__}")
 
 
 # -- formats --------------------------------------------------------------------------------------
@@ -140,7 +148,7 @@ def _read_jsonl(path: Path, column: str) -> Iterator[Row]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path}, line {number}, is not valid JSON: {_json_problem(error)}.",
                 "Each line is one object, such as {" + f'"{column}": "…"' + "}.",
@@ -153,7 +161,7 @@ def _read_jsonl(path: Path, column: str) -> Iterator[Row]:
         yield f"line {number}", row
 
 
-def _json_problem(error: ValueError) -> str:
+def _json_problem(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"
     return str(error)
@@ -192,7 +200,7 @@ def _read_parquet(path: Path, column: str) -> Iterator[Row]:
                     yield f"row {number}", {column: value}
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(
-            f"{path} cannot be read as Parquet: {str(error).splitlines()[0].rstrip('.')}.",
+            f"{path} cannot be read as Parquet: {str(error).partition('. ')[0].rstrip('.')}.",
             "Write it again, or give another format.",
         ) from None
 

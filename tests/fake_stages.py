@@ -1,7 +1,7 @@
 """Three stages that only shuffle text, for tests of what runs stages: no model, no mathematics.
 
 ``collect`` reads a text file, ``fit`` counts its distinct words, ``visualize`` writes two files and a manifest.
-``FakeStages`` counts what each made; ``INPUTS`` is where the text files are.
+``FakeStages`` counts what each made; ``INPUTS`` is where the text files are; ``Experiment`` runs them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from glasso_cli import cache
 from glasso_cli.config import Config, public_fields
+from glasso_cli.config_file import load_config
+from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.npz import read_npz, write_npz
-from glasso_cli.pipeline import Job, Made
+from glasso_cli.pipeline import Job, Made, Pipeline
 
+UPSTREAM = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
 INPUTS = Path("texts")
 CONFIG = """\
 out: out
@@ -129,3 +133,34 @@ class FakeStages:
             settings=lambda config, corpus: {"visualize": public_fields(config.visualize)},
             work=work,
         )
+
+
+class Experiment:
+    """An experiment in the working folder: run stages of it, and see which were made."""
+
+    def __init__(self, stages: FakeStages, capsys: pytest.CaptureFixture[str]) -> None:
+        self.stages = stages
+        self.capsys = capsys
+        self.config = write_inputs()
+        self.out = Path("out")
+
+    def pipeline(self, *overrides: str, force: bool = False, as_json: bool = False) -> Pipeline:
+        console = Console(verbose=True, as_json=as_json)
+        return Pipeline(load_config(self.config, overrides), console, "c.yaml", force)
+
+    def run(self, *stages: str, set_: tuple[str, ...] = (), force: bool = False) -> list[tuple[str, str]]:
+        """Run ``stages`` (all by default); the value is what was made."""
+        before = len(self.stages.made)
+        self.pipeline(*set_, force=force).run(stages or list(UPSTREAM))
+        return self.stages.made[before:]
+
+    def plan(self, *overrides: str) -> dict[tuple[str, str], str]:
+        return {(step.stage, step.corpus): step.reason for step in self.pipeline(*overrides).plan(list(UPSTREAM))}
+
+    def said(self) -> str:
+        return self.capsys.readouterr().err
+
+    def bytes(self) -> dict[str, bytes]:
+        """Every artifact; logs and the lock are none."""
+        files = [path for path in self.out.rglob("*") if path.is_file()]
+        return {str(p): p.read_bytes() for p in files if p.name != ".lock" and p.suffix != ".log"}

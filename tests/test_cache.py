@@ -21,7 +21,9 @@ from glasso_cli.npz import write_npz
 
 LEAVES = st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=3)
 NAMES = st.sampled_from(["model", "fit", "alpha", "tol", "id", "inputs", "config"])
-MATERIALS = st.dictionaries(NAMES, st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=3)))
+MATERIALS = st.dictionaries(
+    NAMES, st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=6), max_size=4
+)
 
 HOLDER = """
 import sys

@@ -1,4 +1,4 @@
-"""The command line as a shell sees it: exit codes, stdout and stderr, and what importing it costs."""
+"""The command line as a shell sees it: stdout and stderr, help, and what importing it costs."""
 
 from __future__ import annotations
 
@@ -14,119 +14,53 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_stages import FakeStages, write_inputs
-from typer.testing import CliRunner
+from command_lines import FAKED, Shell, finish, start
+from fake_stages import UPSTREAM
 
 import glasso_cli
-from glasso_cli import pipeline
-from glasso_cli.cli import app
-from glasso_cli.errors import ServiceError
 from glasso_cli.pipeline import STAGES
 
 HEAVY = ["torch", "transformers", "datasets", "gglasso", "openai", "matplotlib", "seaborn", "sklearn"]
 COMMANDS = [*STAGES, "run", "plan", "show", "check", "schema", "init"]
-FAKE_STAGES = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
 
-# Runs the command line, then says on stderr which heavy packages it has imported.
+# Runs one command after the other, and says after each how it ended and which heavy packages are imported by now.
 WATCHED = f"""
-import sys
+import json, sys
 from glasso_cli.cli import app
-try:
-    app(sys.argv[1:])
-except SystemExit as end:
-    print("imported", [name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
-    raise
+for words in json.loads(sys.argv[1]):
+    try:
+        app(words)
+    except SystemExit as end:
+        print("watched", words, end.code, [name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 """
-
-# The command line with stages that only shuffle text; a line on stdin lets each go on, if asked to wait.
-FAKED = f"""
-import sys
-from fake_stages import FakeStages
-from glasso_cli import cli, pipeline
-
-def wait(job):
-    print("working", file=sys.stderr, flush=True)
-    sys.stdin.readline()
-
-stages = FakeStages()
-if sys.argv[1] == "wait":
-    stages.before = wait
-    del sys.argv[1]
-pipeline.STAGES = {FAKE_STAGES}
-pipeline.stage_module = lambda stage: stages.modules()[stage]
-cli.main()
-"""
-
-
-class Shell:
-    """A working folder with an experiment in it, and the command line over fake stages."""
-
-    def __init__(self, stages: FakeStages) -> None:
-        self.stages = stages
-        self.config = str(write_inputs())
-
-    def __call__(self, *words: str) -> Any:
-        result = CliRunner().invoke(app, list(words))
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-        return result
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "80")
-    stages = FakeStages()
-    monkeypatch.setattr(pipeline, "STAGES", FAKE_STAGES)
-    monkeypatch.setattr(pipeline, "stage_module", lambda stage: stages.modules()[stage])
-    return Shell(stages)
-
-
-def start(script: str, *words: str, **more: Any) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "dumb"},
-        **more,
-    )
-
-
-def finish(process: subprocess.Popen[str], answer: str | None = None) -> tuple[int, str, str]:
-    out, err = process.communicate(answer)
-    return process.returncode, out, err
 
 
 # -- what it costs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["--help"], 0),
-        (["fit", "--help"], 0),
-        (["--version"], 0),
-        (["check", "bad.yaml"], 2),
-        (["check", "good.yaml"], 0),
-        (["plan", "good.yaml"], 0),
-        (["schema"], 0),
-        (["show", "nothing.npz"], 2),
-        (["init", "new.yaml"], 0),
-    ],
-)
-def test_no_heavy_package_is_imported_to_say_something(tmp_path: Path, words: list[str], code: int) -> None:
+def test_no_heavy_package_is_imported_to_say_something(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     (tmp_path / "a.txt").write_text("a text")
     good = "model: {id: ./model}\ncorpora: {a: {files: [a.txt]}}\ncollect: {hook_points: [mlp.1]}\n"
     (tmp_path / "good.yaml").write_text(good)
     (tmp_path / "bad.yaml").write_text("modle: {}\n")
-    returned, _, err = finish(start(WATCHED, *words, cwd=tmp_path))
-    assert returned == code, err
-    assert err.splitlines()[-1] == "imported []"
+    ends = {
+        ("--help",): 0,
+        ("fit", "--help"): 0,
+        ("--version",): 0,
+        ("check", "bad.yaml"): 2,
+        ("check", "good.yaml"): 0,
+        ("schema",): 0,
+        ("show", "nothing.npz"): 2,
+        ("init", "new.yaml"): 0,
+        ("plan", "good.yaml"): 0,
+        ("fit", "good.yaml"): 3,
+    }
+    code, _, err = finish(start(WATCHED, json.dumps(list(ends)), cwd=tmp_path))
+    assert code == 0, err
+    watched = [line for line in err.splitlines() if line.startswith("watched")]
+    assert watched == [f"watched {list(words)} {end} []" for words, end in ends.items()]
 
 
 # -- help -----------------------------------------------------------------------------------------------
@@ -157,117 +91,6 @@ def test_the_version(shell: Shell) -> None:
     assert shell("--version").stdout == f"glasso {glasso_cli.__version__}\n"
 
 
-# -- exit codes -------------------------------------------------------------------------------------------
-
-
-def test_0_when_done_and_when_up_to_date(shell: Shell) -> None:
-    assert shell("run", "c.yaml").exit_code == 0
-    assert shell("run", "c.yaml").exit_code == 0
-    assert len(shell.stages.made) == 6
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["nothing"],
-        ["fit"],
-        ["fit", "c.yaml", "--nothing"],
-        ["fit", "nothing.yaml"],
-        ["fit", "c.yaml", "--set", "fit.alpa=1"],
-        ["run", "c.yaml", "--from", "fti"],
-        ["run", "c.yaml", "--from", "fit", "--to", "collect"],
-        ["schema", "fti"],
-        ["show", "c.yaml"],
-    ],
-    ids=" ".join,
-)
-def test_2_for_wrong_usage_and_configuration(shell: Shell, words: list[str]) -> None:
-    result = shell(*words)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr
-    assert "Traceback" not in result.stderr
-    assert shell.stages.made == []
-
-
-def test_3_when_an_upstream_artifact_is_missing(shell: Shell) -> None:
-    result = shell("fit", "c.yaml", "--set", "fit.alpha={from: 1, to: 0.5, num: 2}")
-    assert result.exit_code == 3
-    assert result.stderr == (
-        "error: fit reads out/collect/films.npz, which is not up to date: not made yet.\n"
-        "  Run: glasso collect c.yaml --set 'fit.alpha={from: 1, to: 0.5, num: 2}'   "
-        "(or all of it: glasso run c.yaml --set 'fit.alpha={from: 1, to: 0.5, num: 2}')\n"
-    )
-
-
-def test_4_when_a_service_fails(shell: Shell) -> None:
-    def fail(job: Any) -> None:
-        raise ServiceError("The model hub cannot be reached.", "Try again later.")
-
-    shell.stages.before = fail
-    result = shell("collect", "c.yaml")
-    assert result.exit_code == 4
-    assert result.stderr == "error: The model hub cannot be reached.\n  Try again later.\n"
-
-
-def test_4_when_out_is_a_file(shell: Shell) -> None:
-    Path("out").touch()
-    result = shell("collect", "c.yaml")
-    assert result.exit_code == 4
-    assert "error: out cannot be written: a file stands where a folder is needed" in result.stderr
-
-
-def test_5_when_finished_below_the_bar_also_when_cached(shell: Shell) -> None:
-    shell.stages.below = {"films": "films did not converge"}
-    for _ in range(2):
-        result = shell("run", "c.yaml")
-        assert result.exit_code == 5
-        assert result.stderr.endswith(
-            "error: films did not converge\n  The work is saved, and later stages can use it.\n"
-        )
-        assert "out/fit/films.npz\n" in result.stdout
-    assert len(shell.stages.made) == 6
-
-
-def test_1_for_a_bug_with_the_traceback_in_a_file_and_no_values_of_variables(shell: Shell) -> None:
-    def fail(job: Any) -> None:
-        key = "s3cr3t"
-        raise ValueError(f"a bug with a key of {len(key)} letters")
-
-    shell.stages.before = fail
-    result = shell("collect", "c.yaml")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines()[0] == "error: This is a bug in glasso: ValueError: a bug with a key of 6 letters"
-    assert "Traceback" not in result.stderr
-    (report,) = Path().glob("glasso-bug-*.txt")
-    text = report.read_text()
-    assert "Traceback" in text
-    assert "a bug with a key" in text
-    assert "s3cr3t" not in text
-    assert str(report.resolve()) in result.stderr
-    assert "Traceback" in shell("collect", "c.yaml", "--debug").stderr
-
-
-def test_130_when_interrupted_and_the_same_command_continues(shell: Shell) -> None:
-    process = start(FAKED, "wait", "collect", "c.yaml")
-    assert process.stderr is not None
-    assert process.stderr.readline() == "working\n"
-    process.send_signal(signal.SIGINT)
-    code, out, err = finish(process)
-    assert (code, out) == (130, "")
-    assert err == "error: Interrupted.\n  Run the same command to continue; finished work is kept.\n"
-    assert finish(start(FAKED, "collect", "c.yaml"))[0] == 0
-
-
-def test_143_when_terminated_and_the_folder_is_free(shell: Shell) -> None:
-    process = start(FAKED, "wait", "collect", "c.yaml")
-    assert process.stderr is not None
-    assert process.stderr.readline() == "working\n"
-    process.terminate()
-    assert finish(process)[0] == 143
-    assert finish(start(FAKED, "collect", "c.yaml"))[0] == 0
-
-
 # -- stdout and stderr --------------------------------------------------------------------------------------
 
 
@@ -290,7 +113,7 @@ def test_the_paths_can_be_shown_one_by_one(shell: Shell) -> None:
 
 def test_every_line_of_json_parses(shell: Shell) -> None:
     records = [json.loads(line) for line in shell("run", "c.yaml", "--json").stdout.splitlines()]
-    assert {record["stage"] for record in records} == set(FAKE_STAGES)
+    assert {record["stage"] for record in records} == set(UPSTREAM)
     assert all(set(record) >= {"stage", "corpus", "path", "key", "cached", "seconds", "metrics"} for record in records)
     steps = [json.loads(line) for line in shell("plan", "c.yaml", "--json").stdout.splitlines()]
     assert [step["fresh"] for step in steps] == [True] * 6

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from configs_for_tests import BASE, refused, rows, write
 
 from glasso_cli.config import Config
 from glasso_cli.config_file import load_config
-from glasso_cli.config_problems import Problem, report, sections
-from glasso_cli.errors import ConfigError
-from glasso_cli.strict_yaml import Position
-
-BASE = """\
-model: {id: some/model}
-corpora:
-  a: {topic: a topic}
-collect:
-  hook_points: [mlp.1]
-"""
-Write = Callable[..., Path]
+from glasso_cli.config_problems import sections
 
 
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write ``c.yaml`` and other files into the working folder."""
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def write(text: str | bytes, **others: str) -> Path:
-        for name, content in others.items():
-            Path(f"{name}.yaml").write_text(content, encoding="utf-8")
-        path = Path("c.yaml")
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
 
-    return write
-
-
-def refused(path: Path, *overrides: str) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        load_config(path, overrides)
-    assert caught.value.exit_code == 2
-    assert caught.value.hint
-    return caught.value
-
-
-def rows(error: ConfigError) -> list[str]:
-    """The problems of a report, each with single spaces, without the source lines."""
-    found = [line for line in error.message.splitlines()[1:] if line.startswith("  ") and line[2] != " "]
-    return [re.sub(r" +", " ", line).strip() for line in found]
-
-
-def test_a_minimal_file_has_the_defaults_and_its_own_name(write: Write) -> None:
+def test_a_minimal_file_has_the_defaults_and_its_own_name() -> None:
     config = load_config(write(BASE))
     assert config.name == "c"
     assert str(config.folder) == "runs/c"
@@ -65,11 +30,11 @@ def test_a_minimal_file_has_the_defaults_and_its_own_name(write: Write) -> None:
     "text",
     [b"\xef\xbb\xbf" + BASE.encode(), BASE.replace("\n", "\r\n").encode(), BASE.replace("\n", "\r").encode()],
 )
-def test_a_byte_order_mark_and_foreign_line_ends_are_read(write: Write, text: bytes) -> None:
+def test_a_byte_order_mark_and_foreign_line_ends_are_read(text: bytes) -> None:
     assert load_config(write(text)) == load_config(write(BASE))
 
 
-def test_aliases_are_read(write: Write) -> None:
+def test_aliases_are_read() -> None:
     text = "model: {id: m}\ncorpora: {a: &a {topic: x}, b: *a}\ncollect: {hook_points: [mlp.1]}\n"
     corpora = load_config(write(text)).corpora
     assert corpora["a"] == corpora["b"]
@@ -78,7 +43,7 @@ def test_aliases_are_read(write: Write) -> None:
 # -- what is wrong, and where -----------------------------------------------------------------------
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_file(write: Write) -> None:
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     path = write(
         """\
 nmae: x
@@ -107,7 +72,7 @@ visualize: {edgs: 2}
     assert error.hint == "`glasso schema` lists every key with its help."
 
 
-def test_the_source_line_stands_under_its_problem_with_a_mark_at_the_column(write: Write) -> None:
+def test_the_source_line_stands_under_its_problem_with_a_mark_at_the_column() -> None:
     error = refused(write(BASE + "fit: {tol: 3}\n"))
     assert error.message.splitlines() == [
         "c.yaml has 1 problem",
@@ -119,7 +84,7 @@ def test_the_source_line_stands_under_its_problem_with_a_mark_at_the_column(writ
 
 
 @pytest.mark.parametrize("section", sections(), ids=".".join)
-def test_a_misspelt_key_is_found_in_every_section(write: Write, section: tuple[str, ...]) -> None:
+def test_a_misspelt_key_is_found_in_every_section(section: tuple[str, ...]) -> None:
     name = max(sections()[section].model_fields, key=len)
     keys = ("a" if key == "NAME" else key for key in section)
     error = refused(write(BASE), f"{'.'.join((*keys, name[:-1] + 'x'))}=1")
@@ -172,25 +137,25 @@ def test_a_misspelt_key_is_found_in_every_section(write: Write, section: tuple[s
         ),
     ],
 )
-def test_one_thing_wrong(write: Write, line: str, row: str) -> None:
+def test_one_thing_wrong(line: str, row: str) -> None:
     assert rows(refused(write(f"{BASE}{line}\n"))) == [row]
 
 
-def test_missing_keys_are_named_at_their_section(write: Write) -> None:
+def test_missing_keys_are_named_at_their_section() -> None:
     assert rows(refused(write("model: {dtype: auto}\ncorpora: {a: {topic: x}}\n"))) == [
         "c.yaml collect missing, and there is no default",
         "c.yaml:1:1 model.id missing, and there is no default",
     ]
 
 
-def test_every_bad_corpus_name_is_told_at_its_place(write: Write) -> None:
+def test_every_bad_corpus_name_is_told_at_its_place() -> None:
     text = "model: {id: m}\ncorpora: {a/b: {topic: x}, '..': {topic: y}}\ncollect: {hook_points: [m]}\n"
     found = rows(refused(write(text)))
     assert [row.split()[0] for row in found] == ["c.yaml:2:11", "c.yaml:2:28"]
     assert all("becomes a file name" in row for row in found)
 
 
-def test_keys_that_are_not_text_are_told(write: Write) -> None:
+def test_keys_that_are_not_text_are_told() -> None:
     text = "model: {id: m}\ncorpora: {1: {topic: x}, true: {topic: y}}\ncollect: {hook_points: [m]}\n"
     assert rows(refused(write(text))) == [
         "c.yaml:2:11 corpora.1 the key 1 is not text; quote it",
@@ -198,11 +163,9 @@ def test_keys_that_are_not_text_are_told(write: Write) -> None:
     ]
 
 
-def test_merge_keys_are_refused_with_what_to_write(write: Write) -> None:
+def test_merge_keys_are_refused_with_what_to_write() -> None:
     error = refused(write(BASE + "fit: &f {tol: 1e-3}\nvisualize: {<<: *f}\n"))
-    assert rows(error) == [
-        "c.yaml:7:13 visualize.<< merge keys are not YAML 1.2; repeat the keys, or use extends"
-    ]
+    assert rows(error) == ["c.yaml:7:13 visualize.<< merge keys are not YAML 1.2; repeat the keys, or use extends"]
 
 
 @pytest.mark.parametrize(
@@ -218,15 +181,13 @@ def test_merge_keys_are_refused_with_what_to_write(write: Write) -> None:
         (BASE.encode("utf-16"), "not UTF-8 text (line 1)", "Save it as UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_a_configuration(
-    write: Write, text: str | bytes, words: str, advice: str
-) -> None:
+def test_a_file_that_cannot_be_a_configuration(text: str | bytes, words: str, advice: str) -> None:
     error = refused(write(text))
     assert words in error.message
     assert advice in error.hint
 
 
-def test_what_is_not_yaml_is_shown_with_its_line(write: Write) -> None:
+def test_what_is_not_yaml_is_shown_with_its_line() -> None:
     error = refused(write("model:\n\tid: m\n"))
     assert error.message.splitlines() == [
         "c.yaml is not YAML",
@@ -240,28 +201,28 @@ def test_what_is_not_yaml_is_shown_with_its_line(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "words"), [("d.yml", "no configuration file d.yml"), ("c.yaml/x", "no configuration")]
 )
-def test_a_file_that_is_not_there(write: Write, name: str, words: str) -> None:
+def test_a_file_that_is_not_there(name: str, words: str) -> None:
     write(BASE)
     assert words in refused(Path(name)).message
 
 
-def test_a_file_with_a_similar_name_is_offered(write: Write) -> None:
+def test_a_file_with_a_similar_name_is_offered() -> None:
     write(BASE, experiment=BASE)
     assert refused(Path("experimnt.yaml")).message.endswith("; there is experiment.yaml.")
 
 
-def test_a_folder_is_no_configuration(write: Write, tmp_path: Path) -> None:
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     assert refused(tmp_path).message == f"{tmp_path} is a folder."
 
 
-def test_a_file_that_the_system_does_not_give_is_no_bug(write: Write) -> None:
+def test_a_file_that_the_system_does_not_give_is_no_bug() -> None:
     assert "cannot be read (File name too long)" in refused(Path("x" * 5_000)).message
 
 
 # -- extends --------------------------------------------------------------------------------------
 
 
-def test_what_a_file_extends_is_merged_key_by_key(write: Write) -> None:
+def test_what_a_file_extends_is_merged_key_by_key() -> None:
     base = BASE + "seed: 1\nfit: {tol: 1e-3, select: {target: 3}}\n"
     config = load_config(write("extends: base.yaml\nfit: {select: {gamma: 0.1}}\nseed: 2\n", base=base))
     assert (config.seed, config.fit.tol, config.fit.select.target, config.fit.select.gamma) == (
@@ -273,7 +234,7 @@ def test_what_a_file_extends_is_merged_key_by_key(write: Write) -> None:
     assert config.name == "c"
 
 
-def test_the_last_of_several_bases_wins_and_lists_are_replaced(write: Write) -> None:
+def test_the_last_of_several_bases_wins_and_lists_are_replaced() -> None:
     one = BASE + "seed: 1\nvisualize: {formats: [png, svg]}\n"
     two = "seed: 2\nvisualize: {formats: [svg]}\n"
     config = load_config(write("extends: [one.yaml, two.yaml]\n", one=one, two=two))
@@ -281,13 +242,13 @@ def test_the_last_of_several_bases_wins_and_lists_are_replaced(write: Write) -> 
     assert config.visualize.formats == ("svg",)
 
 
-def test_a_base_is_found_beside_the_file_that_names_it(write: Write) -> None:
+def test_a_base_is_found_beside_the_file_that_names_it() -> None:
     Path("deep").mkdir()
     Path("deep/b.yaml").write_text("extends: ../root.yaml\nseed: 3\n")
     assert load_config(write("extends: deep/b.yaml\n", root=BASE)).seed == 3
 
 
-def test_problems_are_told_in_the_file_that_wins_and_once(write: Write) -> None:
+def test_problems_are_told_in_the_file_that_wins_and_once() -> None:
     one, two = BASE + "seed: x\nfti: 3\n", "extends: one.yaml\nseed: y\n"
     path = write("extends: [one.yaml, two.yaml]\nfit: {tol: 3}\n", one=one, two=two)
     assert rows(refused(path)) == [
@@ -297,7 +258,7 @@ def test_problems_are_told_in_the_file_that_wins_and_once(write: Write) -> None:
     ]
 
 
-def test_two_ways_to_one_base_are_no_cycle_and_its_problems_are_told_once(write: Write) -> None:
+def test_two_ways_to_one_base_are_no_cycle_and_its_problems_are_told_once() -> None:
     one = two = "extends: root.yaml\n"
     path = write("extends: [one.yaml, two.yaml]\n", one=one, two=two, root=BASE + "seed: 1\nseed: 2\n")
     assert rows(refused(path)) == ["root.yaml:7:1 seed given twice; delete one, the first is on line 6"]
@@ -311,7 +272,7 @@ def test_two_ways_to_one_base_are_no_cycle_and_its_problems_are_told_once(write:
         ({"one": "extends: two.yaml\n", "two": "extends: one.yaml\n"}, "one.yaml → two.yaml → one.yaml"),
     ],
 )
-def test_a_cycle_is_shown(write: Write, others: dict[str, str], chain: str) -> None:
+def test_a_cycle_is_shown(others: dict[str, str], chain: str) -> None:
     first = "one.yaml" if others else "c.yaml"
     error = refused(write(f"extends: {first}\n", **others))
     assert chain in error.message
@@ -328,118 +289,9 @@ def test_a_cycle_is_shown(write: Write, others: dict[str, str], chain: str) -> N
         ("{a: base.yaml}", "c.yaml:6:10 extends should be a file name or a list of file names"),
     ],
 )
-def test_a_base_that_cannot_be_one(write: Write, value: str, row: str) -> None:
+def test_a_base_that_cannot_be_one(value: str, row: str) -> None:
     assert rows(refused(write(f"{BASE}extends: {value}\n", base=BASE))) == [row]
 
 
-def test_a_base_that_is_not_yaml_is_named(write: Write) -> None:
+def test_a_base_that_is_not_yaml_is_named() -> None:
     assert "base.yaml is not YAML" in refused(write("extends: base.yaml\n", base="a: [\n")).message
-
-
-# -- --set ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("override", "read"),
-    [
-        ("fit.alpha=1e-3", lambda c: c.fit.alpha == (1e-3,)),
-        ("fit.alpha={from: 0.4, to: 0.1, num: 3}", lambda c: c.fit.alpha == (0.4, 0.2, 0.1)),
-        ("model.id=a=b", lambda c: c.model.id == "a=b"),
-        (" fit.tol = 1e-3 ", lambda c: c.fit.tol == 1e-3),
-        ("corpora.b.files=[x.txt]", lambda c: c.corpora["b"].files == ("x.txt",)),
-        ("corpora.a={topic: other}", lambda c: c.corpora["a"].topic == "other"),
-        ("collect.max_tokens=null", lambda c: c.collect.max_tokens is None),
-        ("fit.tol=null", lambda c: c.fit.tol == 1e-7),
-        ("model.revision='12'", lambda c: c.model.revision == "12"),
-        ("name=café", lambda c: c.name == "café"),
-    ],
-)
-def test_an_override_is_read_like_the_file(
-    write: Write, override: str, read: Callable[[Config], bool]
-) -> None:
-    assert read(load_config(write(BASE + "fit: {tol: 1e-4}\n"), [override]))
-
-
-def test_later_overrides_win_and_null_removes_a_corpus(write: Write) -> None:
-    config = load_config(write(BASE), ["seed=1", "corpora.b.topic=x", "seed=2", "corpora.a=null"])
-    assert config.seed == 2
-    assert list(config.corpora) == ["b"]
-
-
-@pytest.mark.parametrize(
-    ("override", "row"),
-    [
-        ("fit.alpa=0.1", "--set fit.alpa unknown key; did you mean 'alpha'?"),
-        ("fti.alpha=0.1", "--set fti unknown key; did you mean 'fit'?"),
-        ("fit=0.1", "--set fit should be a mapping of keys, not 0.1"),
-        ("fit", "--set fit should read section.key=value"),
-        ("=3", "--set should read section.key=value"),
-        ("fit..alpha=3", "--set fit..alpha should read section.key=value"),
-        ("fit.tol=", "--set fit.tol has no value; null restores the default"),
-        ("fit.tol=-1", "--set fit.tol should be greater than 0, not -1"),
-        ("model.id=null", "--set model.id missing, and there is no default"),
-        ("model.id.x=3", "--set model.id should be text, not {'x': 3}"),
-        ("model={id: x, id: y}", "--set model.id given twice"),
-        ("corpora.x.files='[a]'", "--set corpora.x.files should be a list, not '[a]'; drop the quotes"),
-        (
-            "corpora.a/b.topic=x",
-            "--set corpora.a/b a corpus name becomes a file name: "
-            "use letters, digits, '-', '_' and '.', at most 64 of them",
-        ),
-        (
-            "corpora.b.max_documents=3",
-            "--set corpora.b give exactly one of dataset, files, topic; this has none of them",
-        ),
-        ("corpora.nope=null", "--set corpora.nope is empty; write its keys under it, or leave it out"),
-        ("fit.select.alpha=0.1", "--set fit select.rule fixed needs fit.alpha"),
-        (
-            "fit.nope=null",
-            "--set fit.nope unknown key; the keys here are: alpha, max_iter, neurons, select, solver, tol",
-        ),
-        (
-            "extends=x.yaml",
-            "--set extends unknown key; the keys here are: " + ", ".join(sorted(Config.model_fields)),
-        ),
-    ],
-)
-def test_an_override_that_cannot_be(write: Write, override: str, row: str) -> None:
-    assert rows(refused(write(BASE), override)) == [row]
-
-
-def test_an_override_that_is_not_yaml(write: Write) -> None:
-    assert (
-        "--set  fit.alpha  the value is not YAML: while parsing"
-        in refused(write(BASE), "fit.alpha=[1,").message
-    )
-
-
-def test_problems_of_the_file_come_before_those_of_overrides(write: Write) -> None:
-    found = rows(refused(write(BASE + "seed: x\n"), "fit.tol=2"))
-    assert [row.split()[0] for row in found] == ["c.yaml:6:7", "--set"]
-
-
-# -- the report -----------------------------------------------------------------------------------
-
-
-def test_control_characters_do_not_reach_the_terminal(write: Write) -> None:
-    error = refused(write(BASE + '"so\\u001b[31mlver": 1\nname: 3 # \u202e\n'))
-    assert "\x1b" not in error.message
-    assert "\u202e" not in error.message
-    assert "so\\x1b[31mlver" in error.message
-
-
-@pytest.mark.parametrize("column", [1, 40, 60, 120, 399])
-def test_a_long_line_is_cut_around_its_mark(column: int) -> None:
-    line = "".join(chr(ord("a") + n % 26) for n in range(400))
-    problem = Problem("key", "is wrong", "c.yaml", Position(12, column), line)
-    _, _, source, mark = report("title", [problem]).splitlines()
-    assert len(source) <= 80
-    assert source[mark.index("^")] == line[column - 1]
-
-
-def test_columns_line_up_under_wide_letters(write: Write) -> None:
-    error = refused(write(BASE + "日本語: {a: 1}\nfit: {日本語: 2}\n"))
-    marks = [line for line in error.message.splitlines() if line.endswith("^")]
-    assert marks == ["         | ^", "         |       ^"]
-    places = [line.index("unknown") for line in error.message.splitlines() if "unknown" in line]
-    assert places[0] - places[1] == len("fit.日本語") - len("日本語") - len("fit.")

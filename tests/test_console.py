@@ -88,7 +88,7 @@ def test_numbers_that_are_not_finite_become_null_wherever_they_stand() -> None:
         ({"verbose": True}, ["note", "detail", "warning: warn", "error: error", "  hint"]),
     ],
 )
-def test_quiet_and_verbose(options: dict[str, bool], said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_and_verbose(options: dict[str, Any], said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(**options)
     console.note("note")
     console.detail("detail")

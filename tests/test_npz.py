@@ -35,7 +35,7 @@ ARRAYS = st.dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ARRAYS)
 def test_a_round_trip_is_the_same_arrays_and_the_same_bytes(arrays: dict[str, np.ndarray]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ def test_numpy_and_unzip_read_it(written: Path) -> None:
 
 def test_the_content_digest_is_of_names_types_shapes_and_bytes(tmp_path: Path) -> None:
     base = np.arange(6, dtype=np.int32)
-    variants = {
+    variants: dict[str, dict[str, np.ndarray]] = {
         "name": {"y": base},
         "type": {"x": base.astype(np.uint32)},
         "shape": {"x": base.reshape(2, 3)},
@@ -173,7 +173,7 @@ def test_any_damage_is_an_input_error(written: Path, tmp_path: Path, monkeypatch
     monkeypatch.setattr(npz, "_MAP_FROM", 1_000)
     data, rng, damaged = written.read_bytes(), random.Random(0), tmp_path / "damaged.npz"
     refused = 0
-    for _ in range(1_500):
+    for _ in range(800):
         changed = bytearray(data)
         for _ in range(rng.choice([1, 2, 8])):
             changed[rng.randrange(len(changed))] = rng.randrange(256)
@@ -182,7 +182,7 @@ def test_any_damage_is_an_input_error(written: Path, tmp_path: Path, monkeypatch
             read_npz(damaged)
         except InputError:
             refused += 1
-    assert refused > 100
+    assert refused > 50
 
 
 def test_a_member_that_only_pickle_could_read_is_refused(tmp_path: Path) -> None:

@@ -12,55 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_stages import INPUTS, FakeStages, write_inputs
+from fake_stages import INPUTS, Experiment
 
 from glasso_cli import cache, pipeline
-from glasso_cli.config_file import load_config
-from glasso_cli.console import Console
+from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, InputError, ServiceError, UpstreamError
-from glasso_cli.pipeline import STAGES, Job, Pipeline, stage_range
+from glasso_cli.pipeline import STAGES, Job, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
-
-
-class Experiment:
-    """An experiment in the working folder: run stages of it, and see which were made."""
-
-    def __init__(self, stages: FakeStages, capsys: pytest.CaptureFixture[str]) -> None:
-        self.stages = stages
-        self.capsys = capsys
-        self.config = write_inputs()
-        self.out = Path("out")
-
-    def pipeline(self, *overrides: str, force: bool = False, as_json: bool = False) -> Pipeline:
-        console = Console(verbose=True, as_json=as_json)
-        return Pipeline(load_config(self.config, overrides), console, "c.yaml", force)
-
-    def run(self, *stages: str, set_: tuple[str, ...] = (), force: bool = False) -> list[tuple[str, str]]:
-        """Run ``stages`` (all by default); the value is what was made."""
-        before = len(self.stages.made)
-        self.pipeline(*set_, force=force).run(stages or list(STAGES))
-        return self.stages.made[before:]
-
-    def plan(self, *overrides: str) -> dict[tuple[str, str], str]:
-        return {(step.stage, step.corpus): step.reason for step in self.pipeline(*overrides).plan(list(STAGES))}
-
-    def said(self) -> str:
-        return self.capsys.readouterr().err
-
-    def bytes(self) -> dict[str, bytes]:
-        """Every artifact; logs and the lock are none."""
-        files = [path for path in self.out.rglob("*") if path.is_file()]
-        return {str(p): p.read_bytes() for p in files if p.name != ".lock" and p.suffix != ".log"}
-
-
-@pytest.fixture
-def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Experiment:
-    monkeypatch.chdir(tmp_path)
-    stages = FakeStages()
-    monkeypatch.setattr(pipeline, "STAGES", {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")})
-    monkeypatch.setattr(pipeline, "stage_module", lambda stage: stages.modules()[stage])
-    return Experiment(stages, capsys)
 
 
 # -- freshness ----------------------------------------------------------------------------------------
@@ -151,8 +110,12 @@ def test_a_deleted_companion_or_picture_is_made_again(experiment: Experiment) ->
 
 def test_inputs_are_looked_up_once_a_run(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     modules, asked = experiment.stages.modules(), []
-    pins = modules["collect"].pins
-    modules["collect"].pins = lambda config, corpus: asked.append(corpus) or pins(config, corpus)
+
+    def pins(config: Config, corpus: str) -> dict[str, Any]:
+        asked.append(corpus)
+        return {}
+
+    modules["collect"].pins = pins
     monkeypatch.setattr(pipeline, "stage_module", modules.__getitem__)
     experiment.run()
     assert asked == ["films", "books"]

@@ -123,8 +123,8 @@ def _note(study: Study, card: _Card) -> str:
     words = []
     if card.top:
         words.append(
-            f"Contexts: the boxed token is the example's own; shading is a token's value, up to {card.strongest:.3g}, values of 0 and below are not shaded. "
-            f"⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
+            "Contexts: the boxed token is the example's own. Shading is a token's value, up to "
+            f"{card.strongest:.3g}; values of 0 and below are not shaded. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
         )
     words.append(
         "Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair."

@@ -141,21 +141,34 @@ def _draw_line(
     axes.text(left + 6.5, row + 0.5, f"{context.value:.3g}".replace("-", "−"), ha="right", **look)
     axes.text(left + 15.5, row + 0.5, f"{context.document:,}", ha="right", **look)
     families = [MONO, SANS, *wide_fonts()]
-    for piece in arrange(context, room):
-        start = left + _PREFIX + piece.start
+    pieces = arrange(context, room)
+    for piece in pieces:
         shade = _shade(piece.value, strongest)
-        box = Rectangle(
-            (start, row + 0.1), cells(piece.text), 0.8,
-            facecolor=shade or "none", edgecolor=style.INK if piece.peak else "none",
-            linewidth=0.9, zorder=2 if piece.peak else 1,
-        )  # fmt: skip
         if shade or piece.peak:
-            axes.add_patch(box)
-        if piece.text.strip():
-            axes.text(
-                start, row + 0.5, piece.text, fontsize=SIZE, family=families, zorder=3,
-                va="center_baseline", weight="bold" if piece.peak else "normal",
+            axes.add_patch(
+                Rectangle(
+                    (left + _PREFIX + piece.start, row + 0.1), cells(piece.text), 0.8,
+                    facecolor=shade or "none", edgecolor=style.INK if piece.peak else "none",
+                    linewidth=0.9, zorder=2 if piece.peak else 1,
+                )
             )  # fmt: skip
+    for start, text, peak in _strings(pieces):
+        axes.text(
+            left + _PREFIX + start, row + 0.5, text, fontsize=SIZE, family=families, zorder=3,
+            va="center_baseline", weight="bold" if peak else "normal",
+        )  # fmt: skip
+
+
+def _strings(pieces: list[Piece]) -> list[tuple[int, str, bool]]:
+    """Where to draw which text: neighbours in one go while all their letters are one cell wide for certain."""
+    strings: list[tuple[int, str, bool]] = []
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        last = strings[-1] if strings else None
+        if last and not (last[2] or piece.peak) and (last[1] + piece.text).isascii():
+            strings[-1] = (last[0], last[1] + piece.text, False)
+        else:
+            strings.append((piece.start, piece.text, piece.peak))
+    return [string for string in strings if string[1].strip()]
 
 
 def _shade(value: float, strongest: float) -> Any:

@@ -48,6 +48,7 @@ _RC: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "text.color": INK,
+    "text.hinting": "none",  # letters take the same room at every resolution
     "text.parse_math": False,  # ids and contexts may hold dollar signs
     "xtick.color": MUTED,
     "ytick.color": MUTED,

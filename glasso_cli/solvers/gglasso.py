@@ -131,8 +131,6 @@ def _balanced(state: _State, R: np.ndarray) -> _State:
     dual = R + state.rho * state.X
     primal_residual = np.linalg.norm(state.Omega - state.Theta) / np.linalg.norm(state.Theta)
     dual_residual = np.linalg.norm(inverse.matrix - dual) / np.linalg.norm(dual)
-    if primal_residual == dual_residual:
-        return state
-    ratio = primal_residual / dual_residual if dual_residual > 0 else np.inf
+    ratio = primal_residual / max(dual_residual, 1e-100)
     factor = float(np.clip(np.sqrt(ratio), 0.2, 5.0))
     return _State(state.Omega, state.Theta, state.X / factor, state.rho * factor)

@@ -31,7 +31,7 @@ def _text(**more: Any) -> dict[str, Any]:
 
 
 def _gemma(**more: Any) -> dict[str, Any]:
-    window = {"sliding_window": 8, "sliding_window_pattern": 2}
+    window = {"sliding_window": 8, "sliding_window_pattern": 2, "query_pre_attn_scalar": 16}
     return _text(num_key_value_heads=1, head_dim=16, intermediate_size=48, **window) | more
 
 

@@ -140,9 +140,12 @@ def test_sound_models_pass_the_canary(family):
         (lambda y: y / 0, "not finite"),
     ],
 )
-def test_the_canary_names_the_first_dead_layer(loaded, change, fault):
+def test_the_canary_names_the_first_dead_layer(loaded, monkeypatch, change, fault):
     llama = loaded("llama")
-    with sabotaged(llama, "model.layers.1", change), pytest.raises(InputError, match=rf"Layer 1 .*{fault}"):
+    layer = llama.model.model.layers[1]
+    sound = layer.forward
+    monkeypatch.setattr(layer, "forward", lambda *args, **kwargs: change(sound(*args, **kwargs)))
+    with pytest.raises(InputError, match=rf"Layer 1 .*{fault}.*float32 on cpu"):
         check_canary(llama)
 
 

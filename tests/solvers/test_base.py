@@ -93,6 +93,20 @@ def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(solved, see
     assert 0 < distance <= len(S) * proof.duality_gap + 1e-9
 
 
+@pytest.mark.parametrize("alpha", [0.3, 0.05, 0.003])
+@pytest.mark.parametrize("problem", ["neuron-like", "rank-deficient", "two components"])
+def test_the_bound_of_every_precision_is_below_the_objective_of_every_other(problem, alpha):
+    """Weak duality, without knowing the optimum."""
+    S, _ = PROBLEMS[problem]
+    p = len(S)
+    rough = [SOLVERS["gglasso"](S, alpha, tol=1e-12, max_iter=n).precision for n in (1, 10, 30)]
+    tried = rough + [poor_precision(p, seed) for seed in range(6)] + [np.eye(p), np.diag(np.arange(1.0, p + 1))]
+    proofs = [certificate(precision, S, alpha) for precision in tried]
+    bounds = [proof.objective - p * proof.duality_gap for proof in proofs]
+    assert np.isfinite(bounds).all()
+    assert max(bounds) <= min(proof.objective for proof in proofs) + 1e-9
+
+
 def test_the_optimum_lies_between_independent_bounds(solved):
     S, alpha, optimum = solved
     proof = certificate(optimum, S, alpha)

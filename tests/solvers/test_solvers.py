@@ -126,7 +126,7 @@ def test_two_neurons_have_a_closed_form(solver, correlation):
 @every_solver
 def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver):
     R = sample_correlation(band(12), 300, 8)
-    scale = np.geomspace(0.2, 5, 12)
+    scale = np.geomspace(0.01, 100, 12)
     S = R * np.outer(scale, scale)
     alpha = 0.05
     result = SOLVERS[solver](S, alpha, tol=TOL)
@@ -171,6 +171,35 @@ def test_running_out_of_iterations_is_said_and_bounded(solve, solver, max_iter):
     assert np.linalg.eigvalsh(result.precision)[0] > 0
     distance = result.objective - solve(solver, "dense").objective
     assert 0 < distance <= len(S) * result.duality_gap
+
+
+@every_solver
+def test_the_best_point_seen_is_returned(solver):
+    S, alpha = PROBLEMS["dense"]
+    good = SOLVERS[solver](S, alpha, tol=1e-8)
+    result = SOLVERS[solver](S, alpha, init=good.precision, tol=1e-15, max_iter=1)
+    assert result.duality_gap <= good.duality_gap
+
+
+@pytest.mark.parametrize("failures", [1, 100])
+def test_a_run_that_scikit_learn_gives_up_is_followed_by_a_longer_one(monkeypatch, failures):
+    import sklearn.covariance
+
+    real, granted = sklearn.covariance.graphical_lasso, []
+
+    def flaky(*args, max_iter, **options):
+        granted.append(max_iter)
+        if len(granted) <= failures:
+            raise FloatingPointError("Non SPD result")
+        return real(*args, max_iter=max_iter, **options)
+
+    monkeypatch.setattr(sklearn.covariance, "graphical_lasso", flaky)
+    S, alpha = PROBLEMS["random"]
+    result = SOLVERS["sklearn"](S, alpha, max_iter=50)
+    assert granted == ([4, 8] if failures == 1 else [4, 8, 16, 22])
+    assert result.converged == (failures == 1)
+    assert np.isfinite(result.duality_gap)
+    assert result.n_iter == sum(granted)
 
 
 @every_solver

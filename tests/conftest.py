@@ -1,0 +1,35 @@
+"""A working folder with an experiment over fake stages, for tests of what runs stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_lines import Shell
+from fake_stages import UPSTREAM, Experiment, FakeStages
+
+from glasso_cli import pipeline
+
+
+@pytest.fixture
+def fake_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStages:
+    """Fake stages in the place of the real ones, and an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    stages = FakeStages()
+    monkeypatch.setattr(pipeline, "STAGES", UPSTREAM)
+    monkeypatch.setattr(pipeline, "stage_module", lambda stage: stages.modules()[stage])
+    return stages
+
+
+@pytest.fixture
+def experiment(fake_stages: FakeStages, capsys: pytest.CaptureFixture[str]) -> Experiment:
+    """An experiment that runs in this process."""
+    return Experiment(fake_stages, capsys)
+
+
+@pytest.fixture
+def shell(fake_stages: FakeStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """The command line over an experiment; reports of bugs go to the working folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    return Shell(fake_stages)

@@ -1,0 +1,323 @@
+"""GGUF files against the reference reader, and a planted model through the whole conversion."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glasso_cli import builtin_models
+from glasso_cli.builtin_models import BuiltinModel, builtin_folder, builtin_identity, user_cache
+from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.gemma_gguf import (
+    GEMMA_MODULES,
+    GEMMA_TOKENIZER_CONFIG,
+    gemma_config,
+    gemma_tensor,
+    gemma_tokenizer,
+)
+from glasso_cli.gguf_file import parse_gguf
+from glasso_cli.models import load_model
+
+# Gemma's vocabulary is in merge order: specials, runs of spaces, merged pieces, then single characters.
+SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "[multimodal]"]
+PIECES = ["  ", "   ", "▁a", "ba", "ab", "aba", "▁ab", "▁aba", "cab", "▁▁a", "bb", "bba"]
+TOKENS = [*SPECIAL, *PIECES, "▁", "a", "b", "c"]
+VOCABULARY = TOKENS + [f"<unused{i}>" for i in range(64 - len(TOKENS))]
+KINDS = [3] * 5 + [4] * 3 + [1] * (len(TOKENS) - 8) + [3] * (64 - len(TOKENS))
+
+
+def write_gguf(path: Path, model: Any = None) -> None:
+    """A Gemma 3 of the size of the tests' own, with llama.cpp's names and its norms as 1 + weight."""
+    writer = gguf.GGUFWriter(path, "gemma3")
+    writer.add_block_count(3)
+    writer.add_embedding_length(32)
+    writer.add_feed_forward_length(48)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(1)
+    writer.add_key_length(16)
+    writer.add_context_length(128)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(1_000_000.0)
+    writer.add_sliding_window(8)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(VOCABULARY)
+    writer.add_token_scores([0.0] * 64)
+    writer.add_token_types(KINDS)
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(1)
+    writer.add_pad_token_id(0)
+    writer.add_add_bos_token(True)
+    if model is not None:
+        to_gguf = {hf: name for name, hf in GEMMA_MODULES.items()}
+        for name, weight in model.state_dict().items():
+            if name == "lm_head.weight":  # tied
+                continue
+            values = weight.numpy() + (1.0 if "norm" in name else 0.0)
+            _, _, rest = name.removesuffix(".weight").partition("model.layers.")
+            layer, _, module = rest.partition(".")
+            short = f"blk.{layer}.{to_gguf[module]}" if rest else to_gguf[name.removesuffix(".weight")]
+            writer.add_tensor(f"{short}.weight", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+# -- the file format ------------------------------------------------------------------------------
+
+
+def test_metadata_is_what_the_reference_reader_sees(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path)
+    mine = parse_gguf(path.read_bytes()).metadata
+    theirs = gguf.GGUFReader(path).fields
+    for name, field in theirs.items():
+        if not name.startswith("GGUF."):  # the reader's own
+            assert mine[name] == field.contents(), name
+
+
+@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "Q5_0", "Q4_0"])
+def test_tensors_are_what_the_reference_reader_sees(tmp_path, kind):
+    path = tmp_path / "tensors.gguf"
+    writer = gguf.GGUFWriter(path, "gemma3")
+    rng = np.random.default_rng(0)
+    block = gguf.GGMLQuantizationType[kind]
+    for name, shape in {"one": (64,), "two": (6, 64), "large": (512, 32)}.items():
+        data = gguf.quants.quantize(rng.normal(size=shape).astype(np.float32), block)
+        writer.add_tensor(name, data, raw_dtype=block)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    mine = parse_gguf(path.read_bytes())
+    for entry, theirs in zip(mine.tensors, gguf.GGUFReader(path).tensors, strict=True):
+        values = mine.dequantize(entry)
+        assert (entry.name, values.dtype) == (theirs.name, np.float32)
+        expected = gguf.quants.dequantize(theirs.data, theirs.tensor_type)
+        np.testing.assert_array_equal(values, expected.reshape(values.shape))
+
+
+@pytest.mark.parametrize("keep", [0, 3, 10, 30, 500])
+def test_a_file_cut_short_is_a_sentence(tmp_path, keep):
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path)
+    with pytest.raises(InputError, match="GGUF"):
+        parse_gguf(path.read_bytes()[:keep])
+
+
+def test_another_version_is_a_sentence():
+    with pytest.raises(InputError, match="version 9"):
+        parse_gguf(b"GGUF" + (9).to_bytes(4, "little") + bytes(16))
+
+
+# -- the tokenizer --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    metadata = {
+        "tokenizer.ggml.tokens": VOCABULARY,
+        "tokenizer.ggml.token_type": KINDS,
+        "tokenizer.ggml.bos_token_id": 2,
+    }
+    return gemma_tokenizer(metadata)
+
+
+def merged(text: str) -> list[str]:
+    """Byte-pair encoding by its definition: merge the neighbours whose union comes first in the vocabulary."""
+    rank = {token.replace(" ", "▁"): i for i, token in enumerate(VOCABULARY)}
+    pieces = list(text.replace(" ", "▁"))
+    while True:
+        found = [(rank[left + right], i) for i, (left, right) in enumerate(pairwise(pieces)) if left + right in rank]
+        if not found:
+            return pieces
+        _, i = min(found)
+        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+
+
+@given(st.text(alphabet="abc ", max_size=25))
+def test_merges_follow_the_vocabulary(tokenizer, text):
+    encoded = tokenizer.encode(text)
+    assert encoded.tokens == ["<bos>", *merged(text)]
+    assert tokenizer.decode(encoded.ids) == text
+
+
+def test_special_tokens_in_a_text_stay_whole(tokenizer):
+    assert tokenizer.encode("a<eos>b[multimodal]").tokens == ["<bos>", "a", "<eos>", "b", "[multimodal]"]
+    assert tokenizer.decode([2, *tokenizer.encode("ab", add_special_tokens=False).ids, 1]) == "ab"
+
+
+# -- the conversion -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(model_dir: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuiltinModel:
+    """The tests' own Gemma 3 as the builtin model ``tiny``, in a package of two files."""
+    from transformers import AutoModelForCausalLM
+
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, AutoModelForCausalLM.from_pretrained(model_dir("gemma3")))
+    blob = path.read_bytes()
+    package = tmp_path / "site" / "tiny_gguf"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "part0").write_bytes(blob[:1000])
+    (package / "part1").write_bytes(blob[1000:])
+    monkeypatch.syspath_prepend(str(package.parent))
+    monkeypatch.delitem(sys.modules, "tiny_gguf", raising=False)
+    builtin = BuiltinModel(
+        chunks=(("tiny_gguf", "part0"), ("tiny_gguf", "part1")),
+        sha256=hashlib.sha256(blob).hexdigest(),
+        n_bytes=1_000_000,
+        config=lambda file: gemma_config(file) | {"sliding_window_pattern": 2},
+        tensor=gemma_tensor,
+        tokenizer=gemma_tokenizer,
+        tokenizer_config=GEMMA_TOKENIZER_CONFIG,
+    )
+    monkeypatch.setitem(builtin_models.BUILTIN_MODELS, "tiny", builtin)
+    return builtin
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty user cache."""
+    monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_planted_model_comes_back(planted, cache, loaded):
+    said: list[str] = []
+    back = load_model("builtin:tiny", notify=said.append)
+    original = loaded("gemma3").model
+    state = back.model.state_dict()
+    for name, tensor in original.state_dict().items():
+        torch.testing.assert_close(state[name], tensor, rtol=0, atol=1e-7)  # norms lose bits at 1 + w
+    ids = torch.tensor([[2, 8, 12, 19, 20, 21] * 3])  # longer than the window
+    with torch.inference_mode():
+        torch.testing.assert_close(back.model(ids).logits, original(ids).logits, rtol=1e-4, atol=1e-4)
+    assert back.tokenizer("ab a")["input_ids"] == [2, *[VOCABULARY.index(t) for t in ("ab", "▁a")]]
+    assert len(said) == 1
+    load_model("builtin:tiny", notify=said.append)
+    assert len(said) == 1  # the second time it is there
+
+
+def test_the_folder_is_in_the_cache_and_named_by_content(planted, cache):
+    folder = builtin_folder("builtin:tiny")
+    assert folder.parent == cache / "models" == user_cache() / "models"
+    assert planted.sha256[:12] in folder.name
+    assert builtin_identity("builtin:tiny") == {
+        "source": "builtin",
+        "name": "tiny",
+        "sha256": planted.sha256,
+        "conversion": "1",
+    }
+
+
+def test_converting_twice_gives_the_same_bytes(planted, tmp_path):
+    first, second = (builtin_folder("builtin:tiny", tmp_path / name) for name in "ab")
+    names = sorted(path.name for path in first.iterdir())
+    assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def test_processes_at_once_convert_once(planted, cache, monkeypatch):
+    write, started = builtin_models._write_folder, []
+
+    def slow(builtin: BuiltinModel, folder: Path) -> None:
+        started.append(folder)
+        write(builtin, folder)
+
+    monkeypatch.setattr(builtin_models, "_write_folder", slow)
+    folders: list[Path] = []
+    threads = [threading.Thread(target=lambda: folders.append(builtin_folder("builtin:tiny"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(folders), len(set(folders)), len(started)) == (4, 1, 1)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_conversion_leaves_nothing_and_starts_again(planted, cache, monkeypatch, error):
+    def interrupted(builtin: BuiltinModel, folder: Path) -> None:
+        (folder / "config.json").write_text("{}")
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr(builtin_models, "_write_folder", interrupted)
+        builtin_folder("builtin:tiny")
+    assert not [path for path in (cache / "models").iterdir() if path.is_dir()]
+    assert (builtin_folder("builtin:tiny") / "model.safetensors").is_file()
+
+
+def test_what_a_killed_conversion_left_is_not_taken(planted, cache):
+    folder = builtin_folder("builtin:tiny")
+    partial = folder.rename(folder.with_name(f"{folder.name}.partial"))
+    (partial / "junk").touch()
+    again = builtin_folder("builtin:tiny")
+    assert not partial.exists()
+    assert not (again / "junk").exists()
+
+
+def test_too_little_room_is_said_before_anything_is_written(planted, cache, monkeypatch):
+    usage = shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(ServiceError, match="needs") as caught:
+        builtin_folder("builtin:tiny")
+    assert "GLASSO_CACHE_DIR" in caught.value.hint
+
+
+def test_a_disk_that_fills_up_is_a_sentence(planted, cache, monkeypatch):
+    def full(*args: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(builtin_models, "_write_folder", full)
+    with pytest.raises(ServiceError, match="The disk is full"):
+        builtin_folder("builtin:tiny")
+
+
+def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
+    part = tmp_path / "site" / "tiny_gguf" / "part1"
+    part.write_bytes(part.read_bytes()[:-1] + b"!")
+    with pytest.raises(InputError, match="not the ones this version knows"):
+        builtin_folder("builtin:tiny")
+
+
+@pytest.mark.parametrize("missing", ["tiny_gguf", "gguf"])
+def test_without_the_extra(planted, cache, monkeypatch, missing):
+    find_spec = builtin_models.importlib.util.find_spec
+    monkeypatch.setattr(
+        builtin_models.importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
+    )
+    with pytest.raises(InputError, match="needs the extra 'builtin'") as caught:
+        builtin_folder("builtin:tiny")
+    assert caught.value.hint == "pip install 'glasso-cli[builtin]'"
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"), [("gemma-3-270", "gemma-3-270m"), ("gemma3", "gemma-3-270m"), ("qwerty", None)]
+)
+def test_an_unknown_name(name, guess):
+    with pytest.raises(InputError, match=f"no builtin model '{name}'") as caught:
+        builtin_folder(f"builtin:{name}")
+    assert ("Did you mean" in caught.value.hint) == (guess is not None)
+    assert "builtin:gemma-3-270m" in caught.value.hint
+
+
+def test_the_user_cache_without_override_is_the_platforms(monkeypatch):
+    monkeypatch.delenv("GLASSO_CACHE_DIR", raising=False)
+    assert user_cache().name == "glasso"

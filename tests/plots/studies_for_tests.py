@@ -1,0 +1,139 @@
+"""Small studies of every shape, made without a model or a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.config import VisualizeSection
+from glasso_cli.graph import build_graph, to_dot
+from glasso_cli.plots.study import Study
+
+TOKENS = ("The", " film", " costs", " $5", "$\\frac{", "\n", "\t", " 映画", " 🎬", " é", ".", " and", "<b>")
+WIDTH = 9
+
+
+def random_edges(p: int, edges: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``edges`` distinct pairs row < column with values of both signs."""
+    rng = np.random.default_rng(seed)
+    rows, cols = rng.integers(0, p, (2, 4 * edges + 4))
+    pairs = np.unique(np.stack([np.minimum(rows, cols), np.maximum(rows, cols)])[:, rows != cols], axis=1)
+    pairs = pairs[:, np.sort(rng.permutation(pairs.shape[1])[:edges])]
+    values = rng.choice([-1, 1], pairs.shape[1]) * rng.exponential(0.1, pairs.shape[1]).clip(1e-3, 0.6)
+    return pairs[0], pairs[1], values
+
+
+def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[str, Any]) -> ActivationStats:
+    rng = np.random.default_rng(1)
+    p, blocks, lags = len(ids), 4, 5
+    top, examples = (6, 3) if contexts else (0, 0)
+    gone = np.isin(np.arange(p), dead)
+    tokens = rng.integers(-1, len(TOKENS), (p, top, WIDTH)).astype(np.int32)
+    tokens[..., WIDTH // 2] = rng.integers(0, len(TOKENS), (p, top))
+    grouped = rng.integers(0, len(TOKENS), (p, 5, examples, WIDTH)).astype(np.int32)
+    return ActivationStats(
+        meta=meta,
+        neuron_ids=ids,
+        layers=np.full(p, 9, np.int32),
+        counts=rng.integers(50, 90, blocks),
+        documents=np.full(blocks, 3),
+        centre=np.zeros(p),
+        sums=np.zeros((blocks, p)),
+        moments=np.zeros((blocks, 1), np.float32),
+        mean=rng.normal(size=p),
+        std=np.where(gone, 0.0, rng.exponential(size=p)),
+        kurtosis=np.where(gone, np.nan, rng.exponential(20, p) - 1),
+        fraction_active=rng.random(p),
+        autocorrelation=np.where(gone[:, None], np.nan, rng.random((p, lags))).astype(np.float32),
+        dead=gone,
+        duplicate_of=np.full(p, -1, np.int32),
+        vocabulary=np.array(TOKENS),
+        top_tokens=tokens,
+        top_values=np.where(tokens < 0, np.nan, rng.normal(size=tokens.shape)).astype(np.float32),
+        top_documents=np.arange(top, dtype=np.int32)[None].repeat(p, 0),
+        quantile_tokens=grouped,
+        quantile_values=rng.normal(size=grouped.shape).astype(np.float32),
+        quantile_documents=np.zeros((p, 5, examples), np.int32),
+    )
+
+
+def make_path(
+    ids: np.ndarray,
+    neurons: np.ndarray,
+    sizes: Sequence[int],
+    selected: int,
+    rule: str,
+    converged: bool,
+    seed: int,
+) -> PrecisionPath:
+    """A path whose graphs have ``sizes`` edges; not of any data, but consistent in itself."""
+    p, amount = len(ids), len(sizes)
+    parts = [random_edges(p, size, seed) if p > 1 else (np.empty(0, int),) * 3 for size in sizes]
+    rows, cols, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
+    diagonals = np.random.default_rng(seed).uniform(1, 3, (amount, p))
+    layers = np.full(p, 9, np.int32)
+    graph = build_graph(ids, *parts[selected][:2], parts[selected][2].astype(float), diagonals[selected], layers)
+    select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None}
+    return PrecisionPath(
+        meta={
+            "key": "abc123",
+            "metrics": {"rule": rule, "tol": 1e-7},
+            "material": {"config": {"fit": {"select": select, "tol": 1e-7}}},
+        },
+        neuron_ids=ids,
+        layers=layers,
+        neurons=neurons.astype(np.int32),
+        communities=graph.communities.astype(np.int32),
+        alphas=np.geomspace(0.5, 0.1, amount) if amount > 1 else np.array([0.2]),
+        offsets=offsets,
+        rows=rows.astype(np.int32),
+        cols=cols.astype(np.int32),
+        values=values.astype(float),
+        marginals=(-values * 0.8).astype(np.float32),
+        diagonals=diagonals,
+        objective=np.zeros(amount),
+        duality_gap=np.where(np.arange(amount) % 2, 3e-9, -1e-18),
+        kkt_residual=np.full(amount, 1e-6),
+        n_iter=np.full(amount, 7, np.int32),
+        converged=np.full(amount, converged),
+        log_likelihood=np.zeros(amount),
+        n_components=np.arange(amount, 0, -1).astype(np.int32),
+        ebic=np.linspace(9, 8, amount) if rule == "ebic" else np.full(amount, np.nan),
+        selected=np.array(selected),
+    )
+
+
+def build_study(
+    folder: Path,
+    p: int = 30,
+    edges: int = 40,
+    *,
+    ids: Sequence[str] | None = None,
+    sizes: Sequence[int] | None = None,
+    contexts: bool = True,
+    dead: Sequence[int] = (),
+    rule: str = "degree",
+    converged: bool = True,
+    metrics: bool = True,
+    title: str = "Toy model · toy corpus",
+    seed: int = 0,
+    section: dict[str, Any] | None = None,
+) -> Study:
+    """A study of ``p`` neurons whose selected graph has about ``edges`` edges."""
+    names = np.array(list(ids) if ids is not None else [f"layers.9.mlp[{i}]" for i in range(p + len(dead))])
+    tokens = {"read": 400, "special": 20, "first": 20, "massive": 3, "kept": 357}
+    effective = {"n_tokens": 357, "median": 200.0, "q05": 90.0}
+    found = {"tokens": tokens, "n_effective": effective} if metrics else {}
+    stats = make_stats(names, contexts, dead, {"key": "stats", "metrics": found})
+    neurons = stats.usable()
+    sizes = (edges // 3, edges // 2, edges) if sizes is None else sizes
+    path = make_path(names[neurons], neurons, sizes, len(sizes) - 1, rule, converged, seed)
+    options: dict[str, Any] = {"formats": ("png",), "dpi": 50, "cards": 2, **(section or {})}
+    dot = folder / "graph.dot"
+    study = Study(stats, path, dot, VisualizeSection(**options), title)
+    dot.write_text(to_dot(study.graph, key=study.key, title="toy"), encoding="utf-8")
+    return study

@@ -1,0 +1,135 @@
+"""The numbers a study derives, against the precision matrix; its names and words."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glasso_cli.plots.study import count, percent, short_labels, signed
+from glasso_cli.plots.tables import edge_table, neuron_table, write_table
+
+
+def partial_correlations(study) -> np.ndarray:
+    """The dense ``(p, p)`` matrix straight from the precision matrix, zero on the diagonal."""
+    theta = study.path.precision().toarray()
+    scale = np.sqrt(np.diag(theta))
+    rho = -theta / np.outer(scale, scale)
+    np.fill_diagonal(rho, 0)
+    return rho
+
+
+def test_degree_strength_and_influence_are_row_sums(make_study):
+    study = make_study(40, 90)
+    rho = partial_correlations(study)
+    np.testing.assert_array_equal(study.degree, (rho != 0).sum(1))
+    np.testing.assert_allclose(study.strength, np.abs(rho).sum(1))
+    np.testing.assert_allclose(study.influence, rho.sum(1), atol=1e-12)
+    assert (np.diff(study.strength[study.by_strength]) <= 0).all()
+
+
+def test_edges_run_from_strong_to_weak_with_their_own_numbers(make_study):
+    study = make_study(40, 90)
+    rho, theta = partial_correlations(study), study.path.precision().toarray()
+    rows, cols, values = study.edges
+    np.testing.assert_allclose(values, rho[rows, cols])
+    np.testing.assert_allclose(study.precision, theta[rows, cols])
+    assert (np.diff(np.abs(values)) <= 0).all()
+    np.testing.assert_allclose(study.correlation, -0.8 * study.precision, rtol=1e-6)  # as the fixture makes them
+
+
+def test_order_keeps_communities_together_and_isolated_neurons_last(make_study):
+    study = make_study(60, 40)
+    ordered = study.communities[study.order]
+    isolated = ordered < 0
+    assert isolated.any()
+    assert isolated[np.argmax(isolated) :].all()
+    assert (np.diff(ordered[~isolated]) >= 0).all()
+    np.testing.assert_array_equal(study.order[study.position], np.arange(study.p))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("fixed", "as given"),
+        ("degree", "target 4 edges per neuron"),
+        ("ebic", "smallest EBIC, γ = 0.5"),
+    ],
+)
+def test_the_subject_tells_a_stranger_what_is_shown(make_study, rule, words):
+    study = make_study(rule=rule)
+    for part in ("Toy model", "toy corpus", "30 neurons", "tokens", f"α = {study.alpha:.4g}", "edges", words):
+        assert part in study.subject
+
+
+def test_a_graph_that_did_not_converge_says_so(make_study):
+    assert "NOT CONVERGED" in make_study(converged=False).subject
+    assert "NOT CONVERGED" not in make_study().subject
+
+
+# -- names --------------------------------------------------------------------------------------------
+
+
+def test_short_labels_name_layer_and_index():
+    ids = ["layers.9.mlp[12]", "layers.10.mlp[12]", "my probe[3]"]
+    assert short_labels(ids, np.array([9, 10, -1])) == ["L9·12", "L10·12", "my probe[3]"]
+
+
+def test_several_kinds_in_a_layer_are_told_apart():
+    ids = ["layers.9.mlp[12]", "layers.9.resid[12]"]
+    assert short_labels(ids, np.array([9, 9])) == ["L9·mlp·12", "L9·resid·12"]
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=60), st.from_regex(r"layers\.[0-3]\.(mlp|resid)\[[0-9]\]", fullmatch=True)),
+        min_size=1,
+        max_size=20,
+        unique=True,
+    ),
+    st.integers(-1, 3),
+)
+def test_no_two_neurons_share_a_label(ids, layer):
+    labels = short_labels(ids, np.full(len(ids), layer))
+    assert len(set(labels)) == len(ids)
+
+
+def test_numbers_in_words():
+    assert count(1, "edge") == "1 edge"
+    assert count(2560, "edge") == "2,560 edges"
+    assert signed(-0.3684) == "−0.368"
+    assert [percent(x) for x in (0, 0.0052, 0.13, 0.999, 1)] == ["0 %", "0.52 %", "13 %", "100 %", "100 %"]
+
+
+# -- tables -------------------------------------------------------------------------------------------
+
+HOSTILE = ['say "hi"', "a,b", "line\nbreak", "tab\t|", "<b>&amp;", "$x^2$ {", "ユニット", "back\\slash", "", "=1+1"]
+
+
+def test_tables_read_back_as_what_was_written(make_study, tmp_path):
+    study = make_study(len(HOSTILE), 14, ids=HOSTILE)
+    table = edge_table(study)
+    with open(write_table(tmp_path / "edges.csv", table), encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["neuron_a"] for row in rows] == table["neuron_a"].tolist()
+    assert {row["neuron_b"] for row in rows} <= set(HOSTILE)
+    assert [float(row["partial_correlation"]) for row in rows] == study.edges.rho.tolist()
+    assert [float(row["precision"]) for row in rows] == study.precision.tolist()
+
+
+def test_neurons_have_the_statistics_of_their_place_among_all_collected(make_study):
+    study = make_study(20, 30, dead=(0, 5))
+    table = neuron_table(study)
+    known = {name: k for k, name in enumerate(study.stats.neuron_ids.tolist())}
+    places = [known[name] for name in table["neuron"].tolist()]
+    np.testing.assert_array_equal(table["mean"], study.stats.mean[places])
+    assert len(places) == 20
+    assert not set(places) & {0, 5}
+
+
+def test_what_is_not_a_number_is_left_empty(tmp_path):
+    path = write_table(tmp_path / "t.csv", {"x": np.array([1.5, np.nan]), "y": ["a", "b"]})
+    assert path.read_text() == "x,y\n1.5,a\n,b\n"

@@ -1,0 +1,191 @@
+"""Imports point one way, heavy packages wait until they are needed, and files stay small."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+import glasso_cli
+from glasso_cli.pipeline import STAGES
+
+ROOT = Path(glasso_cli.__file__).parent
+HEAVY = {
+    *("torch", "transformers", "datasets", "tokenizers", "huggingface_hub", "safetensors", "accelerate", "gguf"),
+    *("gglasso", "sklearn", "openai", "dask", "distributed", "seaborn", "matplotlib", "networkx", "pydot", "pandas"),
+}
+MAX_LINES = 400
+
+# A module may import from its own layer and from those above it in this list, never from below.
+LAYERS = [
+    {"errors"},
+    {"files", "strict_yaml", "config_values", "console", "moments", "graph", "topics", "text_files", "env_file"},
+    {"config", "npz", "neurons", "gguf_file", "gemma_gguf", "model_files", "crash", "starter"},
+    {"config_problems", "config_schema", "artifacts", "cache"},
+    {"config_file", "pipeline", "builtin_models", "hub", "corpora", "texts", "show"},
+    {"model_source", "models", "invariants", "hook_points", "hooks", "interventions", "solvers"},
+    {"inference", "plots", "statistics", "capture"},
+    {"corpus_pass"},
+    {"stages"},
+    {"cli"},
+    {"__main__"},
+]
+ARRAYS_ONLY = {"solvers", "inference", "graph", "moments"}
+NOT_FOR_ARRAYS = {"config", "config_file", "strict_yaml", "console", "files", "npz", "artifacts", "cache", "pipeline"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module; ``later`` where it waits for a call or for the type checker."""
+
+    name: str
+    line: int
+    later: bool
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of the package."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The dotted name below the package, such as ``stages.fit``."""
+        parts = self.path.relative_to(ROOT).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+    @property
+    def unit(self) -> str:
+        """The part that stands in a layer: a package counts as one."""
+        return self.name.split(".")[0]
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        return list(_imports(ast.parse(self.path.read_text(encoding="utf-8")).body, later=False))
+
+    def siblings(self, *, at_import: bool) -> set[str]:
+        """Modules of this package that it imports, at import time or at any time."""
+        known = set(MODULES)
+        found = {
+            item.name.removeprefix("glasso_cli.")
+            for item in self.imports
+            if item.name.startswith("glasso_cli.") and not (at_import and item.later)
+        }
+        return {name if name in known else name.rpartition(".")[0] for name in found} - {"", self.name}
+
+
+def _imports(body: list[ast.stmt], *, later: bool) -> Iterator[Import]:
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, later) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (Import(f"{node.module}.{alias.name}", node.lineno, later) for alias in node.names)
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for name in ("body", "orelse", "finalbody", "handlers"):
+            inner = getattr(node, name, [])
+            inner = [line for part in inner for line in (part.body if isinstance(part, ast.ExceptHandler) else [part])]
+            yield from _imports(inner, later=later or function or (typing and name == "body"))
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+MODULES = {module.name: module for module in map(Module, FILES)}
+LAYER = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
+each_module = pytest.mark.parametrize("module", MODULES.values(), ids=lambda module: module.name)
+
+
+def test_every_module_has_a_layer_and_every_layer_is_real() -> None:
+    assert {module.unit for module in MODULES.values()} - {"__init__"} == set(LAYER)
+
+
+@each_module
+def test_imports_point_one_way(module: Module) -> None:
+    for name in module.siblings(at_import=False):
+        unit = name.split(".")[0]
+        assert LAYER[unit] <= LAYER.get(module.unit, 0), f"{module.name} imports {name} from a layer that uses it"
+
+
+def test_no_module_waits_for_itself() -> None:
+    waiting = {name: module.siblings(at_import=True) & set(MODULES) for name, module in MODULES.items()}
+    while ready := [name for name, needs in waiting.items() if not needs]:
+        for name in ready:
+            del waiting[name]
+        for needs in waiting.values():
+            needs.difference_update(ready)
+    assert waiting == {}, "these import each other at import time"
+
+
+@each_module
+def test_stages_do_not_import_stages_and_nobody_imports_a_stage(module: Module) -> None:
+    assert not [name for name in module.siblings(at_import=False) if name.startswith("stages.")]
+
+
+def test_every_stage_is_a_module() -> None:
+    assert {f"stages.{stage}" for stage in STAGES} <= set(MODULES)
+
+
+@each_module
+def test_heavy_packages_are_imported_where_they_are_needed(module: Module) -> None:
+    found = [f"{item.name} on line {item.line}" for item in module.imports if not item.later]
+    assert not [text for text in found if text.split(".")[0] in HEAVY]
+
+
+@each_module
+def test_solvers_inference_graph_and_moments_see_arrays_only(module: Module) -> None:
+    if module.unit in ARRAYS_ONLY:
+        assert module.siblings(at_import=False).isdisjoint(NOT_FOR_ARRAYS)
+        outside = {item.name.split(".")[0] for item in module.imports}
+        assert outside.isdisjoint({"yaml", "pydantic", "typer", "rich", "transformers", "datasets", "pathlib"})
+        # Moments alone add up where the activations are, which may be a GPU.
+        assert "torch" not in outside or module.unit == "moments"
+
+
+@each_module
+def test_click_is_never_imported(module: Module) -> None:
+    assert "click" not in {item.name.split(".")[0] for item in module.imports}  # Typer brings its own
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: "/".join(path.parts[-2:])
+)
+def test_every_file_is_small_and_python_3_10(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_LINES, "two subjects in one file?"
+    ast.parse(text, feature_version=(3, 10))
+
+
+@each_module
+def test_annotations_are_lazy_and_every_module_says_what_it_is(module: Module) -> None:
+    tree = ast.parse(module.path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    if any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AnnAssign) for node in tree.body):
+        assert ast.unparse(tree.body[1]) == "from __future__ import annotations"
+
+
+def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path) -> None:
+    code = """
+import a
+from b import c
+if TYPE_CHECKING:
+    import d
+else:
+    import e
+try:
+    import f
+except ImportError:
+    import g
+class X:
+    import h
+    def y(self):
+        with open() as z:
+            import i
+"""
+    found = list(_imports(ast.parse(code).body, later=False))
+    assert {item.name for item in found if not item.later} == {"a", "b.c", "e", "f", "g", "h"}
+    assert {item.name for item in found if item.later} == {"d", "i"}
