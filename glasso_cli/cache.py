@@ -83,8 +83,8 @@ def stored_meta(path: Path) -> dict[str, Any]:
         meta = None
     if not isinstance(meta, dict) or "kind" not in meta:
         raise ForeignFileError(
-            f"{path} was not written by glasso: it names no kind.",
-            "Give an artifact of glasso; if it stands in the way of one, move it away.",
+            f"{path} is not an artifact of glasso: it names no kind.",
+            "Give an .npz, .dot or figures.json file that glasso wrote.",
         )
     return meta
 

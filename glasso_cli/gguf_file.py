@@ -71,8 +71,7 @@ class GgufFile:
 
 
 def parse_gguf(blob: bytes) -> GgufFile:
-    """The contents of a GGUF file given as bytes. Raises :class:`InputError` when it is not one, or cut
-    short."""
+    """The contents of a GGUF file given as bytes; :class:`InputError` when it is none, or cut short."""
     if blob[:4] != MAGIC:
         raise InputError("The model file is not GGUF: its first four bytes are not 'GGUF'.")
     reader = _Reader(blob, position=4)

@@ -10,8 +10,8 @@
 ===========================  =======================================================================
 
 The layers and the output projection are found by structure, not by a table of architectures: the list of
-``num_hidden_layers`` modules, and in a layer the last linear module outside attention that ends in the
-hidden size and is fed by another one. :mod:`glasso_cli.invariants` then checks the tensor itself.
+``num_hidden_layers`` modules, and in a layer the linear module outside attention that ends in the hidden size
+and is fed by another one; of several, the widest. :mod:`glasso_cli.invariants` then checks the tensor itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SIDES = ("in", "out")
-NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary", re.IGNORECASE)
+NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
 SHORT = re.compile(r"(mlp|resid)\.([^:]+)")
 
 
@@ -84,11 +84,11 @@ def resolve_hook_points(model: PreTrainedModel, patterns: Sequence[str]) -> tupl
 
 
 def find_layers(model: PreTrainedModel) -> LayerStack:
-    """The stack of layers of the text part. Raises :class:`InputError` when there is not exactly one."""
+    """The stack of layers of the text part; :class:`InputError` when there is none."""
     from torch import nn
 
     config = model.config.get_text_config()
-    n_layers = config.num_hidden_layers
+    n_layers = getattr(config, "num_hidden_layers", 0)
     stacks = [
         (name, module)
         for name, module in model.named_modules()
@@ -107,31 +107,37 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
 
 
 def output_projection(stack: LayerStack, layer: int) -> str:
-    """The path of the MLP's output projection in ``layer``. Raises :class:`InputError` when there is
-    none."""
+    """The path of the MLP's output projection in ``layer``; :class:`InputError` when there is none."""
     modules = dict(stack.layers[layer].named_modules())
-    _refuse_experts(stack, layer, modules)
-    widths = {
-        name: shape
-        for name, module in modules.items()
-        if (shape := linear_widths(module)) and not NOT_MLP.search(name)
-    }
-    hidden = stack.hidden_size
-    found = [
-        name
-        for name, (n_in, n_out) in widths.items()
-        if n_out == hidden
-        and any(other != name and w[0] == hidden and w[1] in (n_in, 2 * n_in) for other, w in widths.items())
-    ]
+    path = f"{stack.path}.{layer}"
+    for name, module in modules.items():
+        if is_expert(name, module):
+            raise _expert_error(f"{path}.{name}")
+    linear = {name: widths for name, module in modules.items() if (widths := linear_widths(module))}
+    found = _projections(linear, stack.hidden_size)
     if not found:
-        linear = ", ".join(name for name, module in modules.items() if linear_widths(module))
         raise InputError(
-            f"Layer {layer} ('{stack.path}.{layer}') has no MLP output projection "
-            "that can be told from its shape.",
-            f"Name a module instead, such as '{stack.path}.{layer}.<name>:in'; "
-            f"linear modules there: {linear or 'none'}.",
+            f"Layer {layer} ('{path}') has no MLP output projection that can be told from its shape.",
+            f"Name a module instead, such as '{path}.<name>:in'; linear modules there: {', '.join(linear)}.",
         )
-    return f"{stack.path}.{layer}.{found[-1]}"
+    widest = max(found.values())  # a narrow one is an adapter (Gemma 3n)
+    return f"{path}.{[name for name, width in found.items() if width == widest][-1]}"
+
+
+def _projections(linear: dict[str, tuple[int, int]], hidden: int) -> dict[str, int]:
+    """Input widths of the linear modules that lead back into the residual stream from another one's output.
+
+    That other one may give twice the width, gate and value in one.
+    """
+    outside = {name: widths for name, widths in linear.items() if not NOT_MLP.search(name)}
+    return {
+        name: n_in
+        for name, (n_in, n_out) in outside.items()
+        if n_out == hidden
+        and any(
+            other != name and feeds == hidden and gives in (n_in, 2 * n_in) for other, (feeds, gives) in outside.items()
+        )
+    }
 
 
 def linear_widths(module: nn.Module) -> tuple[int, int] | None:
@@ -143,15 +149,8 @@ def linear_widths(module: nn.Module) -> tuple[int, int] | None:
     return (n_in, n_out) if isinstance(n_in, int) and isinstance(n_out, int) else None
 
 
-def _refuse_experts(stack: LayerStack, layer: int, modules: dict[str, nn.Module]) -> None:
-    for name, module in modules.items():
-        if is_expert(name, module):
-            raise _expert_error(f"{stack.path}.{layer}.{name}")
-
-
 def is_expert(name: str, module: nn.Module) -> bool:
-    """Whether a module is, or lies inside, a set of experts of which a router picks a few for each
-    token."""
+    """Whether a module is, or lies inside, experts of which a router picks a few for each token."""
     return "experts" in name.split(".") or type(module).__name__.endswith("Experts")
 
 
@@ -195,8 +194,7 @@ def _names_matching(model: PreTrainedModel, pattern: str) -> Iterator[str]:
     if side not in SIDES:
         raise InputError(
             f"The hook point '{pattern}' does not say which side of the module it means.",
-            f"Write '{pattern}:in' for its input or '{pattern}:out' for its output "
-            "(or a short form: mlp.9, resid.9).",
+            f"Write '{pattern}:in' for its input or '{pattern}:out' for its output (or a short form: mlp.9, resid.9).",
         )
     for name, module in model.named_modules():
         if name and fnmatchcase(name, path):

@@ -69,8 +69,7 @@ class Recorder:
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
     ) -> list[Tensor]:
-        """Activations per hook point, in order: float32 ``(batch, time, width)``, sharing memory with
-        nothing.
+        """Activations per hook point, in order: float32 ``(batch, time, width)``, memory of their own.
 
         Batches are padded on the right: a bare forward pass then gives every token its right position in
         any model. ``position_ids`` are passed on only where given. Raises :class:`InputError` for padding
@@ -171,8 +170,7 @@ def _as_tokens(point: HookPoint, tensor: Tensor | None, tokens: tuple[int, int])
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
-    """The module under ``torch.compile``. Raises :class:`InputError` when a part of it is compiled on its
-    own."""
+    """The module under ``torch.compile``; :class:`InputError` when a part is compiled on its own."""
     model = getattr(model, "_orig_mod", model)
     for name, module in model.named_modules():
         if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
@@ -240,9 +238,9 @@ class _Editor:
         return _replace_first(value, self._edit)
 
     def _edit(self, tensor: Tensor) -> Tensor:
-        width = tensor.shape[-1]
-        if tensor.shape[:-1].numel() == prod(self._tokens):  # also batch and time in one dimension
-            return edited(tensor.reshape(*self._tokens, width), self.intervention).reshape(tensor.shape)
+        if self._tokens and tuple(tensor.shape[:-1]) == (prod(self._tokens),):  # both in one dimension
+            apart = tensor.reshape(*self._tokens, tensor.shape[-1])
+            return edited(apart, self.intervention).reshape(tensor.shape)
         return edited(tensor, self.intervention)
 
 

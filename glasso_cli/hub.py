@@ -150,8 +150,7 @@ def unreachable(kind: Kind, name: str, status: int | None = None) -> ServiceErro
 
     if constants.HF_HUB_OFFLINE:
         return ServiceError(
-            f"The {kind} '{name}' is not complete in the local cache, "
-            "and HF_HUB_OFFLINE forbids downloading it.",
+            f"The {kind} '{name}' is not complete in the local cache, and HF_HUB_OFFLINE forbids downloading it.",
             f"Unset HF_HUB_OFFLINE, or {_INSTEAD[kind]}.",
         )
     answer = f"answered with status {status}" if status else "cannot be reached"

@@ -57,8 +57,7 @@ class InvariantReport:
 def check_hook_points(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], texts: Sequence[str] | None = None
 ) -> InvariantReport:
-    """What was measured at ``hook_points``; :class:`InputError` with the number when one is not what it
-    says.
+    """What was measured at ``hook_points``, each of which is then known to be what it says.
 
     Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces
     that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
@@ -136,8 +135,7 @@ def _bos(loaded: LoadedModel) -> str:
 def _projection_errors(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], row: Tensor
 ) -> tuple[list[Tensor], dict[str, float]]:
-    """Activations ``(time, width)`` of one text, and per linear input the error of the output recomputed
-    from it.
+    """Activations ``(time, width)`` of one text, and per linear input the error of recomputed output.
 
     The pass runs to its end, so that a module that runs twice is seen.
     """
@@ -185,8 +183,7 @@ def padding_id(tokenizer: Any) -> int:
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
-    """The largest distance of a token's vector in ``first`` from that in ``second``, relative to its
-    norm."""
+    """The largest distance of a token's vector in ``first`` from that in ``second``, over its norm."""
     distance, norm = (first - second).norm(dim=-1), second.norm(dim=-1)
     return float((distance / norm.clamp_min(1e-30)).max())
 
@@ -238,8 +235,7 @@ class DtypeDifference:
 def dtype_difference(
     loaded: LoadedModel, hook_points: Sequence[HookPoint], input_ids: Tensor, attention_mask: Tensor
 ) -> dict[str, DtypeDifference]:
-    """Per hook point, the difference to float32 arithmetic on one right-padded batch; zeros for a float32
-    model.
+    """Per hook point, the difference to float32 arithmetic on one right-padded batch.
 
     The same weights, already rounded, are used in float32, so this is the rounding of the arithmetic alone.
     It takes the memory of a float32 copy of the weights for the duration of the call.

@@ -66,7 +66,7 @@ def _require_config(model_id: str, folder: Path) -> None:
 
 
 def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> None:
-    shards = _named_shards(folder)
+    shards = _named_shards(model_id, folder)
     missing = [name for name in shards if not (folder / name).is_file()]
     if missing:
         raise InputError(
@@ -80,11 +80,16 @@ def _require_weights(model_id: str, folder: Path, trust: Collection[str]) -> Non
         _require_whole(model_id, path)
 
 
-def _named_shards(folder: Path) -> list[str]:
+def _named_shards(model_id: str, folder: Path) -> list[str]:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return []
-    return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"The list of weight files of '{model_id}' ({index.name}) is damaged.", "Download it again."
+        ) from error
 
 
 def _require_pickle(model_id: str, folder: Path, trust: Collection[str]) -> None:
@@ -149,8 +154,7 @@ def _config_error(model_id: str, reason: str) -> InputError:
 
 
 def model_kind(model_id: str, config: PreTrainedConfig) -> str:
-    """``causal`` or ``masked``. Raises :class:`InputError` for what is neither, and for quantised
-    weights."""
+    """``causal`` or ``masked``; :class:`InputError` for what is neither, and for quantised weights."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
     if getattr(config, "quantization_config", None):

@@ -46,8 +46,7 @@ def model_folder(
 
 
 def model_digest(model_id: str, revision: str | None = None, *, cache: Path | None = None) -> dict[str, str]:
-    """What pins a model in a cache key: a hub commit, the SHA-256 of a folder's files, or a builtin's
-    source.
+    """What pins a model in a cache key: a hub commit, or the SHA-256 of a folder or of a builtin.
 
     A revision that is a commit needs no network; where the hub does not answer, the local hub cache does.
     Digests of large files are remembered in ``cache``. Raises as :func:`model_folder` does.

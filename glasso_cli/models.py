@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.hook_points import find_layers
 from glasso_cli.invariants import check_canary
 from glasso_cli.model_files import load_config, model_kind, one_line, require_model_files
 from glasso_cli.model_source import model_folder, quiet_hub
@@ -82,7 +83,7 @@ def load_model(
         tokenizer=tokenizer,
         device=_embedding(model).device,
         dtype="float32" if dtype == "auto" else dtype,
-        n_layers=config.get_text_config().num_hidden_layers,
+        n_layers=len(find_layers(model).layers),
         kind=kind,
         notes=notes,
     )
@@ -99,8 +100,7 @@ def _require_options(dtype: str, trust: Collection[str]) -> None:
 
 
 def choose_device(device: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Raises :class:`InputError` when it is not
-    there."""
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; :class:`InputError` when it is not there."""
     import torch
 
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -122,8 +122,7 @@ def choose_device(device: str) -> torch.device:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars, warnings or notices of transformers and the hub inside the block; as before after
-    it."""
+    """No progress bars, warnings or notices of transformers and the hub inside the block."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -213,8 +212,7 @@ def _device_map(device_map: str | None) -> str | None:
 
 
 def _notes(model_id: str, model: PreTrainedModel, info: dict[str, Any]) -> tuple[str, ...]:
-    """What to know about the checkpoint. Raises :class:`InputError` when layers would have random
-    weights."""
+    """What to know about the checkpoint; :class:`InputError` when weights would be random."""
     wrong = sorted(key for key, *_ in info["mismatched_keys"])
     if wrong:
         raise InputError(

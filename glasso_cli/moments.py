@@ -97,9 +97,7 @@ def covariance(
     return covariance_of(counts[chosen], sums[chosen], (moments[block] for block in chosen))
 
 
-def covariance_of(
-    counts: np.ndarray, sums: np.ndarray, packed: Iterable[np.ndarray]
-) -> np.ndarray:
+def covariance_of(counts: np.ndarray, sums: np.ndarray, packed: Iterable[np.ndarray]) -> np.ndarray:
     """The covariance ``(p, p)`` of blocks whose packed moments come one after the other."""
     count = int(counts.sum())
     if count == 0:

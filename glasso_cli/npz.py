@@ -144,8 +144,8 @@ def _damaged(path: Path) -> InputError:
 
 def _foreign(path: Path, reason: str) -> ForeignFileError:
     return ForeignFileError(
-        f"{path} was not written by glasso: {reason}.",
-        "Give an artifact of glasso; if it stands in the way of one, move it away.",
+        f"{path} is not an artifact of glasso: {reason}.",
+        "Give an .npz, .dot or figures.json file that glasso wrote.",
     )
 
 

@@ -192,11 +192,7 @@ class Pipeline:
         state = cache.freshness(target)
         if state.fresh and not self.force:
             self.console.note(f"{stage} {corpus}: up to date")
-            meta = cache.stored_meta(target.path)
-            files = [target.path, *target.companions]
-            files += [target.path.parent / name for name in meta.get("files", [])]
-            self._report(target, files, meta.get("metrics", {}), True, 0.0)
-            return [meta["below"]] if meta.get("below") else []
+            return self._report(target, cached=True, seconds=0.0)
         if not self.force:
             cache.refuse_foreign(target)
         reason = "forced" if state.fresh else state.reason
@@ -212,8 +208,7 @@ class Pipeline:
         self._steps.clear()
         seconds = time.monotonic() - started
         self.console.note(f"{stage} {corpus}: {made.summary} ({seconds:.1f} s)")
-        self._report(target, made.files, made.metrics, False, seconds)
-        return [made.below] if made.below else []
+        return self._report(target, cached=False, seconds=seconds)
 
     def _require_upstream(self, stage: str, corpus: str) -> None:
         for upstream in STAGES[stage]:
@@ -225,26 +220,24 @@ class Pipeline:
                     f"Run: glasso {upstream} {self.command}   (or all of it: glasso run {self.command})",
                 )
 
-    def _report(
-        self,
-        target: cache.Target,
-        files: Sequence[Path],
-        metrics: dict[str, Any],
-        cached: bool,
-        seconds: float,
-    ) -> None:
-        for path in files:
-            self.console.result(
-                {
-                    "stage": target.stage,
-                    "corpus": target.corpus,
-                    "path": str(path),
-                    "key": target.key,
-                    "cached": cached,
-                    "seconds": round(seconds, 3),
-                    "metrics": metrics,
-                }
-            )
+    def _report(self, target: cache.Target, *, cached: bool, seconds: float) -> list[str]:
+        """Name the files of an artifact on stdout; the value is what fell below the bar.
+
+        All of it is read from the artifact, so that what was found says the same as what was made.
+        """
+        meta = cache.stored_meta(target.path)
+        record = {
+            "stage": target.stage,
+            "corpus": target.corpus,
+            "key": target.key,
+            "cached": cached,
+            "seconds": round(seconds, 3),
+            "metrics": meta.get("metrics", {}),
+        }
+        manifest = [target.path.parent / name for name in meta.get("files", [])]
+        for path in (target.path, *target.companions, *manifest):
+            self.console.result({"path": str(path), **record})
+        return [meta["below"]] if meta.get("below") else []
 
 
 def stage_module(stage: str) -> ModuleType:

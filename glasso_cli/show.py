@@ -16,31 +16,30 @@ def describe(path: Path, *, as_json: bool) -> str:
     meta = dot_meta(path) if path.suffix == ".dot" else stored_meta(path)
     if as_json:
         return strict_json(meta, indent=1)
-    rows = [f"{path}", f"  kind          {meta['kind']}", f"  key           {meta.get('key', '')[:16]}"]
-    for name in ("experiment", "corpus"):
-        if meta.get(name):
-            rows.append(f"  {name:<13} {meta[name]}")
+    rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
+    rows += [_row(name, meta[name]) for name in ("experiment", "corpus") if meta.get(name)]
     rows += _metrics(meta.get("metrics", {}))
     if meta.get("below"):
-        rows.append(f"  below the bar {meta['below']}")
+        rows.append(_row("below the bar", meta["below"]))
     versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())
     if versions:
-        rows.append(f"  made with     {versions}")
+        rows.append(_row("made with", versions))
     return "\n".join(rows)
+
+
+def _row(name: str, text: str, depth: int = 1) -> str:
+    return f"{'  ' * depth + name:<16}  {text}"
 
 
 def _metrics(metrics: dict[str, Any], depth: int = 1) -> list[str]:
     rows = []
     for name, value in metrics.items():
-        label = "  " * depth + name
-        if isinstance(value, dict):
-            rows.append(label)
-            rows += _metrics(value, depth + 1)
+        if isinstance(value, dict) and value:
+            rows += ["  " * depth + name, *_metrics(value, depth + 1)]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            rows.append(label)
-            rows += ["  " * (depth + 1) + _inline(item) for item in value]
+            rows += ["  " * depth + name, *("  " * (depth + 1) + _inline(item) for item in value)]
         else:
-            rows.append(f"{label:<{max(14, len(label)) + 1}} {_number(value)}")
+            rows.append(_row(name, _number(value), depth))
     return rows
 
 
@@ -49,6 +48,8 @@ def _inline(item: dict[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
+    if value is None or value in ({}, []):
+        return "none"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
@@ -62,7 +63,9 @@ def dot_meta(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", "Check the path.") from None
     except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} cannot be read as text.", "Give a .dot file of glasso.") from None
+        raise InputError(
+            f"{path} cannot be read as text.", "Give an .npz, .dot or figures.json file that glasso wrote."
+        ) from None
     mark = "// glasso: "
     try:
         meta = json.loads(first.removeprefix(mark)) if first.startswith(mark) else None
@@ -70,6 +73,7 @@ def dot_meta(path: Path) -> dict[str, Any]:
         meta = None
     if not isinstance(meta, dict):
         raise ForeignFileError(
-            f"{path} was not written by glasso: its first line has no key.", "Give a .dot file of glasso."
+            f"{path} is not an artifact of glasso: its first line has no key.",
+            "Give an .npz, .dot or figures.json file that glasso wrote.",
         )
     return {"kind": "graph", **meta}

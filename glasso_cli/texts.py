@@ -95,9 +95,7 @@ def _special_ids(tokenizer: Any) -> set[int]:
     return named | marked
 
 
-def tokenize(
-    texts: Iterable[str], tokenizer: Any, *, max_length: int, max_tokens: int | None
-) -> TokenizedCorpus:
+def tokenize(texts: Iterable[str], tokenizer: Any, *, max_length: int, max_tokens: int | None) -> TokenizedCorpus:
     """The windows of ``texts``, up to and including the document that reaches ``max_tokens``.
 
     Raises :class:`InputError` when no document holds a token.
@@ -121,9 +119,7 @@ def tokenize(
         if max_tokens is not None and tokens >= max_tokens:
             break
     if not windows:
-        raise InputError(
-            f"The corpus has no text: {empty} documents, all empty.", "Give texts with words in them."
-        )
+        raise InputError(f"The corpus has no text: {empty} documents, all empty.", "Give texts with words in them.")
     return TokenizedCorpus(tuple(windows), documents, empty, tokens)
 
 

@@ -125,7 +125,7 @@ class FakeStages:
                     file.write("<svg/>")
             meta = {"kind": "figures", **job.meta({"figures": 2}, files=[picture.name for picture in pictures])}
             cache.write_manifest(job.target.path, meta)
-            return Made((job.target.path, *pictures), {"figures": 2}, "2 figures")
+            return Made((*reversed(pictures), job.target.path), {"figures": 2}, "2 figures")
 
         return self._module(
             "visualize",

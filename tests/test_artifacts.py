@@ -240,15 +240,24 @@ def test_show_says_what_a_file_is(tmp_path: Path) -> None:
     artifact.save(tmp_path / "a.npz")
     lines = describe(tmp_path / "a.npz", as_json=False).splitlines()
     assert lines[0] == str(tmp_path / "a.npz")
-    assert "  kind          precision-path" in lines
-    assert "  key           0123456789abcdef" in lines
-    assert "  corpus        films" in lines
-    assert "  neurons       2,048" in lines
-    assert "    read        12,000" in lines
-    assert "  gap           1.2346e-09" in lines
-    assert "    name layers.9.mlp, width 2,048" in lines
-    assert "  below the bar not converged" in lines
-    assert lines[-1].startswith("  made with     glasso ")
+    assert lines[1:-1] == [
+        "  kind            precision-path",
+        "  key             0123456789abcdef",
+        "  experiment      demo",
+        "  corpus          films",
+        "  converged       True",
+        "  empty           none",
+        "  gap             1.2346e-09",
+        "  hook_points",
+        "    name layers.9.mlp, width 2,048",
+        "  neurons         2,048",
+        "  tokens",
+        "    kept          11,000",
+        "    read          12,000",
+        "  unknown         nan",
+        "  below the bar   not converged",
+    ]
+    assert lines[-1].startswith("  made with       glasso ")
 
 
 def test_show_as_json_is_json_that_every_reader_takes(tmp_path: Path) -> None:
@@ -262,13 +271,13 @@ def test_show_as_json_is_json_that_every_reader_takes(tmp_path: Path) -> None:
 def test_show_reads_the_first_line_of_a_dot_file(tmp_path: Path) -> None:
     (tmp_path / "a.dot").write_text('// glasso: {"key": "abc", "corpus": "films"}\ngraph {}\n')
     assert dot_meta(tmp_path / "a.dot") == {"kind": "graph", "key": "abc", "corpus": "films"}
-    assert "  kind          graph" in describe(tmp_path / "a.dot", as_json=False)
+    assert "  kind            graph" in describe(tmp_path / "a.dot", as_json=False)
 
 
 @pytest.mark.parametrize("first", ["graph {}", "// glasso: {", "// glasso: [1]", ""])
 def test_a_foreign_dot_file_is_said(tmp_path: Path, first: str) -> None:
     (tmp_path / "a.dot").write_text(f"{first}\n")
-    with pytest.raises(InputError, match="was not written by glasso"):
+    with pytest.raises(InputError, match="is not an artifact of glasso"):
         describe(tmp_path / "a.dot", as_json=False)
 
 

@@ -138,7 +138,7 @@ def test_a_damaged_manifest_is_stale_and_may_be_replaced(tmp_path: Path, content
 def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path, name: str, content: bytes) -> None:
     made = Target("fit", "films", tmp_path / name, {})
     made.path.write_bytes(content)
-    assert "was not written by glasso" in freshness(made).reason
+    assert "is not an artifact of glasso" in freshness(made).reason
     with pytest.raises(ForeignFileError, match="would be overwritten") as caught:
         cache.refuse_foreign(made)
     assert "--force" in caught.value.hint

@@ -216,8 +216,8 @@ def test_every_line_of_the_starter_that_is_commented_out_is_valid_too(shell: She
         (lambda path: None, "There is no file a.npz"),
         (lambda path: path.mkdir(), "a.npz is a folder"),
         (lambda path: path.write_bytes(b"PK\x03\x04 cut"), "a.npz is truncated or damaged"),
-        (lambda path: path.write_text("notes"), "a.npz was not written by glasso: it is not an .npz file"),
-        (lambda path: np.savez(path, x=np.arange(3)), "a.npz was not written by glasso: it has no meta.json"),
+        (lambda path: path.write_text("notes"), "a.npz is not an artifact of glasso: it is not an .npz file"),
+        (lambda path: np.savez(path, x=np.arange(3)), "a.npz is not an artifact of glasso: it has no meta.json"),
     ],
 )
 def test_show_says_why_it_cannot(shell: Shell, make: Callable[[Path], None], words: str) -> None:

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import pytest
+from field_values import OTHER_VALUE, RUNTIME, example, with_value
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -34,90 +35,6 @@ FIELDS = [
     for name, info in section.model_fields.items()
     if (*loc, name) not in SECTIONS and (*loc, name, "NAME") not in SECTIONS
 ]
-
-# Every field that is not a section, and a value other than its default. A new field belongs here; whether it
-# is part of the key is what `runtime` in its definition says, and RUNTIME repeats on purpose.
-OTHER_VALUE: dict[tuple[str, ...], Any] = {
-    ("name",): "another",
-    ("out",): "elsewhere",
-    ("seed",): 1,
-    ("model", "id"): "another/model",
-    ("model", "revision"): "v2",
-    ("model", "dtype"): "bfloat16",
-    ("model", "device"): "cuda:1",
-    ("model", "device_map"): "auto",
-    ("model", "trust"): ["pickle"],
-    ("corpora", "NAME", "dataset"): "another/dataset",
-    ("corpora", "NAME", "config"): "subset",
-    ("corpora", "NAME", "split"): "test",
-    ("corpora", "NAME", "revision"): "v2",
-    ("corpora", "NAME", "streaming"): True,
-    ("corpora", "NAME", "files"): ["b.txt"],
-    ("corpora", "NAME", "lines"): True,
-    ("corpora", "NAME", "text"): "review",
-    ("corpora", "NAME", "topic"): "another topic",
-    ("corpora", "NAME", "max_documents"): 7,
-    ("collect", "hook_points"): ["resid.2"],
-    ("collect", "neurons"): 12,
-    ("collect", "max_tokens"): 1_000,
-    ("collect", "max_length"): 64,
-    ("collect", "blocks"): 4,
-    ("collect", "transform"): "normal_scores",
-    ("collect", "pilot_tokens"): 128,
-    ("collect", "mask", "special"): False,
-    ("collect", "mask", "first"): 0,
-    ("collect", "mask", "massive"): None,
-    ("collect", "lags"): 8,
-    ("collect", "contexts"): False,
-    ("collect", "batch_tokens"): 64,
-    ("fit", "alpha"): [0.3],
-    ("fit", "select", "rule"): "ebic",
-    ("fit", "select", "alpha"): 0.2,
-    ("fit", "select", "target"): 4.0,
-    ("fit", "select", "gamma"): 0.25,
-    ("fit", "solver"): "sklearn",
-    ("fit", "tol"): 1e-5,
-    ("fit", "max_iter"): 10,
-    ("fit", "neurons"): ["layers.1.mlp[3]"],
-    ("visualize", "formats"): ["svg"],
-    ("visualize", "edges"): 10,
-    ("visualize", "cards"): 3,
-    ("visualize", "dpi"): 72,
-}
-RUNTIME = {
-    ("out",),
-    ("model", "device"),
-    ("model", "device_map"),
-    ("corpora", "NAME", "streaming"),
-    ("collect", "batch_tokens"),
-}
-
-
-def example() -> dict[str, Any]:
-    return {
-        "name": "x",
-        "model": {"id": "some/model"},
-        "corpora": {"NAME": {"topic": "a topic"}},
-        "collect": {"hook_points": ["mlp.1"]},
-        "fit": {"alpha": [0.2, 0.1]},
-    }
-
-
-DEFAULT = object()
-
-
-def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
-    """The example with one value changed, and what that value needs beside it."""
-    data = example()
-    if loc[0] == "corpora" and loc[-1] not in ("topic", "max_documents"):
-        source = {"files": ["a.txt"]} if loc[-1] in ("files", "lines") else {"dataset": "some/dataset"}
-        data["corpora"]["NAME"] = source
-    inner = data
-    for key in loc[:-1]:
-        inner = inner.setdefault(key, {})
-    if value is not DEFAULT:
-        inner[loc[-1]] = value
-    return Config.model_validate(data)
 
 
 def key(config: Config) -> str:

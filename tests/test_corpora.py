@@ -109,7 +109,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_configs(folder: Path) -> None:
     entries = "".join(
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: {name}.jsonl\n" for name in ("train", "test")
+        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: {name}.jsonl\n"
+        for name in ("train", "test")
     )
     (folder / "README.md").write_text(f"---\nconfigs:\n{entries}---\n")
 

@@ -134,7 +134,7 @@ def with_meta(text: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("make", "kind", "words"),
     [
-        (savez, ForeignFileError, "was not written by glasso: it has no meta.json"),
+        (savez, ForeignFileError, "is not an artifact of glasso: it has no meta.json"),
         (lambda path: path.write_text("model: {id: m}\n"), ForeignFileError, "it is not an .npz file"),
         (with_meta("{}"), ForeignFileError, "names no kind and schema"),
         (with_meta("[1]"), ForeignFileError, "names no kind and schema"),

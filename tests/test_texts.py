@@ -49,7 +49,7 @@ def test_a_frame_of_several_tokens() -> None:
 class Odd:
     """A tokenizer that answers as told."""
 
-    all_special_ids = (9, None)
+    all_special_ids = (0, 9, None)
 
     def __init__(self, plain: list[int], framed: list[int]) -> None:
         self._answers = {False: plain, True: framed}
@@ -69,8 +69,8 @@ def test_a_tokenizer_without_a_token_for_a_letter_is_refused() -> None:
         special_frame(Odd([], [9, 8]))
 
 
-def test_a_special_id_of_none_is_no_id() -> None:
-    assert special_frame(Odd([5], [9, 5])).special == (9,)
+def test_zero_is_a_special_id_and_none_is_not() -> None:
+    assert special_frame(Odd([5], [9, 5])).special == (0, 9)
 
 
 # -- windows --------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_windows_partition_documents(name: str, lengths: list[int], max_length: 
 def test_blocks_partition_documents(count: int, lengths: list[int]) -> None:
     corpus = tokenize(map(document, lengths), BUILT["bos"], max_length=8, max_tokens=None)
     blocks = [corpus.block(index, count) for index in range(count)]
-    assert sorted(map(id, sum(blocks, []))) == sorted(map(id, corpus.windows))
+    assert sorted(id(window) for block in blocks for window in block) == sorted(map(id, corpus.windows))
     owners = [{window.document for window in block} for block in blocks]
     assert sum(map(len, owners)) == corpus.n_documents
     sizes = [len(owner) for owner in owners]

@@ -11,9 +11,7 @@ from transformers import PreTrainedTokenizerFast
 WORDS = ["a", *(f"w{i}" for i in range(40))]
 
 
-def word_tokenizer(
-    special: list[str], template: str = "", **roles: str
-) -> PreTrainedTokenizerFast:
+def word_tokenizer(special: list[str], template: str = "", **roles: str) -> PreTrainedTokenizerFast:
     """``special`` tokens take the first ids, then come the words; ``template`` such as ``<s> $A </s>``."""
     names = [*special, *WORDS, "<unk>"]
     ids = {name: index for index, name in enumerate(names)}

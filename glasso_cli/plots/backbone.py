@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,6 @@ def strongest_statements(text: str, budget: int) -> list[str]:
 
 
 def _parse(path: Path, budget: int) -> Any:
-    import pydot
-
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
@@ -81,7 +80,11 @@ def _parse(path: Path, budget: int) -> Any:
             f"The graph {path} cannot be read.", "Run `glasso fit` again: it writes the file."
         ) from None
     statements = ";\n".join(strongest_statements(text, budget))
-    return pydot.graph_from_dot_data(f"graph {{\n{statements}\n}}")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydot's parser is written for an older pyparsing, which says so aloud
+        import pydot
+
+        return pydot.graph_from_dot_data(f"graph {{\n{statements}\n}}")[0]
 
 
 # -- where the neurons stand --------------------------------------------------------------------------

@@ -27,7 +27,7 @@ _WIDE = (
     "Symbola",
     "Segoe UI Symbol",
 )
-_SHOWN = {"\n": "⏎", "\r": "␍", "\t": "⇥", "\u2028": "⏎", "\u2029": "⏎", "\u00a0": " "}
+_SHOWN = {"\n": "⏎", "\r": "↵", "\t": "⇥", "\u2028": "⏎", "\u2029": "⏎", "\u00a0": " "}
 _HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Co")  # controls, bidirectional marks and joiners, surrogates
 
 

@@ -87,9 +87,7 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
         counts=counts,
         sums=sums,
         marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
-        autocorrelation=autocorrelation(
-            total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance
-        ),
+        autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
         top=contexts.merge_top(top) if top else contexts.empty(width, 0),
     )
 

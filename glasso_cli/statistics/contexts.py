@@ -119,9 +119,7 @@ def quantile_contexts(batch: ActivationBatch) -> Contexts:
 
 def merge_top(pieces: list[Contexts]) -> Contexts:
     """The strongest examples over blocks, blocks in order."""
-    tokens, values, documents = (
-        np.concatenate(arrays, axis=1) for arrays in zip(*map(_arrays, pieces), strict=True)
-    )
+    tokens, values, documents = (np.concatenate(arrays, axis=1) for arrays in zip(*map(_arrays, pieces), strict=True))
     peaks = np.where(documents >= 0, values[:, :, REACH], -np.inf)
     order = np.argsort(-peaks, axis=1, kind="stable")[:, :TOP]
     best = np.arange(len(order))[:, None], order

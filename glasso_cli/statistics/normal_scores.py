@@ -39,9 +39,7 @@ class NormalScores:
         return cls(torch.cat(knots), torch.cat(scores))
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, np.ndarray], device: torch.device | str = "cpu"
-    ) -> NormalScores:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> NormalScores:
         """The transform that ``arrays`` gave."""
         import torch
 
@@ -72,9 +70,7 @@ def _knot_ranks(n: int) -> np.ndarray:
     return np.unique(ranks.round().astype(np.int64))
 
 
-def _table(
-    columns: torch.Tensor, ranks: torch.Tensor, summed: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _table(columns: torch.Tensor, ranks: torch.Tensor, summed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Knots and scores ``(q, Q)`` of ``columns (n, q)``; ``summed (n + 1,)`` cumulates the scores of all ranks."""
     import torch
 

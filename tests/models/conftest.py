@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,39 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt_neox": ("gpt_neox", _text(intermediate_size=48)),
     "opt": ("opt", _text(ffn_dim=48, word_embed_proj_dim=32)),
     "bert": ("bert", _text(intermediate_size=48)),
+    "phi3": ("phi3", _text(num_key_value_heads=1, intermediate_size=48, pad_token_id=0)),
+    "roberta": ("roberta", _text(intermediate_size=48, pad_token_id=0)),
+    "gemma3n": (
+        "gemma3n_text",
+        _text(
+            num_key_value_heads=1,
+            head_dim=16,
+            intermediate_size=[48] * 3,
+            activation_sparsity_pattern=[0.0] * 3,
+            laurel_rank=4,
+            altup_num_inputs=2,
+            num_kv_shared_layers=0,
+            vocab_size_per_layer_input=64,
+            hidden_size_per_layer_input=8,
+        ),
+    ),
     "mixtral": ("mixtral", _text(num_key_value_heads=1, intermediate_size=24, num_local_experts=4)),
     "albert": ("albert", _text(intermediate_size=48, embedding_size=16)),
     "gemma3_vision": ("gemma3", {"text_config": _gemma(), "vision_config": VISION}),
 }
+MASKED = ("bert", "roberta", "albert")
 FAMILIES = ("gemma3", "gpt2", "llama", "gpt_neox", "opt", "bert")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: a second one only waits on models this small."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +104,7 @@ def tokenizers(make_tokenizer: Callable[..., Any]) -> dict[str, Any]:
         ["[PAD]", "[CLS]", "[SEP]", "[UNK]"], "[CLS] $A [SEP]", pad_token="[PAD]", cls_token="[CLS]"
     )
     zero = make_tokenizer(["<end>", "<unk>"], eos_token="<end>", pad_token="<end>", bos_token="<end>")
-    by_family = {"gpt2": plain, "gpt_neox": zero, "bert": masked, "albert": masked}
+    by_family = {"gpt2": plain, "gpt_neox": zero, **dict.fromkeys(MASKED, masked)}
     return {name: by_family.get(name, with_bos) for name in CONFIGS}
 
 
@@ -102,7 +130,7 @@ def _random_model(name: str) -> Any:
     model_type, options = CONFIGS[name]
     config = AutoConfig.for_model(model_type, **options)
     config.initializer_range = WIDE_INIT
-    auto = AutoModelForMaskedLM if name in ("bert", "albert") else AutoModelForCausalLM
+    auto = AutoModelForMaskedLM if name in MASKED else AutoModelForCausalLM
     torch.manual_seed(7)
     return auto.from_config(config)
 

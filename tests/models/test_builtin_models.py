@@ -290,6 +290,13 @@ def test_a_disk_that_fills_up_is_a_sentence(planted, cache, monkeypatch):
         builtin_folder("builtin:tiny")
 
 
+def test_a_cache_that_may_not_be_written_is_a_sentence(planted, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(ServiceError, match="file"):
+        builtin_folder("builtin:tiny")
+
+
 def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
     part = tmp_path / "site" / "tiny_gguf" / "part1"
     part.write_bytes(part.read_bytes()[:-1] + b"!")

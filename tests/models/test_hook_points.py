@@ -16,6 +16,9 @@ PROJECTIONS = {
     "gpt_neox": "gpt_neox.layers.1.mlp.dense_4h_to_h",
     "opt": "model.decoder.layers.1.fc2",
     "bert": "bert.encoder.layer.1.output.dense",
+    "roberta": "roberta.encoder.layer.1.output.dense",
+    "phi3": "model.layers.1.mlp.down_proj",  # gate and value come out of one module
+    "gemma3n": "model.layers.1.mlp.down_proj",  # beside adapters that look the same
     "gemma3_vision": "model.language_model.layers.1.mlp.down_proj",
 }
 
@@ -131,3 +134,8 @@ def test_a_layer_without_mlp_lists_its_linear_modules(loaded):
     assert "Layer 1" in caught.value.message
     assert "self_attn.o_proj" in caught.value.hint
     assert resolve_hook_points(model, ["mlp.0", "resid.1"])[1].label == "layers.1.resid"
+
+
+def test_layers_that_share_weights_are_refused(loaded):
+    with pytest.raises(InputError, match="no list of 3 layers"):
+        resolve_hook_points(loaded("albert").model, ["resid.0"])

@@ -248,10 +248,6 @@ def test_models_of_another_kind(copied, config, says):
     assert says in refusal(folder).message
 
 
-def test_layers_that_share_weights(model_dir):
-    assert "cannot be told apart" in refusal(model_dir("albert")).message
-
-
 @pytest.mark.parametrize("keep", [0, 5, 100, -1, -1000])
 def test_weights_cut_short(copied, keep):
     path = copied("llama") / "model.safetensors"
@@ -274,6 +270,13 @@ def test_a_shard_that_is_missing(copied):
     assert load_model(str(folder)).n_layers == 3
     shards[1].unlink()
     assert f"lacks 1 of its {len(shards)} weight files, such as {shards[1].name}" in refusal(folder).message
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": 1}'])
+def test_a_damaged_list_of_shards(copied, text):
+    folder = copied("llama")
+    (folder / "model.safetensors.index.json").write_text(text)
+    assert "model.safetensors.index.json) is damaged" in refusal(folder).message
 
 
 def test_weights_that_are_missing_are_not_made_up(copied):

@@ -149,6 +149,11 @@ def test_a_chain_of_near_repeats_is_not_one_group() -> None:
     assert duplicates(r, np.arange(4)).tolist() == [-1, 0, -1, 2]
 
 
+def test_a_neuron_between_two_others_repeats_the_first() -> None:
+    r = np.array([[1, 0.9998, 0.99995], [0.9998, 1, 0.99995], [0.99995, 0.99995, 1]])
+    assert duplicates(r, np.arange(3)).tolist() == [-1, -1, 0]
+
+
 def test_all_neurons_may_be_dead() -> None:
     dead, repeats = unusable(np.zeros((3, 3)), np.ones(3))
     assert dead.all()
