@@ -132,9 +132,7 @@ class CorpusPass:
 
     # -- reading --------------------------------------------------------------------------------------
 
-    def _read(
-        self, reader: Capture, windows: Sequence[Window], label: str
-    ) -> Iterator[ActivationBatch]:
+    def _read(self, reader: Capture, windows: Sequence[Window], label: str) -> Iterator[ActivationBatch]:
         total = sum(len(window.ids) for window in windows)
         with self.console.progress(label, total, "tokens") as advance:
             for batch in self._batches(windows):

@@ -57,9 +57,7 @@ def indices_of(wanted: Sequence[str], ids: Sequence[str]) -> list[int]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             ask = f" Did you mean '{near[0]}'?" if near else ""
-            raise InputError(
-                f"There is no neuron '{name}'.{ask}", f"The ids here run from {ids[0]} to {ids[-1]}."
-            )
+            raise InputError(f"There is no neuron '{name}'.{ask}", f"The ids here run from {ids[0]} to {ids[-1]}.")
     return sorted({known[name] for name in wanted})
 
 

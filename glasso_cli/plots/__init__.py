@@ -12,8 +12,8 @@ from pathlib import Path
 from glasso_cli.files import atomic_write
 from glasso_cli.plots import cards, degrees, diagnostics, heatmap, network, path
 from glasso_cli.plots.glyphs import one_line
-from glasso_cli.plots.style import Picture, look, save
 from glasso_cli.plots.study import Study
+from glasso_cli.plots.style import Picture, look, save
 from glasso_cli.plots.tables import edge_table, neuron_table, write_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
@@ -54,6 +54,6 @@ def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
 
 def _delete_stale(folder: Path, written: list[Path]) -> None:
     kept = {path.name for path in written}
-    for path in folder.iterdir():
-        if _OURS.fullmatch(path.name) and path.name not in kept:
-            path.unlink()
+    for item in folder.iterdir():
+        if _OURS.fullmatch(item.name) and item.name not in kept:
+            item.unlink()

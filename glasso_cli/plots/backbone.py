@@ -76,9 +76,7 @@ def _parse(path: Path, budget: int) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        raise InputError(
-            f"The graph {path} cannot be read.", "Run `glasso fit` again: it writes the file."
-        ) from None
+        raise InputError(f"The graph {path} cannot be read.", "Run `glasso fit` again: it writes the file.") from None
     statements = ";\n".join(strongest_statements(text, budget))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydot's parser is written for an older pyparsing, which says so aloud

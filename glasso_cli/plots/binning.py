@@ -25,9 +25,7 @@ class Cells:
         return len(self.peak)
 
 
-def bin_entries(
-    rows: np.ndarray, cols: np.ndarray, values: np.ndarray, size: int, factor: int
-) -> Cells:
+def bin_entries(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, size: int, factor: int) -> Cells:
     """The symmetric ``(size, size)`` matrix of entries ``values (E,)``, each pair given once and off the diagonal.
 
     Time and memory are O(E + k²) with k = ⌈size / factor⌉; the matrix itself is never made.
@@ -42,9 +40,7 @@ def bin_entries(
     peak = np.where(high >= -low, high, low)
     count = np.bincount(flat, both != 0, minlength=k * k).astype(np.int64)
     square = (k, k)
-    return Cells(
-        factor, peak.reshape(square), count.reshape(square), ((high > 0) & (low < 0)).reshape(square)
-    )
+    return Cells(factor, peak.reshape(square), count.reshape(square), ((high > 0) & (low < 0)).reshape(square))
 
 
 def factor_for(size: int, pixels: int, smallest: int = 1) -> tuple[int, int]:

@@ -75,12 +75,10 @@ def _card(study: Study, rank: int, neuron: int) -> _Card:
     arrays = (stats.top_tokens[row], stats.top_values[row], stats.top_documents[row])
     groups = []
     for group in reversed(range(stats.quantile_tokens.shape[1])):
-        parts = (stats.quantile_tokens, stats.quantile_values, stats.quantile_documents)
-        found = read_contexts(*(part[row, group] for part in parts), stats.vocabulary)
+        tokens, values = stats.quantile_tokens[row, group], stats.quantile_values[row, group]
+        found = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
         groups.append((_GROUPS[group], _spread(found, _PER_GROUP)))
-    return _Card(
-        rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron)
-    )
+    return _Card(rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron))
 
 
 def _spread(items: list[Context], amount: int) -> list[Context]:
@@ -93,9 +91,7 @@ def _spread(items: list[Context], amount: int) -> list[Context]:
 def _neighbours(study: Study, neuron: int) -> list[_Neighbour]:
     rows, cols, rho = study.edges
     return [
-        _Neighbour(
-            int(cols[e] if rows[e] == neuron else rows[e]), float(rho[e]), float(study.correlation[e])
-        )
+        _Neighbour(int(cols[e] if rows[e] == neuron else rows[e]), float(rho[e]), float(study.correlation[e]))
         for e in study.edges_of(neuron)
     ]
 
@@ -126,9 +122,7 @@ def _note(study: Study, card: _Card) -> str:
             "Contexts: the boxed token is the example's own. Shading is a token's value, up to "
             f"{card.strongest:.3g}; values of 0 and below are not shaded. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
         )
-    words.append(
-        "Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair."
-    )
+    words.append("Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair.")
     return " ".join(words)
 
 
@@ -149,7 +143,7 @@ def _alt(study: Study, card: _Card) -> str:
 def _table(study: Study, card: _Card) -> dict[str, Any]:
     """One row per context and per neighbour, those included that the card has no room for."""
     blocks = [("strongest", card.top), *card.groups]
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         ("context", name, rank, context.value, "", context.document, context.tokens[context.peak],
          context.text, " ".join(f"{value:.4g}" for value in context.values))
         for name, contexts in blocks
@@ -198,9 +192,7 @@ class _Paper:
 
     def axes(self, left: float, down: float, width: float, height: float) -> Axes:
         w, h = self.figure.get_size_inches()
-        return self.figure.add_axes(
-            (left / w, (self.top - down - height) / h, width / w, height / h)
-        )
+        return self.figure.add_axes((left / w, (self.top - down - height) / h, width / w, height / h))
 
 
 def _draw_facts(axes: Axes, facts: list[tuple[str, str]]) -> None:
@@ -211,9 +203,7 @@ def _draw_facts(axes: Axes, facts: list[tuple[str, str]]) -> None:
         axes.text(place, 0.26, name, fontsize=8, color=style.MUTED, va="center")
 
 
-def _draw_block(
-    axes: Axes, title: str, groups: list[tuple[str, list[Context]]], strongest: float
-) -> None:
+def _draw_block(axes: Axes, title: str, groups: list[tuple[str, list[Context]]], strongest: float) -> None:
     axes.set_title(title)
     if any(contexts for _, contexts in groups):
         draw_contexts(axes, groups, strongest, _TEXT)
@@ -234,9 +224,7 @@ def _draw_neighbours(axes: Axes, study: Study, card: _Card) -> None:
     _draw_sign(axes, study, negative, _NEIGHBOURS + 2.6, longest, "negative")
 
 
-def _draw_sign(
-    axes: Axes, study: Study, neighbours: list[_Neighbour], first: float, longest: float, sign: str
-) -> None:
+def _draw_sign(axes: Axes, study: Study, neighbours: list[_Neighbour], first: float, longest: float, sign: str) -> None:
     shown = neighbours[:_NEIGHBOURS]
     more = f", the {len(shown)} strongest" if len(neighbours) > len(shown) else ""
     colour = style.POSITIVE if sign == "positive" else style.NEGATIVE

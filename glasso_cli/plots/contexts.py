@@ -108,9 +108,7 @@ def height_of(rows: int) -> float:
     return (rows + 1) * SIZE * _LEADING / 72
 
 
-def draw_contexts(
-    axes: Axes, groups: Sequence[tuple[str, Sequence[Context]]], strongest: float, width: float
-) -> None:
+def draw_contexts(axes: Axes, groups: Sequence[tuple[str, Sequence[Context]]], strongest: float, width: float) -> None:
     """Lines of contexts in ``axes``, ``width`` inches wide; ``groups`` are named in their first line.
 
     Tokens with a positive value are shaded up to ``strongest``.
@@ -132,9 +130,7 @@ def draw_contexts(
             row += 1
 
 
-def _draw_line(
-    axes: Axes, context: Context, row: int, left: int, room: int, strongest: float
-) -> None:
+def _draw_line(axes: Axes, context: Context, row: int, left: int, room: int, strongest: float) -> None:
     from matplotlib.patches import Rectangle
 
     look: dict[str, Any] = {"fontsize": SIZE, "va": "center_baseline", "color": style.MUTED}

@@ -96,9 +96,7 @@ def _strongest(axes: Axes, study: Study) -> None:
               linewidth=0, label="negative edges")  # fmt: skip
     axes.plot(influence, rows, "d", color="white", markeredgecolor="black", markersize=5,
               label="expected influence")  # fmt: skip
-    names = [
-        f"{drawable(study.labels[n])}  {community_name(int(study.communities[n]))}" for n in listed
-    ]
+    names = [f"{drawable(study.labels[n])}  {community_name(int(study.communities[n]))}" for n in listed]
     axes.set_yticks(rows, names, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0, color=style.INK, linewidth=0.8)

@@ -85,7 +85,9 @@ def _table(study: Study) -> dict[str, Any]:
     """One row per number drawn in a bar or a band; the values of every neuron are in neurons.csv."""
     stats = study.stats
     low, middle, high = _bands(study)
-    entries = [(f"tokens {rule}", "", amount) for rule, amount in metric(study, "tokens").items()]
+    entries: list[tuple[str, Any, Any]] = [
+        (f"tokens {rule}", "", amount) for rule, amount in metric(study, "tokens").items()
+    ]
     entries += [(f"effective tokens {k}", "", v) for k, v in metric(study, "n_effective").items()]
     entries += [("tokens in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
     neurons = _neuron_bars(study)

@@ -128,9 +128,7 @@ def _table(cells: Cells, p: int) -> dict[str, Any]:
 # -- drawing ------------------------------------------------------------------------------------------
 
 
-def _sheet(
-    study: Study, matrix: _Matrix, width: float, panel: float, head: float
-) -> tuple[Sheet, int]:
+def _sheet(study: Study, matrix: _Matrix, width: float, panel: float, head: float) -> tuple[Sheet, int]:
     """A sheet for panels of ``panel`` inches with ``head`` above, and their upper end in pixels from below."""
     headline = f"Partial correlations between {count(study.p, 'neuron')}"
     page = style.page(study, headline, _note(study, matrix), (width, head + panel), auto=False)
@@ -231,9 +229,7 @@ def _colour_bar(sheet: Sheet, matrix: _Matrix, box: Box) -> None:
 
     height = min(max(box.height, sheet.pixels(1.5)), sheet.pixels(3.2))
     top = box.y + box.height
-    axes = sheet.axes(
-        Box(box.x + box.width + sheet.pixels(0.25), top - height, sheet.pixels(0.16), height)
-    )
+    axes = sheet.axes(Box(box.x + box.width + sheet.pixels(0.25), top - height, sheet.pixels(0.16), height))
     scale = ScalarMappable(Normalize(-matrix.limit, matrix.limit), style.signed_colours())
     extend = "both" if abs(matrix.strongest) > matrix.limit else "neither"
     bar = sheet.figure.colorbar(scale, cax=axes, extend=extend, extendfrac=0.04)

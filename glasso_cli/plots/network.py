@@ -50,9 +50,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     page = style.page(study, headline, _note(study, drawing), (_SIDE + _LEGEND + 0.6, _SIDE), auto=False)
     width, height = page.figure.get_size_inches()
     axes = page.figure.add_axes((0.3 / width, page.bottom / height, _SIDE / width, _SIDE / height))
-    side = page.figure.add_axes(
-        ((_SIDE + 0.4) / width, page.bottom / height, _LEGEND / width, _SIDE / height)
-    )
+    side = page.figure.add_axes(((_SIDE + 0.4) / width, page.bottom / height, _LEGEND / width, _SIDE / height))
     half = _SIDE * 36
     axes.set(xlim=(-half, half), ylim=(-half, half))
     axes.set_axis_off()
@@ -182,7 +180,7 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
     """The picture for Graphviz, every neuron pinned where it is drawn: ``neato -n2 -Tsvg network.dot``."""
     neurons, (rows, cols, rho) = drawing.backbone.neurons, drawing.backbone.edges
     names = [quoted(str(name)) for name in study.path.neuron_ids[neurons]]
-    lines = ["graph {", '  node [shape=circle, style=filled, fixedsize=true, fontsize=7];']
+    lines = ["graph {", "  node [shape=circle, style=filled, fixedsize=true, fontsize=7];"]
     for neuron, name, (x, y), radius in zip(neurons, names, drawing.places.tolist(), drawing.radii):
         community = int(study.communities[neuron])
         colour = style.community_colour(community)
@@ -207,9 +205,7 @@ def _draw_labels(axes: Axes, study: Study, drawing: _Drawing) -> None:
     names = [drawable(study.labels[neuron]) for neuron in drawing.backbone.neurons]
     first = np.argsort(-study.strength[drawing.backbone.neurons], kind="stable")
     for neuron, (x, y) in place_labels(drawing.places, drawing.radii, names, first):
-        axes.text(
-            x, y, names[neuron], fontsize=_LABEL, ha="center", va="center", zorder=5, path_effects=halo
-        )
+        axes.text(x, y, names[neuron], fontsize=_LABEL, ha="center", va="center", zorder=5, path_effects=halo)
 
 
 def place_labels(
@@ -229,9 +225,7 @@ def place_labels(
                 break
 
 
-def _beside(
-    place: np.ndarray, radius: float, width: float, height: float
-) -> list[tuple[float, float]]:
+def _beside(place: np.ndarray, radius: float, width: float, height: float) -> list[tuple[float, float]]:
     """Below, above, right, left and at the four corners of a disc."""
     x, y = place.tolist()
     up, over = radius + height / 2 + 0.5, radius + width / 2 + 0.5

@@ -59,9 +59,7 @@ class Sheet:
 
     def axes(self, box: Box) -> Axes:
         width, height = self.figure.get_size_inches() * self.dpi
-        return self.figure.add_axes(
-            (box.x / width, box.y / height, box.width / width, box.height / height)
-        )
+        return self.figure.add_axes((box.x / width, box.y / height, box.width / width, box.height / height))
 
     def pixels(self, inches: float) -> int:
         return round(inches * self.dpi)
@@ -116,9 +114,7 @@ def mark_communities(sheet: Sheet, axes: Axes, box: Box, runs: list[Run]) -> Non
     for run in runs:
         if run.community >= 0:
             side = run.stop - run.first
-            axes.add_patch(
-                Rectangle((run.first,) * 2, side, side, fill=False, edgecolor="#444444", linewidth=0.6)
-            )
+            axes.add_patch(Rectangle((run.first,) * 2, side, side, fill=False, edgecolor="#444444", linewidth=0.6))
     reach = axes.get_xlim()[1]
     thick, gap = sheet.pixels(0.12), sheet.pixels(0.05)
     left = sheet.axes(Box(box.x - gap - thick, box.y, thick, box.height))

@@ -209,8 +209,8 @@ def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
         written.append(path)
     table = folder / f"{picture.name}.csv"
     write_table(table, picture.table)
-    for suffix, text in picture.texts.items():
-        written.append(folder / f"{picture.name}.{suffix}")
+    for ending, text in picture.texts.items():
+        written.append(folder / f"{picture.name}.{ending}")
         with atomic_write(written[-1], "w") as file:
             file.write(text)
     return [*written, table]

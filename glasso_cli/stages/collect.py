@@ -140,9 +140,7 @@ def assemble(
     effective = effective_n(merged.autocorrelation[~dead], tokens["kept"])
     metrics = {
         "model": {"kind": work.loaded.kind, "dtype": work.loaded.dtype, "layers": work.loaded.n_layers},
-        "hook_points": [
-            {"label": p.label, "name": p.name, "layer": p.layer, "width": p.width} for p in work.points
-        ],
+        "hook_points": [{"label": p.label, "name": p.name, "layer": p.layer, "width": p.width} for p in work.points],
         "documents": {"read": work.corpus.n_documents, "empty": work.corpus.n_empty},
         "windows": len(work.corpus.windows),
         "tokens": tokens,

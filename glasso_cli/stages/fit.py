@@ -177,14 +177,11 @@ def assemble(
     """The points of a path as one artifact."""
     width = len(indices)
     rows, cols, values = (
-        np.concatenate([getattr(point, name) for point in points])
-        for name in ("rows", "cols", "values")
+        np.concatenate([getattr(point, name) for point in points]) for name in ("rows", "cols", "values")
     )
     best = points[chosen.index]
     ids, layers = stats.neuron_ids[indices], stats.layers[indices]
-    graph = build_graph(
-        ids, best.rows, best.cols, best.values, best.diagonal, layers, seed=job.config.seed
-    )
+    graph = build_graph(ids, best.rows, best.cols, best.values, best.diagonal, layers, seed=job.config.seed)
     criterion = chosen.criterion
     metrics = {
         "neurons": width,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import build_graph, to_dot

@@ -15,7 +15,6 @@ from glasso_cli.plots.binning import bin_entries, factor_for, limit_of
 from glasso_cli.plots.sheet import runs_of, signed_image
 
 
-
 def dense_cells(rows, cols, values, size, factor):
     """The same cells from the full matrix, block by block."""
     matrix = np.zeros((size, size))

@@ -33,7 +33,11 @@ def test_tokens_keep_their_order_and_stay_in_their_room(tokens, place, room):
     assert sum(piece.peak for piece in pieces) == bool(drawable(tokens[int(place * len(tokens))]))
 
 
-@given(st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), max_size=5), min_size=1, max_size=9))
+@given(
+    st.lists(
+        st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), max_size=5), min_size=1, max_size=9
+    )
+)
 def test_a_context_that_fits_is_shown_whole(tokens):
     pieces = sorted(arrange(context_of(tuple(tokens), len(tokens) // 2), 120), key=lambda piece: piece.start)
     assert "".join(piece.text for piece in pieces) == "".join(tokens)
@@ -117,7 +121,21 @@ def test_cards_without_contexts_say_why(make_study, contexts):
 
 
 def test_any_token_can_be_drawn_and_none_is_read_as_markup(make_study, tmp_path):
-    words = ["$\\frac{", "_x^2_$", "\n\n", "\r\t", "\0\x1b[31m", "\u202ereversed", "\u200d", "映画", "🎬👩‍🎤", "é̀", "<b>&amp;", "", "a" * 300]
+    words = [
+        "$\\frac{",
+        "_x^2_$",
+        "\n\n",
+        "\r\t",
+        "\0\x1b[31m",
+        "\u202ereversed",
+        "\u200d",
+        "映画",
+        "🎬👩‍🎤",
+        "é̀",
+        "<b>&amp;",
+        "",
+        "a" * 300,
+    ]
     study = make_study(6, 6, section={"cards": 1, "formats": ("png", "svg")})
     object.__setattr__(study.stats, "vocabulary", np.array(words))
     with style.look(), warnings.catch_warnings():
