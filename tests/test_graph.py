@@ -136,6 +136,14 @@ def test_planted_communities_are_recovered_and_numbered_by_size():
         assert sizes[a] > sizes[a + 1] or firsts[a] < firsts[a + 1]
 
 
+def test_communities_of_equal_size_are_numbered_by_their_first_neurons():
+    triangles = np.sort(np.random.default_rng(0).permutation(30).reshape(10, 3))
+    rows, cols = triangles[:, [0, 0, 1]].ravel(), triangles[:, [1, 2, 2]].ravel()
+    found = find_communities(30, rows, cols, np.ones(30), seed=0)
+    firsts = [int(np.flatnonzero(found == community)[0]) for community in range(10)]
+    assert firsts == sorted(triangles[:, 0])
+
+
 def test_neurons_without_edges_are_in_no_community():
     graph = graph_of(isolated=5)
     np.testing.assert_array_equal(graph.communities == ISOLATED, graph.degree == 0)

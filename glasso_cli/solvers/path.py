@@ -215,7 +215,7 @@ def _next_alpha(points: Sequence[PathPoint], target: float, covariance: np.ndarr
     if dense:
         alpha = _between(points, dense[0], target, covariance)
     elif points:
-        alpha = _below(points[-1], target)
+        alpha = _below(points, target)
     else:
         alpha = _first_alpha(target, covariance)
     alpha = float(f"{alpha:.6g}")
@@ -232,9 +232,17 @@ def _first_alpha(target: float, covariance: np.ndarray) -> float:
     return max(float(entries[place]), 1e-3 * alpha_max(covariance))
 
 
-def _below(last: PathPoint, target: float) -> float:
-    """A smaller alpha: on real activations the degree falls with about the third power of alpha."""
-    return last.alpha * float(np.clip((last.mean_degree / target) ** 0.4, 0.5, 0.95))
+def _below(points: Sequence[PathPoint], target: float) -> float:
+    """A smaller alpha, where log degree would reach the target on the line of the last two points.
+
+    The first step supposes the power -2.5 that is typical of activations.
+    """
+    alphas = [point.alpha for point in points[-2:]]
+    degrees = [max(point.mean_degree, target / 20) for point in points[-2:]]
+    power = 2.5
+    if len(points) > 1:
+        power = max(0.3, float(np.log(degrees[1] / degrees[0]) / np.log(alphas[0] / alphas[1])))
+    return alphas[-1] * float(np.clip((degrees[-1] / target) ** (1 / power), 0.5, 0.95))
 
 
 def _between(points: Sequence[PathPoint], dense: PathPoint, target: float, covariance: np.ndarray) -> float:
