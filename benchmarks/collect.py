@@ -132,33 +132,35 @@ def _naive(loaded: Any, texts: list[str]) -> np.ndarray:
 
 
 def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
-    """The covariance out of the same statistics that `collect` sums, with the same mask as the naive way."""
+    """The covariance out of what `collect` does: pilot, blocks written to disk, blocks added up."""
+    import tempfile
+
     from glasso_cli import moments
-    from glasso_cli.capture import Capture
     from glasso_cli.config import CollectSection, MaskSection
+    from glasso_cli.console import Console
+    from glasso_cli.corpus_pass import CorpusPass
     from glasso_cli.hook_points import resolve_hook_points
     from glasso_cli.hooks import record
-    from glasso_cli.statistics import pilot
-    from glasso_cli.statistics.block import BlockStatistics
-    from glasso_cli.texts import batches, special_frame
 
+    # The same mask as the naive way: it does not look for massive tokens.
     section = CollectSection(hook_points=[HOOK_POINT], mask=MaskSection(massive=None))
     points = resolve_hook_points(loaded.model, section.hook_points)
-    pieces = []
-    with record(loaded.model, points) as recorder:
-        reader = Capture(recorder, points, special_frame(loaded.tokenizer), section.mask)
-        windows = pilot.sample_windows(corpus.windows, 2048, 0)
-        sample = pilot.join([reader.read(b) for b in batches(windows, budget=section.batch_tokens, pad_id=0)])
-        study = pilot.study(sample, "none")
-        for index in range(section.blocks):
-            sums = BlockStatistics(study, lags=section.lags, keep_contexts=True)
-            block = corpus.block(index, section.blocks)
-            for batch in batches(block, budget=section.batch_tokens, pad_id=0):
-                sums.update(reader.read(batch))
-            pieces.append(sums.finish())
-    counts = np.array([int(piece["count"]) for piece in pieces])
-    sums_ = np.stack([piece["sums"] for piece in pieces])
-    return moments.covariance_of(counts, sums_, (piece["moments"] for piece in pieces))
+    with record(loaded.model, points) as recorder, tempfile.TemporaryDirectory() as folder:
+        work = CorpusPass(
+            name="texts",
+            section=section,
+            seed=0,
+            loaded=loaded,
+            points=points,
+            recorder=recorder,
+            corpus=corpus,
+            pieces=Path(folder),
+            console=Console(quiet=True, as_json=False),
+        )
+        pieces = [piece for piece, _ in work.blocks(work.study())]
+        counts = np.array([int(piece["count"]) for piece in pieces])
+        sums = np.stack([piece["sums"] for piece in pieces])
+        return moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
 
 
 # -- memory -----------------------------------------------------------------------------------------------

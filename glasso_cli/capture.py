@@ -1,13 +1,10 @@
-"""Batches of tokens in, activations with their masks out, every masked token counted."""
+"""Batches of tokens in, activations with their masks out."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from glasso_cli.config import MaskSection
 from glasso_cli.errors import InputError
@@ -25,7 +22,7 @@ class Capture:
     """Reads the activations of chosen neurons at several hook points, side by side in one matrix.
 
     A token is left out of the statistics by the first rule that hits it: ``special`` (by id), ``first`` (of its
-    window), ``massive`` (its norm at a hook point is over ``limits``). ``counts`` says how many each rule took.
+    window), ``massive`` (its norm at a hook point is over ``limits``).
     """
 
     recorder: Any
@@ -34,7 +31,6 @@ class Capture:
     mask: MaskSection
     limits: list[float] | None = None  # one norm per hook point; None while it is not known yet
     columns: torch.Tensor | None = None  # indices into all neurons; None takes all
-    counts: Counter[str] = field(default_factory=Counter)
 
     def read(self, batch: Batch) -> ActivationBatch:
         """The activations of all tokens of ``batch``; raises :class:`InputError` for non-finite values."""
@@ -48,15 +44,15 @@ class Capture:
         norms = torch.stack([values.norm(dim=1) for values in layers])
         self._refuse_non_finite(norms, layers)
         tokens = ids[attention].to(inside.device)
-        kept = self._mask(tokens, attention, norms)
         values = layers[0] if len(layers) == 1 else torch.cat(layers, dim=1)
-        return ActivationBatch(
+        read = ActivationBatch(
             values=values if self.columns is None else values[:, self.columns],
             tokens=tokens,
-            kept=kept,
+            rules=torch.zeros_like(tokens),
             lengths=torch.from_numpy(batch.lengths).to(inside.device),
             documents=torch.from_numpy(batch.documents).to(inside.device),
         )
+        return self._mask(read, norms)
 
     def norms(self, batch: ActivationBatch, widths: Sequence[int]) -> torch.Tensor:
         """The norm of every token at every hook point, ``(H, N)``, of a batch with all columns."""
@@ -71,26 +67,16 @@ class Capture:
         norms = self.norms(sample, [point.width for point in self.hook_points])
         medians = norms[:, sample.kept].median(dim=1).values
         self.limits = [float(self.mask.massive * median) for median in medians]
-        return replace(sample, kept=sample.kept & ~self._massive(norms))
+        return sample.masked(self._massive(norms), "massive")
 
-    def _mask(self, tokens: torch.Tensor, attention: torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
+    def _mask(self, read: ActivationBatch, norms: torch.Tensor) -> ActivationBatch:
         import torch
 
-        device = tokens.device
-        hits = {}
         if self.mask.special:
-            hits["special"] = torch.isin(tokens, torch.tensor(self.frame.special, device=device))
-        place = torch.arange(attention.shape[1]).expand(attention.shape)[attention].to(device)
-        hits["first"] = place < self.mask.first
-        hits["massive"] = self._massive(norms)
-        kept = torch.ones_like(tokens, dtype=torch.bool)
-        self.counts["read"] += len(tokens)
-        for rule, hit in hits.items():
-            self.counts[rule] += int((hit & kept).sum())
-            kept &= ~hit
-        self.counts["kept"] += int(kept.sum())
-        self.counts["padding"] += attention.numel() - len(tokens)
-        return kept
+            special = torch.tensor(self.frame.special, device=read.tokens.device)
+            read = read.masked(torch.isin(read.tokens, special), "special")
+        read = read.masked(read.position_of() < self.mask.first, "first")
+        return read.masked(self._massive(norms), "massive")
 
     def _massive(self, norms: torch.Tensor) -> torch.Tensor:
         import torch
@@ -112,9 +98,3 @@ class Capture:
                     f"{point.name} gave {bad:,} values that are not finite (nan or infinite) in one batch.",
                     "Set model.dtype: float32; if it is float32, the checkpoint is damaged.",
                 )
-
-
-def token_counts(counters: Sequence[Counter[str]]) -> dict[str, int]:
-    """The counts of several captures added up, padding aside: it depends on the batch size only."""
-    names = ("read", "special", "first", "massive", "kept")
-    return {name: int(np.sum([counter[name] for counter in counters])) for name in names}

@@ -158,7 +158,9 @@ class CollectSection(Section):
         ge=1,
     )
     contexts: bool = Field(default=True, description="Keep example contexts per neuron; they are text of the corpus.")
-    batch_tokens: int = runtime(4096, "Tokens in one forward pass, padding included.", ge=16)
+    batch_tokens: int | None = runtime(
+        None, "Tokens in one forward pass, padding included; null means 1024 on a CPU and 16384 on a GPU.", ge=16
+    )
 
 
 class SelectSection(Section):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.capture import Capture, token_counts
+from glasso_cli.capture import Capture
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.neurons import indices_of, wanted_ids
 from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.statistics import contexts, pilot
-from glasso_cli.statistics.batch import ActivationBatch
+from glasso_cli.statistics.batch import RULES, ActivationBatch, add_counts, join
 from glasso_cli.statistics.block import BlockStatistics, Piece
 from glasso_cli.statistics.contexts import Contexts
 from glasso_cli.statistics.normal_scores import NormalScores
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 PILOT_TOKENS = 2_048
 LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
+GROUP_TOKENS = 16_384  # blocks so small that several hold no more tokens than this go through the model together
+BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
+GROUP_VALUES = 2**26  # and no more activations than this
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,10 @@ class CorpusPass:
         windows = pilot.sample_windows(self.corpus.windows, tokens, self.seed)
         reader = self._reader()
         difference = self._dtype_difference(next(self._batches(windows)))
-        sample = pilot.join(list(self._read(reader, windows, f"pilot {self.name}")))
-        refuse_all_masked(token_counts([reader.counts]))
+        total = sum(len(window.ids) for window in windows)
+        with self.console.progress(f"pilot {self.name}", total, "tokens") as advance:
+            sample = join(list(self._read(reader, windows, advance)))
+        refuse_all_masked(add_counts([sample.token_counts()]))
         sample = reader.set_limits(sample)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
@@ -111,37 +116,83 @@ class CorpusPass:
 
     # -- the blocks -----------------------------------------------------------------------------------
 
-    def block(self, index: int, study: Study) -> tuple[Piece, Counter[str]]:
-        """One block's sums and token counts, taken from an interrupted run where it was finished."""
-        path = self.pieces / f"block-{index:04d}.npz"
-        if not path.exists():
-            self._make_block(path, index, study)
-        arrays, meta = read_npz(path)
-        return arrays, Counter(meta["tokens"])
+    def blocks(self, study: Study) -> list[tuple[Piece, dict[str, int]]]:
+        """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
+        missing = [group for group in self._groups(len(study.columns)) if not all(map(self._is_done, group))]
+        total = sum(self._sizes()[index] for group in missing for index in group)
+        with self.console.progress(f"collect {self.name}", total, "tokens") as advance:
+            for group in missing:
+                self._make(group, study, advance)
+        return [self._load(index) for index in range(self.section.blocks)]
 
-    def _make_block(self, path: Path, index: int, study: Study) -> None:
+    def _groups(self, width: int) -> list[list[int]]:
+        """Neighbouring blocks that are read together, so that small ones share batches of equal lengths."""
+        room = min(GROUP_TOKENS, GROUP_VALUES // width)
+        groups: list[list[int]] = []
+        held = 0
+        for index, size in enumerate(self._sizes()):
+            if not groups or held + size > room:
+                groups.append([])
+                held = 0
+            groups[-1].append(index)
+            held += size
+        return groups
+
+    def _sizes(self) -> list[int]:
+        """Tokens of every block, special ones included."""
+        sizes = [0] * self.section.blocks
+        for window in self.corpus.windows:
+            sizes[window.document % self.section.blocks] += len(window.ids)
+        return sizes
+
+    def _make(self, group: Sequence[int], study: Study, advance: Callable[[float], None]) -> None:
         section = self.section
-        windows = self.corpus.block(index, section.blocks)
-        reader = self._reader(study)
-        sums = BlockStatistics(study.pilot, lags=section.lags, keep_contexts=section.contexts)
-        label = f"collect {self.name}, block {index + 1} of {section.blocks}"
-        for batch in self._read(reader, windows, label):
-            sums.update(batch)
-        meta = {"kind": "collect-block", "schema": 1, "tokens": dict(reader.counts)}
-        write_npz(path, sums.finish(), meta)
+        for index, parts in self._by_block(group, study, advance):
+            sums = BlockStatistics(study.pilot, lags=section.lags, keep_contexts=section.contexts)
+            tokens = Counter(dict.fromkeys(RULES, 0))
+            for batch in parts:
+                sums.update(batch)
+                tokens.update(batch.token_counts())
+            write_npz(self._piece(index), sums.finish(), {"kind": "collect-block", "schema": 1, "tokens": tokens})
+
+    def _by_block(
+        self, group: Sequence[int], study: Study, advance: Callable[[float], None]
+    ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
+        """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
+        blocks = self.section.blocks
+        windows = [window for index in group for window in self.corpus.block(index, blocks)]
+        read = self._read(self._reader(study), windows, advance)
+        if len(group) == 1:
+            yield group[0], read
+            return
+        held = list(read)
+        for index in group:
+            parts = [batch.windows(batch.documents % blocks == index) for batch in held]
+            parts = [part for part in parts if len(part.lengths)]
+            yield index, [join(parts)] if parts else []
+
+    def _piece(self, index: int) -> Path:
+        return self.pieces / f"block-{index:04d}.npz"
+
+    def _is_done(self, index: int) -> bool:
+        return self._piece(index).exists()
+
+    def _load(self, index: int) -> tuple[Piece, dict[str, int]]:
+        arrays, meta = read_npz(self._piece(index))
+        return arrays, meta["tokens"]
 
     # -- reading --------------------------------------------------------------------------------------
 
-    def _read(self, reader: Capture, windows: Sequence[Window], label: str) -> Iterator[ActivationBatch]:
-        total = sum(len(window.ids) for window in windows)
-        with self.console.progress(label, total, "tokens") as advance:
-            for batch in self._batches(windows):
-                yield reader.read(batch)
-                advance(int(batch.lengths.sum()))
+    def _read(
+        self, reader: Capture, windows: Sequence[Window], advance: Callable[[float], None]
+    ) -> Iterator[ActivationBatch]:
+        for batch in self._batches(windows):
+            yield reader.read(batch)
+            advance(int(batch.lengths.sum()))
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
         pad = self.loaded.tokenizer.pad_token_id
-        budget = self.section.batch_tokens
+        budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
         return batches(windows, budget=budget, pad_id=0 if pad is None else pad)
 
     def _reader(self, study: Study | None = None) -> Capture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -11,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasso_cli.capture import Capture, token_counts
+from glasso_cli.capture import Capture
 from glasso_cli.config import MaskSection
 from glasso_cli.errors import InputError
 from glasso_cli.hook_points import HookPoint
+from glasso_cli.statistics.batch import add_counts
 from glasso_cli.texts import Batch, Frame, Window, batches
 
 POINTS = tuple(HookPoint(f"layers.{i}.mlp.down:in", i, width, f"layers.{i}.mlp") for i, width in ((0, 3), (4, 2)))
@@ -71,8 +71,7 @@ def test_special_tokens_are_masked_by_id_zero_included() -> None:
     reader = capture(MaskSection(special=True, first=0, massive=None))
     read = reader.read(one_batch([1, 5, 0, 6, 7], [1, 3, 4]))
     assert read.kept.tolist() == [False, True, False, True, False, False, True, True]
-    assert reader.counts["special"] == 4
-    assert reader.counts["padding"] == 2
+    assert read.token_counts() == {"kept": 4, "special": 4, "first": 0, "massive": 0}
 
 
 def test_without_special_ids_nothing_is_special() -> None:
@@ -99,8 +98,9 @@ def test_massive_tokens_are_masked_at_any_hook_point() -> None:
     limited = reader.set_limits(sample)
     expected = [True, True, False, True, True, False, True]
     assert limited.kept.tolist() == expected
-    assert reader.read(batch).kept.tolist() == expected
-    assert reader.counts["massive"] == 2
+    read = reader.read(batch)
+    assert read.kept.tolist() == expected
+    assert read.token_counts()["massive"] == 2
 
 
 def test_limits_are_multiples_of_the_median_norm_of_kept_tokens() -> None:
@@ -121,8 +121,8 @@ def test_massive_null_sets_no_limits() -> None:
 def test_a_token_counts_for_the_first_rule_that_hits_it() -> None:
     reader = capture(MaskSection(special=True, first=2, massive=10.0))
     reader.limits = [0.0, 0.0]  # everything is massive
-    reader.read(one_batch([1, 2, 3, 7, 4]))
-    assert reader.counts == Counter(read=5, special=2, first=1, massive=2, kept=0, padding=0)
+    read = reader.read(one_batch([1, 2, 3, 7, 4]))
+    assert read.token_counts() == {"kept": 0, "special": 2, "first": 1, "massive": 2}
 
 
 @given(
@@ -136,15 +136,10 @@ def test_counts_add_up(windows: list[list[int]], special: bool, first: int, limi
     reader = capture(MaskSection(special=special, first=first, massive=2.0))
     reader.limits = None if limit is None else [limit, limit]
     read = reader.read(one_batch(*windows))
-    counts = token_counts([reader.counts])
+    counts = add_counts([read.token_counts()])
     assert counts["read"] == sum(map(len, windows)) == len(read.tokens)
     assert counts["kept"] == int(read.kept.sum())
     assert counts["special"] + counts["first"] + counts["massive"] + counts["kept"] == counts["read"]
-
-
-def test_counts_of_several_captures_add_up() -> None:
-    counters = [Counter(read=5, kept=3, first=2, padding=4), Counter(read=2, kept=1, massive=1)]
-    assert token_counts(counters) == {"read": 7, "special": 0, "first": 2, "massive": 1, "kept": 4}
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])

@@ -5,7 +5,6 @@ A finished block is a file, so an interrupted run continues where it was and end
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ import numpy as np
 
 from glasso_cli import moments, neurons
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.capture import token_counts
 from glasso_cli.config import Config, public_fields
 from glasso_cli.corpora import pin_corpus, read_documents
 from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
@@ -24,6 +22,7 @@ from glasso_cli.npz import Chunked
 from glasso_cli.pipeline import Job, Made
 from glasso_cli.statistics import block as blocks
 from glasso_cli.statistics import contexts
+from glasso_cli.statistics.batch import add_counts
 from glasso_cli.statistics.contexts import Contexts
 from glasso_cli.texts import tokenize
 
@@ -91,7 +90,7 @@ def make(job: Job) -> Made:
             console=job.console,
         )
         study = work.study()
-        found = [work.block(index, study) for index in range(section.blocks)]
+        found = work.blocks(study)
     stats, stored = assemble(job, work, study, found, invariants)
     _warn(job, stats)
     stats.save(job.target.path, moments=stored)
@@ -123,12 +122,12 @@ def assemble(
     job: Job,
     work: CorpusPass,
     study: Study,
-    found: Sequence[tuple[blocks.Piece, Counter[str]]],
+    found: Sequence[tuple[blocks.Piece, dict[str, int]]],
     invariants: dict[str, Any],
 ) -> tuple[ActivationStats, Chunked]:
     """The blocks as one artifact, and its moments as they are streamed into the file."""
     pieces = [piece for piece, _ in found]
-    tokens = token_counts([counts for _, counts in found])
+    tokens = add_counts(counts for _, counts in found)
     refuse_all_masked(tokens)
     width = len(study.columns)
     counts = np.array([int(piece["count"]) for piece in pieces])

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     import torch
+
+RULES = ("kept", "special", "first", "massive")  # what a token's rule can be: kept, or masked by one of the others
 
 
 @dataclass(frozen=True)
 class ActivationBatch:
     """Values of p neurons at N tokens of b windows, longest window first.
 
-    Masked tokens are present (contexts show them) and marked in ``kept``.
+    Masked tokens are present (contexts show them); ``rules`` says by an index into ``RULES`` what masked each.
     """
 
     values: torch.Tensor  # (N, p) float32
     tokens: torch.Tensor  # (N,) int64
-    kept: torch.Tensor  # (N,) bool
+    rules: torch.Tensor  # (N,) int64
     lengths: torch.Tensor  # (b,) int64, decreasing
     documents: torch.Tensor  # (b,) int64
+
+    @property
+    def kept(self) -> torch.Tensor:
+        """Which tokens count, ``(N,)`` bool."""
+        return self.rules == 0
+
+    def token_counts(self) -> Counter[str]:
+        """How many tokens each of ``RULES`` took, zeros included."""
+        counts = self.rules.bincount(minlength=len(RULES)).tolist()
+        return Counter(dict(zip(RULES, counts, strict=True)))
+
+    def masked(self, hit: torch.Tensor, rule: str) -> ActivationBatch:
+        """The batch with the kept tokens among ``hit (N,)`` masked by ``rule``."""
+        return replace(self, rules=self.rules.masked_fill(hit & self.kept, RULES.index(rule)))
+
+    def windows(self, chosen: torch.Tensor) -> ActivationBatch:
+        """The windows for which ``chosen (b,)`` is true."""
+        rows = chosen.repeat_interleave(self.lengths)
+        return ActivationBatch(
+            values=self.values[rows],
+            tokens=self.tokens[rows],
+            rules=self.rules[rows],
+            lengths=self.lengths[chosen],
+            documents=self.documents[chosen],
+        )
 
     def window_of(self) -> torch.Tensor:
         """The window of every token, ``(N,)``."""
@@ -47,3 +77,22 @@ class ActivationBatch:
         rows = self.window_of() * shape[1] + self.position_of()
         out.flatten(0, 1).index_copy_(0, rows, values)
         return out
+
+
+def add_counts(counters: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Token counts added up; ``read`` is how many there are in all."""
+    total = dict.fromkeys(("read", *RULES[1:], "kept"), 0)
+    for counts in counters:
+        for rule in RULES:
+            total[rule] += counts[rule]
+            total["read"] += counts[rule]
+    return total
+
+
+def join(batches: Sequence[ActivationBatch]) -> ActivationBatch:
+    """Several batches as one, windows in the order they come in."""
+    import torch
+
+    return ActivationBatch(
+        *(torch.cat([getattr(batch, field.name) for batch in batches]) for field in fields(ActivationBatch))
+    )

@@ -51,18 +51,6 @@ def sample_windows(windows: Sequence[Window], tokens: int, seed: int) -> list[Wi
     return [windows[i] for i in order[:stop]]
 
 
-def join(batches: Sequence[ActivationBatch]) -> ActivationBatch:
-    """Several batches as one, windows from long to short as they were."""
-    import torch
-
-    return ActivationBatch(
-        *(
-            torch.cat([getattr(batch, name) for batch in batches])
-            for name in ("values", "tokens", "kept", "lengths", "documents")
-        )
-    )
-
-
 def study(sample: ActivationBatch, transform: str) -> Pilot:
     """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
     values = sample.values[sample.kept]

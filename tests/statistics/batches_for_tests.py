@@ -21,7 +21,7 @@ def random_batch(
     return ActivationBatch(
         values=torch.tensor(values, dtype=torch.float32),
         tokens=torch.tensor(rng.integers(0, 50, n)),
-        kept=torch.tensor(rng.random(n) >= masked),
+        rules=torch.tensor(rng.random(n) < masked).long(),
         lengths=torch.tensor(ordered),
         documents=torch.arange(first_document, first_document + len(ordered)),
     )

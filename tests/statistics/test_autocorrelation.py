@@ -112,7 +112,7 @@ def test_an_autoregressive_process_shows_its_coefficient() -> None:
     batch = ActivationBatch(
         values=torch.tensor(x.reshape(-1, 4) + 3.0, dtype=torch.float32),
         tokens=torch.zeros(count * length, dtype=torch.int64),
-        kept=torch.tensor(rng.random(count * length) > 0.1),
+        rules=torch.tensor(rng.random(count * length) <= 0.1).long(),
         lengths=torch.full((count,), length),
         documents=torch.arange(count),
     )

@@ -87,7 +87,7 @@ def test_a_window_takes_one_place_however_often_it_is_strong() -> None:
 def test_masked_tokens_are_shown_and_never_chosen() -> None:
     batch = random_batch([5], p=1, masked=0.0)
     batch.values[:, 0] = torch.tensor([1.0, 7.0, 2.0, 0.0, 0.0])
-    batch.kept[1] = False
+    batch = batch.masked(batch.values[:, 0] == 7.0, "massive")
     found = streamed([batch])
     assert found.values[0, 0, REACH] == 2.0
     assert found.values[0, 0, REACH - 1] == 7.0

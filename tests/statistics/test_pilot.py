@@ -40,14 +40,6 @@ def test_a_small_corpus_is_its_own_sample() -> None:
     assert sorted(window.document for window in sample) == [0, 1, 2, 3, 4]
 
 
-def test_joined_batches_keep_every_token_in_its_window() -> None:
-    batches = [random_batch([9, 4], seed=0), random_batch([3, 3, 1], seed=1, first_document=2)]
-    joined = pilot.join(batches)
-    assert torch.equal(joined.values, torch.cat([batch.values for batch in batches]))
-    assert joined.window_of().tolist() == [0] * 9 + [1] * 4 + [2] * 3 + [3] * 3 + [4]
-    assert joined.documents.tolist() == [0, 1, 2, 3, 4]
-
-
 def test_the_pilot_centres_on_kept_tokens() -> None:
     batch = random_batch([200, 40], p=300)
     study = pilot.study(batch, "none")
@@ -87,6 +79,6 @@ def test_a_sample_without_any_variance_has_unit_scale() -> None:
 def test_the_neurons_of_highest_variance_in_their_order() -> None:
     batch = random_batch([500], p=5)
     scaled = batch.values * torch.tensor([1.0, 9.0, 0.0, 3.0, 9.0])
-    batch = ActivationBatch(scaled, batch.tokens, batch.kept, batch.lengths, batch.documents)
+    batch = ActivationBatch(scaled, batch.tokens, batch.rules, batch.lengths, batch.documents)
     assert pilot.highest_variance(batch, 3).tolist() == [1, 3, 4]
     assert pilot.highest_variance(batch, 99).tolist() == [0, 1, 2, 3, 4]
