@@ -18,6 +18,7 @@ import numpy as np
 import glasso_cli
 from glasso_cli import moments
 from glasso_cli.errors import InputError
+from glasso_cli.graph import partial_correlation
 from glasso_cli.npz import Chunked, read_meta, read_npz, write_npz
 
 if TYPE_CHECKING:
@@ -188,9 +189,8 @@ class PrecisionPath(Artifact):
         """Rows, columns and partial correlations ``(E,)`` at one alpha (the selected one by default)."""
         index = int(self.selected) if index is None else index
         part = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
-        rows, cols = np.asarray(self.rows[part]), np.asarray(self.cols[part])
-        scale = np.sqrt(self.diagonals[index])
-        return rows, cols, -np.asarray(self.values[part]) / (scale[rows] * scale[cols])
+        rows, cols, values = (np.asarray(array[part]) for array in (self.rows, self.cols, self.values))
+        return rows, cols, partial_correlation(rows, cols, values, self.diagonals[index])
 
     def precision(self, index: int | None = None) -> sp.csr_array:
         """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric."""
@@ -202,6 +202,3 @@ class PrecisionPath(Artifact):
         shape = (self.n_neurons, self.n_neurons)
         upper = sp.coo_array((values, (rows, cols)), shape=shape)
         return (upper + upper.T + sp.diags_array(self.diagonals[index])).tocsr()
-
-
-KINDS: dict[str, type[Artifact]] = {artifact.kind: artifact for artifact in (ActivationStats, PrecisionPath)}

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,7 +35,6 @@ class Console:
     verbose: bool = False
     as_json: bool = False
     log_path: Path | None = None
-    warnings: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """A line of progress on stderr."""
@@ -50,9 +49,8 @@ class Console:
             _stderr(text)
 
     def warn(self, text: str) -> None:
-        """A warning on stderr, kept for the summary."""
+        """A warning on stderr."""
         self.log(f"warning: {text}")
-        self.warnings.append(text)
         _stderr(text, label="warning", style="yellow")
 
     def error(self, message: str, hint: str = "") -> None:

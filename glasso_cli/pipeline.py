@@ -6,7 +6,7 @@ A stage is a module of :mod:`glasso_cli.stages` with
 - ``settings(config, corpus)``: the configuration it reads, without runtime fields;
 - ``pins(config, corpus)``: digests of the outside inputs it reads (models, datasets, files);
 - ``paths(config, corpus)``: the artifact and its companions;
-- ``make(job)``: do the work and write the artifact.
+- ``make(job)``: do the work, write the artifact and say in a line what it is.
 
 Stages never import or start each other; they meet in files.
 """
@@ -30,7 +30,7 @@ import glasso_cli
 from glasso_cli import cache
 from glasso_cli.config import Config
 from glasso_cli.console import Console
-from glasso_cli.errors import BelowBar, ConfigError, GlassoError, UpstreamError
+from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
 
 # stage → the stages whose artifacts it reads, in the order they run
 STAGES: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,10 @@ class Job:
     console: Console
 
     def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """The meta of the artifact: what it was made from, and ``metrics``."""
+        """The meta of the artifact: what it was made from, and ``metrics``.
+
+        ``below`` among ``more`` says what fell below the bar, ``files`` what a manifest names beside itself.
+        """
         return {
             "key": self.target.key,
             "material": self.target.material,
@@ -61,16 +64,6 @@ class Job:
             "metrics": metrics,
             **more,
         }
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a stage did: files, metrics for the summary, and what fell below the bar, if anything."""
-
-    files: tuple[Path, ...]
-    metrics: dict[str, Any]
-    summary: str
-    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +84,7 @@ class Pipeline:
     console: Console
     command: str = ""  # the configuration and overrides as typed, for advice
     force: bool = False
+    _running: str = ""
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
@@ -137,11 +131,14 @@ class Pipeline:
     def _look_up(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
         """The outside inputs; where they cannot be looked up, what the artifact says they were.
 
-        Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand.
+        Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand. The stage that
+        reads them does with a service that is down (its answer is known), not with an input that is wrong.
         """
         try:
             return dict(stage_module(stage).pins(self.config, corpus))
         except GlassoError as error:
+            if stage == self._running and not isinstance(error, ServiceError):
+                raise
             try:
                 stored = dict(cache.stored_meta(path)["material"]["inputs"])
             except (GlassoError, KeyError, TypeError):
@@ -174,6 +171,7 @@ class Pipeline:
     @contextmanager
     def _logged(self, stage: str) -> Iterator[None]:
         """Keep a log of one stage, with the way it ended if not well."""
+        self._running = stage
         self.console.log_path = self.config.folder / "logs" / f"{stage}.log"
         version = f"glasso {glasso_cli.__version__} python {platform.python_version()}"
         self.console.log(f"{version}: {shlex.join(sys.argv[1:])}")
@@ -203,11 +201,11 @@ class Pipeline:
         upstream = {name: self._path(name, corpus) for name in STAGES[stage]}
         started = time.monotonic()
         job = Job(self.config, corpus, target, upstream, pieces, self.console)
-        made: Made = stage_module(stage).make(job)
+        summary: str = stage_module(stage).make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()
         seconds = time.monotonic() - started
-        self.console.note(f"{stage} {corpus}: {made.summary} ({seconds:.1f} s)")
+        self.console.note(f"{stage} {corpus}: {summary} ({seconds:.1f} s)")
         return self._report(target, cached=False, seconds=seconds)
 
     def _require_upstream(self, stage: str, corpus: str) -> None:

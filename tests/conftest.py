@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from command_lines import Shell
 from fake_stages import UPSTREAM, Experiment, FakeStages
+from hypothesis import HealthCheck, settings
 
 from glasso_cli import pipeline
+
+# A busy machine is not a defect of the code.
+settings.register_profile("glasso", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("glasso")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.npz import read_npz, write_npz
-from glasso_cli.pipeline import Job, Made, Pipeline
+from glasso_cli.pipeline import Job, Pipeline
 
 UPSTREAM = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
 INPUTS = Path("texts")
@@ -59,11 +59,11 @@ class FakeStages:
         return {"collect": self._collect(), "fit": self._fit(), "visualize": self._visualize()}
 
     def _module(self, stage: str, path: Callable[[Config, str], Path], **more: Any) -> SimpleNamespace:
-        def make(job: Job) -> Made:
+        def make(job: Job) -> str:
             self.before(job)
-            made: Made = more["work"](job)
+            summary: str = more["work"](job)
             self.made.append((stage, job.corpus))
-            return made
+            return summary
 
         return SimpleNamespace(
             VERSION=1,
@@ -80,11 +80,11 @@ class FakeStages:
                 raise InputError(f"There is no file {path}.", "Check the path.")
             return {"text": sha256_of(path)}
 
-        def work(job: Job) -> Made:
+        def work(job: Job) -> str:
             words = sorted(set((INPUTS / f"{job.corpus}.txt").read_text().split()))
             meta = job.meta({"words": len(words)})
             write_npz(job.target.path, {"words": np.array(words)}, {"kind": "words", "schema": 1, **meta})
-            return Made((job.target.path,), {"words": len(words)}, f"{len(words)} words")
+            return f"{len(words)} words"
 
         return self._module(
             "collect",
@@ -98,7 +98,7 @@ class FakeStages:
         )
 
     def _fit(self) -> SimpleNamespace:
-        def work(job: Job) -> Made:
+        def work(job: Job) -> str:
             arrays, _ = read_npz(job.upstream["collect"])
             metrics = {"words": len(arrays["words"])}
             below = self.below.get(job.corpus, "")
@@ -107,7 +107,7 @@ class FakeStages:
                 file.write(f"// glasso: {json.dumps({'key': job.target.key})}\ngraph {{}}\n")
             meta = {"kind": "count", "schema": 1, **job.meta(metrics, below=below)}
             write_npz(job.target.path, {"count": np.array(len(arrays["words"]))}, meta)
-            return Made((job.target.path, dot), metrics, f"{metrics['words']} counted", below)
+            return f"{metrics['words']} counted"
 
         return self._module(
             "fit",
@@ -118,14 +118,14 @@ class FakeStages:
         )
 
     def _visualize(self) -> SimpleNamespace:
-        def work(job: Job) -> Made:
+        def work(job: Job) -> str:
             pictures = [job.target.path.parent / name for name in ("heat.svg", "net.svg")]
             for picture in pictures:
                 with atomic_write(picture, "w") as file:
                     file.write("<svg/>")
             meta = {"kind": "figures", **job.meta({"figures": 2}, files=[picture.name for picture in pictures])}
             cache.write_manifest(job.target.path, meta)
-            return Made((*reversed(pictures), job.target.path), {"figures": 2}, "2 figures")
+            return "2 figures"
 
         return self._module(
             "visualize",

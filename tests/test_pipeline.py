@@ -16,7 +16,7 @@ from fake_stages import INPUTS, Experiment
 
 from glasso_cli import cache, pipeline
 from glasso_cli.config import Config
-from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, InputError, ServiceError, UpstreamError
+from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
 from glasso_cli.pipeline import STAGES, Job, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
@@ -183,7 +183,7 @@ def test_a_damaged_upstream_is_stale_and_made_again(experiment: Experiment) -> N
     assert experiment.bytes() == artifacts
 
 
-# -- files of others, and artifacts that travel -----------------------------------------------------------
+# -- files of others -----------------------------------------------------------------------------------
 
 
 def test_a_file_of_somebody_else_is_not_overwritten_unless_forced(experiment: Experiment) -> None:
@@ -195,31 +195,6 @@ def test_a_file_of_somebody_else_is_not_overwritten_unless_forced(experiment: Ex
         experiment.run()
     assert path.read_bytes() == mine
     assert experiment.run("collect", force=True) == [("collect", "films"), ("collect", "books")]
-
-
-def test_artifacts_are_usable_where_the_inputs_are_not(experiment: Experiment, tmp_path: Path) -> None:
-    experiment.run("collect")
-    (INPUTS / "films.txt").unlink()
-    experiment.said()
-    assert experiment.run("fit", "visualize") == EVERYTHING[2:]
-    warnings = [line for line in experiment.said().splitlines() if line.startswith("warning")]
-    assert warnings == [
-        "warning: There is no file texts/films.txt. Taking out/collect/films.npz as it is, without checking its inputs."
-    ]
-    assert set(experiment.plan().values()) == {"up to date"}
-
-
-def test_a_changed_field_still_counts_where_the_inputs_are_not(experiment: Experiment) -> None:
-    experiment.run("collect")
-    (INPUTS / "films.txt").unlink()
-    with pytest.raises(UpstreamError, match="max_tokens"):
-        experiment.run("fit", set_=("collect.max_tokens=7",))
-
-
-def test_missing_inputs_without_an_artifact_are_an_error(experiment: Experiment) -> None:
-    (INPUTS / "films.txt").unlink()
-    with pytest.raises(InputError, match=r"There is no file texts/films\.txt"):
-        experiment.run()
 
 
 # -- below the bar ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_mas
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.model_source import model_digest
 from glasso_cli.npz import Chunked
-from glasso_cli.pipeline import Job, Made
+from glasso_cli.pipeline import Job
 from glasso_cli.statistics import block as blocks
 from glasso_cli.statistics import contexts
 from glasso_cli.statistics.batch import add_counts
@@ -57,7 +57,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
     return config.folder / "collect" / f"{corpus}.npz", ()
 
 
-def make(job: Job) -> Made:
+def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
     from glasso_cli.hook_points import resolve_hook_points
     from glasso_cli.hooks import record
@@ -94,7 +94,7 @@ def make(job: Job) -> Made:
     stats, stored = assemble(job, work, study, found, invariants)
     _warn(job, stats)
     stats.save(job.target.path, moments=stored)
-    return Made((job.target.path,), stats.meta["metrics"], _summary(stats.meta["metrics"]))
+    return _summary(stats.meta["metrics"])
 
 
 def _load(job: Job) -> LoadedModel:

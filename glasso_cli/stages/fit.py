@@ -20,7 +20,7 @@ from glasso_cli.files import atomic_write
 from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.select import Selection, select
 from glasso_cli.npz import read_npz, write_npz
-from glasso_cli.pipeline import Job, Made
+from glasso_cli.pipeline import Job
 from glasso_cli.solvers.base import alpha_max
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
 
@@ -32,7 +32,7 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     section = public_fields(config.fit)
     section["select"]["rule"] = config.fit.rule
     section["neurons"] = neurons.without_path(config.fit.neurons)
-    return {"fit": section}
+    return {"fit": section, "seed": config.seed}  # the seed finds the communities
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
     return folder / f"{corpus}.npz", (folder / f"{corpus}.dot",)
 
 
-def make(job: Job) -> Made:
+def make(job: Job) -> str:
     """Fit one corpus and write the path and the graph of the selected alpha."""
     section = job.config.fit
     stats: ActivationStats = ActivationStats.load(job.upstream["collect"])
@@ -70,8 +70,7 @@ def make(job: Job) -> Made:
     with atomic_write(dot, "w") as file:
         file.write(dot_text(path))
     path.save(job.target.path)
-    below = _below(job, points, section)
-    return Made((job.target.path, dot), path.meta["metrics"], _summary(path.meta["metrics"]), below)
+    return _summary(path.meta["metrics"])
 
 
 # -- the neurons ----------------------------------------------------------------------------------------

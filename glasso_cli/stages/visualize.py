@@ -9,7 +9,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.cache import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import sha256_of
-from glasso_cli.pipeline import Job, Made
+from glasso_cli.pipeline import Job
 
 VERSION = 1
 
@@ -29,7 +29,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
     return config.folder / "figures" / corpus / "figures.json", ()
 
 
-def make(job: Job) -> Made:
+def make(job: Job) -> str:
     """Draw one corpus: figures, their numbers as CSV, and a manifest."""
     from glasso_cli.plots import draw
     from glasso_cli.plots.network import graphviz_note
@@ -53,8 +53,4 @@ def make(job: Job) -> Made:
     metrics = {"figures": len({path.stem for path in written}), "files": len(written)}
     manifest = job.meta(metrics, kind="figures", schema=1, files=sorted(digests), content=digests)
     write_manifest(job.target.path, manifest)
-    return Made(
-        (job.target.path, *(path for path in written if path.suffix != ".csv")),
-        metrics,
-        f"{metrics['figures']} figures and tables in {folder}",
-    )
+    return f"{metrics['figures']} figures and tables in {folder}"
