@@ -87,6 +87,7 @@ class Pipeline:
     _running: str = ""
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _assumed: dict[tuple[str, str], GlassoError] = field(default_factory=dict)  # why inputs were not looked up
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -108,8 +109,22 @@ class Pipeline:
             before = self.step(upstream, corpus)
             if not before.fresh:
                 return Step(stage, corpus, False, f"{upstream} will run first")
-        state = cache.freshness(self._target(stage, corpus))
+        state = self._state(self._target(stage, corpus))
         return Step(stage, corpus, state.fresh, state.reason)
+
+    def _state(self, target: cache.Target) -> cache.Freshness:
+        """Whether a target is up to date; raises what kept its inputs from being looked up when it must be made."""
+        state = cache.freshness(target)
+        error = self._assumed.get((target.stage, target.corpus))
+        if error is None:
+            return state
+        running = target.stage == self._running
+        if running and (self.force or not state.fresh or not isinstance(error, ServiceError)):
+            raise error
+        if state.fresh:
+            self.console.warn(f"{error.message} Taking {target.path} as it is, without checking its inputs.")
+            del self._assumed[target.stage, target.corpus]
+        return state
 
     def _target(self, stage: str, corpus: str) -> cache.Target:
         module = stage_module(stage)
@@ -132,19 +147,17 @@ class Pipeline:
         """The outside inputs; where they cannot be looked up, what the artifact says they were.
 
         Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand. The stage that
-        reads them does with a service that is down (its answer is known), not with an input that is wrong.
+        reads them does with a service that is down as long as it has nothing to make, not with an input that is wrong.
         """
         try:
             return dict(stage_module(stage).pins(self.config, corpus))
         except GlassoError as error:
-            if stage == self._running and not isinstance(error, ServiceError):
-                raise
             try:
                 stored = dict(cache.stored_meta(path)["material"]["inputs"])
             except (GlassoError, KeyError, TypeError):
                 raise error from None
             stored.pop("upstream", None)
-            self.console.warn(f"{error.message} Taking {path} as it is, without checking its inputs.")
+            self._assumed[stage, corpus] = error
             return stored
 
     def _path(self, stage: str, corpus: str) -> Path:
@@ -187,7 +200,7 @@ class Pipeline:
     def _run_one(self, stage: str, corpus: str) -> list[str]:
         self._require_upstream(stage, corpus)
         target = self._target(stage, corpus)
-        state = cache.freshness(target)
+        state = self._state(target)
         if state.fresh and not self.force:
             self.console.note(f"{stage} {corpus}: up to date")
             return self._report(target, cached=True, seconds=0.0)

@@ -42,6 +42,8 @@ def test_a_stage_does_with_a_service_that_is_down_and_not_with_a_wrong_input(
     experiment.said()
     assert experiment.run() == []
     assert "The hub does not answer. Taking out/collect/films.npz as it is" in experiment.said()
+    with pytest.raises(ServiceError, match="does not answer"):
+        experiment.run("collect", set_=("model.id=another/model",))
 
 
 def test_a_changed_field_still_counts_where_the_inputs_are_not(experiment: Experiment) -> None:
