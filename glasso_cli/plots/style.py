@@ -202,6 +202,7 @@ def empty(axes: Axes, sentence: str) -> None:
 def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
     """The files written for ``picture``: one per format, and its numbers as CSV. Same input, same bytes."""
     written = []
+    _settle(picture.figure)
     for suffix in study.section.formats:
         path = folder / f"{picture.name}.{suffix}"
         with atomic_write(path) as file:
@@ -214,6 +215,18 @@ def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
         with atomic_write(written[-1], "w") as file:
             file.write(text)
     return [*written, table]
+
+
+def _settle(figure: Figure) -> None:
+    """Arrange the axes once and round their places: the last digits of the constraint solver differ between runs."""
+    from matplotlib.transforms import Bbox
+
+    if figure.get_layout_engine() is None:
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position().get_points(), 6)))
 
 
 def _metadata(picture: Picture, study: Study, suffix: str) -> dict[str, str]:

@@ -1,0 +1,194 @@
+"""All pictures of studies of every shape: complete, repeatable, and telling what they show."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import tracemalloc
+import warnings
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glasso_cli
+from glasso_cli.plots import PLOTS, draw, style
+
+HOSTILE = ['say "hi", $x$', "a\nb", "<b>&", "ユニット🎬", "$\\frac{", "x" * 90, "[1]", "", "#", "é"]
+EVERY_KIND = ("heatmap", "network", "path", "degrees", "diagnostics")
+
+SHAPES = {
+    "usual": {},
+    "no edges": {"edges": 0, "sizes": (0,)},
+    "no edges on the whole path": {"sizes": (0, 0, 0)},
+    "one neuron": {"p": 1, "sizes": (0,)},
+    "two neurons": {"p": 2, "sizes": (1,)},
+    "hostile ids": {"p": len(HOSTILE), "ids": HOSTILE, "edges": 14},
+    "hostile title": {"title": "$\\frac{ \n <b>映"},
+    "one alpha": {"sizes": (40,), "rule": "fixed"},
+    "ebic": {"rule": "ebic"},
+    "not converged": {"converged": False},
+    "no contexts": {"contexts": False},
+    "dead neurons": {"dead": (0, 7, 12)},
+    "nothing recorded": {"metrics": False},
+    "above the exact heat map": {"p": 520, "edges": 900},
+    "no cards": {"section": {"cards": 0}},
+}
+
+
+def drawn(study, folder: Path) -> list[Path]:
+    """Every file of the study's pictures; a warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # a missing glyph, a layout that collapsed
+        warnings.simplefilter("error", RuntimeWarning)  # a division by nothing
+        return [path for files in draw(study, folder) for path in files]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_of_study_is_drawn(make_study, tmp_path, name):
+    study = make_study(**SHAPES[name])
+    files = drawn(study, tmp_path / "figures")
+    assert {path.name for path in files} == {path.name for path in (tmp_path / "figures").iterdir()}
+    pictures = [path.stem for path in files if path.suffix == ".png"]
+    cards = [stem for stem in pictures if stem.startswith("card-")]
+    assert pictures == [*EVERY_KIND, *cards]
+    assert len(cards) == min(study.section.cards, study.p)
+    for path in files:
+        if path.suffix == ".csv":
+            with open(path, encoding="utf-8", newline="") as file:
+                rows = list(csv.reader(file))
+            assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_a_large_sparse_graph_is_never_made_dense(make_study, tmp_path):
+    section = {"cards": 0, "edges": 50, "dpi": 60, "formats": ("png",)}
+    drawn(make_study(30, 20, section=section), tmp_path / "figures")  # imports and fonts do not count
+    p = 4000
+    study = make_study(p, p, sizes=(p,), section=section, contexts=False)
+    tracemalloc.start()
+    try:
+        drawn(study, tmp_path / "figures")
+        assert tracemalloc.get_traced_memory()[1] < p * p * 8 / 2
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_same_study_gives_the_same_bytes(make_study, tmp_path):
+    both = [
+        drawn(make_study(p=24, edges=30, section={"formats": ("png", "svg"), "cards": 1}), tmp_path / name)
+        for name in ("first", "second")
+    ]
+    assert [path.name for path in both[0]] == [path.name for path in both[1]]
+    for first, second in zip(*both):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_the_users_matplotlib_settings_change_nothing(make_study, tmp_path):
+    import matplotlib as mpl
+
+    study = make_study(section={"cards": 0})
+    plain = drawn(study, tmp_path / "plain")
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "image.interpolation": "bicubic"}):
+        styled = drawn(study, tmp_path / "styled")
+        assert mpl.rcParams["font.size"] == 30
+    assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in styled]
+
+
+def test_files_say_what_they_show_and_what_made_them(make_study, tmp_path):
+    from PIL import Image
+
+    study = make_study(section={"formats": ("png", "svg"), "cards": 1})
+    files = drawn(study, tmp_path)
+    sentences = dict(line.split("\t") for line in (tmp_path / "figures.txt").read_text().splitlines())
+    assert set(sentences) == {path.stem for path in files if path.suffix == ".png"}
+    for name, sentence in sentences.items():
+        assert "Toy model" in sentence
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert image.text["Description"] == sentence
+            assert image.text["Source"] == "glasso:abc123"
+            assert image.text["Software"] == f"glasso {glasso_cli.__version__}"
+        drawing = ET.parse(tmp_path / f"{name}.svg").getroot()
+        words = " ".join(drawing.itertext())
+        assert sentence in words
+        assert "glasso:abc123" in words
+
+
+def test_formats_are_those_asked_for(make_study, tmp_path):
+    files = drawn(make_study(section={"formats": ("svg",), "cards": 0}), tmp_path)
+    assert {path.suffix for path in files} == {".svg", ".csv", ".dot", ".txt"}
+
+
+def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(make_study, tmp_path):
+    folder = tmp_path / "figures"
+    drawn(make_study(section={"cards": 3, "formats": ("png", "svg")}), folder)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "my heatmap.png").write_text("mine")
+    files = drawn(make_study(section={"cards": 1}), folder)
+    left = {path.name for path in folder.iterdir()} - {path.name for path in files}
+    assert left == {"notes.txt", "my heatmap.png"}
+
+
+def test_importing_the_plots_imports_no_plotting():
+    code = (
+        "import sys, glasso_cli.plots\n"
+        "found = {'matplotlib', 'seaborn', 'pydot', 'networkx', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(' '.join(found) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- what single pictures say -----------------------------------------------------------------------------
+
+
+def picture_of(study, name):
+    with style.look():
+        (picture,) = PLOTS[name](study)
+    return picture
+
+
+def texts_of(figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_a_picture_says_what_a_stranger_must_know(make_study, name):
+    study = make_study()
+    words = texts_of(picture_of(study, name).figure)
+    for part in ("Toy model · toy corpus", "30 neurons", f"α = {study.alpha:.4g}", "40 edges"):
+        assert part in words
+
+
+def test_the_heat_map_prints_its_limit_and_what_lies_beyond(make_study):
+    study = make_study(60, 300, sizes=(300,))
+    words = texts_of(picture_of(study, "heatmap").figure)
+    limit = np.quantile(np.abs(study.edges.rho), 0.995)
+    assert f"±{limit:.3f}" in words
+    assert f"{study.edges.rho[0]:+.3f}".replace("-", "−") in words
+
+
+def test_the_path_marks_the_chosen_alpha_and_the_tolerance(make_study):
+    study = make_study(rule="degree")
+    figure = picture_of(study, "path").figure
+    for axes in figure.axes:
+        assert any(np.allclose(line.get_xdata(), study.alpha) for line in axes.lines)
+        left, right = axes.get_xlim()
+        assert left > right  # sparse to dense
+    assert "target 4" in texts_of(figure)
+    assert "1e-07" in texts_of(figure)
+
+
+def test_the_network_counts_what_it_leaves_out(make_study):
+    study = make_study(p=40, edges=60, section={"edges": 10})
+    picture = picture_of(study, "network")
+    assert f"Showing 10 of {study.n_edges:,} edges" in texts_of(picture.figure).replace("\n", " ")
+    assert len(picture.table["neuron_a"]) == 10
+
+
+def test_the_diagnostics_table_holds_the_recorded_counts(make_study):
+    table = picture_of(make_study(dead=(2,)), "diagnostics").table
+    rows = {(q, of): value for q, of, value in zip(table["quantity"], table["of"], table["value"])}
+    assert rows["tokens special", ""] == "20"
+    assert rows["neurons", "dead"] == "1.0"
+    assert rows["effective tokens median", ""] == "200.0"
