@@ -1,0 +1,182 @@
+"""`fit` over real statistics: solvers that agree, certificates, selection, resume, and neurons that cannot be fitted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydot
+import pytest
+from real_runs import Runner, overrides
+
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.errors import BelowBar
+from glasso_cli.solvers import SOLVERS
+from glasso_cli.stages import fit
+
+
+@pytest.fixture
+def statistics(runner: Runner) -> ActivationStats:
+    """What `collect` wrote, for the fits that follow."""
+    return runner.collect()
+
+
+def fitted(runner: Runner, *changes: str) -> PrecisionPath:
+    runner.run("fit", set_=changes)
+    return PrecisionPath.load(Path("out/fit/words.npz"))
+
+
+def test_every_solver_finds_the_same_precision_with_a_certificate(runner: Runner, statistics: ActivationStats) -> None:
+    paths = [fitted(runner, f"fit.solver={solver}", "fit.tol=1e-10") for solver in SOLVERS]
+    for path in paths:
+        assert path.converged.all()
+        assert (path.duality_gap <= 1e-10).all()
+        np.testing.assert_allclose(path.alphas, [0.6, 0.4, 0.3])
+        for index in range(3):
+            difference = path.precision(index) - paths[0].precision(index)
+            assert abs(difference).max() < 1e-3
+
+
+def test_the_path_solves_the_problem_of_the_correlation(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, "fit.tol=1e-10")
+    correlation = statistics.correlation()
+    for index, alpha in enumerate(path.alphas):
+        precision = path.precision(index).toarray()
+        gradient = correlation - np.linalg.inv(precision)
+        on = precision != 0
+        np.fill_diagonal(on, False)
+        np.testing.assert_allclose(gradient[on], -alpha * np.sign(precision[on]), atol=1e-3)
+        assert np.abs(gradient[~on]).max() <= alpha + 1e-3
+        np.testing.assert_allclose(np.diag(gradient), 0, atol=1e-3)
+    rows, cols, rho = path.edges()
+    assert path.alphas[int(path.selected)] == 0.4
+    inverse = path.precision().toarray()
+    scale = np.sqrt(np.diag(inverse))
+    np.testing.assert_allclose(rho, (-inverse / np.outer(scale, scale))[rows, cols])
+    np.testing.assert_allclose(path.marginals[path.offsets[1] : path.offsets[2]], correlation[rows, cols], rtol=1e-6)
+
+
+def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: ActivationStats) -> None:
+    by_degree = fitted(runner, *overrides(fit={"alpha": None, "select": {"rule": "degree", "target": 4}}))
+    degree = 2 * by_degree.n_edges[int(by_degree.selected)] / by_degree.n_neurons
+    assert abs(degree - 4) <= max(0.08, 2 / by_degree.n_neurons)
+    by_ebic = fitted(runner, *overrides(fit={"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "ebic"}}))
+    n = statistics.meta["metrics"]["n_effective"]["median"]
+    edges, p = by_ebic.n_edges, by_ebic.n_neurons
+    criterion = -n * by_ebic.log_likelihood + edges * np.log(n) + 4 * 0.5 * edges * np.log(p)
+    assert int(by_ebic.selected) == int(np.argmin(criterion))
+    np.testing.assert_allclose(by_ebic.ebic - by_ebic.ebic[0], criterion - criterion[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("finished", [1, 2])
+def test_an_interrupted_path_ends_in_the_same_bytes(
+    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, finished: int
+) -> None:
+    changes = overrides(fit={"alpha": [0.6, 0.4, 0.3, 0.25], "select": {"rule": "degree", "target": 4}})
+    fitted(runner, *changes)
+    names = ("out/fit/words.npz", "out/fit/words.dot")
+    whole = [Path(name).read_bytes() for name in names]
+    shutil.rmtree("out/fit")
+    save = fit._save_point
+    left = [finished]
+
+    def interrupted(*arguments: Any) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        save(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "_save_point", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(runner, *changes)
+    assert not Path("out/fit/words.npz").exists()
+    assert len(list(Path("out").rglob("alpha-*.npz"))) == finished
+    fitted(runner, *changes)
+    assert [Path(name).read_bytes() for name in names] == whole
+
+
+def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(
+    runner: Runner, statistics: ActivationStats
+) -> None:
+    path = fitted(runner, "fit.alpha=0.999", "fit.select.alpha=null")
+    assert path.n_edges.tolist() == [0]
+    assert (path.communities == -1).all()
+    assert "at alpha 0.999 every neuron is isolated" in runner.said()
+    assert pydot.graph_from_dot_data(Path("out/fit/words.dot").read_text())[0].get_edges() == []
+
+
+def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner)
+    rows, cols, rho = path.edges()
+    (graph,) = pydot.graph_from_dot_data(Path("out/fit/words.dot").read_text())
+    found = {
+        frozenset(end.strip('"') for end in (edge.get_source(), edge.get_destination())): edge
+        for edge in graph.get_edges()
+    }
+    assert len(found) == len(rows)
+    for i, j, value in zip(rows, cols, rho):
+        edge = found[frozenset((path.neuron_ids[i], path.neuron_ids[j]))]
+        assert float(edge.get("partial_correlation")) == pytest.approx(value, rel=1e-4)
+        assert edge.get("sign") == ('"positive"' if value > 0 else '"negative"')
+        assert float(edge.get("weight")) > 0
+    nodes = {node.get_name().strip('"'): node for node in graph.get_nodes()}
+    for name, community in zip(path.neuron_ids, path.communities):
+        assert int(nodes[name].get("layer")) == 1
+        assert int(nodes[name].get("community")) == community
+    assert Path("out/fit/words.dot").read_text().startswith("// glasso: ")
+
+
+def test_what_does_not_converge_is_saved_and_said(runner: Runner, statistics: ActivationStats) -> None:
+    with pytest.raises(BelowBar, match="not converged to a gap of 1e-07") as caught:
+        fitted(runner, "fit.max_iter=1")
+    assert caught.value.exit_code == 5
+    path = PrecisionPath.load(Path("out/fit/words.npz"))
+    assert not path.converged.all()
+    assert path.meta["below"]
+
+
+def test_dead_and_repeated_neurons_are_named_and_left_out(
+    runner: Runner, tmp_path: Path, model_dir: Callable[[str], Path]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "damaged"
+    shutil.copytree(model_dir("gemma3"), folder)
+    weights = load_file(folder / "model.safetensors")
+    prefix = "model.layers.1.mlp."
+    weights[f"{prefix}up_proj.weight"][5] = 0.0
+    for part in ("up_proj", "gate_proj"):
+        weights[f"{prefix}{part}.weight"][9] = weights[f"{prefix}{part}.weight"][2]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    stats = runner.collect(f"model.id={folder}")
+    said = runner.said()
+    assert "1 neurons have no variance and are left out of the fit: layers.1.mlp[5]" in said
+    assert "1 neurons repeat another neuron and are left out of the fit: layers.1.mlp[9]" in said
+    assert stats.n_neurons == 48
+    path = fitted(runner, f"model.id={folder}")
+    assert path.n_neurons == 46
+    assert not {"layers.1.mlp[5]", "layers.1.mlp[9]"} & set(path.neuron_ids.tolist())
+
+
+def test_neurons_to_fit_are_chosen_by_variance_or_name(runner: Runner, statistics: ActivationStats) -> None:
+    strongest = fitted(runner, "fit.neurons=10")
+    expected = np.sort(np.argsort(-statistics.std)[:10])
+    np.testing.assert_array_equal(strongest.neurons, expected)
+    named = fitted(runner, "fit.neurons=['layers.1.mlp[4]', 'layers.1.mlp[1]']")
+    assert named.neuron_ids.tolist() == ["layers.1.mlp[1]", "layers.1.mlp[4]"]
+
+
+def test_pictures_are_drawn_of_what_was_fitted(runner: Runner, statistics: ActivationStats) -> None:
+    fitted(runner)
+    runner.run("visualize")
+    folder = Path("out/figures/words")
+    names = {path.stem for path in folder.glob("*.png")}
+    assert {"heatmap", "network", "path", "degrees", "diagnostics"} < names
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shutil.rmtree(folder)
+    runner.run("visualize")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
