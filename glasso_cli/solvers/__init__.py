@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from glasso_cli.solvers import gglasso, sklearn
+from glasso_cli.solvers import gglasso, newton, sklearn
 from glasso_cli.solvers.base import Solver
 
 SOLVERS: dict[str, Solver] = {
+    "newton": newton.solve,
     "gglasso": gglasso.solve,
     "sklearn": sklearn.solve,
 }

@@ -18,9 +18,24 @@ class Inverse:
     log_det: float  # log det of the matrix that was inverted
 
 
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A Cholesky factor, for a caller who wants the determinant first and the inverse only then."""
+
+    lower: np.ndarray
+    log_det: float  # of the matrix that was factorised
+
+    def inverse(self) -> Inverse:
+        """The inverse of the matrix; it takes the place of the factor, which can be used once."""
+        lower, _ = lapack.dpotri(self.lower, lower=1, overwrite_c=1)
+        _mirror(lower)
+        return Inverse(lower.T, self.log_det)  # symmetric, and row-major this way round
+
+
 def log_det(matrix: np.ndarray) -> float:
     """log det of a symmetric matrix ``(p, p)``, or -inf if it is not positive definite."""
-    return _factor(matrix)[1]
+    factor = factorise(matrix)
+    return -np.inf if factor is None else factor.log_det
 
 
 def invert(matrix: np.ndarray) -> Inverse | None:
@@ -28,22 +43,19 @@ def invert(matrix: np.ndarray) -> Inverse | None:
 
     A Cholesky factor and its inverse, p^3 flop: a general inverse takes nearly three times as long.
     """
-    factor, value = _factor(matrix)
-    if value == -np.inf:
-        return None
-    lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    _mirror(lower)
-    return Inverse(lower.T, value)  # symmetric, and row-major this way round
+    factor = factorise(matrix)
+    return None if factor is None else factor.inverse()
 
 
-def _factor(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+def factorise(matrix: np.ndarray) -> Factor | None:
+    """The Cholesky factor of a symmetric matrix, or None if it is not positive definite."""
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
     work = np.array(matrix.T, dtype=np.float64, order="F")
     factor, failed = lapack.dpotrf(work, lower=1, overwrite_a=1, clean=0)
     diagonal = factor.diagonal()
     if failed or not np.isfinite(diagonal).all():
-        return factor, -np.inf
-    return factor, 2.0 * float(np.log(diagonal).sum())
+        return None
+    return Factor(factor, 2.0 * float(np.log(diagonal).sum()))
 
 
 def _mirror(lower: np.ndarray) -> None:

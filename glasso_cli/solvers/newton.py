@@ -1,0 +1,288 @@
+"""The graphical lasso by an active-set Newton method with preconditioned conjugate gradients.
+
+At Theta with inverse W, the smooth part of the objective has gradient G = S - W and Hessian W (x) W. A step
+
+1. collects the free entries: those that are not zero, and zeros whose |G_ij| exceeds their weight;
+2. predicts the signs at its end by one sweep of coordinate descent on the quadratic model with the l1 term
+   (QUIC; Hsieh, Sustik, Dhillon and Ravikumar, 2014);
+3. minimises the model over the entries predicted not to be zero by conjugate gradients, preconditioned by
+   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and zeroes what crossed its sign;
+4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
+
+Far from the answer too many entries would be free, so the weights come down from where few pairs exceed them,
+each level solved loosely. Directions need the Hessian in float32 only; W, the objective and the certificate
+are float64.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.solvers.base import Alpha, SolverResult, certificate, free_diagonal
+from glasso_cli.solvers.cholesky import Factor, Inverse, factorise
+
+if TYPE_CHECKING:
+    from glasso_cli.solvers.free_set import FreeSet
+    from glasso_cli.solvers.newton_step import Workspace
+
+_RATIO = 0.8  # of the weights at one level to those before
+_FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
+_LOOSE = 0.4  # violation, on the scale of the weights, at which a level is left
+_NEAR = 3e-4  # nats per neuron gained by a step, below which steps are solved more exactly
+_ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
+_EXACT = (0.05, 20)  # and near it
+_SWOLLEN = 2.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
+_CERTIFY = 30.0  # a step that gains less than so many tolerances may be the last
+_SHORTEST = 1e-4  # length of a step
+
+
+def solve(
+    covariance: np.ndarray,
+    alpha: Alpha,
+    *,
+    init: np.ndarray | None = None,
+    tol: float = 1e-7,
+    max_iter: int = 1000,
+) -> SolverResult:
+    """The minimiser by Newton steps; the best certified point if ``max_iter`` of them are not enough.
+
+    ``init`` is a positive definite precision ``(p, p)`` to start from. ``cost`` counts factorisations, products
+    with the Hessian and sweeps.
+    """
+    problem = _Problem.of(covariance, alpha)
+    run = _Run(problem, _start(problem, init), tol, max_iter)
+    if init is None or not run.starts_at_the_answer(init):
+        for level in run.levels():
+            run.descend(level)
+    return run.result()
+
+
+# -- the problem --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """The problem as given, and the equal one for the correlation matrix: weights alpha_ij / (s_i s_j)."""
+
+    covariance: np.ndarray
+    alpha: Alpha
+    S: np.ndarray  # (p, p) with unit diagonal
+    weights: np.ndarray  # (p, p), 0 on the diagonal where it matters
+    deviation: np.ndarray | None  # s (p,), None where all are 1
+
+    @classmethod
+    def of(cls, covariance: np.ndarray, alpha: Alpha) -> _Problem:
+        S, weights = free_diagonal(covariance, alpha)
+        variance = S.diagonal()
+        deviation = None if (variance == 1).all() else np.sqrt(variance)
+        if deviation is not None:
+            scale = np.outer(deviation, deviation)
+            S, weights = S / scale, weights / scale
+            np.fill_diagonal(S, 1.0)
+        return cls(covariance, alpha, S, np.broadcast_to(np.asarray(weights, np.float64), S.shape), deviation)
+
+    @property
+    def typical_weight(self) -> float:
+        """The median of the positive finite weights: the scale of violations."""
+        if self.weights.strides == (0, 0):
+            return float(self.weights[0, 0])
+        some = self.weights[(self.weights > 0) & np.isfinite(self.weights)]
+        return float(np.median(some)) if len(some) else 1.0
+
+    def as_given(self, Theta: np.ndarray, inverse: Inverse) -> tuple[np.ndarray, Inverse]:
+        """A precision and its inverse in the units of the covariance given; copies."""
+        if self.deviation is None:
+            return Theta.copy(), inverse
+        scale = np.outer(self.deviation, self.deviation)
+        return Theta / scale, Inverse(inverse.matrix * scale, inverse.log_det - 2 * float(np.log(self.deviation).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """A precision matrix of the correlation problem with its inverse."""
+
+    Theta: np.ndarray
+    inverse: Inverse
+
+    @property
+    def swollen(self) -> float:
+        """The largest variance; all are 1 at the answer."""
+        return float(self.inverse.matrix.diagonal().max())
+
+
+def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
+    """``init`` where it is positive definite without its forced zeros, isolated neurons otherwise."""
+    if init is not None:
+        Theta = np.where(np.isinf(problem.weights), 0.0, init)
+        if problem.deviation is not None:
+            Theta *= np.outer(problem.deviation, problem.deviation)
+        factor = factorise(Theta)
+        if factor is not None:
+            return _Point(Theta, factor.inverse())
+    p = len(problem.S)
+    return _Point(np.eye(p), Inverse(np.eye(p), 0.0))
+
+
+# -- the run ------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """The point reached, the best certified result, and what it cost."""
+
+    def __init__(self, problem: _Problem, start: _Point, tol: float, max_iter: int) -> None:
+        self._problem, self._point = problem, start
+        self._tol, self._max_iter = tol, max_iter
+        self._scale = problem.typical_weight
+        self._best: SolverResult | None = None
+        self._gain = np.inf  # nats, of the last step
+        self._n_iter = 0
+        self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
+        self._workspace: Workspace | None = None
+
+    def starts_at_the_answer(self, init: np.ndarray) -> bool:
+        """Whether the start is optimal already; it is then returned to the bit."""
+        if self._scan(1.0)[1] > 0.01 * self._scale or not self._certify():
+            return False
+        assert self._best is not None
+        self._best = replace(self._best, precision=init.copy())
+        return True
+
+    def levels(self) -> Iterator[float]:
+        """Factors on the weights: from where few zeros are free down to 1."""
+        first = self._first_level()
+        count = int(np.ceil(np.log(first) / -np.log(_RATIO) - 0.5))
+        yield from np.geomspace(first, 1.0, max(count, 0) + 1)[:-1].tolist()
+        yield 1.0
+
+    def _first_level(self) -> float:
+        gradient = np.abs(self._problem.S - self._point.inverse.matrix)
+        gradient[self._point.Theta != 0] = 0.0
+        excess = np.divide(gradient, self._problem.weights, out=gradient, where=self._problem.weights > 0).ravel()
+        p = len(self._problem.S)
+        n_edges = np.count_nonzero(self._point.Theta) - p
+        place = max(0, excess.size - 1 - int(max(_FIRST_DEGREE * p, n_edges)))
+        excess.partition(place)
+        return max(1.0, float(excess[place]))
+
+    def descend(self, level: float) -> None:
+        """Newton steps at ``level`` times the weights: loosely before the last level, to the certificate there."""
+        self._gain = np.inf
+        idle = 0  # certificates in a row that are hardly better than the best before
+        while not (self._best is not None and self._best.converged):
+            counts, violation = self._scan(level)
+            if level > 1 and violation <= _LOOSE * level * self._scale:
+                return
+            if (level == 1 and self._gain <= _CERTIFY * self._tol * len(counts)) or violation == 0:
+                before = self._best.duality_gap if self._best else np.inf
+                if self._certify():
+                    return
+                assert self._best is not None
+                idle = idle + 1 if self._best.duality_gap > before / 2 else 0
+            if idle == 3 or self._n_iter == self._max_iter or not self._step(level, counts):
+                return
+
+    def result(self) -> SolverResult:
+        """The best certified point."""
+        if self._best is None or not self._best.converged:
+            self._certify()
+        assert self._best is not None
+        return replace(self._best, n_iter=self._n_iter, cost=dict(self._cost))
+
+    def _certify(self) -> bool:
+        """Whether the point reached is optimal by its certificate; it is kept if it is the best so far."""
+        precision, inverse = self._problem.as_given(self._point.Theta, self._point.inverse)
+        proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse)
+        self._cost["n_cholesky"] += 1
+        if self._best is None or proof.duality_gap < self._best.duality_gap:
+            self._best = SolverResult(
+                precision=precision,
+                covariance=inverse.matrix,
+                objective=proof.objective,
+                duality_gap=proof.duality_gap,
+                kkt_residual=proof.kkt_residual,
+                n_iter=self._n_iter,
+                converged=proof.duality_gap <= self._tol,
+            )
+        return proof.duality_gap <= self._tol
+
+    # -- one step -------------------------------------------------------------------------------------
+
+    def _scan(self, level: float) -> tuple[np.ndarray, float]:
+        from glasso_cli.solvers.free_set import scan
+
+        problem, point = self._problem, self._point
+        counts, worst = scan(problem.S, point.inverse.matrix, point.Theta, problem.weights, level)
+        return counts, float(worst.max())
+
+    def _step(self, level: float, counts: np.ndarray) -> bool:
+        """One Newton step; false when the objective does not fall along any direction found."""
+        from glasso_cli.solvers.free_set import free_set
+        from glasso_cli.solvers.newton_step import Accuracy, Workspace
+
+        problem, point = self._problem, self._point
+        if self._workspace is None:
+            self._workspace = Workspace(len(counts))
+        near = level == 1 and self._gain <= _NEAR * len(counts)
+        accuracy = Accuracy(*(_EXACT if near else _ROUGH))
+        free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
+        self._n_iter += 1
+        for step in self._workspace.directions(point.inverse.matrix, free, accuracy, self._cost):
+            if self._search(free, step):
+                return True
+        return False
+
+    def _search(self, free: FreeSet, step: np.ndarray) -> bool:
+        """Go along ``step`` if the objective falls on it."""
+        line = _Line.of(self._problem.S, free, step)
+        if not line.slope < 0:
+            return False
+        before = line.value(0.0, self._point.inverse.log_det)
+        noise = 1e-13 * abs(before)
+        allowed = max(_SWOLLEN, self._point.swollen)
+        length = 1.0
+        while length >= _SHORTEST:
+            Theta = self._point.Theta
+            values = free.values + length * step
+            Theta[free.rows, free.cols] = Theta[free.cols, free.rows] = values
+            factor = self._factorise(Theta)
+            if factor is not None:
+                gain = before - line.value(length, factor.log_det)
+                if gain >= -1e-3 * length * line.slope - noise:
+                    point = _Point(Theta, factor.inverse())
+                    if point.swollen <= allowed or length < 0.1:
+                        self._point, self._gain = point, gain
+                        return True
+            length /= 2
+        Theta[free.rows, free.cols] = Theta[free.cols, free.rows] = free.values
+        return False
+
+    def _factorise(self, Theta: np.ndarray) -> Factor | None:
+        self._cost["n_cholesky"] += 1
+        return factorise(Theta)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The objective along a step, but for the log determinant."""
+
+    S: np.ndarray  # (m,) covariances of the free entries
+    free: FreeSet
+    step: np.ndarray
+    times: np.ndarray  # (m,) 2 off the diagonal
+    slope: float  # of the model at 0: smooth part plus change of the penalty over the whole step
+
+    @classmethod
+    def of(cls, S: np.ndarray, free: FreeSet, step: np.ndarray) -> _Line:
+        times = np.where(free.rows == free.cols, 1.0, 2.0)
+        penalty = free.weights * (np.abs(free.values + step) - np.abs(free.values))
+        slope = float((times * (free.gradient * step + penalty)).sum())
+        return cls(S[free.rows, free.cols], free, step, times, slope)
+
+    def value(self, length: float, log_det: float) -> float:
+        values = self.free.values + length * self.step
+        return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det

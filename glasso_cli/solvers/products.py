@@ -1,0 +1,163 @@
+"""Products with the dense inverse W that the Newton step needs, compiled, in float32, on all threads.
+
+For a sparse symmetric D, entries of W D W are wanted on a sparse pattern only. Both factors of that product
+are cut into panels of ``WIDTH`` columns, laid out one after the other, so that a panel stays in a core's cache
+while all its rows are read in the order that the pattern dictates. Every output is summed by one thread in a
+fixed order: the result does not depend on how many threads there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+WIDTH = 64
+_ZERO = np.float32(0)
+
+
+def panels_of(p: int) -> np.ndarray:
+    """Room for a ``(p, p)`` matrix in panels: ``(ceil(p / WIDTH), p, WIDTH)`` float32."""
+    return np.empty((-(-p // WIDTH), p, WIDTH), dtype=np.float32)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def split(matrix: np.ndarray, panels: np.ndarray, rows: np.ndarray) -> None:
+    """``matrix (p, p)`` rounded to float32, in ``panels`` (zeros beyond p) and row by row in ``rows``."""
+    n, p, _ = panels.shape
+    for i in prange(p):
+        for k in range(p):
+            rows[i, k] = np.float32(matrix[i, k])
+        for q in range(n):
+            for t in range(WIDTH):
+                k = q * WIDTH + t
+                panels[q, i, t] = rows[i, k] if k < p else _ZERO
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def multiply(
+    indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
+) -> None:
+    """``out = D W`` for D in CSR form and W in panels."""
+    n, p, _ = W.shape
+    chunk = (p + threads - 1) // threads
+    for thread in prange(threads):
+        first, last = thread * chunk, min(p, thread * chunk + chunk)
+        for q in range(n):
+            w = W[q]
+            for i in range(first, last):
+                row = out[q, i]
+                for t in range(WIDTH):
+                    row[t] = _ZERO
+                e, stop = indptr[i], indptr[i + 1]
+                while e + 4 <= stop:  # four at a time: one pass over the row of sums for four of W
+                    d0, d1, d2, d3 = data[e], data[e + 1], data[e + 2], data[e + 3]
+                    w0, w1, w2, w3 = w[indices[e]], w[indices[e + 1]], w[indices[e + 2]], w[indices[e + 3]]
+                    for t in range(WIDTH):
+                        row[t] += d0 * w0[t] + d1 * w1[t] + d2 * w2[t] + d3 * w3[t]
+                    e += 4
+                while e < stop:
+                    d0, w0 = data[e], w[indices[e]]
+                    for t in range(WIDTH):
+                        row[t] += d0 * w0[t]
+                    e += 1
+
+
+@njit(parallel=True, cache=True)
+def transpose(C: np.ndarray, out: np.ndarray) -> None:
+    """The transpose of a matrix in panels, in panels."""
+    n, p, _ = C.shape
+    for r in prange(n):
+        for q in range(n):
+            for t in range(min(WIDTH, p - q * WIDTH)):
+                row = out[r, q * WIDTH + t]
+                for u in range(WIDTH):
+                    k = r * WIDTH + u
+                    row[u] = C[q, k, t] if k < p else _ZERO
+
+
+@njit(parallel=True, cache=True)
+def transpose_rows(B: np.ndarray, out: np.ndarray) -> None:
+    """The transpose of a row-major ``(p, p)`` matrix, in panels."""
+    n, p, _ = out.shape
+    for r in prange(n):
+        for q in range(n):
+            for j in range(q * WIDTH, min(p, q * WIDTH + WIDTH)):
+                row = out[r, j]
+                for u in range(WIDTH):
+                    k = r * WIDTH + u
+                    row[u] = B[k, j] if k < p else _ZERO
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def sample(rows: np.ndarray, cols: np.ndarray, T: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int) -> None:
+    """``out[e]``: the dot product of row ``rows[e]`` of T and row ``cols[e]`` of W, both in panels."""
+    count = len(rows)
+    chunk = (count + threads - 1) // threads
+    for thread in prange(threads):
+        first, last = thread * chunk, min(count, thread * chunk + chunk)
+        for e in range(first, last):
+            out[e] = _ZERO
+        for r in range(len(T)):
+            left, right = T[r], W[r]
+            e = first
+            while e < last:
+                i = rows[e]
+                a = left[i]
+                if e + 3 < last and rows[e + 3] == i:  # four at a time share the row of T
+                    w0, w1, w2, w3 = right[cols[e]], right[cols[e + 1]], right[cols[e + 2]], right[cols[e + 3]]
+                    s0 = s1 = s2 = s3 = _ZERO
+                    for u in range(WIDTH):
+                        s0 += a[u] * w0[u]
+                        s1 += a[u] * w1[u]
+                        s2 += a[u] * w2[u]
+                        s3 += a[u] * w3[u]
+                    out[e] += s0
+                    out[e + 1] += s1
+                    out[e + 2] += s2
+                    out[e + 3] += s3
+                    e += 4
+                else:
+                    w0 = right[cols[e]]
+                    s0 = _ZERO
+                    for u in range(WIDTH):
+                        s0 += a[u] * w0[u]
+                    out[e] += s0
+                    e += 1
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def sandwich(
+    starts: np.ndarray,
+    cols: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+    outer_indptr: np.ndarray,
+    outer_indices: np.ndarray,
+    outer_data: np.ndarray,
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    """Entries of A X A for sparse symmetric A (``outer_``) and X, both in CSR form.
+
+    Row i of the pattern is ``cols[starts[i]:starts[i + 1]]``.
+    """
+    p = len(indptr) - 1
+    total = max(starts[p], 1)
+    for thread in prange(threads):
+        y = np.zeros(p, dtype=np.float32)  # row i of A X
+        for i in range(p):
+            if starts[i] * threads // total != thread:
+                continue
+            for a in range(outer_indptr[i], outer_indptr[i + 1]):
+                k, value = outer_indices[a], outer_data[a]
+                for b in range(indptr[k], indptr[k + 1]):
+                    y[indices[b]] += value * data[b]
+            for e in range(starts[i], starts[i + 1]):
+                j = cols[e]
+                s = _ZERO
+                for a in range(outer_indptr[j], outer_indptr[j + 1]):
+                    s += y[outer_indices[a]] * outer_data[a]
+                out[e] = s
+            for k in range(p):
+                y[k] = _ZERO
