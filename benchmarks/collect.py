@@ -181,7 +181,6 @@ def _memory(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _peak_of_one_run(arguments: argparse.Namespace) -> dict[str, float]:
-    import resource
     import tempfile
 
     from glasso_cli.config import Config
@@ -204,8 +203,18 @@ def _peak_of_one_run(arguments: argparse.Namespace) -> dict[str, float]:
             }
         )
         Pipeline(config, Console(quiet=True, as_json=True)).run(["collect"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"tokens": arguments.memory, "peak": peak}
+    return {"tokens": arguments.memory, "peak": _peak_bytes()}
+
+
+def _peak_bytes() -> float:
+    """The most memory this process has held; Linux's ru_maxrss would start at what its parent held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) * 1024
+    import resource
+
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def _row(measure: str, value: float, unit: str, setting: str) -> dict[str, Any]:

@@ -186,8 +186,8 @@ class FitSection(Section):
         "{from, to, num}; null lets degree search.",
     )
     select: SelectSection = Field(default=SelectSection(), description="How the alpha to show is chosen.")
-    solver: Literal["gglasso", "sklearn"] = Field(
-        default="gglasso", description="Which solver; every result is judged by the same certificate."
+    solver: Literal["newton", "gglasso", "sklearn"] = Field(
+        default="newton", description="Which solver; every result is judged by the same certificate."
     )
     tol: float = Field(default=1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1)
     max_iter: int = Field(default=2000, description="Iterations of the solver at one alpha.", ge=1)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PILOT_TOKENS = 2_048
 LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
-GROUP_TOKENS = 16_384  # blocks so small that several hold no more tokens than this go through the model together
+GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 GROUP_VALUES = 2**26  # and no more activations than this
 

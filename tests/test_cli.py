@@ -20,7 +20,7 @@ from fake_stages import UPSTREAM
 import glasso_cli
 from glasso_cli.pipeline import STAGES
 
-HEAVY = ["torch", "transformers", "datasets", "gglasso", "openai", "matplotlib", "seaborn", "sklearn"]
+HEAVY = ["torch", "transformers", "datasets", "gglasso", "openai", "matplotlib", "seaborn", "sklearn", "numba"]
 COMMANDS = [*STAGES, "run", "plan", "show", "check", "schema", "init"]
 
 # Runs one command after the other, and says after each how it ended and which heavy packages are imported by now.

@@ -66,7 +66,7 @@ visualize: {edgs: 2}
         "c.yaml:7:10 collect.mask.frist unknown key; did you mean 'first'?",
         "c.yaml:8:7 fit.alhpa unknown key; did you mean 'alpha'?",
         "c.yaml:8:26 fit.select.rul unknown key; did you mean 'rule'?",
-        "c.yaml:8:48 fit.solver 'quic' is not one of: gglasso, sklearn",
+        "c.yaml:8:48 fit.solver 'quic' is not one of: newton, gglasso, sklearn",
         "c.yaml:9:13 visualize.edgs unknown key; did you mean 'edges'?",
     ]
     assert error.hint == "`glasso schema` lists every key with its help."
@@ -114,7 +114,7 @@ def test_a_misspelt_key_is_found_in_every_section(section: tuple[str, ...]) -> N
         ("fit: {select: {rule: fixed}}", "c.yaml:6:6 fit select.rule fixed needs fit.alpha"),
         (
             "fit: {solver: sklern}",
-            "c.yaml:6:15 fit.solver 'sklern' is not one of: gglasso, sklearn; did you mean sklearn?",
+            "c.yaml:6:15 fit.solver 'sklern' is not one of: newton, gglasso, sklearn; did you mean sklearn?",
         ),
         ("visualize: {formats: [gif]}", "c.yaml:6:23 visualize.formats[0] 'gif' is not one of: png, svg"),
         ("visualize: {formats: []}", "c.yaml:6:22 visualize.formats is empty"),

@@ -26,7 +26,7 @@ def solve(
     covariance: np.ndarray,
     alpha: Alpha,
     *,
-    solver: str = "gglasso",
+    solver: str = "newton",
     init: np.ndarray | None = None,
     tol: float = 1e-7,
     max_iter: int = 1000,

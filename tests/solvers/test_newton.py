@@ -1,0 +1,230 @@
+"""What the Newton solver is made of, against plain dense arithmetic, and the weights only it and ADMM take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from glasso_problems import PROBLEMS, neuron_like, reference_kkt
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers.base import certificate
+from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
+from glasso_cli.solvers.products import multiply, panels_of, sample, sandwich, split, transpose, transpose_rows
+from glasso_cli.solvers.screening import solve
+from glasso_cli.solvers.sweep import sweep
+
+SIZES = [1, 2, 63, 64, 65, 150]
+every_size = pytest.mark.parametrize("p", SIZES)
+
+
+def random_symmetric(p: int, seed: int = 0, density: float = 0.2) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.standard_normal((p, p)) * (rng.random((p, p)) < density), 1)
+    return upper + upper.T + np.diag(rng.uniform(1, 2, p))
+
+
+def random_definite(p: int, seed: int = 1) -> np.ndarray:
+    factor = np.random.default_rng(seed).standard_normal((p, 2 * p + 2))
+    return factor @ factor.T / factor.shape[1]
+
+
+def in_panels(matrix: np.ndarray) -> np.ndarray:
+    panels = panels_of(len(matrix))
+    split(matrix, panels, np.empty_like(matrix, dtype=np.float32))
+    return panels
+
+
+def from_panels(panels: np.ndarray) -> np.ndarray:
+    n, p, width = panels.shape
+    return panels.transpose(1, 0, 2).reshape(p, n * width)[:, :p]
+
+
+def upper_entries(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, cols = np.nonzero(np.triu(matrix))
+    return rows.astype(np.int32), cols.astype(np.int32)
+
+
+# -- products ---------------------------------------------------------------------------------------------
+
+
+@every_size
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_entries_of_a_product_with_two_dense_sides(p: int, threads: int) -> None:
+    W, D = random_definite(p), random_symmetric(p)
+    rows, cols = upper_entries(D)
+    pattern = symmetric(rows, cols, p)
+    panels = in_panels(W)
+    product, transposed = panels_of(p), panels_of(p)
+    data = D[rows, cols].astype(np.float32)[pattern.entry]
+    multiply(pattern.indptr, pattern.indices, data, panels, product, threads)
+    np.testing.assert_allclose(from_panels(product), D @ W, rtol=1e-4, atol=1e-4)
+    transpose(product, transposed)
+    np.testing.assert_array_equal(from_panels(transposed), from_panels(product).T)
+    out = np.empty(len(rows), dtype=np.float32)
+    sample(rows, cols, transposed, panels, out, threads)
+    np.testing.assert_allclose(out, (W @ D @ W)[rows, cols], rtol=1e-4, atol=1e-4 * np.abs(W @ D @ W).max())
+
+
+@every_size
+def test_the_transpose_of_rows(p: int) -> None:
+    rows = np.random.default_rng(0).standard_normal((p, p)).astype(np.float32)
+    out = panels_of(p)
+    transpose_rows(rows, out)
+    np.testing.assert_array_equal(from_panels(out), rows.T)
+
+
+@every_size
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_sparse_sandwich(p: int, threads: int) -> None:
+    A, X = random_symmetric(p, 1), random_symmetric(p, 2)
+    rows, cols = upper_entries(X)
+    x, outer_rows = symmetric(rows, cols, p), upper_entries(A)
+    a = symmetric(*outer_rows, p)
+    starts = np.searchsorted(rows, np.arange(p + 1)).astype(np.int64)
+    out = np.empty(len(rows), dtype=np.float32)
+    sandwich(
+        starts, cols, x.indptr, x.indices, X[rows, cols].astype(np.float32)[x.entry],
+        a.indptr, a.indices, A[outer_rows].astype(np.float32)[a.entry], out, threads,
+    )  # fmt: skip
+    np.testing.assert_allclose(out, (A @ X @ A)[rows, cols], rtol=1e-3, atol=1e-3)
+
+
+@every_size
+def test_a_symmetric_pattern_holds_every_entry_twice_and_in_order(p: int) -> None:
+    matrix = random_symmetric(p)
+    rows, cols = upper_entries(matrix)
+    pattern = symmetric(rows, cols, p)
+    dense = np.zeros((p, p))
+    for i in range(p):
+        part = slice(pattern.indptr[i], pattern.indptr[i + 1])
+        assert (np.diff(pattern.indices[part]) > 0).all()
+        dense[i, pattern.indices[part]] = matrix[rows, cols][pattern.entry[part]]
+    np.testing.assert_array_equal(dense, matrix)
+
+
+# -- free entries and signs ---------------------------------------------------------------------------------
+
+
+def a_free_set(p: int, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, FreeSet]:
+    S, Theta = np.corrcoef(random_definite(p)), random_symmetric(p, 3, 0.05) + 4 * np.eye(p)
+    W = np.linalg.inv(Theta)
+    weights = np.full((p, p), 0.1)
+    counts, _ = scan(S, W, Theta, weights, factor)
+    return S, W, Theta, weights, free_set(S, W, Theta, weights, factor, counts)
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_free_are_the_support_the_violations_and_the_diagonal(factor: float) -> None:
+    p = 40
+    S, W, Theta, weights, free = a_free_set(p, factor)
+    gradient = S - W
+    expected = (Theta != 0) | (np.abs(gradient) > factor * weights) | np.eye(p, dtype=bool)
+    rows, cols = np.nonzero(np.triu(expected))
+    np.testing.assert_array_equal(free.rows, rows)
+    np.testing.assert_array_equal(free.cols, cols)
+    np.testing.assert_array_equal(free.gradient, gradient[rows, cols])
+    np.testing.assert_array_equal(free.values, Theta[rows, cols])
+    np.testing.assert_array_equal(free.weights, np.where(rows == cols, 0, factor * 0.1))
+    _, worst = scan(S, W, Theta, weights, factor)
+    assert worst.max() == pytest.approx(reference_kkt(Theta, S, factor * 0.1), rel=1e-9)
+
+
+def test_a_sweep_minimises_over_one_coordinate_after_the_other() -> None:
+    p = 30
+    _, W, Theta, _, free = a_free_set(p)
+    step, B = np.zeros(len(free.rows)), np.empty((p, p), dtype=np.float32)
+    sweep(W.astype(np.float32), free.starts, free.cols, free.gradient, free.values, free.weights, step, B)
+    D = np.zeros((p, p))
+    for e, (i, j) in enumerate(zip(free.rows, free.cols)):
+        slope = free.gradient[e] + (W @ D @ W)[i, j]
+        if i == j:
+            D[i, i] -= slope / W[i, i] ** 2
+            continue
+        curvature = W[i, j] ** 2 + W[i, i] * W[j, j]
+        target = Theta[i, j] - slope / curvature
+        value = np.sign(target) * max(abs(target) - free.weights[e] / curvature, 0.0)
+        D[i, j] = D[j, i] = value - Theta[i, j]
+    np.testing.assert_allclose(step, D[free.rows, free.cols], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(B, D @ W, rtol=1e-3, atol=1e-4)
+
+
+# -- the whole ----------------------------------------------------------------------------------------------
+
+
+def test_the_same_problem_gives_the_same_bytes() -> None:
+    S = neuron_like(70)
+    first, second = (SOLVERS["newton"](S, 0.05, tol=1e-9) for _ in range(2))
+    assert first.precision.tobytes() == second.precision.tobytes()
+    assert first.cost == second.cost
+
+
+def test_weights_may_free_an_entry_or_force_it_to_zero() -> None:
+    S, alpha = PROBLEMS["neuron-like"]
+    p = len(S)
+    rng = np.random.default_rng(0)
+    weights = np.triu(rng.uniform(0.5, 2, (p, p)) * alpha, 1)
+    weights[0, 1:4], weights[5, 6:9] = 0.0, np.inf
+    weights += weights.T
+    result = SOLVERS["newton"](S, weights, tol=1e-11)
+    other = SOLVERS["gglasso"](S, weights, tol=1e-11)
+    assert result.converged
+    assert (result.precision[5, 6:9] == 0).all()
+    assert (result.precision[0, 1:4] != 0).all()
+    np.testing.assert_allclose((S - result.covariance)[0, 1:4], 0, atol=1e-5)
+    np.testing.assert_allclose(result.precision, other.precision, atol=1e-4)
+
+
+def test_a_start_with_entries_that_are_forced_to_zero_is_used_without_them() -> None:
+    S, alpha = PROBLEMS["band"]
+    weights = np.full(S.shape, alpha)
+    np.fill_diagonal(weights, 0.0)
+    weights[0, 1] = weights[1, 0] = np.inf
+    start = SOLVERS["newton"](S, alpha).precision
+    assert start[0, 1] != 0
+    result = SOLVERS["newton"](S, weights, init=start)
+    assert result.converged
+    assert result.precision[0, 1] == 0
+
+
+@st.composite
+def covariances(draw: st.DrawFn) -> np.ndarray:
+    """Covariances as they should not be: of few samples, with equal rows, in blocks, of any scale."""
+    p, n = draw(st.integers(2, 12)), draw(st.integers(2, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = rng.standard_normal((n, p)) * 10.0 ** draw(st.integers(-3, 3))
+    kind = draw(st.sampled_from(["plain", "equal", "blocks", "scaled", "nearly equal"]))
+    if kind == "equal":
+        X[:, -1] = X[:, 0]
+    elif kind == "nearly equal":
+        X[:, -1] = X[:, 0] * (1 + 1e-4 * rng.standard_normal(n))
+    elif kind == "scaled":
+        X *= np.geomspace(1e-3, 1e3, p)
+    S = np.cov(X.T, bias=True)
+    if kind == "blocks" and p > 3:
+        S[: p // 2, p // 2 :] = S[p // 2 :, : p // 2] = 0.0
+    return S
+
+
+@given(covariances(), st.floats(0.02, 0.95))
+@settings(max_examples=80)
+def test_any_covariance_is_solved_to_its_certificate(S: np.ndarray, share: float) -> None:
+    deviation = np.sqrt(S.diagonal())
+    assume((deviation > 1e-9 * deviation.max()).all())
+    scale = np.outer(deviation, deviation)
+    weights = share * scale
+    np.fill_diagonal(weights, 0.0)
+    result = solve(S, weights, solver="newton", tol=1e-8)
+    assert result.converged
+    proof = certificate(result.precision, S, weights)
+    assert proof.duality_gap <= 1.1e-8
+    assert reference_kkt(result.precision * scale, S / scale, np.where(np.eye(len(S)), 0, share)) <= 2e-2
+
+
+def test_an_alpha_matrix_of_one_number_is_that_number() -> None:
+    S, alpha = PROBLEMS["cluster"]
+    weights = np.full(S.shape, alpha)
+    np.fill_diagonal(weights, 0.0)
+    one, other = SOLVERS["newton"](S, alpha, tol=1e-10), SOLVERS["newton"](S, weights, tol=1e-10)
+    np.testing.assert_allclose(one.precision, other.precision, atol=1e-5)
