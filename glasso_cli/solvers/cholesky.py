@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-_TILE = 512  # rows of a tile that stays in cache while a triangle is mirrored
-
 
 @dataclass(frozen=True, eq=False)
 class Inverse:
     """The inverse W of a positive definite matrix and the matrix's own log determinant."""
 
-    matrix: np.ndarray  # (p, p) float64, exactly symmetric
+    matrix: np.ndarray  # (p, p) float64, or the precision asked for; exactly symmetric
     log_det: float  # log det of the matrix that was inverted
 
 
@@ -27,9 +25,13 @@ class Factor:
 
     def inverse(self) -> Inverse:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
-        lower, _ = lapack.dpotri(self.lower, lower=1, overwrite_c=1)
-        _mirror(lower)
-        return Inverse(lower.T, self.log_det)  # symmetric, and row-major this way round
+        from glasso_cli.solvers.mirror import mirror
+
+        invert_factor = lapack.spotri if self.lower.dtype == np.float32 else lapack.dpotri
+        lower, _ = invert_factor(self.lower, lower=1, overwrite_c=1)
+        upper = lower.T  # row-major this way round
+        mirror(upper)
+        return Inverse(upper, self.log_det)
 
 
 def log_det(matrix: np.ndarray) -> float:
@@ -47,20 +49,13 @@ def invert(matrix: np.ndarray) -> Inverse | None:
     return None if factor is None else factor.inverse()
 
 
-def factorise(matrix: np.ndarray) -> Factor | None:
-    """The Cholesky factor of a symmetric matrix, or None if it is not positive definite."""
+def factorise(matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> Factor | None:
+    """The Cholesky factor of a symmetric matrix in that precision, or None if it is not positive definite."""
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
-    work = np.array(matrix.T, dtype=np.float64, order="F")
-    factor, failed = lapack.dpotrf(work, lower=1, overwrite_a=1, clean=0)
+    work = np.array(matrix.T, dtype=dtype, order="F")
+    potrf = lapack.spotrf if dtype is np.float32 else lapack.dpotrf
+    factor, failed = potrf(work, lower=1, overwrite_a=1, clean=0)
     diagonal = factor.diagonal()
     if failed or not np.isfinite(diagonal).all():
         return None
-    return Factor(factor, 2.0 * float(np.log(diagonal).sum()))
-
-
-def _mirror(lower: np.ndarray) -> None:
-    for start in range(0, len(lower), _TILE):
-        stop = min(start + _TILE, len(lower))
-        tile = np.tril(lower[start:stop, start:stop])
-        lower[start:stop, start:stop] = tile + np.tril(tile, -1).T
-        lower[start:stop, stop:] = lower[stop:, start:stop].T
+    return Factor(factor, 2.0 * float(np.log(diagonal, dtype=np.float64).sum()))

@@ -9,9 +9,9 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
    X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and zeroes what crossed its sign;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
-Far from the answer too many entries would be free, so the weights come down from where few pairs exceed them,
-each level solved loosely. Directions need the Hessian in float32 only; W, the objective and the certificate
-are float64.
+Far from the answer too many entries would be free, so the weights come down in levels from where few pairs
+exceed them, with one full step at each. Directions need the Hessian in float32 only, and W itself is float32
+until the first certificate, or until it proves not to be the inverse; the certificate is float64.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ if TYPE_CHECKING:
     from glasso_cli.solvers.free_set import FreeSet
     from glasso_cli.solvers.newton_step import Workspace
 
-_RATIO = 0.8  # of the weights at one level to those before
+_RATIO = 0.85  # of the weights at one level to those before
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
-_LOOSE = 0.4  # violation, on the scale of the weights, at which a level is left
+_SAMPLED = 256  # neurons that decide where the first level is
+_SETTLED = 0.1  # violation, on the scale of the weights, at which a level needs no step
 _NEAR = 3e-4  # nats per neuron gained by a step, below which steps are solved more exactly
-_ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
-_EXACT = (0.05, 20)  # and near it
-_SWOLLEN = 2.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
+_ROUGH = (0.3, 6)  # residual and iterations of conjugate gradients far from the answer
+_EXACT = (0.1, 12)  # and near it
+_SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
 _CERTIFY = 30.0  # a step that gains less than so many tolerances may be the last
 _SHORTEST = 1e-4  # length of a step
+_ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
 
 def solve(
@@ -58,7 +60,8 @@ def solve(
     run = _Run(problem, _start(problem, init), tol, max_iter)
     if init is None or not run.starts_at_the_answer(init):
         for level in run.levels():
-            run.descend(level)
+            run.approach(level)
+        run.finish()
     return run.result()
 
 
@@ -104,9 +107,9 @@ class _Problem:
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """A precision matrix of the correlation problem with its inverse."""
+    """A precision matrix of the correlation problem with its inverse, in float32 or float64."""
 
-    Theta: np.ndarray
+    Theta: np.ndarray  # float64
     inverse: Inverse
 
     @property
@@ -125,7 +128,7 @@ def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
         if factor is not None:
             return _Point(Theta, factor.inverse())
     p = len(problem.S)
-    return _Point(np.eye(p), Inverse(np.eye(p), 0.0))
+    return _Point(np.eye(p), Inverse(np.eye(p, dtype=np.float32), 0.0))
 
 
 # -- the run ------------------------------------------------------------------------------------------
@@ -139,7 +142,9 @@ class _Run:
         self._tol, self._max_iter = tol, max_iter
         self._scale = problem.typical_weight
         self._best: SolverResult | None = None
+        self._precise = False  # whether W is float64
         self._gain = np.inf  # nats, of the last step
+        self._length = 0.0  # of the last step
         self._n_iter = 0
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
@@ -153,37 +158,47 @@ class _Run:
         return True
 
     def levels(self) -> Iterator[float]:
-        """Factors on the weights: from where few zeros are free down to 1."""
+        """Factors above 1 on the weights, decreasing: from where few zeros are free."""
         first = self._first_level()
-        count = int(np.ceil(np.log(first) / -np.log(_RATIO) - 0.5))
-        yield from np.geomspace(first, 1.0, max(count, 0) + 1)[:-1].tolist()
-        yield 1.0
+        count = round(np.log(first) / -np.log(_RATIO))
+        yield from np.geomspace(first, 1.0, count + 1)[:-1].tolist()
 
     def _first_level(self) -> float:
-        gradient = np.abs(self._problem.S - self._point.inverse.matrix)
-        gradient[self._point.Theta != 0] = 0.0
-        excess = np.divide(gradient, self._problem.weights, out=gradient, where=self._problem.weights > 0).ravel()
+        """Where ``_FIRST_DEGREE`` zeros per neuron are free, or as many as there are edges; by every k-th neuron."""
         p = len(self._problem.S)
-        n_edges = np.count_nonzero(self._point.Theta) - p
-        place = max(0, excess.size - 1 - int(max(_FIRST_DEGREE * p, n_edges)))
+        some = slice(None, None, max(1, p // _SAMPLED))
+        gradient = np.abs(self._problem.S[some] - self._point.inverse.matrix[some])
+        gradient[self._point.Theta[some] != 0] = 0.0
+        weights = self._problem.weights[some]
+        excess = np.divide(gradient, weights, out=np.zeros_like(gradient), where=weights > 0).ravel()
+        degree = max(_FIRST_DEGREE, np.count_nonzero(self._point.Theta) / p - 1)
+        place = max(0, excess.size - 1 - int(degree * len(gradient)))
         excess.partition(place)
         return max(1.0, float(excess[place]))
 
-    def descend(self, level: float) -> None:
-        """Newton steps at ``level`` times the weights: loosely before the last level, to the certificate there."""
+    def approach(self, level: float) -> None:
+        """Newton steps at ``level`` times the weights, until one of them is of full length."""
+        while self._n_iter < self._max_iter:
+            counts, violation = self._scan(level)
+            if violation <= _SETTLED * level * self._scale or not self._step(level, counts) or self._length == 1:
+                return
+
+    def finish(self) -> None:
+        """Newton steps at the weights themselves, to the certificate."""
         self._gain = np.inf
         idle = 0  # certificates in a row that are hardly better than the best before
         while not (self._best is not None and self._best.converged):
-            counts, violation = self._scan(level)
-            if level > 1 and violation <= _LOOSE * level * self._scale:
-                return
-            if (level == 1 and self._gain <= _CERTIFY * self._tol * len(counts)) or violation == 0:
+            counts, violation = self._scan(1.0)
+            if self._gain <= _CERTIFY * self._tol * len(counts) or violation == 0:
                 before = self._best.duality_gap if self._best else np.inf
                 if self._certify():
                     return
                 assert self._best is not None
                 idle = idle + 1 if self._best.duality_gap > before / 2 else 0
-            if idle == 3 or self._n_iter == self._max_iter or not self._step(level, counts):
+                counts, _ = self._scan(1.0)  # the inverse may be more exact than before
+            if idle == 3 or self._n_iter == self._max_iter:
+                return
+            if not self._step(1.0, counts) and not self._sharpen():
                 return
 
     def result(self) -> SolverResult:
@@ -195,6 +210,7 @@ class _Run:
 
     def _certify(self) -> bool:
         """Whether the point reached is optimal by its certificate; it is kept if it is the best so far."""
+        self._sharpen()
         precision, inverse = self._problem.as_given(self._point.Theta, self._point.inverse)
         proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse)
         self._cost["n_cholesky"] += 1
@@ -209,6 +225,17 @@ class _Run:
                 converged=proof.duality_gap <= self._tol,
             )
         return proof.duality_gap <= self._tol
+
+    def _sharpen(self) -> bool:
+        """Go on in float64; false if that is so already."""
+        if self._precise:
+            return False
+        self._precise = True
+        if self._point.inverse.matrix.dtype != np.float64:
+            factor = self._factorise(self._point.Theta)
+            # float32 found it positive definite; where float64 does not, the last certified point stands
+            self._point = _Point(self._point.Theta, factor.inverse()) if factor else _start(self._problem, None)
+        return True
 
     # -- one step -------------------------------------------------------------------------------------
 
@@ -242,7 +269,7 @@ class _Run:
         if not line.slope < 0:
             return False
         before = line.value(0.0, self._point.inverse.log_det)
-        noise = 1e-13 * abs(before)
+        noise = 1e-13 * abs(before) if self._precise else 1e-7 * len(self._point.Theta)
         allowed = max(_SWOLLEN, self._point.swollen)
         length = 1.0
         while length >= _SHORTEST:
@@ -255,7 +282,9 @@ class _Run:
                 if gain >= -1e-3 * length * line.slope - noise:
                     point = _Point(Theta, factor.inverse())
                     if point.swollen <= allowed or length < 0.1:
-                        self._point, self._gain = point, gain
+                        self._point, self._gain, self._length = point, gain, length
+                        if not self._precise and line.rounding(length, point) > _ROUNDING:
+                            self._sharpen()
                         return True
             length /= 2
         Theta[free.rows, free.cols] = Theta[free.cols, free.rows] = free.values
@@ -263,7 +292,7 @@ class _Run:
 
     def _factorise(self, Theta: np.ndarray) -> Factor | None:
         self._cost["n_cholesky"] += 1
-        return factorise(Theta)
+        return factorise(Theta, np.float64 if self._precise else np.float32)
 
 
 @dataclass(frozen=True)
@@ -286,3 +315,9 @@ class _Line:
     def value(self, length: float, log_det: float) -> float:
         values = self.free.values + length * self.step
         return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det
+
+    def rounding(self, length: float, point: _Point) -> float:
+        """How far tr(Theta W) is from p, relatively: an exact inverse gives 0."""
+        values = self.free.values + length * self.step
+        total = float((self.times * values * point.inverse.matrix[self.free.rows, self.free.cols]).sum())
+        return abs(total / len(point.Theta) - 1)

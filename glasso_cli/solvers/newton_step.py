@@ -22,19 +22,19 @@ class Accuracy:
 
 
 class Workspace:
-    """Float32 buffers for problems of p neurons: five times ``(p, p)``."""
+    """Float32 buffers for problems of p neurons: four times ``(p, p)``."""
 
     def __init__(self, p: int) -> None:
         self.W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
-        self._rows = np.empty((p, p), dtype=np.float32)
         self._swept = np.empty((p, p), dtype=np.float32)
         self._threads = get_num_threads()
 
     def directions(self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str]) -> list[np.ndarray]:
         """Steps ``(m,)`` on the free entries at inverse ``W (p, p)``, the better one first."""
-        split(W, self.W, self._rows)
+        rows = W.astype(np.float32, copy=False)
+        split(rows, self.W)
         swept = np.zeros(len(free.rows))
-        sweep(self._rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, self._swept)
+        sweep(rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, self._swept)
         cost["n_sweeps"] += 1
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))

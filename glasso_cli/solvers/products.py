@@ -21,16 +21,14 @@ def panels_of(p: int) -> np.ndarray:
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def split(matrix: np.ndarray, panels: np.ndarray, rows: np.ndarray) -> None:
-    """``matrix (p, p)`` rounded to float32, in ``panels`` (zeros beyond p) and row by row in ``rows``."""
+def split(matrix: np.ndarray, panels: np.ndarray) -> None:
+    """``matrix (p, p)`` float32, in ``panels`` (zeros beyond p)."""
     n, p, _ = panels.shape
     for i in prange(p):
-        for k in range(p):
-            rows[i, k] = np.float32(matrix[i, k])
         for q in range(n):
             for t in range(WIDTH):
                 k = q * WIDTH + t
-                panels[q, i, t] = rows[i, k] if k < p else _ZERO
+                panels[q, i, t] = matrix[i, k] if k < p else _ZERO
 
 
 @njit(parallel=True, fastmath=True, cache=True)

@@ -32,7 +32,7 @@ def random_definite(p: int, seed: int = 1) -> np.ndarray:
 
 def in_panels(matrix: np.ndarray) -> np.ndarray:
     panels = panels_of(len(matrix))
-    split(matrix, panels, np.empty_like(matrix, dtype=np.float32))
+    split(matrix.astype(np.float32), panels)
     return panels
 
 
