@@ -212,7 +212,7 @@ class _Run:
         """Whether the point reached is optimal by its certificate; it is kept if it is the best so far."""
         self._sharpen()
         precision, inverse = self._problem.as_given(self._point.Theta, self._point.inverse)
-        proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse)
+        proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse, enough=self._tol)
         self._cost["n_cholesky"] += 1
         if self._best is None or proof.duality_gap < self._best.duality_gap:
             self._best = SolverResult(
