@@ -31,6 +31,8 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/collect.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps skglm
+	$(BIN)/python benchmarks/solvers.py
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
