@@ -144,9 +144,10 @@ def kkt_residual(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, in
     if inverse is None:
         return np.inf
     S, weights = free_diagonal(covariance, alpha)
+    weights = np.broadcast_to(weights, S.shape)
     worst = float(np.abs(S.diagonal() - inverse.matrix.diagonal()).max())
     for rows in _row_blocks(len(S)):
-        some = _rows_of(weights, rows)
+        some = weights[rows]
         gradient = S[rows] - inverse.matrix[rows]
         on_support = np.abs(gradient + np.copysign(some, precision[rows]))
         violation = np.where(precision[rows] != 0, on_support, np.abs(gradient) - some)
@@ -212,9 +213,10 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
 
 
 def _box_point(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, trust_signs: bool) -> np.ndarray:
+    weights = np.broadcast_to(weights, S.shape)
     point = np.empty_like(S)
     for rows in _row_blocks(len(S)):
-        some = _rows_of(weights, rows)
+        some = weights[rows]
         step = np.clip(W[rows] - S[rows], -some, some)
         if trust_signs:
             step = np.where(Theta[rows] != 0, np.copysign(some, Theta[rows]), step)
@@ -226,10 +228,6 @@ def _row_blocks(p: int) -> Iterator[slice]:
     """Rows few enough that temporary copies of them stay in cache."""
     size = max(1, _CACHED // p)
     return (slice(start, start + size) for start in range(0, p, size))
-
-
-def _rows_of(weights: Alpha, rows: slice) -> Alpha:
-    return weights[rows] if isinstance(weights, np.ndarray) else weights
 
 
 def _with_diagonal(matrix: np.ndarray, S: np.ndarray) -> np.ndarray:

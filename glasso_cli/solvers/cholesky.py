@@ -27,8 +27,8 @@ class Factor:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
         from glasso_cli.solvers.mirror import mirror
 
-        invert_factor = lapack.spotri if self.lower.dtype == np.float32 else lapack.dpotri
-        lower, _ = invert_factor(self.lower, lower=1, overwrite_c=1)
+        (potri,) = lapack.get_lapack_funcs(("potri",), (self.lower,))
+        lower, _ = potri(self.lower, lower=1, overwrite_c=1)
         upper = lower.T  # row-major this way round
         mirror(upper)
         return Inverse(upper, self.log_det)
@@ -53,7 +53,7 @@ def factorise(matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> Fact
     """The Cholesky factor of a symmetric matrix in that precision, or None if it is not positive definite."""
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
     work = np.array(matrix.T, dtype=dtype, order="F")
-    potrf = lapack.spotrf if dtype is np.float32 else lapack.dpotrf
+    (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
     factor, failed = potrf(work, lower=1, overwrite_a=1, clean=0)
     diagonal = factor.diagonal()
     if failed or not np.isfinite(diagonal).all():

@@ -128,7 +128,7 @@ def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
         if factor is not None:
             return _Point(Theta, factor.inverse())
     p = len(problem.S)
-    return _Point(np.eye(p), Inverse(np.eye(p, dtype=np.float32), 0.0))
+    return _Point(np.eye(p), Inverse(np.eye(p), 0.0))
 
 
 # -- the run ------------------------------------------------------------------------------------------
@@ -190,12 +190,13 @@ class _Run:
         while not (self._best is not None and self._best.converged):
             counts, violation = self._scan(1.0)
             if self._gain <= _CERTIFY * self._tol * len(counts) or violation == 0:
+                if self._sharpen():
+                    continue
                 before = self._best.duality_gap if self._best else np.inf
                 if self._certify():
                     return
                 assert self._best is not None
                 idle = idle + 1 if self._best.duality_gap > before / 2 else 0
-                counts, _ = self._scan(1.0)  # the inverse may be more exact than before
             if idle == 3 or self._n_iter == self._max_iter:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
@@ -233,7 +234,7 @@ class _Run:
         self._precise = True
         if self._point.inverse.matrix.dtype != np.float64:
             factor = self._factorise(self._point.Theta)
-            # float32 found it positive definite; where float64 does not, the last certified point stands
+            # where it is positive definite by rounding alone, isolated neurons are the start again
             self._point = _Point(self._point.Theta, factor.inverse()) if factor else _start(self._problem, None)
         return True
 
