@@ -31,7 +31,7 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/collect.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps skglm
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/solvers.py
 
 clean:

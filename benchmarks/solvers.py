@@ -89,7 +89,8 @@ def _rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         row = {"problem": generator, "p": p, "alpha": alpha, "solver": name, "setting": setting}
                         if precision is None:
                             gone.add((name, setting))
-                            gap, kkt, note = np.nan, np.nan, f"no result within {arguments.limit:g} s"
+                            gap, kkt = np.nan, np.nan
+                            note = "stopped at the limit" if seconds >= arguments.limit else "failed"
                         else:
                             gap, kkt, note = _judge(precision, S, alpha)
                         yield {**row, "degree": degree, "seconds": seconds, "ci": seconds / ci, "gap": gap,
@@ -131,7 +132,7 @@ def _collected(layers: int) -> np.ndarray:
             "collect": {"hook_points": [f"mlp.{layer}" for layer in range(9, 9 + layers)]},
         }
     )
-    Pipeline(config, Console(quiet=True, as_json=True)).run(["collect"])
+    Pipeline(config, Console(quiet=True, as_json=False)).run(["collect"])
     stats: ActivationStats = ActivationStats.load(OUT / f"layers-{layers}" / "collect" / "ai.npz")
     return stats.correlation(stats.usable())
 
@@ -283,11 +284,12 @@ def _timed(
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(sender, name, setting, S, alpha))
     process.start()
+    started = time.perf_counter()
     sender.close()
     try:
         return receiver.recv() if receiver.poll(limit) else (limit, None)
     except EOFError:  # it died
-        return limit, None
+        return time.perf_counter() - started, None
     finally:
         if process.is_alive():
             _stop(process)
