@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -214,8 +214,6 @@ def _read_memo(path: Path) -> dict[str, Any]:
 
 
 def _write_memo(path: Path, memo: dict[str, Any]) -> None:
-    try:
-        with atomic_write(path, "w") as file:
-            json.dump(memo, file)
-    except (OSError, ServiceError):
-        pass  # it only saves time, and a machine may have no cache to write to
+    # it only saves time, and a machine may have no cache to write to
+    with suppress(OSError, ServiceError), atomic_write(path, "w") as file:
+        json.dump(memo, file)

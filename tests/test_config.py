@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,11 +145,11 @@ def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
         Config.model_validate({**example(), "name": name})
 
 
-def test_the_folder_is_out_or_runs_and_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/someone")
+def test_the_folder_is_out_or_runs_and_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert str(Config.model_validate(example()).folder) == "runs/x"
     assert str(with_value(("out",), "a/b").folder) == "a/b"
-    assert str(with_value(("out",), "~/b").folder) == "/home/someone/b"
+    assert str(with_value(("out",), "~/b").folder) == f"{tmp_path}/b"
 
 
 @pytest.mark.parametrize(
