@@ -40,6 +40,10 @@ Set = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value; repeatable."),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if up to date.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", help="Threads to use; OMP_NUM_THREADS if left out, or every core."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would run, and why.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")]
@@ -97,20 +101,24 @@ def _stages(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    threads: int | None = None,
 ) -> None:
-    from glasso_cli.config_file import load_config
-    from glasso_cli.env_file import load_env_file
-    from glasso_cli.pipeline import Pipeline
+    from glasso_cli.threads import limited
 
-    load_env_file(Path(".env"))
-    overrides = overrides or []
-    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-    pipeline = Pipeline(load_config(config, overrides), console, command, force)
-    if dry_run:
-        _print_plan(pipeline, stages, as_json)
-    else:
-        pipeline.run(stages)
+    with limited(threads):  # before anything is imported that counts its threads when it is loaded
+        from glasso_cli.config_file import load_config
+        from glasso_cli.env_file import load_env_file
+        from glasso_cli.pipeline import Pipeline
+
+        load_env_file(Path(".env"))
+        overrides = overrides or []
+        console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+        command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
+        pipeline = Pipeline(load_config(config, overrides), console, command, force)
+        if dry_run:
+            _print_plan(pipeline, stages, as_json)
+        else:
+            pipeline.run(stages)
 
 
 def _print_plan(pipeline: Any, stages: list[str], as_json: bool) -> None:
@@ -134,6 +142,7 @@ def _stage_command(stage: str, summary: str, example: str) -> None:
         set_: Set = None,
         force: Force = False,
         dry_run: DryRun = False,
+        threads: Threads = None,
         as_json: Json = False,
         quiet: Quiet = False,
         verbose: Verbose = False,
@@ -148,6 +157,7 @@ def _stage_command(stage: str, summary: str, example: str) -> None:
             as_json=as_json,
             quiet=quiet,
             verbose=verbose,
+            threads=threads,
         )
 
     command.__doc__ = f"{summary}\n\n[bold]Example[/bold]\n$ {example}"
@@ -180,6 +190,7 @@ def run_command(
     set_: Set = None,
     force: Force = False,
     dry_run: DryRun = False,
+    threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -202,6 +213,7 @@ def run_command(
         as_json=as_json,
         quiet=quiet,
         verbose=verbose,
+        threads=threads,
     )
 
 

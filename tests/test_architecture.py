@@ -22,7 +22,8 @@ MAX_LINES = 400
 
 # A module may import from its own layer and from those above it in this list, never from below.
 LAYERS = [
-    {"errors"},
+    {"errors", "machine"},
+    {"threads"},
     {"files", "strict_yaml", "config_values", "console", "moments", "graph", "topics", "text_files", "env_file"},
     {"config", "npz", "neurons", "gguf_file", "gemma_gguf", "model_files", "crash", "starter"},
     {"config_problems", "config_schema", "artifacts", "cache"},

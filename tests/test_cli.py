@@ -56,6 +56,8 @@ def test_no_heavy_package_is_imported_to_say_something(tmp_path: Path) -> None:
         ("init", "new.yaml"): 0,
         ("plan", "good.yaml"): 0,
         ("fit", "good.yaml"): 3,
+        ("fit", "good.yaml", "--threads", "1"): 3,
+        ("run", "good.yaml", "--dry-run", "--threads", "1"): 0,
     }
     code, _, err = finish(start(WATCHED, json.dumps(list(ends)), cwd=tmp_path))
     assert code == 0, err
@@ -83,7 +85,7 @@ def test_every_command_shows_an_example_that_it_accepts(shell: Shell, command: s
 @pytest.mark.parametrize("command", [*STAGES, "run"])
 def test_every_stage_has_the_same_options(shell: Shell, command: str) -> None:
     text = shell(command, "--help").stdout
-    for option in ("--set", "--force", "--dry-run", "--json", "--quiet", "--verbose", "--debug"):
+    for option in ("--set", "--force", "--dry-run", "--threads", "--json", "--quiet", "--verbose", "--debug"):
         assert option in text
 
 

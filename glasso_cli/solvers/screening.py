@@ -9,6 +9,8 @@ that is admissible in the dual.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal
+from glasso_cli.threads import numba_limited
 
 _SMALL = 512  # neurons
 
@@ -74,7 +77,7 @@ def solve_checked(
     isolated = np.ones(len(variance), dtype=bool)
     parts: list[SolverResult] = []
     blocks = _blocks(components(covariance, alpha))
-    with _blas_threads(max(map(len, blocks), default=0)):
+    with _threads(max(map(len, blocks), default=0)):
         for members in blocks:
             block = np.ix_(members, members)
             weights = alpha[block] if isinstance(alpha, np.ndarray) else alpha
@@ -98,9 +101,15 @@ def solve_checked(
     )
 
 
-def _blas_threads(largest: int) -> threadpool_limits:
-    """One BLAS thread for small blocks: a second one gains nothing there, and starves on a busy machine."""
-    return threadpool_limits(1 if largest <= _SMALL else None, user_api="blas")
+@contextmanager
+def _threads(largest: int) -> Iterator[None]:
+    """No more threads than are allowed, and one BLAS thread for small blocks.
+
+    A second one gains nothing there, and starves on a busy machine.
+    """
+    blas = 1 if largest <= _SMALL else None  # None: as many as now
+    with numba_limited() if largest else nullcontext(), threadpool_limits(blas, user_api="blas"):
+        yield
 
 
 def _linked(covariance: np.ndarray, alpha: Alpha) -> csr_array:

@@ -1,0 +1,97 @@
+"""How many threads compiled code may use: BLAS, torch and the solvers' own kernels alike.
+
+``OMP_NUM_THREADS`` is the one place that says it. BLAS and torch read it when they are loaded; numba never does,
+so the solvers run their kernels under :func:`numba_limited`. The number is part of no cache key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from glasso_cli.errors import ConfigError
+from glasso_cli.machine import cores
+
+_OWN_NAMES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # they win over the common one
+_NAMES = ("OMP_NUM_THREADS", *_OWN_NAMES)
+
+
+def allowed() -> int:
+    """What ``OMP_NUM_THREADS`` says, or every core if it says nothing."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else cores()
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Compiled code on ``threads`` threads, loaded by now or later; None leaves all as it is.
+
+    Raises :class:`ConfigError` for a number below 1 or above that of the cores.
+    """
+    if threads is None:
+        yield
+        return
+    _check(threads)
+    with ExitStack() as stack:
+        stack.enter_context(_environment(dict.fromkeys(_NAMES, str(threads))))
+        if "numpy" in sys.modules:
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(threads))
+        if "torch" in sys.modules:
+            stack.enter_context(_torch(threads))
+        yield
+
+
+@contextmanager
+def numba_limited() -> Iterator[None]:
+    """Numba's kernels on the threads that are allowed, or on fewer if numba was told so."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(allowed(), user_api="openmp"):  # numba's start would leave OpenMP, and torch, on every core
+        before = numba.get_num_threads()
+    numba.set_num_threads(min(before, allowed()))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def _check(threads: int) -> None:
+    most = cores()
+    if threads < 1:
+        problem = f"--threads {threads} is not a number of threads."
+    elif threads > most:
+        problem = f"--threads {threads} is more than this machine has: {most}."
+    else:
+        return
+    raise ConfigError(problem, f"Give a number from 1 to {most}, or leave it out for all of them.")
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _torch(threads: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
