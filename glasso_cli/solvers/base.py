@@ -146,7 +146,7 @@ def kkt_residual(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, in
     S, weights = free_diagonal(covariance, alpha)
     weights = np.broadcast_to(weights, S.shape)
     worst = float(np.abs(S.diagonal() - inverse.matrix.diagonal()).max())
-    for rows in _row_blocks(len(S)):
+    for rows in row_blocks(len(S)):
         some = weights[rows]
         gradient = S[rows] - inverse.matrix[rows]
         on_support = np.abs(gradient + np.copysign(some, precision[rows]))
@@ -215,7 +215,7 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
 def _box_point(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, trust_signs: bool) -> np.ndarray:
     weights = np.broadcast_to(weights, S.shape)
     point = np.empty_like(S)
-    for rows in _row_blocks(len(S)):
+    for rows in row_blocks(len(S)):
         some = weights[rows]
         step = np.clip(W[rows] - S[rows], -some, some)
         if trust_signs:
@@ -224,7 +224,7 @@ def _box_point(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, 
     return _with_diagonal(point, S)
 
 
-def _row_blocks(p: int) -> Iterator[slice]:
+def row_blocks(p: int) -> Iterator[slice]:
     """Rows few enough that temporary copies of them stay in cache."""
     size = max(1, _CACHED // p)
     return (slice(start, start + size) for start in range(0, p, size))

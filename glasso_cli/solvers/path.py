@@ -1,19 +1,21 @@
-"""A sequence of graphical lasso solutions, each started from its neighbour, that can be resumed.
+"""A sequence of graphical lasso solutions, each started from its neighbour, that can be resumed and continued.
 
-A warm start depends on the finished points alone, never on time, so that a path resumed from saved points
-ends in the same bytes as one that was not interrupted.
+A point is a function of the problem and of its chain: the alphas of the points before it, each of which was the
+start of the next. A finished point is taken for one of the same chain, so that a path resumed from saved points,
+or one with other alphas than the last, ends in the same bytes as one that was computed at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.base import SolverResult, alpha_max, check_alpha
+from glasso_cli.solvers.base import SolverResult, check_alpha
+from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.screening import checked, get_solver, solve_checked
 
 DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
@@ -34,6 +36,12 @@ class PathPoint:
     n_iter: int
     converged: bool
     log_likelihood: float  # log det Theta - tr(S Theta): twice the Gaussian one per sample, in nats
+    ancestors: tuple[float, ...] = ()  # alphas, decreasing; the last is of the point that this one was started from
+
+    @property
+    def chain(self) -> tuple[float, ...]:
+        """The alphas that lead to this point, its own the last: for one problem they determine its bytes."""
+        return (*self.ancestors, self.alpha)
 
     @property
     def n_edges(self) -> int:
@@ -71,14 +79,15 @@ def fit_path(
     solver: str = "newton",
     tol: float = 1e-7,
     max_iter: int = 1000,
-    done: Mapping[float, PathPoint] | None = None,
+    done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
     progress: Progress | None = None,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it.
 
-    ``done`` holds finished points by alpha, which are taken as they are; ``on_point`` is called with every
-    new one, and ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
+    ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
+    that of a point asked for is taken as it is. ``on_point`` is called with every new one, and
+    ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
     """
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
@@ -98,7 +107,7 @@ def fit_degree(
     max_iter: int = 1000,
     max_solves: int = 24,
     grid: Sequence[PathPoint] = (),
-    done: Mapping[float, PathPoint] | None = None,
+    done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
     progress: Progress | None = None,
 ) -> list[PathPoint]:
@@ -109,9 +118,9 @@ def fit_degree(
     with; the rest is as in :func:`fit_path`, except that ``total`` is the most alphas there can be.
     """
     walk = _Walk(covariance, solver, tol, max_iter, done, on_point, grid)
-    _check_target(target, walk.covariance)
+    _check_target(target, walk)
     for index in range(max_solves):
-        alpha = _next_alpha(walk.points(), target, walk.covariance)
+        alpha = _next_alpha(walk, target)
         if alpha is None:
             break
         walk.visit(alpha, progress, index, max_solves)
@@ -127,14 +136,15 @@ class _Walk:
         solver: str,
         tol: float,
         max_iter: int,
-        done: Mapping[float, PathPoint] | None,
+        done: Iterable[PathPoint],
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
     ) -> None:
         self.covariance = checked(covariance, 1.0)
+        self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
         self._tol, self._max_iter = tol, max_iter
-        self._done = dict(done or {})
+        self._done = {point.chain: point for point in done}
         self._on_point = on_point
         self._visited = {point.alpha: point for point in visited}
 
@@ -142,33 +152,36 @@ class _Walk:
         return [self._visited[alpha] for alpha in sorted(self._visited, reverse=True)]
 
     def visit(self, alpha: float, progress: Progress | None, index: int, total: int) -> None:
-        point = self._done.get(alpha)
+        start = self._start(alpha)
+        ancestors = start.chain if start else ()
+        point = self._done.get((*ancestors, alpha))
         if point is None:
             if progress:
                 progress(index, total, alpha)
-            point = self._solve(alpha)
+            point = self._solve(alpha, start)
             if self._on_point:
                 self._on_point(point)
         self._visited[alpha] = point
 
-    def _solve(self, alpha: float) -> PathPoint:
+    def _start(self, alpha: float) -> PathPoint | None:
+        """The point at the next larger alpha, whose graph is the nearest one that is no denser."""
+        larger = [known for known in self._visited if known > alpha]
+        return self._visited[min(larger)] if larger else None
+
+    def _solve(self, alpha: float, start: PathPoint | None) -> PathPoint:
         found = solve_checked(
             self.covariance,
             alpha,
             self._solver,
-            init=self._warm_start(alpha),
+            init=start.precision().toarray() if start else None,
             tol=self._tol,
             max_iter=self._max_iter,
+            tree=self.tree,
         )
-        return _point(alpha, found)
-
-    def _warm_start(self, alpha: float) -> np.ndarray | None:
-        """The precision at the next larger alpha, whose graph is the nearest one that is no denser."""
-        larger = [known for known in self._visited if known > alpha]
-        return self._visited[min(larger)].precision().toarray() if larger else None
+        return _point(alpha, found, start.chain if start else ())
 
 
-def _point(alpha: float, found: SolverResult) -> PathPoint:
+def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...]) -> PathPoint:
     rows, cols = np.nonzero(np.triu(found.precision, 1))
     values = found.precision[rows, cols]
     penalty = 2 * alpha * float(np.abs(values).sum())
@@ -184,6 +197,7 @@ def _point(alpha: float, found: SolverResult) -> PathPoint:
         n_iter=found.n_iter,
         converged=found.converged,
         log_likelihood=penalty - found.objective,
+        ancestors=ancestors,
     )
 
 
@@ -196,40 +210,41 @@ def is_near(point: PathPoint, target: float) -> bool:
     return abs(point.mean_degree - target) <= max(DEGREE_TOLERANCE * target, one_edge)
 
 
-def _check_target(target: float, covariance: np.ndarray) -> None:
-    p = len(covariance)
+def _check_target(target: float, walk: _Walk) -> None:
+    p = len(walk.covariance)
     if not 0 < target <= p - 1:
         raise InputError(
             f"A mean degree of {target:g} is not possible among {p} neurons.",
             f"Give a target above 0 and at most {p - 1}." if p > 1 else "Fit more neurons.",
         )
-    if alpha_max(covariance) == 0:
+    if walk.tree.strongest == 0:
         raise InputError("No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons.")
 
 
-def _next_alpha(points: Sequence[PathPoint], target: float, covariance: np.ndarray) -> float | None:
+def _next_alpha(walk: _Walk, target: float) -> float | None:
     """Where to look next, in six digits; None when the search is over."""
+    points, strongest = walk.points(), walk.tree.strongest
     if any(is_near(point, target) for point in points):
         return None
     dense = [point for point in points if point.mean_degree > target]
     if dense:
-        alpha = _between(points, dense[0], target, covariance)
+        alpha = _between(points, dense[0], target, strongest)
     elif points:
         alpha = _below(points, target)
     else:
-        alpha = _first_alpha(target, covariance)
+        alpha = _first_alpha(target, walk.covariance, strongest)
     alpha = float(f"{alpha:.6g}")
     return None if any(point.alpha == alpha for point in points) else alpha
 
 
-def _first_alpha(target: float, covariance: np.ndarray) -> float:
+def _first_alpha(target: float, covariance: np.ndarray, strongest: float) -> float:
     """The alpha with ``target`` correlations per neuron above it: mostly a graph somewhat too sparse."""
     size = np.abs(covariance)
     np.fill_diagonal(size, 0.0)
     entries = size.ravel()
     place = entries.size - round(target * len(covariance))
     entries.partition(place)
-    return max(float(entries[place]), 1e-3 * alpha_max(covariance))
+    return max(float(entries[place]), 1e-3 * strongest)
 
 
 def _below(points: Sequence[PathPoint], target: float) -> float:
@@ -245,10 +260,10 @@ def _below(points: Sequence[PathPoint], target: float) -> float:
     return alphas[-1] * float(np.clip((degrees[-1] / target) ** (1 / power), 0.5, 0.95))
 
 
-def _between(points: Sequence[PathPoint], dense: PathPoint, target: float, covariance: np.ndarray) -> float:
+def _between(points: Sequence[PathPoint], dense: PathPoint, target: float, strongest: float) -> float:
     """Log degree interpolated in log alpha, kept off the ends of the bracket so that both of them move."""
     sparser = [point for point in points if point.alpha > dense.alpha]
-    high = sparser[-1].alpha if sparser else alpha_max(covariance)
+    high = sparser[-1].alpha if sparser else strongest
     fewest = max(sparser[-1].mean_degree if sparser else 0.0, target / 20)
     share = np.log(target / fewest) / np.log(dense.mean_degree / fewest)
     return float(high * (dense.alpha / high) ** np.clip(share, 0.1, 0.9))

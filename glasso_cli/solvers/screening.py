@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal
+from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal, row_blocks
+from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.threads import numba_limited
 
 _SMALL = 512  # neurons
@@ -57,11 +56,6 @@ def checked(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
     return (covariance + covariance.T) / 2
 
 
-def components(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
-    """The component ``(p,)`` that each neuron belongs to, numbered from 0."""
-    return np.asarray(connected_components(_linked(covariance, alpha), directed=False)[1])
-
-
 def solve_checked(
     covariance: np.ndarray,
     alpha: Alpha,
@@ -70,13 +64,14 @@ def solve_checked(
     init: np.ndarray | None,
     tol: float,
     max_iter: int,
+    tree: SpanningTree | None = None,
 ) -> SolverResult:
-    """:func:`solve` for a covariance from :func:`checked`."""
+    """:func:`solve` for a covariance from :func:`checked`; ``tree`` is its spanning tree, if at hand."""
     variance = free_diagonal(covariance, alpha)[0].diagonal()
     precision, inverse = np.diag(1 / variance), np.diag(variance)
     isolated = np.ones(len(variance), dtype=bool)
     parts: list[SolverResult] = []
-    blocks = _blocks(components(covariance, alpha))
+    blocks = _blocks(labels(covariance, alpha, tree))
     with _threads(max(map(len, blocks), default=0)):
         for members in blocks:
             block = np.ix_(members, members)
@@ -112,22 +107,26 @@ def _threads(largest: int) -> Iterator[None]:
         yield
 
 
-def _linked(covariance: np.ndarray, alpha: Alpha) -> csr_array:
-    linked = np.abs(covariance) > alpha
-    np.fill_diagonal(linked, False)
-    return csr_array(linked)
-
-
-def _blocks(labels: np.ndarray) -> list[np.ndarray]:
+def _blocks(component: np.ndarray) -> list[np.ndarray]:
     """The neurons of every component of two or more, in increasing order."""
-    order = np.argsort(labels, kind="stable")
-    groups = np.split(order, np.cumsum(np.bincount(labels))[:-1])
+    order = np.argsort(component, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(component))[:-1])
     return [members for members in groups if len(members) > 1]
 
 
 def _start(S: np.ndarray, weights: Alpha, init: np.ndarray | None) -> np.ndarray | None:
-    is_tree = _linked(S, weights).nnz == 2 * (len(S) - 1)
-    return _tree_solution(S, weights) if is_tree else init
+    return _tree_solution(S, weights) if _is_tree(S, weights) else init
+
+
+def _is_tree(S: np.ndarray, weights: Alpha) -> bool:
+    """Whether a component has no cycle: p - 1 pairs above their weights."""
+    weights = np.broadcast_to(weights, S.shape)
+    links = -np.count_nonzero(S.diagonal() > weights.diagonal())
+    for rows in row_blocks(len(S)):
+        links += np.count_nonzero(np.abs(S[rows]) > weights[rows])
+        if links > 2 * len(S):
+            return False
+    return bool(links == 2 * (len(S) - 1))
 
 
 def _tree_solution(S: np.ndarray, weights: Alpha) -> np.ndarray | None:

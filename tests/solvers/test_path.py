@@ -30,11 +30,11 @@ class Saver:
     """Keeps finished points, and stops the run after ``budget`` of them."""
 
     def __init__(self, budget: int) -> None:
-        self.saved: dict[float, PathPoint] = {}
+        self.saved: list[PathPoint] = []
         self.budget = budget
 
     def __call__(self, point: PathPoint) -> None:
-        self.saved[point.alpha] = point
+        self.saved.append(point)
         if len(self.saved) == self.budget:
             raise StoppedError
 
@@ -61,7 +61,7 @@ def test_a_point_holds_the_upper_triangle_and_its_likelihood():
     assert (point.rows < point.cols).all()
     assert point.rows.dtype == point.cols.dtype == np.int32
     assert point.values.all()
-    numbers = {item.name: getattr(point, item.name) for item in fields(point)[5:]}
+    numbers = {item.name: getattr(point, item.name) for item in fields(point)[5:-1]}
     assert json.loads(json.dumps(numbers)) == numbers
     assert {type(number) for number in numbers.values()} == {float, int, bool}
     likelihood = np.linalg.slogdet(precision)[1] - np.trace(S @ precision)
@@ -92,6 +92,43 @@ def test_a_resumed_path_ends_in_the_same_bytes(budget):
     resumed = fit_path(S, ALPHAS, done=saver.saved, on_point=lambda point: later.append(point.alpha))
     assert [as_bytes(point) for point in resumed] == [as_bytes(point) for point in whole]
     assert len(later) == len(ALPHAS) - budget
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "solved"),
+    [
+        ([0.3, 0.2], [0.3, 0.2, 0.1], [0.1]),  # one that is smaller
+        ([0.3, 0.1], [0.3, 0.2, 0.1], [0.2, 0.1]),  # one in between: the larger ones are kept
+        ([0.2, 0.1], [0.3, 0.2, 0.1], [0.3, 0.2, 0.1]),  # all start from the new one
+        ([0.3, 0.2, 0.1], [0.3, 0.2], []),
+        ([0.3, 0.2, 0.1], [0.3, 0.1], [0.1]),  # its start is gone
+    ],
+)
+def test_a_path_goes_on_from_points_of_the_same_chain(before, after, solved):
+    last, new = fit_path(S, before), []
+    path = fit_path(S, after, done=last, on_point=lambda point: new.append(point.alpha))
+    assert new == solved
+    assert [as_bytes(point) for point in path] == [as_bytes(point) for point in fit_path(S, after)]
+
+
+def test_a_chain_is_the_alphas_on_the_way():
+    assert [point.chain for point in fit_path(S, [0.2, 0.3, 0.1])] == [(0.3,), (0.3, 0.2), (0.3, 0.2, 0.1)]
+    order: list[PathPoint] = []
+    whole = fit_degree(S, 9.0, on_point=order.append)
+    for index, point in enumerate(order):
+        larger = [earlier for earlier in order[:index] if earlier.alpha > point.alpha]
+        start = min(larger, key=lambda known: known.alpha, default=None)
+        assert point.ancestors == (start.chain if start else ())
+    assert {point.chain for point in whole} == {point.chain for point in order}
+
+
+def test_another_target_goes_on_from_the_grid():
+    grid, new = fit_path(S, [0.3, 0.1]), []
+    last = fit_degree(S, 6.0, grid=grid)
+    again = fit_path(S, [0.3, 0.1], done=last, on_point=new.append)
+    path = fit_degree(S, 6.0, grid=again, done=last, on_point=new.append)
+    assert new == []
+    assert [as_bytes(point) for point in path] == [as_bytes(point) for point in last]
 
 
 def test_warm_starts_save_iterations():
@@ -150,7 +187,7 @@ def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet(lost
     order: list[float] = []
     whole = fit_degree(S, 9.0, on_point=lambda point: order.append(point.alpha))
     assert order != sorted(order, reverse=True), "the search turns back, or there is nothing to test"
-    done = {point.alpha: point for index, point in enumerate(whole) if index != lost}
+    done = [point for index, point in enumerate(whole) if index != lost]
     again = fit_degree(S, 9.0, done=done)
     assert [as_bytes(point) for point in again] == [as_bytes(point) for point in whole]
 

@@ -7,7 +7,8 @@ from glasso_problems import PROBLEMS, band, chain, hub, reference_kkt, sample_co
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.screening import checked, components, solve, solve_checked
+from glasso_cli.solvers.components import labels
+from glasso_cli.solvers.screening import checked, solve, solve_checked
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 
@@ -33,10 +34,10 @@ def test_components_are_solved_apart_and_the_whole_is_certified(solver):
     result = solve(S, alpha, solver=solver, tol=1e-10)
     assert result.converged
     assert reference_kkt(result.precision, S, alpha) <= 1e-3
-    labels = components(S, alpha)
-    assert not result.precision[labels[:, None] != labels].any()
-    for label in np.unique(labels):
-        block = np.ix_(labels == label, labels == label)
+    component = labels(S, alpha)
+    assert not result.precision[component[:, None] != component].any()
+    for number in np.unique(component):
+        block = np.ix_(component == number, component == number)
         alone = SOLVERS[solver](S[block], alpha, tol=1e-10)
         np.testing.assert_allclose(result.precision[block], alone.precision, atol=1e-4)
 
@@ -54,12 +55,12 @@ def test_the_certificate_of_the_whole_is_that_of_its_matrix(solver):
 
 def test_components_equal_those_of_the_solution():
     S, alpha = PROBLEMS["hub"][0], 0.2
-    labels = components(S, alpha)
+    component = labels(S, alpha)
     precision = SOLVERS["gglasso"](S, alpha, tol=1e-12).precision
     linked = precision != 0
     reachable = np.linalg.matrix_power(linked.astype(float), len(S)) > 0
-    np.testing.assert_array_equal(labels[:, None] == labels, reachable)
-    assert 1 < len(np.unique(labels)) < len(S)
+    np.testing.assert_array_equal(component[:, None] == component, reachable)
+    assert 1 < len(np.unique(component)) < len(S)
 
 
 def test_isolated_neurons_need_no_solver():
