@@ -153,13 +153,14 @@ class PrecisionPath(Artifact):
     """
 
     kind: ClassVar[str] = "precision-path"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray  # (p,) str
     layers: np.ndarray  # (p,) int32
     neurons: np.ndarray  # (p,) int32, index into the ActivationStats
     communities: np.ndarray  # (p,) int32 at the selected alpha, by size; -1 for isolated neurons
     alphas: np.ndarray  # (A,) float64, decreasing
+    starts: np.ndarray  # (A,) float64, the alpha whose point each was started from; nan for none
     offsets: np.ndarray  # (A + 1,) int64
     rows: np.ndarray  # (nnz,) int32
     cols: np.ndarray  # (nnz,) int32

@@ -42,7 +42,11 @@ STAGES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces."""
+    """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces.
+
+    ``previous`` is where the artifact to be replaced may stand, for a stage that can go on from it; None if all
+    is to be done anew.
+    """
 
     config: Config
     corpus: str
@@ -50,6 +54,7 @@ class Job:
     upstream: dict[str, Path]
     pieces: Path
     console: Console
+    previous: Path | None = None
 
     def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
         """The meta of the artifact: what it was made from, and ``metrics``.
@@ -213,7 +218,8 @@ class Pipeline:
             cache.drop_partials(self.config.folder, target)
         upstream = {name: self._path(name, corpus) for name in STAGES[stage]}
         started = time.monotonic()
-        job = Job(self.config, corpus, target, upstream, pieces, self.console)
+        previous = None if self.force else target.path
+        job = Job(self.config, corpus, target, upstream, pieces, self.console, previous)
         summary: str = stage_module(stage).make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()

@@ -30,7 +30,7 @@ LAYERS = [
     {"config_file", "pipeline", "builtin_models", "hub", "corpora", "texts", "show"},
     {"model_source", "models", "invariants", "hook_points", "hooks", "interventions", "solvers"},
     {"inference", "plots", "statistics", "capture"},
-    {"corpus_pass"},
+    {"corpus_pass", "finished_points"},
     {"stages"},
     {"cli"},
     {"__main__"},

@@ -1,30 +1,29 @@
 """From statistics to a sparse precision matrix at every alpha, each with its certificate.
 
-A finished alpha is a file, so an interrupted run continues where it was and ends in the same bytes.
+A finished alpha is a file, so an interrupted run continues where it was and ends in the same bytes; so does one whose
+alphas or selection changed since the last fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glasso_cli import neurons
+from glasso_cli import finished_points, neurons
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import Config, FitSection, public_fields
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.select import Selection, select
-from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.pipeline import Job
 from glasso_cli.solvers.base import alpha_max
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
 
-VERSION = 1
+VERSION = 2
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -97,12 +96,16 @@ def choose_neurons(stats: ActivationStats, section: FitSection) -> np.ndarray:
 
 
 def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathPoint]:
-    """All alphas asked for, and those that the search for a degree adds."""
-    done = _load_points(job.pieces)
+    """All alphas asked for, and those that the search for a degree adds; finished ones are taken as they are."""
+    problem = finished_points.problem_of(job.target.material)
+    done = finished_points.of_pieces(job.pieces, problem)
+    if job.previous is not None:
+        done += finished_points.of_artifact(job.previous, problem)
+    solved = []
 
     def keep(point: PathPoint) -> None:
-        _save_point(job.pieces, point)
-        done[point.alpha] = point
+        finished_points.save_piece(job.pieces, point, problem)
+        solved.append(point.chain)
         job.console.note(
             f"fit {job.corpus}: alpha {point.alpha:.4g}, {len(point.rows):,} edges, "
             f"gap {point.duality_gap:.1e}, {point.n_iter} iterations"
@@ -120,25 +123,10 @@ def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathP
         points = fit_path(correlation, section.alpha, **options)
     if section.rule == "degree":
         points = fit_degree(correlation, section.select.target, grid=points, **options)
+    if len(solved) < len(points):
+        taken = len(points) - len(solved)
+        job.console.note(f"fit {job.corpus}: {taken} of {len(points)} alphas taken from the last fit")
     return points
-
-
-def _load_points(folder: Path) -> dict[float, PathPoint]:
-    points = {}
-    for path in sorted(folder.glob("alpha-*.npz")):
-        arrays, meta = read_npz(path)
-        values: dict[str, Any] = {**{name: np.array(value) for name, value in arrays.items()}, **meta["numbers"]}
-        point = PathPoint(**values)
-        points[point.alpha] = point
-    return points
-
-
-def _save_point(folder: Path, point: PathPoint) -> None:
-    values = {item.name: getattr(point, item.name) for item in fields(point)}
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    numbers = {name: value for name, value in values.items() if name not in arrays}
-    meta = {"kind": "fit-alpha", "schema": 1, "numbers": numbers}
-    write_npz(folder / f"alpha-{point.alpha!r}.npz", arrays, meta)
 
 
 def _warn_isolated(job: Job, section: FitSection, correlation: np.ndarray) -> None:
@@ -170,7 +158,7 @@ def assemble(
     stats: ActivationStats,
     indices: np.ndarray,
     correlation: np.ndarray,
-    points: Sequence[PathPoint],
+    points: list[PathPoint],
     chosen: Selection,
 ) -> PrecisionPath:
     """The points of a path as one artifact."""
@@ -206,6 +194,7 @@ def assemble(
         neurons=indices.astype(np.int32),
         communities=graph.communities.astype(np.int32),
         alphas=np.array([point.alpha for point in points]),
+        starts=finished_points.starts(points),
         offsets=np.cumsum([0, *(len(point.rows) for point in points)]),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),

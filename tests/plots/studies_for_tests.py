@@ -90,6 +90,7 @@ def make_path(
         neurons=neurons.astype(np.int32),
         communities=graph.communities.astype(np.int32),
         alphas=np.geomspace(0.5, 0.1, amount) if amount > 1 else np.array([0.2]),
+        starts=np.full(amount, np.nan),
         offsets=offsets,
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),

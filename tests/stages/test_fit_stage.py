@@ -12,10 +12,10 @@ import pydot
 import pytest
 from real_runs import Runner, overrides
 
+from glasso_cli import finished_points
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.errors import BelowBar
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.stages import fit
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_an_interrupted_path_ends_in_the_same_bytes(
     names = ("out/fit/words.npz", "out/fit/words.dot")
     whole = [Path(name).read_bytes() for name in names]
     shutil.rmtree("out/fit")
-    save = fit._save_point
+    save = finished_points.save_piece
     left = [finished]
 
     def interrupted(*arguments: Any) -> None:
@@ -90,13 +90,111 @@ def test_an_interrupted_path_ends_in_the_same_bytes(
         save(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "_save_point", interrupted)
+        patched.setattr(finished_points, "save_piece", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fitted(runner, *changes)
     assert not Path("out/fit/words.npz").exists()
     assert len(list(Path("out").rglob("alpha-*.npz"))) == finished
     fitted(runner, *changes)
     assert [Path(name).read_bytes() for name in names] == whole
+
+
+def solves(runner: Runner, *changes: str) -> int:
+    """How many alphas a fit solves."""
+    runner.said()
+    fitted(runner, *changes)
+    return sum(" iterations" in line for line in runner.said().splitlines())
+
+
+def in_another_folder(runner: Runner, *changes: str) -> tuple[bytes, bytes]:
+    """The artifact and the graph of a fit that finds nothing finished."""
+    runner.collect(out="fresh")
+    runner.run("fit", set_=(*changes, "out=fresh"))
+    found = tuple(Path(f"fresh/fit/words{suffix}").read_bytes() for suffix in (".npz", ".dot"))
+    shutil.rmtree("fresh")
+    return found
+
+
+ONE = {"alpha": [0.6, 0.3], "select": {"rule": "fixed", "alpha": 0.3}}
+DEGREE = {"alpha": [0.6, 0.3], "select": {"rule": "degree", "target": 4}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "solved"),
+    [
+        (ONE, {**ONE, "alpha": [0.6, 0.3, 0.25]}, 1),
+        (ONE, {**ONE, "alpha": [0.6, 0.4, 0.3]}, 2),
+        (ONE, {**ONE, "select": {"rule": "fixed", "alpha": 0.6}}, 0),
+        (ONE, {**ONE, "select": {"rule": "ebic"}}, 0),
+        (DEGREE, ONE, 0),
+        (ONE, {**ONE, "tol": 1e-6}, 2),
+        (ONE, {**ONE, "neurons": 20}, 2),
+    ],
+    ids=["a smaller alpha", "one in between", "another choice", "another rule", "no search", "tol", "neurons"],
+)
+def test_a_path_goes_on_from_the_last_fit_to_the_bytes_of_a_new_one(
+    runner: Runner, statistics: ActivationStats, before: dict[str, Any], after: dict[str, Any], solved: int
+) -> None:
+    fitted(runner, *overrides(fit=before))
+    assert solves(runner, *overrides(fit=after)) == solved
+    made = (Path("out/fit/words.npz").read_bytes(), Path("out/fit/words.dot").read_bytes())
+    assert made == in_another_folder(runner, *overrides(fit=after))
+
+
+def test_a_search_goes_on_from_the_grid_and_the_chains_are_kept(runner: Runner, statistics: ActivationStats) -> None:
+    fitted(runner, *overrides(fit=ONE))
+    searched = solves(runner, *overrides(fit=DEGREE))
+    path = PrecisionPath.load(Path("out/fit/words.npz"))
+    assert searched == len(path.alphas) - 2 > 0
+    assert Path("out/fit/words.npz").read_bytes() == in_another_folder(runner, *overrides(fit=DEGREE))[0]
+    assert solves(runner, *overrides(fit={**DEGREE, "select": {"rule": "degree", "target": 3}})) < len(path.alphas)
+    assert np.isnan(path.starts[0])
+    assert set(path.starts[1:]) <= set(path.alphas)
+    assert (path.starts[1:] > path.alphas[1:]).all()
+
+
+def test_it_is_said_how_many_alphas_were_taken(runner: Runner, statistics: ActivationStats) -> None:
+    fitted(runner, *overrides(fit=ONE))
+    assert "taken from the last fit" not in runner.said()
+    fitted(runner, *overrides(fit={**ONE, "alpha": [0.6, 0.3, 0.25]}))
+    assert "fit words: 2 of 3 alphas taken from the last fit" in runner.said()
+
+
+def test_an_interrupted_path_goes_on_with_other_alphas(
+    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = finished_points.save_piece
+
+    def interrupted(*arguments: Any) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finished_points, "save_piece", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(runner, *overrides(fit=ONE))
+    assert solves(runner, *overrides(fit={**ONE, "tol": 1e-6})) == 2  # the pieces of another problem are no help
+    with monkeypatch.context() as patched:
+        patched.setattr(finished_points, "save_piece", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(runner, *overrides(fit=ONE))
+    more = {**ONE, "alpha": [0.6, 0.3, 0.25]}
+    assert solves(runner, *overrides(fit=more)) == 2
+    assert Path("out/fit/words.npz").read_bytes() == in_another_folder(runner, *overrides(fit=more))[0]
+
+
+def test_force_solves_every_alpha(runner: Runner, statistics: ActivationStats) -> None:
+    fitted(runner)
+    said = runner.command("fit", "c.yaml", "--force").stderr
+    assert sum(" iterations" in line for line in said.splitlines()) == 3
+    assert "taken" not in said
+
+
+@pytest.mark.parametrize("content", [b"", b"PK cut short", b"notes"])
+def test_a_last_fit_that_cannot_be_read_is_no_obstacle(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "words.npz").write_bytes(content)
+    assert finished_points.of_artifact(tmp_path / "words.npz", "any") == []
+    assert finished_points.of_artifact(tmp_path / "nothing.npz", "any") == []
 
 
 def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(

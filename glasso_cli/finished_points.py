@@ -1,0 +1,96 @@
+"""Points of a path that need no solving: those of the last fit, and those of runs that were interrupted.
+
+A point depends on the problem and on its chain of alphas (:mod:`glasso_cli.solvers.path`), not on which other alphas
+there are or which is selected. So a path goes on from an artifact or a piece of the same problem, whatever its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glasso_cli.artifacts import PrecisionPath
+from glasso_cli.cache import Material, key_of
+from glasso_cli.errors import InputError
+from glasso_cli.npz import read_npz, write_npz
+from glasso_cli.solvers.path import PathPoint
+
+_OF_THE_PATH = ("alpha", "select")  # fields of the section fit that say which points there are, not what they are
+
+
+def problem_of(material: Material) -> str:
+    """The digest of all that determines a point of given chain: the seed, which finds communities, is not in it."""
+    config = material["config"]
+    section = {name: value for name, value in config["fit"].items() if name not in _OF_THE_PATH}
+    rest = {name: value for name, value in config.items() if name != "seed"}
+    return key_of({**material, "config": {**rest, "fit": section}})
+
+
+# -- the last fit -----------------------------------------------------------------------------------
+
+
+def of_artifact(path: Path, problem: str) -> list[PathPoint]:
+    """The points of the fit at ``path``; none where there is no such fit, or one of another problem."""
+    try:
+        fitted: PrecisionPath = PrecisionPath.load(path)
+        if problem_of(fitted.meta["material"]) != problem:
+            return []
+    except (InputError, KeyError):
+        return []
+    return list(_points(fitted))
+
+
+def _points(fitted: PrecisionPath) -> Iterator[PathPoint]:
+    chains: dict[float, tuple[float, ...]] = {}
+    for index, alpha in enumerate(fitted.alphas.tolist()):
+        part = slice(int(fitted.offsets[index]), int(fitted.offsets[index + 1]))
+        ancestors = chains.get(float(fitted.starts[index]), ())
+        chains[alpha] = (*ancestors, alpha)
+        yield PathPoint(
+            alpha=alpha,
+            rows=np.array(fitted.rows[part]),  # copies: the file will be replaced
+            cols=np.array(fitted.cols[part]),
+            values=np.array(fitted.values[part]),
+            diagonal=np.array(fitted.diagonals[index]),
+            objective=float(fitted.objective[index]),
+            duality_gap=float(fitted.duality_gap[index]),
+            kkt_residual=float(fitted.kkt_residual[index]),
+            n_iter=int(fitted.n_iter[index]),
+            converged=bool(fitted.converged[index]),
+            log_likelihood=float(fitted.log_likelihood[index]),
+            ancestors=ancestors,
+        )
+
+
+def starts(points: list[PathPoint]) -> np.ndarray:
+    """The alpha ``(A,)`` that each point was started from, nan where it was none: what an artifact keeps of chains."""
+    return np.array([point.ancestors[-1] if point.ancestors else np.nan for point in points])
+
+
+# -- pieces -----------------------------------------------------------------------------------------
+
+
+def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
+    """Write one point to ``folder``, the place for pieces of one key."""
+    values = {item.name: getattr(point, item.name) for item in fields(point)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    numbers = {name: value for name, value in values.items() if name not in arrays}
+    meta = {"kind": "fit-alpha", "schema": 2, "problem": problem, "numbers": numbers}
+    write_npz(folder / f"alpha-{point.alpha!r}.npz", arrays, meta)
+
+
+def of_pieces(folder: Path, problem: str) -> list[PathPoint]:
+    """The points of ``problem`` in ``folder`` and in those of other keys of the same stage and corpus."""
+    same, _, _ = folder.name.rpartition("-")
+    found = []
+    for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
+        arrays, meta = read_npz(path)
+        if meta.get("problem") == problem:
+            values: dict[str, Any] = {name: np.array(value) for name, value in arrays.items()}
+            numbers = {**meta["numbers"], "ancestors": tuple(meta["numbers"]["ancestors"])}
+            found.append(PathPoint(**values, **numbers))
+    return found
