@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench bench-full bench-peers clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,10 +29,17 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)
+# About a quarter of an hour on two cores.
+bench: $(STAMP) bench-peers
 	$(BIN)/python benchmarks/collect.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python benchmarks/solvers.py
+	$(BIN)/python benchmarks/solvers.py --quick
+
+# Every problem, size and density: many hours. It can be stopped, and goes on where it was.
+bench-full: $(STAMP) bench-peers
+	$(BIN)/python benchmarks/solvers.py --threads 1 2 --resume
+
+bench-peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,dev,bench]'
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out

@@ -20,6 +20,7 @@ from glasso_cli.solvers.path import alpha_grid
 
 PATH_START, PATH_POINTS, PATH_TARGET = 0.5, 10, 1e-7
 REAL_PATH_END = 0.1
+OUR_LIMIT = 3600.0  # seconds: peers alone are stopped early
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class Grid:
         return self._wanted()[-1]
 
     def _path_solvers(self) -> list[str]:
-        return [name for name in self._solvers if PEERS[name].has_path]
+        return [name for name in self._solvers if PEERS[name].has_path and name in self._arguments.path_solvers]
 
     def _is_complete(self, name: str, p: int) -> bool:
         given = self._arguments
@@ -149,7 +150,7 @@ class Grid:
             note = f"takes alphas under {peer.below:g} only"
             return (Outcome(target, SKIPPED, Trial("", np.nan), note) for target in task.targets)
         settings, cut = self._settings(task)
-        return _climbed(task, settings, cut, self._arguments.limit, self._arguments.repeats)
+        return self._climbed(task, settings, cut)
 
     def _settings(self, task: Task) -> tuple[Sequence[str], str]:
         """The settings worth a try, and why there are no tighter ones if some were over the limit before."""
@@ -158,15 +159,31 @@ class Grid:
         if not over:
             return ladder, ""
         first = min(over, key=lambda row: ladder.index(row.setting))
-        return ladder[: ladder.index(first.setting)], f"over the limit at p = {first.p}, {first.wanted}"
+        return ladder[
+            : ladder.index(first.setting)
+        ], f"{first.setting} was over the limit at p = {first.p}, {first.wanted}"
+
+    def _climbed(self, task: Task, settings: Sequence[str], cut: str) -> Iterator[Outcome]:
+        if not settings:
+            yield from climb([], task.targets, _never, cut)
+            return
+        given, case, is_ours = self._arguments, task.case, task.solver == OURS
+        limit, budget, repeats = (OUR_LIMIT, np.inf, given.repeats) if is_ours else (given.limit, given.budget, 1)
+        with Worker(task.solver, case.file, task.alphas, case.threads) as worker:
+
+            def attempt(setting: str) -> Trial:
+                answers = [worker.solve(setting, limit)]
+                while len(answers) < repeats and answers[-1].files:
+                    answers.append(worker.solve(setting, limit))
+                trial = judged(answers[-1], setting, case.problem.S, task.alphas)
+                seconds = statistics.median(answer.seconds for answer in answers)
+                return replace(trial, seconds=seconds) if answers[-1].files else trial
+
+            yield from climb(settings, task.targets, attempt, cut, budget)
 
     def _row(self, task: Task, outcome: Outcome) -> Row:
         case, trial = task.case, outcome.trial
-        base = self._results.find(COLD, *task.key(outcome.target)[1:5], OURS, outcome.target)
-        is_ours_cold = task.kind == COLD and task.solver == OURS
-        base_seconds = trial.seconds if is_ours_cold else base.seconds if base and base.status == REACHED else np.nan
-        skipped = PATH_POINTS - len(task.alphas) if task.kind == PATH else 0
-        fewer = f"without the first {skipped} of the {PATH_POINTS} alphas" if skipped else ""
+        in_process = not PEERS[task.solver].in_r  # what R needs is not seen
         return Row(
             kind=task.kind,
             problem=case.name,
@@ -181,38 +198,31 @@ class Grid:
             setting=trial.setting,
             seconds=trial.seconds,
             ci=trial.seconds / case.ci,
-            ratio=trial.seconds / base_seconds,
+            ratio=trial.seconds / self._cold_seconds(task, outcome),
             gap=trial.gap,
             kkt=trial.kkt,
             degree=trial.degree,
-            peak_gb=np.nan if PEERS[task.solver].in_r else trial.peak / 1e9,
-            buffers=np.nan if PEERS[task.solver].in_r else buffers(trial.extra, case.p),
-            note="; ".join(filter(None, [outcome.note, fewer])),
+            peak_gb=trial.peak / 1e9 if in_process else np.nan,
+            buffers=buffers(trial.extra, case.p) if in_process else np.nan,
+            note="; ".join(filter(None, [outcome.note, _left_out(task)])),
         )
+
+    def _cold_seconds(self, task: Task, outcome: Outcome) -> float:
+        """Of our cold fit of the same problem to the same gap; NaN where there is none."""
+        if (task.kind, task.solver) == (COLD, OURS):
+            return outcome.trial.seconds
+        ours = self._results.find(*replace(task, kind=COLD, solver=OURS).key(outcome.target))
+        return ours.seconds if ours and ours.status == REACHED else np.nan
+
+
+def _left_out(task: Task) -> str:
+    left_out = PATH_POINTS - len(task.alphas) if task.kind == PATH else 0
+    return f"without the first {left_out} of {PATH_POINTS} alphas" if left_out else ""
 
 
 def _unit(file: Path, threads: int) -> float:
     with Worker("unit", file, [], threads) as worker:
         return worker.solve("", 600.0).seconds
-
-
-def _climbed(task: Task, settings: Sequence[str], cut: str, limit: float, repeats: int) -> Iterator[Outcome]:
-    if not settings:
-        yield from climb([], task.targets, _never, cut)
-        return
-    case = task.case
-    with Worker(task.solver, case.file, task.alphas, case.threads) as worker:
-
-        def attempt(setting: str) -> Trial:
-            answers = []
-            for _ in range(repeats if task.solver == OURS else 1):
-                answers.append(worker.solve(setting, limit))
-                if answers[-1].over_limit or answers[-1].trouble:
-                    return judged(answers[-1], setting, case.problem.S, task.alphas)
-            seconds = statistics.median(answer.seconds for answer in answers)
-            return replace(judged(answers[0], setting, case.problem.S, task.alphas), seconds=seconds)
-
-        yield from climb(settings, task.targets, attempt, cut)
 
 
 def _never(setting: str) -> Trial:

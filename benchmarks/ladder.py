@@ -46,17 +46,25 @@ class Outcome:
 
 
 def climb(
-    settings: Sequence[str], targets: Sequence[float], attempt: Callable[[str], Trial], cut: str = ""
+    settings: Sequence[str],
+    targets: Sequence[float],
+    attempt: Callable[[str], Trial],
+    cut: str = "",
+    budget: float = np.inf,
 ) -> Iterator[Outcome]:
     """An outcome for every target, from the loosest, each setting tried once and only where it is needed.
 
-    ``cut`` says why tighter settings were taken off ``settings``, if they were.
+    ``cut`` says why tighter settings were taken off ``settings``, if they were. None is tried any more when
+    those before it took ``budget`` seconds together.
     """
     trials: list[Trial] = []
     ahead = iter(settings)
     for target in sorted(targets, reverse=True):
         while not any(trial.gap <= target for trial in trials) and not (trials and trials[-1].ended):
-            setting = next(ahead, None)
+            spent = sum(trial.seconds for trial in trials)
+            if spent > budget:
+                cut = f"its settings took {spent:.0f} s so far"
+            setting = None if spent > budget else next(ahead, None)
             if setting is None:
                 break
             trials.append(attempt(setting))

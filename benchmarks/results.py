@@ -108,4 +108,5 @@ def _check_same(now: dict[str, str], before: dict[str, str], file: Path) -> None
 
 
 def buffers(extra: float, p: int) -> float:
-    return float(np.round(extra / (8 * p * p), 1))
+    """Bytes as a number of (p, p) float64 arrays; NaN for so small ones that other memory outweighs them."""
+    return float(np.round(extra / (8 * p * p), 1)) if p >= 1000 else np.nan

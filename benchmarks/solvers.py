@@ -1,13 +1,13 @@
 """Time to an equal certified gap: the Newton solver against the others, on the same covariances in one run.
 
     python benchmarks/solvers.py --quick          about ten minutes on two cores: what `make bench` runs
-    python benchmarks/solvers.py                  the full grid, hours: what `make bench-full` runs
+    python benchmarks/solvers.py                  the full grid, many hours: what `make bench-full` runs
     python benchmarks/solvers.py --problem FILE.npz --sizes 1000 2048 --alphas 0.1
 
 Cold: every peer climbs a ladder of its own tolerances, the loosest first, until the gap of its result is at or
-below each target; a row has the time of the first setting that gets there. The gap is that of our certificate for
-all alike, computed outside the time; a result that is not positive definite is made so. Newton is given the
-target as its tolerance. Path: ten alphas from 0.5 down, for the solvers that have one, every point as good as the
+below each target; a row has the time of the first setting that gets there. Newton's settings are the targets. The gap
+is that of our certificate for all alike, computed outside the time; a result that is not positive definite is
+made so. Path: ten alphas from 0.5 down, for the solvers that have one, every point as good as the
 target. A solve runs in a process of its own that is ended after ``--limit`` seconds; tighter settings, and
 settings as tight on larger or denser problems of that kind, are then left out, and the row says so. CI, the unit
 of cost, is one Cholesky factorisation with inverse of that size, timed in the same run.
@@ -21,13 +21,14 @@ the diagonal. R packages (glasso, huge) and skglm take part where they are insta
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import machine
 from grid import Grid
-from peers import PEERS, available
+from peers import OURS, PEERS, available
 from problems import PROBLEMS
 from report import markdown, picture
 from results import COLD, PATH, Results, Row
@@ -39,13 +40,17 @@ FULL: Preset = {
     "degrees": [5.0, 20.0, 50.0],
     "targets": [1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
     "limit": 600.0,
+    "budget": math.inf,
+    "path_solvers": [name for name, peer in PEERS.items() if peer.has_path],
 }
 QUICK: Preset = {
     "generators": ["real", "sparse"],
     "sizes": [500, 1000, 2048],
     "degrees": [20.0],
     "targets": [1e-5, 1e-7],
-    "limit": 60.0,
+    "limit": 40.0,
+    "budget": 40.0,
+    "path_solvers": [OURS],
 }
 
 
@@ -77,10 +82,12 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--solvers", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--targets", type=float, nargs="+", help="certified gaps, nats per neuron")
     parser.add_argument("--kinds", nargs="+", choices=[COLD, PATH], default=[COLD, PATH])
+    parser.add_argument("--path-solvers", nargs="+", choices=FULL["path_solvers"], help="of them, those for paths")
     parser.add_argument("--path-end", type=float, help="last alpha of a path; 0.1 for real problems, else the densest")
     parser.add_argument("--threads", type=int, nargs="+", default=[os.cpu_count() or 1])
     parser.add_argument("--repeats", type=int, default=3, help="of the Newton solver; peers run once a setting")
-    parser.add_argument("--limit", type=float, help="seconds a solve may take")
+    parser.add_argument("--limit", type=float, help="seconds a solve of a peer may take")
+    parser.add_argument("--budget", type=float, help="seconds after which a peer tries no further setting on a problem")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
     parser.add_argument("--resume", action="store_true", help="keep the rows there are and go on")
     arguments = parser.parse_args(given)
