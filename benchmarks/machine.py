@@ -21,7 +21,7 @@ def described() -> dict[str, str]:
     packages = ["numpy", "scipy", "numba", *(peer.package for peer in PEERS.values())]
     return {
         "cpu": f"{_cpu()}, {os.cpu_count()} cores",
-        "blas": "; ".join(dict.fromkeys(named)),
+        "blas": "; ".join(sorted(set(named))),
         "versions": ", ".join(f"{name} {found}" for name in packages if (found := installed(name))),
         "languages": ", ".join(filter(None, [f"Python {platform.python_version()}", _r()])),
         "load": f"{os.getloadavg()[0]:.2f} at the start" if hasattr(os, "getloadavg") else "unknown",

@@ -75,7 +75,7 @@ def _heading(row: Row) -> str:
 def _cell(row: Row) -> str:
     if row.status == REACHED:
         ratio = f" · {row.ratio:.2f} cold fits" if row.kind == PATH and np.isfinite(row.ratio) else ""
-        return f"{_short(row.seconds)} s ({row.ci:.0f} CI) · {row.gap:.0e}{ratio}{_after(row)}"
+        return f"{_short(row.seconds)} s ({_short(row.ci)} CI) · {row.gap:.0e}{ratio}{_after(row)}"
     if row.status == OVER:
         return f"over {_short(row.seconds)} s{_after(row)}"
     return f"{row.status}{_after(row)}"
@@ -85,8 +85,9 @@ def _after(row: Row) -> str:
     return f"; {row.note.replace('|', '/')}" if row.note else ""
 
 
-def _short(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.2g}" if seconds < 10 else f"{seconds:.1f}"
+def _short(number: float) -> str:
+    """Two digits, or as many as stand before the point."""
+    return f"{number:.2g}" if number < 10 else f"{number:,.0f}"
 
 
 # -- the picture ----------------------------------------------------------------------------------
@@ -141,4 +142,4 @@ def _lines(axes: Any, rows: list[Row], place: Callable[[Row], float]) -> None:
 
 
 def _title(row: Row, more: str) -> str:
-    return f"{row.problem}, {row.wanted}, {more}, {row.threads} threads"
+    return f"{row.problem}, {row.wanted}, {more}, threads: {row.threads}"

@@ -109,6 +109,7 @@ def write_matrix(S: np.ndarray, file: Path) -> Path:
 
 def _serve(pipe: Connection, solver: str, matrix: Path, alphas: list[float], folder: Path) -> None:
     os.setsid()  # its own children, Rscript among them, go with it
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)  # and what it leaves when it is ended goes with the folder
     solve = _solve_of(solver)
     S = np.fromfile(matrix)
     p = round(len(S) ** 0.5)
