@@ -151,7 +151,9 @@ def test_another_kind_is_said(artifact: Artifact, tmp_path: Path) -> None:
 
 def test_a_newer_schema_names_the_glasso_that_wrote_it(artifact: Artifact, tmp_path: Path) -> None:
     file = changed(artifact, tmp_path / "a.npz", schema=9, versions={"glasso": "7.1"})
-    with pytest.raises(InputError, match=rf"was written by glasso 7\.1 .*this one reads up to {artifact.schema}") as caught:
+    with pytest.raises(
+        InputError, match=rf"was written by glasso 7\.1 .*this one reads up to {artifact.schema}"
+    ) as caught:
         type(artifact).load(file)
     assert "Upgrade glasso" in caught.value.hint
 

@@ -54,9 +54,12 @@ definite precision matrix to start from, and the input is one that :func:`check_
 
 def alpha_max(covariance: np.ndarray) -> float:
     """The largest absolute off-diagonal entry: from this alpha on every neuron is isolated."""
-    largest = np.abs(covariance)
-    np.fill_diagonal(largest, 0.0)
-    return float(largest.max(initial=0.0))
+    largest = 0.0
+    for rows in row_blocks(len(covariance)):
+        size = np.abs(covariance[rows])
+        np.fill_diagonal(size[:, rows], 0.0)
+        largest = max(largest, float(size.max()))
+    return largest
 
 
 def check_problem(covariance: np.ndarray, alpha: Alpha) -> None:
@@ -81,10 +84,10 @@ def _check_covariance(S: np.ndarray) -> None:
     redo = "Give a covariance or correlation matrix of real numbers with one row per neuron."
     if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
         raise InputError(f"The covariance has shape {S.shape}, not (p, p).", redo)
-    if not np.isfinite(S).all():
+    largest, asymmetry = _extremes(S)
+    if not np.isfinite(largest):
         raise InputError("The covariance contains NaN or infinity.", redo)
-    largest = float(np.abs(S).max())
-    if float(np.abs(S - S.T).max()) > 1e-6 * largest:
+    if asymmetry > 1e-6 * largest:
         raise InputError("The covariance is not symmetric.", redo)
     if float(S.diagonal().min()) <= 0:
         worst = int(S.diagonal().argmin())
@@ -93,11 +96,30 @@ def _check_covariance(S: np.ndarray) -> None:
             "Leave out neurons that never change.",
         )
     shift = 4 * np.sqrt(len(S)) * float(np.finfo(np.float32).eps) * largest
-    if log_det(S + shift * np.eye(len(S))) == -np.inf:
+    if _shifted_log_det(S, shift) == -np.inf:
         raise InputError(
             "The covariance is not positive semidefinite: it has a clearly negative eigenvalue.",
             "Compute all its entries from the same samples.",
         )
+
+
+def _extremes(S: np.ndarray) -> tuple[float, float]:
+    """The largest entry and the largest difference of two that should be equal; infinite if an entry is not finite."""
+    largest = asymmetry = 0.0
+    for rows in row_blocks(len(S)):
+        size = float(np.abs(S[rows]).max())
+        if not np.isfinite(size):
+            return np.inf, np.inf
+        largest = max(largest, size)
+        asymmetry = max(asymmetry, float(np.abs(S[rows, rows.start :] - S[rows.start :, rows].T).max()))
+    return largest, asymmetry
+
+
+def _shifted_log_det(S: np.ndarray, shift: float) -> float:
+    """log det of S + shift I, in one buffer."""
+    shifted = np.array(S, dtype=np.float64, order="C")
+    shifted.flat[:: len(S) + 1] += shift
+    return log_det(shifted, overwrite=True)
 
 
 def _check_weights(weights: np.ndarray, p: int) -> None:
@@ -116,10 +138,19 @@ def free_diagonal(covariance: np.ndarray, alpha: Alpha) -> tuple[np.ndarray, Alp
     """The equal problem whose diagonal is not penalised: weights d on it are S + diag(d) without them."""
     if np.ndim(alpha) == 0:
         return covariance, float(alpha)
-    weights = np.array(alpha, dtype=np.float64)
-    covariance = covariance + np.diag(weights.diagonal())
-    np.fill_diagonal(weights, 0.0)
+    weights = np.asarray(alpha, dtype=np.float64)
+    diagonal = weights.diagonal()
+    if diagonal.any():
+        covariance = covariance + np.diag(diagonal)
+        weights = weights.copy()
+        np.fill_diagonal(weights, 0.0)
     return covariance, weights
+
+
+def free_variance(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
+    """The diagonal ``(p,)`` of the covariance that :func:`free_diagonal` gives."""
+    diagonal = covariance.diagonal()
+    return diagonal + alpha.diagonal() if isinstance(alpha, np.ndarray) else diagonal
 
 
 # -- the certificate ------------------------------------------------------------------------------
@@ -186,12 +217,17 @@ def _fit_term(precision: np.ndarray, S: np.ndarray) -> float:
 
 def _penalty(precision: np.ndarray, weights: Alpha) -> float:
     """sum_{i != j} weights_ij |Theta_ij|, where an infinite weight on a zero entry costs nothing."""
-    rows, cols = np.nonzero(precision)
-    off = rows != cols
-    rows, cols = rows[off], cols[off]
-    magnitude = np.abs(precision[rows, cols])
-    each = weights[rows, cols] if isinstance(weights, np.ndarray) else weights
-    return float((magnitude * each).sum())
+    each = np.broadcast_to(weights, precision.shape)
+    costs = np.empty(np.count_nonzero(precision))
+    filled = 0
+    for rows in row_blocks(len(precision)):
+        some = precision[rows]
+        off = some != 0
+        np.fill_diagonal(off[:, rows], False)
+        found = np.abs(some[off]) * each[rows][off]
+        costs[filled : filled + len(found)] = found
+        filled += len(found)
+    return float(costs[:filled].sum())
 
 
 def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha) -> Iterator[float]:
@@ -204,44 +240,49 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
     positive definite wherever S is semidefinite, so there is a bound far from the optimum too.
     """
     found = -np.inf
+    weights = np.broadcast_to(weights, S.shape)
+    point = np.empty(S.shape)  # every point is built and factorised here
     for trust_signs in (True, False):
-        log_determinant = log_det(_box_point(Theta, W, S, weights, trust_signs))
+        _box_point(Theta, W, S, weights, trust_signs, point)
+        log_determinant = log_det(point, overwrite=True)
         found = max(found, log_determinant)
         yield log_determinant
     if found == -np.inf:
-        yield log_det(_segment_point(W, S, weights))
+        _segment_point(W, S, weights, point)
+        yield log_det(point, overwrite=True)
 
 
-def _box_point(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, trust_signs: bool) -> np.ndarray:
-    weights = np.broadcast_to(weights, S.shape)
-    point = np.empty_like(S)
+def _box_point(
+    Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: np.ndarray, trust_signs: bool, point: np.ndarray
+) -> None:
     for rows in row_blocks(len(S)):
         some = weights[rows]
         step = np.clip(W[rows] - S[rows], -some, some)
         if trust_signs:
             step = np.where(Theta[rows] != 0, np.copysign(some, Theta[rows]), step)
         np.add(S[rows], step, out=point[rows])
-    return _with_diagonal(point, S)
+    np.fill_diagonal(point, S.diagonal())
+
+
+def _segment_point(W: np.ndarray, S: np.ndarray, weights: np.ndarray, point: np.ndarray) -> None:
+    scale = np.sqrt(S.diagonal() / W.diagonal())
+    length = 1.0
+    for rows in row_blocks(len(S)):
+        step = W[rows] * np.outer(scale[rows], scale) - S[rows]
+        np.fill_diagonal(step[:, rows], 0.0)
+        point[rows] = step
+        # entries the box does not bind: those that do not move, the diagonal among them
+        moving = step != 0
+        length = min(length, float((weights[rows][moving] / np.abs(step[moving])).min(initial=np.inf)))
+    for rows in row_blocks(len(S)):
+        point[rows] *= length
+        point[rows] += S[rows]
 
 
 def row_blocks(p: int) -> Iterator[slice]:
     """Rows few enough that temporary copies of them stay in cache."""
     size = max(1, _CACHED // p)
     return (slice(start, start + size) for start in range(0, p, size))
-
-
-def _with_diagonal(matrix: np.ndarray, S: np.ndarray) -> np.ndarray:
-    np.fill_diagonal(matrix, S.diagonal())
-    return matrix
-
-
-def _segment_point(W: np.ndarray, S: np.ndarray, weights: Alpha) -> np.ndarray:
-    scale = np.sqrt(S.diagonal() / W.diagonal())
-    step = _with_diagonal(W * np.outer(scale, scale), S) - S
-    size = np.abs(step)
-    # entries the box does not bind: those that do not move, the diagonal among them
-    room = np.divide(weights, size, out=np.full_like(size, np.inf), where=size > 0)
-    return S + min(1.0, float(room.min())) * step
 
 
 # -- from a precision matrix to a result ----------------------------------------------------------
@@ -260,7 +301,7 @@ def certified(
 
     One that is not positive definite is first moved, by halves, towards the isolated neurons.
     """
-    precision, inverse = _definite(precision, diagonal_start(covariance, alpha))
+    precision, inverse = _definite(precision, covariance, alpha)
     proof = certificate(precision, covariance, alpha, inverse)
     return SolverResult(
         precision=precision,
@@ -274,18 +315,17 @@ def certified(
     )
 
 
-def _definite(precision: np.ndarray, definite: np.ndarray) -> tuple[np.ndarray, Inverse]:
+def _definite(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha) -> tuple[np.ndarray, Inverse]:
     keep, candidate = 1.0, precision
     while (inverse := invert(candidate)) is None:
         keep /= 2
-        candidate = keep * precision + (1 - keep) * definite
+        candidate = keep * precision + (1 - keep) * diagonal_start(covariance, alpha)
     return candidate, inverse
 
 
 def diagonal_start(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
     """The precision ``(p, p)`` of isolated neurons: the optimum from ``alpha_max`` on."""
-    S, _ = free_diagonal(covariance, alpha)
-    return np.diag(1.0 / S.diagonal())
+    return np.diag(1.0 / free_variance(covariance, alpha))
 
 
 def symmetric_support(matrix: np.ndarray) -> np.ndarray:

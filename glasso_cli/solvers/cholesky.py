@@ -34,9 +34,12 @@ class Factor:
         return Inverse(upper, self.log_det)
 
 
-def log_det(matrix: np.ndarray) -> float:
-    """log det of a symmetric matrix ``(p, p)``, or -inf if it is not positive definite."""
-    factor = factorise(matrix)
+def log_det(matrix: np.ndarray, overwrite: bool = False) -> float:
+    """log det of a symmetric matrix ``(p, p)``, or -inf if it is not positive definite.
+
+    With ``overwrite`` a float64 matrix is destroyed instead of copied.
+    """
+    factor = factorise(matrix, overwrite=overwrite)
     return -np.inf if factor is None else factor.log_det
 
 
@@ -49,10 +52,14 @@ def invert(matrix: np.ndarray) -> Inverse | None:
     return None if factor is None else factor.inverse()
 
 
-def factorise(matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> Factor | None:
-    """The Cholesky factor of a symmetric matrix in that precision, or None if it is not positive definite."""
+def factorise(matrix: np.ndarray, dtype: type[np.floating] = np.float64, overwrite: bool = False) -> Factor | None:
+    """The Cholesky factor of a symmetric matrix in that precision, or None if it is not positive definite.
+
+    With ``overwrite`` the factor takes the place of a matrix that is row-major and of that precision already.
+    """
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
-    work = np.array(matrix.T, dtype=dtype, order="F")
+    own = np.asarray if overwrite else np.array
+    work = own(matrix.T, dtype=dtype, order="F")
     (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
     factor, failed = potrf(work, lower=1, overwrite_a=1, clean=0)
     diagonal = factor.diagonal()

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.base import SolverResult, check_alpha
+from glasso_cli.solvers.base import SolverResult, check_alpha, row_blocks
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.screening import checked, get_solver, solve_checked
 
@@ -182,13 +182,12 @@ class _Walk:
 
 
 def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...]) -> PathPoint:
-    rows, cols = np.nonzero(np.triu(found.precision, 1))
-    values = found.precision[rows, cols]
+    rows, cols, values = _edges(found.precision)
     penalty = 2 * alpha * float(np.abs(values).sum())
     return PathPoint(
         alpha=alpha,
-        rows=rows.astype(np.int32),
-        cols=cols.astype(np.int32),
+        rows=rows,
+        cols=cols,
         values=values,
         diagonal=found.precision.diagonal().copy(),
         objective=found.objective,
@@ -199,6 +198,18 @@ def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...]) -> P
         log_likelihood=penalty - found.objective,
         ancestors=ancestors,
     )
+
+
+def _edges(precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns (int32) and values of the entries above the diagonal, ordered by row and column."""
+    p = len(precision)
+    found: list[tuple[np.ndarray, ...]] = []
+    for some in row_blocks(p):
+        rows, cols = np.nonzero(np.triu(precision[some], some.start + 1))
+        rows += some.start
+        found.append((rows.astype(np.int32), cols.astype(np.int32), precision[rows, cols]))
+    rows, cols, values = (np.concatenate([part[k] for part in found]) for k in range(3))
+    return rows, cols, values
 
 
 # -- the search for a degree ----------------------------------------------------------------------

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal, row_blocks
+from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal, free_variance, row_blocks
 from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.threads import numba_limited
 
 _SMALL = 512  # neurons
+_PLACED = np.empty((0, 0))  # stands for the matrices of a part that are in the whole by now
 
 
 def solve(
@@ -50,10 +52,27 @@ def get_solver(name: str) -> Solver:
 
 
 def checked(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
-    """The covariance ``(p, p)`` in float64 and exactly symmetric; raises as :func:`check_problem` does."""
+    """The covariance ``(p, p)`` in float64, row-major and exactly symmetric; raises as :func:`check_problem` does.
+
+    It is the array given where that is all so already.
+    """
     covariance = np.asarray(covariance, dtype=np.float64)
     check_problem(covariance, alpha)
-    return (covariance + covariance.T) / 2
+    if not _is_symmetric(covariance):
+        return _symmetric(covariance)
+    return np.ascontiguousarray(covariance.T if covariance.flags.f_contiguous else covariance)
+
+
+def _is_symmetric(S: np.ndarray) -> bool:
+    return all((S[rows, rows.start :] == S[rows.start :, rows].T).all() for rows in row_blocks(len(S)))
+
+
+def _symmetric(S: np.ndarray) -> np.ndarray:
+    """The average of a matrix and its transpose."""
+    average = np.empty(S.shape)
+    for rows in row_blocks(len(S)):
+        average[rows] = (S[rows] + S[:, rows].T) / 2
+    return average
 
 
 def solve_checked(
@@ -67,23 +86,52 @@ def solve_checked(
     tree: SpanningTree | None = None,
 ) -> SolverResult:
     """:func:`solve` for a covariance from :func:`checked`; ``tree`` is its spanning tree, if at hand."""
-    variance = free_diagonal(covariance, alpha)[0].diagonal()
-    precision, inverse = np.diag(1 / variance), np.diag(variance)
-    isolated = np.ones(len(variance), dtype=bool)
-    parts: list[SolverResult] = []
     blocks = _blocks(labels(covariance, alpha, tree))
     with _threads(max(map(len, blocks), default=0)):
+        if len(blocks) == 1 and len(blocks[0]) == len(covariance):
+            return solver(covariance, alpha, init=_start(covariance, alpha, init), tol=tol, max_iter=max_iter)
+        variance = free_variance(covariance, alpha)
+        precision, inverse = np.diag(1 / variance), np.diag(variance)
+        parts = []
         for members in blocks:
             block = np.ix_(members, members)
-            weights = alpha[block] if isinstance(alpha, np.ndarray) else alpha
-            start = _start(covariance[block], weights, None if init is None else init[block])
-            part = solver(covariance[block], weights, init=start, tol=tol, max_iter=max_iter)
+            part = _solve_block(covariance, alpha, block, solver, init, tol, max_iter)
             precision[block], inverse[block] = part.precision, part.covariance
-            isolated[members] = False
-            parts.append(part)
+            parts.append(replace(part, precision=_PLACED, covariance=_PLACED))
+            del part  # its matrices, before the next block needs the memory
+    return _whole(precision, inverse, variance, blocks, parts, tol)
+
+
+def _solve_block(
+    covariance: np.ndarray,
+    alpha: Alpha,
+    block: tuple[np.ndarray, ...],
+    solver: Solver,
+    init: np.ndarray | None,
+    tol: float,
+    max_iter: int,
+) -> SolverResult:
+    S = covariance[block]
+    weights = alpha[block] if isinstance(alpha, np.ndarray) else alpha
+    start = _start(S, weights, None if init is None else init[block])
+    return solver(S, weights, init=start, tol=tol, max_iter=max_iter)
+
+
+def _whole(
+    precision: np.ndarray,
+    inverse: np.ndarray,
+    variance: np.ndarray,
+    blocks: list[np.ndarray],
+    parts: list[SolverResult],
+    tol: float,
+) -> SolverResult:
+    """The result for all neurons, whose certificate is the sum of those of the parts."""
+    isolated = np.ones(len(variance), dtype=bool)
+    for members in blocks:
+        isolated[members] = False
     # an isolated neuron has Theta_ii = 1 / S_ii: objective log S_ii + 1, and no gap
     alone = float(np.log(variance[isolated]).sum()) + int(isolated.sum())
-    gap = sum(part.duality_gap * len(part.precision) for part in parts) / len(variance)
+    gap = sum(part.duality_gap * len(members) for members, part in zip(blocks, parts)) / len(variance)
     return SolverResult(
         precision=precision,
         covariance=inverse,

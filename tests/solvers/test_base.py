@@ -20,7 +20,7 @@ from glasso_cli.solvers.base import (
     kkt_residual,
     objective,
 )
-from glasso_cli.solvers.cholesky import invert, log_det
+from glasso_cli.solvers.cholesky import factorise, invert, log_det
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -47,6 +47,13 @@ def random_weights(p: int, seed: int) -> np.ndarray:
     return weights + weights.T + np.diag(rng.uniform(0, 0.2, size=p))
 
 
+def one_entry_off(p: int) -> np.ndarray:
+    """The identity but for one entry far from the diagonal: it takes several blocks of rows to find it."""
+    matrix = np.eye(p)
+    matrix[p - 2, 1] = 0.1
+    return matrix
+
+
 # -- factorisation --------------------------------------------------------------------------------
 
 
@@ -61,6 +68,17 @@ def test_inverse_and_log_determinant_are_those_of_numpy(p):
     np.testing.assert_array_equal(inverse.matrix, inverse.matrix.T)
     np.testing.assert_allclose([inverse.log_det, log_det(matrix)], np.linalg.slogdet(matrix)[1], rtol=1e-10)
     np.testing.assert_array_equal(matrix, before)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_matrix_given_away_is_factorised_where_it_is(order):
+    matrix = np.array(poor_precision(40, 0), order=order)
+    expected = log_det(matrix)
+    factor = factorise(np.array(matrix), overwrite=True)
+    assert factor.log_det == log_det(np.array(matrix), overwrite=True) == expected
+    own = np.array(matrix, order="C")
+    assert np.shares_memory(factorise(own, overwrite=True).lower, own)
+    np.testing.assert_array_equal(matrix, poor_precision(40, 0))
 
 
 @pytest.mark.parametrize("matrix", [np.diag([1.0, -1.0]), np.ones((2, 2)), np.full((2, 2), np.nan)])
@@ -189,7 +207,9 @@ def test_alpha_max_is_the_largest_off_diagonal_entry():
         (np.ones((2, 3)), 0.1, r"shape \(2, 3\)"),
         (np.zeros((0, 0)), 0.1, r"shape \(0, 0\)"),
         (np.array([[1.0, np.nan], [np.nan, 1.0]]), 0.1, "NaN"),
+        (np.diag([1.0, 2.0, np.inf]), 0.1, "infinity"),
         (np.array([[1.0, 0.2], [0.3, 1.0]]), 0.1, "not symmetric"),
+        (one_entry_off(700), 0.1, "not symmetric"),
         (np.diag([1.0, 0.0]), 0.1, "Neuron 1 has variance 0"),
         (np.array([[1.0, 2.0], [2.0, 1.0]]), 0.1, "negative eigenvalue"),
         (np.eye(2), 0.0, "alpha is 0.0"),

@@ -129,6 +129,36 @@ def test_float32_input_becomes_symmetric_float64():
     assert solve(S, 0.1).converged
 
 
+def test_a_covariance_that_is_clean_already_is_not_copied_and_not_changed():
+    S = checked(PROBLEMS["dense"][0], 0.02)
+    before = S.copy()
+    assert checked(S, 0.02) is S
+    assert np.shares_memory(checked(S.T, 0.02), S)
+    assert checked(S[::2, ::2], 0.02).flags.c_contiguous
+    for solver in SOLVERS:
+        solve(S, 0.02, solver=solver, max_iter=20)
+        np.testing.assert_array_equal(S, before)
+
+
+def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is():
+    S = checked(PROBLEMS["dense"][0], 0.02)
+    seen = []
+
+    def solver(covariance, alpha, **options):
+        seen.append(covariance)
+        return SOLVERS["newton"](covariance, alpha, **options)
+
+    whole = solve_checked(S, 0.02, solver, init=None, tol=1e-7, max_iter=100)
+    assert seen[0] is S
+    with_a_loner = np.eye(len(S) + 1)
+    with_a_loner[:-1, :-1] = S
+    part = solve_checked(with_a_loner, 0.02, solver, init=None, tol=1e-7, max_iter=100)
+    np.testing.assert_array_equal(part.precision[:-1, :-1], whole.precision)
+    np.testing.assert_array_equal(part.covariance[:-1, :-1], whole.covariance)
+    assert part.objective == pytest.approx(whole.objective + 1)
+    assert part.duality_gap == pytest.approx(whole.duality_gap * len(S) / (len(S) + 1))
+
+
 def test_an_unknown_solver_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="no solver 'quic'") as caught:
         solve(np.eye(2), 0.1, solver="quic")
