@@ -173,7 +173,7 @@ class _Walk:
             self.covariance,
             alpha,
             self._solver,
-            init=start.precision().toarray() if start else None,
+            init=start.precision() if start else None,
             tol=self._tol,
             max_iter=self._max_iter,
             tree=self.tree,

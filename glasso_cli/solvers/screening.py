@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
@@ -22,8 +23,8 @@ from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, 
 from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.threads import numba_limited
 
+Start: TypeAlias = np.ndarray | csr_array | None  # a precision (p, p); a sparse one is made dense block by block
 _SMALL = 512  # neurons
-_PLACED = np.empty((0, 0))  # stands for the matrices of a part that are in the whole by now
 
 
 def solve(
@@ -80,7 +81,7 @@ def solve_checked(
     alpha: Alpha,
     solver: Solver,
     *,
-    init: np.ndarray | None,
+    init: Start,
     tol: float,
     max_iter: int,
     tree: SpanningTree | None = None,
@@ -90,44 +91,33 @@ def solve_checked(
     with _threads(max(map(len, blocks), default=0)):
         if len(blocks) == 1 and len(blocks[0]) == len(covariance):
             return solver(covariance, alpha, init=_start(covariance, alpha, init), tol=tol, max_iter=max_iter)
-        variance = free_variance(covariance, alpha)
-        precision, inverse = np.diag(1 / variance), np.diag(variance)
-        parts = []
-        for members in blocks:
-            block = np.ix_(members, members)
-            part = _solve_block(covariance, alpha, block, solver, init, tol, max_iter)
-            precision[block], inverse[block] = part.precision, part.covariance
-            parts.append(replace(part, precision=_PLACED, covariance=_PLACED))
-            del part  # its matrices, before the next block needs the memory
-    return _whole(precision, inverse, variance, blocks, parts, tol)
+        parts = [_solve_block(covariance, alpha, members, solver, init, tol, max_iter) for members in blocks]
+    return _whole(free_variance(covariance, alpha), blocks, parts, tol)
 
 
 def _solve_block(
     covariance: np.ndarray,
     alpha: Alpha,
-    block: tuple[np.ndarray, ...],
+    members: np.ndarray,
     solver: Solver,
-    init: np.ndarray | None,
+    init: Start,
     tol: float,
     max_iter: int,
 ) -> SolverResult:
+    block = np.ix_(members, members)
     S = covariance[block]
     weights = alpha[block] if isinstance(alpha, np.ndarray) else alpha
-    start = _start(S, weights, None if init is None else init[block])
-    return solver(S, weights, init=start, tol=tol, max_iter=max_iter)
+    start = None if init is None else init[block]
+    return solver(S, weights, init=_start(S, weights, start), tol=tol, max_iter=max_iter)
 
 
-def _whole(
-    precision: np.ndarray,
-    inverse: np.ndarray,
-    variance: np.ndarray,
-    blocks: list[np.ndarray],
-    parts: list[SolverResult],
-    tol: float,
-) -> SolverResult:
+def _whole(variance: np.ndarray, blocks: list[np.ndarray], parts: list[SolverResult], tol: float) -> SolverResult:
     """The result for all neurons, whose certificate is the sum of those of the parts."""
+    precision, inverse = np.diag(1 / variance), np.diag(variance)
     isolated = np.ones(len(variance), dtype=bool)
-    for members in blocks:
+    for members, part in zip(blocks, parts):
+        block = np.ix_(members, members)
+        precision[block], inverse[block] = part.precision, part.covariance
         isolated[members] = False
     # an isolated neuron has Theta_ii = 1 / S_ii: objective log S_ii + 1, and no gap
     alone = float(np.log(variance[isolated]).sum()) + int(isolated.sum())
@@ -162,8 +152,10 @@ def _blocks(component: np.ndarray) -> list[np.ndarray]:
     return [members for members in groups if len(members) > 1]
 
 
-def _start(S: np.ndarray, weights: Alpha, init: np.ndarray | None) -> np.ndarray | None:
-    return _tree_solution(S, weights) if _is_tree(S, weights) else init
+def _start(S: np.ndarray, weights: Alpha, init: Start) -> np.ndarray | None:
+    if _is_tree(S, weights):
+        return _tree_solution(S, weights)
+    return init.toarray() if isinstance(init, csr_array) else init
 
 
 def _is_tree(S: np.ndarray, weights: Alpha) -> bool:
