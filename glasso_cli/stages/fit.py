@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import finished_points, neurons
+from glasso_cli import finished_points, machine, neurons
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import Config, FitSection, public_fields
 from glasso_cli.errors import InputError
@@ -21,6 +21,8 @@ from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.select import Selection, select
 from glasso_cli.pipeline import Job
 from glasso_cli.solvers.base import alpha_max
+from glasso_cli.solvers.components import spanning_tree
+from glasso_cli.solvers.memory import check_memory
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
 
 VERSION = 2
@@ -50,7 +52,10 @@ def make(job: Job) -> str:
     section = job.config.fit
     stats: ActivationStats = ActivationStats.load(job.upstream["collect"])
     chosen_neurons = choose_neurons(stats, section)
+    available = machine.available_memory()
+    check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
     correlation = stats.correlation(chosen_neurons)
+    check_memory(len(correlation), _largest(section, correlation), section.solver, available)
     _warn_isolated(job, section, correlation)
     points = _solve(job, section, correlation)
     n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
@@ -127,6 +132,13 @@ def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathP
         taken = len(points) - len(solved)
         job.console.note(f"fit {job.corpus}: {taken} of {len(points)} alphas taken from the last fit")
     return points
+
+
+def _largest(section: FitSection, correlation: np.ndarray) -> int:
+    """Neurons in the largest component at the smallest alpha; a search for a degree may connect all."""
+    if section.rule == "degree" or section.alpha is None:
+        return len(correlation)
+    return spanning_tree(correlation).largest(min(section.alpha))
 
 
 def _warn_isolated(job: Job, section: FitSection, correlation: np.ndarray) -> None:

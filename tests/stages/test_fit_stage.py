@@ -12,10 +12,11 @@ import pydot
 import pytest
 from real_runs import Runner, overrides
 
-from glasso_cli import finished_points
+from glasso_cli import finished_points, machine
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.errors import BelowBar
+from glasso_cli.errors import BelowBar, InputError
 from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers.memory import peak
 
 
 @pytest.fixture
@@ -195,6 +196,19 @@ def test_a_last_fit_that_cannot_be_read_is_no_obstacle(content: bytes, tmp_path:
     (tmp_path / "words.npz").write_bytes(content)
     assert finished_points.of_artifact(tmp_path / "words.npz", "any") == []
     assert finished_points.of_artifact(tmp_path / "nothing.npz", "any") == []
+
+
+@pytest.mark.parametrize("left", [10, 60_000])
+def test_what_does_not_fit_into_memory_is_refused_before_anything_is_solved(
+    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: left)
+    with pytest.raises(InputError, match=r"newton needs 0\.0 GB of memory for 48 neurons.* GB are available"):
+        fitted(runner)
+    assert " iterations" not in runner.said()
+    assert not list(Path("out").rglob("alpha-*.npz"))
+    monkeypatch.setattr(machine, "available_memory", lambda: peak(48, 48, "newton"))
+    assert solves(runner) == 3
 
 
 def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(

@@ -1,0 +1,35 @@
+"""How much memory a fit takes at its peak, and the refusal of one that does not fit.
+
+Measured by ``tests/solvers/test_memory.py`` as dense float64 buffers of the largest component, its covariance
+among them. Where a component is not all neurons, the covariance of all stands beside its own, and at the end the
+results of the components beside those of the whole.
+"""
+
+from __future__ import annotations
+
+from glasso_cli.errors import InputError
+
+BUFFERS = {"newton": 11, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+
+
+def peak(p: int, largest: int, solver: str) -> int:
+    """Bytes at the peak for p neurons whose largest component, at the smallest alpha, has ``largest``."""
+    if largest == p:
+        return 8 * BUFFERS[solver] * p**2
+    solving = BUFFERS[solver] * largest**2 + p**2
+    placing = 3 * p**2 + 2 * largest * p
+    return 8 * max(solving, placing)
+
+
+def check_memory(p: int, largest: int, solver: str, available: int) -> None:
+    """Nothing; raises :class:`InputError` where the peak is above ``available`` bytes."""
+    need = peak(p, largest, solver)
+    if need <= available:
+        return
+    part = "" if largest in (1, p) else f" ({largest:,} of them connected)"
+    raise InputError(
+        f"The solver {solver} needs {need / 1e9:,.1f} GB of memory for {p:,} neurons{part}, "
+        f"and {available / 1e9:,.1f} GB are available.",
+        "Fit fewer neurons (fit.neurons), use a machine with more memory, or a larger fit.alpha if it leaves "
+        "smaller components.",
+    )

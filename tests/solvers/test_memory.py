@@ -1,0 +1,91 @@
+"""The peak that a fit takes is what `solvers/memory.py` says, measured in processes of their own.
+
+Again, alone: ``pytest tests/solvers/test_memory.py -k measured -s``
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glasso_cli.errors import InputError
+from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers.memory import BUFFERS, check_memory, peak
+
+# Prints the most resident memory while a problem of p neurons is solved, in float64 buffers (p, p), its covariance
+# among them. Small problems first: imports, compiled kernels and pools of threads are not of the problem.
+MEASURED = """
+import ctypes, gc, sys
+import numpy as np
+from glasso_cli.solvers.path import fit_path
+from glasso_cli.solvers.screening import solve
+
+def resident(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
+
+def problem(p, alone):
+    rng = np.random.default_rng(0)
+    S = np.corrcoef((rng.standard_normal((1200, p)) + 0.5 * rng.standard_normal((1200, 1))).T)
+    S = (S + S.T) / 2
+    S[p - alone :], S[:, p - alone :] = 0.0, 0.0
+    np.fill_diagonal(S, 1.0)
+    return S
+
+def settled():
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return resident("VmRSS")
+
+job, solver, p, alone = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+run = {
+    "solve": lambda S: solve(S, 0.22, solver=solver),
+    "path": lambda S: fit_path(S, [0.28, 0.22], solver=solver),
+}[job]
+run(problem(200, alone)), run(problem(600, alone))
+before = settled()
+S = problem(p, alone)
+settled()
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+run(S)
+print((resident("VmHWM") - before) / (8 * p * p))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
+@pytest.mark.parametrize("alone", [0, 5], ids=["one component", "nearly one"])
+@pytest.mark.parametrize("job", ["solve", "path"])
+def test_the_measured_peak_of_newton_is_within_the_bound(job: str, alone: int) -> None:
+    p = 1500
+    words = [sys.executable, "-c", MEASURED, job, "newton", str(p), str(alone)]
+    found = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    bound = peak(p, p - alone, "newton") / (8 * p**2)
+    print(f"{job}, {alone} alone: {found:.2f} buffers of {bound:.2f}")
+    assert 3 < found <= bound + 0.3  # pages and free entries, which are sparse
+
+
+def test_every_solver_has_a_bound() -> None:
+    assert set(BUFFERS) == set(SOLVERS)
+
+
+def test_small_components_take_little_more_than_the_covariance_and_the_result() -> None:
+    assert peak(1000, 1000, "gglasso") == 8 * 27 * 1000**2
+    assert peak(1000, 1, "gglasso") == 24_016_000
+    assert peak(1000, 999, "gglasso") == 8 * (27 * 999**2 + 1000**2)
+    assert peak(1000, 500, "gglasso") < peak(1000, 1000, "gglasso") / 3
+
+
+def test_what_does_not_fit_is_refused_with_both_numbers() -> None:
+    check_memory(1000, 1000, "gglasso", 216_000_000)
+    with pytest.raises(InputError) as caught:
+        check_memory(20_000, 20_000, "gglasso", 22_500_000_000)
+    assert caught.value.message == (
+        "The solver gglasso needs 86.4 GB of memory for 20,000 neurons, and 22.5 GB are available."
+    )
+    assert "fit.neurons" in caught.value.hint
+    with pytest.raises(InputError, match=r"needs 24\.8 GB of memory for 20,000 neurons \(10,000 of them connected\)"):
+        check_memory(20_000, 10_000, "gglasso", 10**9)
