@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
+from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,12 @@ class Symmetric:
 
     indptr: np.ndarray  # (p + 1,) int64
     indices: np.ndarray  # (nnz,) int32, increasing in every row
-    entry: np.ndarray  # (nnz,) int32
+    entry: np.ndarray  # (nnz,)
+
+    def matrix(self, values: np.ndarray) -> csr_array:
+        """The matrix ``(p, p)`` float32 with ``values`` at the entries of the upper triangle."""
+        p = len(self.indptr) - 1
+        return csr_array((values.astype(np.float32)[self.entry], self.indices, self.indptr), shape=(p, p))
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,16 @@ class FreeSet:
     gradient: np.ndarray  # (m,) float64
     values: np.ndarray  # (m,) float64, of Theta
     weights: np.ndarray  # (m,) float64, 0 on the diagonal
+
+    def pattern_of(self, some: np.ndarray) -> Symmetric:
+        """The pattern of some of the free entries; ``entry`` is the place among all."""
+        pattern = symmetric(self.rows[some], self.cols[some], len(self.starts) - 1)
+        return Symmetric(pattern.indptr, pattern.indices, some[pattern.entry])
+
+
+def row_starts(rows: np.ndarray, p: int) -> np.ndarray:
+    """Where each of p rows begins in increasing ``rows``, ``(p + 1,)`` int64."""
+    return np.searchsorted(rows, np.arange(p + 1)).astype(np.int64)
 
 
 def symmetric(rows: np.ndarray, cols: np.ndarray, p: int) -> Symmetric:

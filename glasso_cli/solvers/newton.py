@@ -6,7 +6,8 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
 2. predicts the signs at its end by one sweep of coordinate descent on the quadratic model with the l1 term
    (QUIC; Hsieh, Sustik, Dhillon and Ravikumar, 2014);
 3. minimises the model over the entries predicted not to be zero by conjugate gradients, preconditioned by
-   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and zeroes what crossed its sign;
+   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and by a coarse correction; what crossed
+   its sign is zeroed half-way, and far from the answer the model is then made to curb what would overshoot;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
 Far from the answer too many entries would be free, so the weights come down in levels from where few pairs
@@ -35,10 +36,10 @@ _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
 _SETTLED = 0.1  # violation, on the scale of the weights, at which a level needs no step
 _NEAR = 3e-4  # nats per neuron gained by a step, below which steps are solved more exactly
-_ROUGH = (0.3, 6)  # residual and iterations of conjugate gradients far from the answer
+_ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
 _EXACT = (0.1, 12)  # and near it
 _SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
-_CERTIFY = 30.0  # a step that gains less than so many tolerances may be the last
+_CERTIFY = 10.0  # tolerances that the next step would gain, below which a step may be the last
 _SHORTEST = 1e-4  # length of a step
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
@@ -143,7 +144,7 @@ class _Run:
         self._scale = problem.typical_weight
         self._best: SolverResult | None = None
         self._precise = False  # whether W is float64
-        self._gain = np.inf  # nats, of the last step
+        self._gain = self._gain_before = np.inf  # nats, of the last two steps
         self._length = 0.0  # of the last step
         self._n_iter = 0
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
@@ -185,11 +186,11 @@ class _Run:
 
     def finish(self) -> None:
         """Newton steps at the weights themselves, to the certificate."""
-        self._gain = np.inf
+        self._gain = self._gain_before = np.inf
         idle = 0  # certificates in a row that are hardly better than the best before
         while not (self._best is not None and self._best.converged):
             counts, violation = self._scan(1.0)
-            if self._gain <= _CERTIFY * self._tol * len(counts) or violation == 0:
+            if self._next_gain <= _CERTIFY * self._tol * len(counts) or violation == 0:
                 if self._sharpen():
                     continue
                 before = self._best.duality_gap if self._best else np.inf
@@ -201,6 +202,12 @@ class _Run:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
                 return
+
+    @property
+    def _next_gain(self) -> float:
+        """What one more step would gain if it fell by as much again."""
+        fall = self._gain / self._gain_before if self._gain_before > 0 else 1.0
+        return self._gain * max(0.0, min(1.0, fall))
 
     def result(self) -> SolverResult:
         """The best certified point."""
@@ -259,7 +266,7 @@ class _Run:
         accuracy = Accuracy(*(_EXACT if near else _ROUGH))
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
-        for step in self._workspace.directions(point.inverse.matrix, free, accuracy, self._cost):
+        for step in self._workspace.directions(point.inverse.matrix, free, accuracy, self._cost, curbed=not near):
             if self._search(free, step):
                 return True
         return False
@@ -283,7 +290,8 @@ class _Run:
                 if gain >= -1e-3 * length * line.slope - noise:
                     point = _Point(Theta, factor.inverse())
                     if point.swollen <= allowed or length < 0.1:
-                        self._point, self._gain, self._length = point, gain, length
+                        self._point, self._length = point, length
+                        self._gain, self._gain_before = gain, self._gain
                         if not self._precise and line.rounding(length, point) > _ROUNDING:
                             self._sharpen()
                         return True

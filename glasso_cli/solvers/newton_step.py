@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import get_num_threads
+from scipy.sparse import csr_array
 
-from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
-from glasso_cli.solvers.products import multiply, panels_of, sample, sandwich, split, transpose, transpose_rows
+from glasso_cli.solvers.coarse import Coarse, Leading
+from glasso_cli.solvers.curb import excess
+from glasso_cli.solvers.free_set import FreeSet, Symmetric, row_starts, symmetric
+from glasso_cli.solvers.products import (
+    add_low_rank,
+    multiply,
+    panels_of,
+    sample,
+    sandwich,
+    split,
+    transpose,
+    transpose_rows,
+)
 from glasso_cli.solvers.sweep import sweep
 
 
@@ -22,15 +34,21 @@ class Accuracy:
 
 
 class Workspace:
-    """Float32 buffers for problems of p neurons: four times ``(p, p)``."""
+    """Float32 buffers for problems of p neurons: three times ``(p, p)``."""
 
     def __init__(self, p: int) -> None:
         self.W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
-        self._swept = np.empty((p, p), dtype=np.float32)
-        self._threads = get_num_threads()
+        self._swept = self._product.reshape(-1)[: p * p].reshape(p, p)  # needed until the first product only
+        self._leading = Leading(p)
+        self.threads = get_num_threads()
 
-    def directions(self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str]) -> list[np.ndarray]:
-        """Steps ``(m,)`` on the free entries at inverse ``W (p, p)``, the better one first."""
+    def directions(
+        self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool
+    ) -> list[np.ndarray]:
+        """Steps ``(m,)`` on the free entries at inverse ``W (p, p)``, the better one first.
+
+        A ``curbed`` step has been kept from overshooting, which costs about a product.
+        """
         rows = W.astype(np.float32, copy=False)
         split(rows, self.W)
         swept = np.zeros(len(free.rows))
@@ -38,12 +56,28 @@ class Workspace:
         cost["n_sweeps"] += 1
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
-        face = _Face.of(self, free, chosen, np.sign(end[chosen]))
+        face = Face.of(self, free, chosen, np.sign(end[chosen]), self._leading.of(rows))
+        first = accuracy.iterations // 2
+        search = Search.begin(face, swept[chosen], self.after_sweep(face.rows, face.cols))
+        search.run(first, accuracy.residual, cost)
         step = swept.copy()
-        step[chosen] = face.minimise(swept[chosen], accuracy, cost)
-        crossed = (np.sign(free.values + step) != np.sign(end)) & (free.weights > 0)
-        step[crossed] = -free.values[crossed]
+        step[chosen], kept = face.clipped(search.x)
+        whole = free.pattern_of(np.flatnonzero(step))
+        if curbed:
+            self._curb(rows, whole.matrix(step), face.Theta)
+        # what crossed its sign is zero now, and the others are fitted to that
+        chosen, face = chosen[kept], face.on(kept)
+        image = self.product(whole, face.rows, face.cols, step)
+        cost["n_products"] += 1
+        search = Search.begin(face, step[chosen], image, search.size_at_first)
+        search.run(accuracy.iterations - first, accuracy.residual, cost)
+        step[chosen], _ = face.clipped(search.x)
         return [step, swept]
+
+    def _curb(self, W: np.ndarray, step: csr_array, Theta: csr_array) -> None:
+        left, right = excess(W, step, Theta)
+        if left.size:
+            add_low_rank(self.W, left, right)
 
     # -- entries of W D W -----------------------------------------------------------------------------
 
@@ -55,81 +89,140 @@ class Workspace:
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for D with ``values (m,)`` on the same entries, which form ``pattern``."""
         data = values.astype(np.float32)[pattern.entry]
-        multiply(pattern.indptr, pattern.indices, data, self.W, self._product, self._threads)
+        multiply(pattern.indptr, pattern.indices, data, self.W, self._product, self.threads)
         transpose(self._product, self._transposed)
         return self._sample(rows, cols)
 
     def _sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         out = np.empty(len(rows), dtype=np.float32)
-        sample(rows, cols, self._transposed, self.W, out, self._threads)
-        return out.astype(np.float64)
-
-    def sandwich(self, face: _Face, values: np.ndarray) -> np.ndarray:
-        """Theta X Theta on the entries of the face, for X with ``values`` on them."""
-        out = np.empty(len(values), dtype=np.float32)
-        x, outer = face.pattern, face.support
-        data = values.astype(np.float32)[x.entry]
-        sandwich(
-            face.starts, face.cols, x.indptr, x.indices, data,
-            outer.indptr, outer.indices, face.support_data, out, self._threads,
-        )  # fmt: skip
+        sample(rows, cols, self._transposed, self.W, out, self.threads)
         return out.astype(np.float64)
 
 
 @dataclass(frozen=True)
-class _Face:
-    """The quadratic model where the entries predicted not to be zero keep their signs, and the others go to zero."""
+class Face:
+    """The quadratic model on entries that keep their signs, the others of the free set being at zero."""
 
     work: Workspace
     starts: np.ndarray  # (p + 1,) int64
     rows: np.ndarray  # (k,) int32
     cols: np.ndarray  # (k,) int32
+    values: np.ndarray  # (k,) of Theta
+    signs: np.ndarray  # (k,) 0 where any sign will do
     slope: np.ndarray  # (k,) of the model's linear part: gradient plus signed weight
     times: np.ndarray  # (k,) how often an entry stands in the matrix: 2 off the diagonal
     pattern: Symmetric
-    support: Symmetric  # of Theta
-    support_data: np.ndarray  # (nnz,) float32, Theta
+    Theta: csr_array  # (p, p) float32
+    coarse: Coarse | None
 
     @classmethod
-    def of(cls, work: Workspace, free: FreeSet, chosen: np.ndarray, signs: np.ndarray) -> _Face:
-        p = len(free.starts) - 1
-        rows, cols = free.rows[chosen], free.cols[chosen]
-        held = np.flatnonzero(free.values != 0)
-        support = symmetric(free.rows[held], free.cols[held], p)
-        return cls(
+    def of(
+        cls,
+        work: Workspace,
+        free: FreeSet,
+        chosen: np.ndarray,
+        signs: np.ndarray,
+        leading: tuple[np.ndarray, np.ndarray] | None,
+    ) -> Face:
+        rows, cols, values = free.rows[chosen], free.cols[chosen], free.values[chosen]
+        face = cls(
             work=work,
-            starts=np.searchsorted(rows, np.arange(p + 1)).astype(np.int64),
+            starts=row_starts(rows, len(free.starts) - 1),
             rows=rows,
             cols=cols,
+            values=values,
+            signs=np.where(free.weights[chosen] > 0, signs, 0.0),
             slope=free.gradient[chosen] + free.weights[chosen] * signs,
             times=np.where(rows == cols, 1.0, 2.0),
+            pattern=symmetric(rows, cols, len(free.starts) - 1),
+            Theta=free.pattern_of(np.flatnonzero(free.values)).matrix(free.values),
+            coarse=None,
+        )
+        return face if leading is None else replace(face, coarse=face._coarse(leading))
+
+    def on(self, some: np.ndarray) -> Face:
+        """The face of some ``(k,)`` of its entries; the others go to zero."""
+        p = len(self.starts) - 1
+        rows, cols = self.rows[some], self.cols[some]
+        return replace(
+            self,
+            starts=row_starts(rows, p),
+            rows=rows,
+            cols=cols,
+            values=self.values[some],
+            signs=self.signs[some],
+            slope=self.slope[some],
+            times=self.times[some],
             pattern=symmetric(rows, cols, p),
-            support=support,
-            support_data=free.values[held][support.entry].astype(np.float32),
+            coarse=self.coarse and self.coarse.on(some),
         )
 
-    def minimise(self, start: np.ndarray, accuracy: Accuracy, cost: Counter[str]) -> np.ndarray:
-        """The minimiser ``(k,)`` by conjugate gradients from the sweep's step ``start (k,)``."""
-        x = start.copy()
-        residual = -(self.slope + self.work.after_sweep(self.rows, self.cols))
-        preconditioned = self.work.sandwich(self, residual)
-        direction = preconditioned
-        size = first = self._dot(residual, preconditioned)
-        for _ in range(accuracy.iterations):
-            if size <= accuracy.residual**2 * first:
+    def clipped(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The step ``x (k,)`` ended at zero where an entry would change its sign, and which ``(k,)`` do not."""
+        kept = (self.signs == 0) | (np.sign(self.values + x) == self.signs)
+        return np.where(kept, x, -self.values), kept
+
+    def preconditioned(self, residual: np.ndarray) -> np.ndarray:
+        """About the inverse of the Hessian times ``residual (k,)``."""
+        if self.coarse is None:
+            return self._sandwich(residual)
+        return self.coarse.after(self._sandwich(self.coarse.before(residual)))
+
+    def dot(self, a: np.ndarray, b: np.ndarray) -> float:
+        """The inner product of two symmetric matrices with these entries."""
+        return float((self.times * a * b).sum())
+
+    def _sandwich(self, values: np.ndarray) -> np.ndarray:
+        """Theta X Theta on the entries of the face, for X with ``values`` on them."""
+        out = np.empty(len(values), dtype=np.float32)
+        x, Theta = self.pattern, self.Theta
+        sandwich(
+            self.starts, self.cols, x.indptr, x.indices, values.astype(np.float32)[x.entry],
+            Theta.indptr, Theta.indices, Theta.data, out, self.work.threads,
+        )  # fmt: skip
+        return out.astype(np.float64)
+
+    def _coarse(self, leading: tuple[np.ndarray, np.ndarray]) -> Coarse:
+        """Its stand-in for the preconditioner is the diagonal of that, at the scale of one product."""
+        theta = self.Theta.diagonal().astype(np.float64)
+        diagonal = theta[self.rows] * theta[self.cols] + np.where(self.times == 2, self.values**2, 0.0)
+        vectors = leading[1]
+        probe = (vectors[self.rows] * vectors[self.cols]).sum(axis=1)
+        diagonal *= self.dot(probe, self._sandwich(probe)) / self.dot(probe, diagonal * probe)
+        return Coarse.of(leading, self.rows, self.cols, diagonal, self.work.threads)
+
+
+@dataclass
+class Search:
+    """Conjugate gradients for the model on a face, to be continued on a smaller one."""
+
+    face: Face
+    x: np.ndarray  # (k,) the step
+    residual: np.ndarray  # (k,)
+    size_at_first: float  # of the first preconditioned residual, squared
+
+    @classmethod
+    def begin(cls, face: Face, x: np.ndarray, image: np.ndarray, size_at_first: float = 0.0) -> Search:
+        """From the step ``x (k,)`` with ``image``, the Hessian times the whole step on the face."""
+        return cls(face, x, -(face.slope + image), size_at_first)
+
+    def run(self, iterations: int, accuracy: float, cost: Counter[str]) -> None:
+        """Go on until the residual is ``accuracy`` times the first one, or for so many iterations."""
+        face, residual = self.face, self.residual
+        direction = preconditioned = face.preconditioned(residual)
+        size = face.dot(residual, preconditioned)
+        self.size_at_first = self.size_at_first or size
+        for _ in range(iterations):
+            if size <= accuracy**2 * self.size_at_first:
                 break
-            image = self.work.product(self.pattern, self.rows, self.cols, direction)
+            image = face.work.product(face.pattern, face.rows, face.cols, direction)
             cost["n_products"] += 1
-            curvature = self._dot(direction, image)
+            curvature = face.dot(direction, image)
             if curvature <= 0:  # only by rounding
                 break
             length = size / curvature
-            x += length * direction
+            self.x = self.x + length * direction
             residual = residual - length * image
-            preconditioned = self.work.sandwich(self, residual)
-            before, size = size, self._dot(residual, preconditioned)
+            preconditioned = face.preconditioned(residual)
+            before, size = size, face.dot(residual, preconditioned)
             direction = preconditioned + (size / before) * direction
-        return x
-
-    def _dot(self, a: np.ndarray, b: np.ndarray) -> float:
-        return float((self.times * a * b).sum())

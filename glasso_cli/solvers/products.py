@@ -32,6 +32,20 @@ def split(matrix: np.ndarray, panels: np.ndarray) -> None:
 
 
 @njit(parallel=True, fastmath=True, cache=True)
+def add_low_rank(panels: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+    """Add ``left right'``, of ``(p, k)`` factors, to a matrix in ``panels``."""
+    n, p, _ = panels.shape
+    for i in prange(p):
+        for q in range(n):
+            row = panels[q, i]
+            for t in range(min(WIDTH, p - q * WIDTH)):
+                s = _ZERO
+                for a in range(left.shape[1]):
+                    s += left[i, a] * right[q * WIDTH + t, a]
+                row[t] += s
+
+
+@njit(parallel=True, fastmath=True, cache=True)
 def multiply(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
 ) -> None:

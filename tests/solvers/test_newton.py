@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import certificate
 from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
-from glasso_cli.solvers.products import multiply, panels_of, sample, sandwich, split, transpose, transpose_rows
+from glasso_cli.solvers.products import (
+    add_low_rank,
+    multiply,
+    panels_of,
+    sample,
+    sandwich,
+    split,
+    transpose,
+    transpose_rows,
+)
 from glasso_cli.solvers.screening import solve
 from glasso_cli.solvers.sweep import sweep
 
@@ -47,6 +56,15 @@ def upper_entries(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 # -- products ---------------------------------------------------------------------------------------------
+
+
+@every_size
+def test_a_low_rank_part_added_to_panels(p: int) -> None:
+    left, right = np.random.default_rng(2).standard_normal((2, p, 3)).astype(np.float32)
+    W = random_definite(p)
+    panels = in_panels(W)
+    add_low_rank(panels, left, right)
+    np.testing.assert_allclose(from_panels(panels), W + left @ right.T, atol=1e-5)
 
 
 @every_size
