@@ -125,7 +125,7 @@ def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
         Theta = np.where(np.isinf(problem.weights), 0.0, init)
         if problem.deviation is not None:
             Theta *= np.outer(problem.deviation, problem.deviation)
-        factor = factorise(Theta)
+        factor = factorise(Theta, np.float32) or factorise(Theta)
         if factor is not None:
             return _Point(Theta, factor.inverse())
     p = len(problem.S)
