@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.solvers.base import Alpha, SolverResult, certificate, free_diagonal
-from glasso_cli.solvers.cholesky import Factor, Inverse, factorise
+from glasso_cli.solvers.cholesky import Inverse
 
 if TYPE_CHECKING:
     from glasso_cli.solvers.free_set import FreeSet
     from glasso_cli.solvers.newton_step import Workspace
+    from glasso_cli.solvers.place import Factor, Place
 
 _RATIO = 0.85  # of the weights at one level to those before
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
@@ -57,8 +58,17 @@ def solve(
     ``init`` is a positive definite precision ``(p, p)`` to start from. ``cost`` counts factorisations, products
     with the Hessian and sweeps.
     """
+    from glasso_cli.solvers.place import place_for
+
+    return solve_at(place_for(len(covariance)), covariance, alpha, init, tol, max_iter)
+
+
+def solve_at(
+    place: Place, covariance: np.ndarray, alpha: Alpha, init: np.ndarray | None, tol: float, max_iter: int
+) -> SolverResult:
+    """:func:`solve` with the factorisations and the products at ``place``."""
     problem = _Problem.of(covariance, alpha)
-    run = _Run(problem, _start(problem, init), tol, max_iter)
+    run = _Run(place, problem, _start(place, problem, init), tol, max_iter)
     if init is None or not run.starts_at_the_answer(init):
         for level in run.levels():
             run.approach(level)
@@ -119,13 +129,13 @@ class _Point:
         return float(self.inverse.matrix.diagonal().max())
 
 
-def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
+def _start(place: Place, problem: _Problem, init: np.ndarray | None) -> _Point:
     """``init`` where it is positive definite without its forced zeros, isolated neurons otherwise."""
     if init is not None:
         Theta = np.where(np.isinf(problem.weights), 0.0, init)
         if problem.deviation is not None:
             Theta *= np.outer(problem.deviation, problem.deviation)
-        factor = factorise(Theta, np.float32) or factorise(Theta)
+        factor = place.factorise(Theta, np.float32) or place.factorise(Theta, np.float64)
         if factor is not None:
             return _Point(Theta, factor.inverse())
     p = len(problem.S)
@@ -138,8 +148,8 @@ def _start(problem: _Problem, init: np.ndarray | None) -> _Point:
 class _Run:
     """The point reached, the best certified result, and what it cost."""
 
-    def __init__(self, problem: _Problem, start: _Point, tol: float, max_iter: int) -> None:
-        self._problem, self._point = problem, start
+    def __init__(self, place: Place, problem: _Problem, start: _Point, tol: float, max_iter: int) -> None:
+        self._place, self._problem, self._point = place, problem, start
         self._tol, self._max_iter = tol, max_iter
         self._scale = problem.typical_weight
         self._best: SolverResult | None = None
@@ -241,8 +251,10 @@ class _Run:
         self._precise = True
         if self._point.inverse.matrix.dtype != np.float64:
             factor = self._factorise(self._point.Theta)
-            # where it is positive definite by rounding alone, isolated neurons are the start again
-            self._point = _Point(self._point.Theta, factor.inverse()) if factor else _start(self._problem, None)
+            if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
+                self._point = _start(self._place, self._problem, None)
+            else:
+                self._point = _Point(self._point.Theta, factor.inverse())
         return True
 
     # -- one step -------------------------------------------------------------------------------------
@@ -261,7 +273,7 @@ class _Run:
 
         problem, point = self._problem, self._point
         if self._workspace is None:
-            self._workspace = Workspace(len(counts))
+            self._workspace = Workspace(self._place.products(len(counts)), len(counts))
         near = level == 1 and self._gain <= _NEAR * len(counts)
         accuracy = Accuracy(*(_EXACT if near else _ROUGH))
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
@@ -301,7 +313,7 @@ class _Run:
 
     def _factorise(self, Theta: np.ndarray) -> Factor | None:
         self._cost["n_cholesky"] += 1
-        return factorise(Theta, np.float64 if self._precise else np.float32)
+        return self._place.factorise(Theta, np.float64 if self._precise else np.float32)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,8 @@ from scipy.sparse import csr_array
 
 from glasso_cli.solvers.coarse import Coarse, Leading
 from glasso_cli.solvers.curb import excess
-from glasso_cli.solvers.free_set import FreeSet, Symmetric, row_starts, symmetric
-from glasso_cli.solvers.products import (
-    add_low_rank,
-    multiply,
-    panels_of,
-    sample,
-    sandwich,
-    split,
-    transpose,
-    transpose_rows,
-)
+from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
+from glasso_cli.solvers.place import Products
 from glasso_cli.solvers.sweep import sweep
 
 
@@ -34,13 +25,11 @@ class Accuracy:
 
 
 class Workspace:
-    """Float32 buffers for problems of p neurons: three times ``(p, p)``."""
+    """What is kept from step to step for problems of p neurons."""
 
-    def __init__(self, p: int) -> None:
-        self.W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
-        self._swept = self._product.reshape(-1)[: p * p].reshape(p, p)  # needed until the first product only
+    def __init__(self, products: Products, p: int) -> None:
+        self._products = products
         self._leading = Leading(p)
-        self.threads = get_num_threads()
 
     def directions(
         self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool
@@ -50,15 +39,16 @@ class Workspace:
         A ``curbed`` step has been kept from overshooting, which costs about a product.
         """
         rows = W.astype(np.float32, copy=False)
-        split(rows, self.W)
+        products = self._products
+        products.load(rows)
         swept = np.zeros(len(free.rows))
-        sweep(rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, self._swept)
+        sweep(rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, products.swept)
         cost["n_sweeps"] += 1
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
-        face = Face.of(self, free, chosen, np.sign(end[chosen]), self._leading.of(rows))
+        face = Face.of(products, free, chosen, np.sign(end[chosen]), self._leading.of(rows))
         first = accuracy.iterations // 2
-        search = Search.begin(face, swept[chosen], self.after_sweep(face.rows, face.cols))
+        search = Search.begin(face, swept[chosen], products.after_sweep(face.rows, face.cols))
         search.run(first, accuracy.residual, cost)
         step = swept.copy()
         step[chosen], kept = face.clipped(search.x)
@@ -67,7 +57,7 @@ class Workspace:
             self._curb(rows, whole.matrix(step), face.Theta)
         # what crossed its sign is zero now, and the others are fitted to that
         chosen, face = chosen[kept], face.on(kept)
-        image = self.product(whole, face.rows, face.cols, step)
+        image = products.product(whole, face.rows, face.cols, step)
         cost["n_products"] += 1
         search = Search.begin(face, step[chosen], image, search.size_at_first)
         search.run(accuracy.iterations - first, accuracy.residual, cost)
@@ -77,34 +67,15 @@ class Workspace:
     def _curb(self, W: np.ndarray, step: csr_array, Theta: csr_array) -> None:
         left, right = excess(W, step, Theta)
         if left.size:
-            add_low_rank(self.W, left, right)
-
-    # -- entries of W D W -----------------------------------------------------------------------------
-
-    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """W D W on entries, for the D of the sweep, whose product with W is known."""
-        transpose_rows(self._swept, self._transposed)
-        return self._sample(rows, cols)
-
-    def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for D with ``values (m,)`` on the same entries, which form ``pattern``."""
-        data = values.astype(np.float32)[pattern.entry]
-        multiply(pattern.indptr, pattern.indices, data, self.W, self._product, self.threads)
-        transpose(self._product, self._transposed)
-        return self._sample(rows, cols)
-
-    def _sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        out = np.empty(len(rows), dtype=np.float32)
-        sample(rows, cols, self._transposed, self.W, out, self.threads)
-        return out.astype(np.float64)
+            self._products.add_low_rank(left, right)
 
 
 @dataclass(frozen=True)
 class Face:
     """The quadratic model on entries that keep their signs, the others of the free set being at zero."""
 
-    work: Workspace
-    starts: np.ndarray  # (p + 1,) int64
+    products: Products
+    p: int
     rows: np.ndarray  # (k,) int32
     cols: np.ndarray  # (k,) int32
     values: np.ndarray  # (k,) of Theta
@@ -118,23 +89,24 @@ class Face:
     @classmethod
     def of(
         cls,
-        work: Workspace,
+        products: Products,
         free: FreeSet,
         chosen: np.ndarray,
         signs: np.ndarray,
         leading: tuple[np.ndarray, np.ndarray] | None,
     ) -> Face:
         rows, cols, values = free.rows[chosen], free.cols[chosen], free.values[chosen]
+        p = len(free.starts) - 1
         face = cls(
-            work=work,
-            starts=row_starts(rows, len(free.starts) - 1),
+            products=products,
+            p=p,
             rows=rows,
             cols=cols,
             values=values,
             signs=np.where(free.weights[chosen] > 0, signs, 0.0),
             slope=free.gradient[chosen] + free.weights[chosen] * signs,
             times=np.where(rows == cols, 1.0, 2.0),
-            pattern=symmetric(rows, cols, len(free.starts) - 1),
+            pattern=symmetric(rows, cols, p),
             Theta=free.pattern_of(np.flatnonzero(free.values)).matrix(free.values),
             coarse=None,
         )
@@ -142,18 +114,16 @@ class Face:
 
     def on(self, some: np.ndarray) -> Face:
         """The face of some ``(k,)`` of its entries; the others go to zero."""
-        p = len(self.starts) - 1
         rows, cols = self.rows[some], self.cols[some]
         return replace(
             self,
-            starts=row_starts(rows, p),
             rows=rows,
             cols=cols,
             values=self.values[some],
             signs=self.signs[some],
             slope=self.slope[some],
             times=self.times[some],
-            pattern=symmetric(rows, cols, p),
+            pattern=symmetric(rows, cols, self.p),
             coarse=self.coarse and self.coarse.on(some),
         )
 
@@ -174,13 +144,7 @@ class Face:
 
     def _sandwich(self, values: np.ndarray) -> np.ndarray:
         """Theta X Theta on the entries of the face, for X with ``values`` on them."""
-        out = np.empty(len(values), dtype=np.float32)
-        x, Theta = self.pattern, self.Theta
-        sandwich(
-            self.starts, self.cols, x.indptr, x.indices, values.astype(np.float32)[x.entry],
-            Theta.indptr, Theta.indices, Theta.data, out, self.work.threads,
-        )  # fmt: skip
-        return out.astype(np.float64)
+        return self.products.sandwich(self.Theta, self.pattern, self.rows, self.cols, values)
 
     def _coarse(self, leading: tuple[np.ndarray, np.ndarray]) -> Coarse:
         """Its stand-in for the preconditioner is the diagonal of that, at the scale of one product."""
@@ -189,7 +153,7 @@ class Face:
         vectors = leading[1]
         probe = (vectors[self.rows] * vectors[self.cols]).sum(axis=1)
         diagonal *= self.dot(probe, self._sandwich(probe)) / self.dot(probe, diagonal * probe)
-        return Coarse.of(leading, self.rows, self.cols, diagonal, self.work.threads)
+        return Coarse.of(leading, self.rows, self.cols, diagonal, get_num_threads())
 
 
 @dataclass
@@ -215,7 +179,7 @@ class Search:
         for _ in range(iterations):
             if size <= accuracy**2 * self.size_at_first:
                 break
-            image = face.work.product(face.pattern, face.rows, face.cols, direction)
+            image = face.products.product(face.pattern, face.rows, face.cols, direction)
             cost["n_products"] += 1
             curvature = face.dot(direction, image)
             if curvature <= 0:  # only by rounding

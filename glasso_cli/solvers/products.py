@@ -9,10 +9,59 @@ fixed order: the result does not depend on how many threads there are.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
+from scipy.sparse import csr_array
+
+from glasso_cli.solvers.free_set import Symmetric, row_starts
 
 WIDTH = 64
 _ZERO = np.float32(0)
+
+
+class Panels:
+    """:class:`glasso_cli.solvers.place.Products` on the host: three buffers ``(p, p)`` float32."""
+
+    def __init__(self, p: int) -> None:
+        self._W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
+        self.swept = self._product.reshape(-1)[: p * p].reshape(p, p)  # needed until the first product only
+        self._threads = get_num_threads()
+
+    def load(self, W: np.ndarray) -> None:
+        """Go on with this ``W (p, p)``, float32."""
+        split(W, self._W)
+
+    def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Add ``left right'``, of ``(p, k)`` factors, to W."""
+        add_low_rank(self._W, left, right)
+
+    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
+        transpose_rows(self.swept, self._transposed)
+        return self._sample(rows, cols)
+
+    def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
+        data = values.astype(np.float32)[pattern.entry]
+        multiply(pattern.indptr, pattern.indices, data, self._W, self._product, self._threads)
+        transpose(self._product, self._transposed)
+        return self._sample(rows, cols)
+
+    def _sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        out = np.empty(len(rows), dtype=np.float32)
+        sample(rows, cols, self._transposed, self._W, out, self._threads)
+        return out.astype(np.float64)
+
+    def sandwich(
+        self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
+    ) -> np.ndarray:
+        """Theta X Theta on entries ``(m,)`` in the order of rows, for the X that has ``values`` on ``pattern``."""
+        out = np.empty(len(rows), dtype=np.float32)
+        sandwich(
+            row_starts(rows, len(pattern.indptr) - 1), cols,
+            pattern.indptr, pattern.indices, values.astype(np.float32)[pattern.entry],
+            Theta.indptr, Theta.indices, Theta.data, out, self._threads,
+        )  # fmt: skip
+        return out.astype(np.float64)
 
 
 def panels_of(p: int) -> np.ndarray:

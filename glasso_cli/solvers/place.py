@@ -1,0 +1,93 @@
+"""Where the expensive parts of a Newton step are computed: on the host's cores, or on a CUDA device.
+
+They are the factorisation with its inverse and the products with the Hessian. Everything else is cheap or goes one
+entry after the other, and stays on the host. ``CUDA_VISIBLE_DEVICES=`` hides the devices there are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from glasso_cli.solvers import cholesky
+from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.solvers.free_set import Symmetric
+
+_SMALLEST = 1024  # neurons from which a device is worth its transfers
+_DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")  # the last one is that of WSL
+
+
+class Factor(Protocol):
+    """A Cholesky factor; the inverse can be asked for once."""
+
+    @property
+    def log_det(self) -> float:
+        """Of the matrix that was factorised."""
+
+    def inverse(self) -> Inverse:
+        """Of the matrix that was factorised."""
+
+
+class Products(Protocol):
+    """Products with one dense W that the directions of a Newton step need."""
+
+    swept: np.ndarray  # (p, p) float32, room for the D W that a sweep leaves; it lasts until the first product
+
+    def load(self, W: np.ndarray) -> None:
+        """Go on with this ``W (p, p)``, float32."""
+
+    def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Add ``left right'``, of ``(p, k)`` factors, to W."""
+
+    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
+
+    def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
+
+    def sandwich(
+        self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
+    ) -> np.ndarray:
+        """Theta X Theta on entries ``(m,)`` in the order of rows, for the X that has ``values`` on ``pattern``."""
+
+
+class Place(Protocol):
+    """Where to factorise and to multiply."""
+
+    def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
+        """The Cholesky factor of a symmetric ``(p, p)`` matrix in that precision or a higher one.
+
+        None if it is not positive definite.
+        """
+
+    def products(self, p: int) -> Products:
+        """Room for products with matrices ``(p, p)``."""
+
+
+class Host:
+    """LAPACK, and the compiled panels of :mod:`glasso_cli.solvers.products`."""
+
+    def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
+        """See :class:`Place`."""
+        return cholesky.factorise(matrix, dtype)
+
+    def products(self, p: int) -> Products:
+        """See :class:`Place`."""
+        from glasso_cli.solvers.products import Panels
+
+        return Panels(p)
+
+
+def place_for(p: int) -> Place:
+    """A CUDA device where there is one and p is large, the host otherwise.
+
+    torch is not even imported where no driver is installed.
+    """
+    if p >= _SMALLEST and any(map(os.path.exists, _DRIVERS)):
+        from glasso_cli.solvers.device import cuda
+
+        return cuda(p) or Host()
+    return Host()

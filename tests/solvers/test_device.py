@@ -1,0 +1,190 @@
+"""The Newton solver's arithmetic on a torch device, against plain numpy and against the host's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from glasso_problems import PROBLEMS, neuron_like
+from scipy.sparse import csr_array
+from test_newton import every_size, random_definite, random_symmetric, upper_entries
+
+from glasso_cli.solvers import device as devices
+from glasso_cli.solvers import place as places
+from glasso_cli.solvers.base import certificate
+from glasso_cli.solvers.device import Device
+from glasso_cli.solvers.free_set import symmetric
+from glasso_cli.solvers.newton import solve_at
+from glasso_cli.solvers.place import Host, Place, place_for
+
+PRECISIONS = [(np.float32, 1e-5), (np.float64, 1e-10)]
+each_precision = pytest.mark.parametrize(("dtype", "error"), PRECISIONS, ids=["float32", "float64"])
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> Device:
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip(reason="no CUDA device")
+    return Device(torch.device(request.param))
+
+
+def assert_near(found: np.ndarray, expected: np.ndarray, error: float) -> None:
+    """Equal to ``error`` of the largest entry."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=error * max(1.0, np.abs(expected).max(initial=0)))
+
+
+# -- the parts --------------------------------------------------------------------------------------------
+
+
+@every_size
+@each_precision
+def test_entries_of_products_with_w(device: Device, p: int, dtype: type, error: float) -> None:
+    W, D = random_definite(p).astype(dtype), random_symmetric(p)
+    rows, cols = upper_entries(D)
+    some = np.arange(0, len(rows), 2)  # entries wanted and entries of D may differ
+    products = device.products(p)
+    products.load(W)
+    values = D[rows, cols]
+    found = products.product(symmetric(rows, cols, p), rows[some], cols[some], values)
+    assert found.dtype == np.float64
+    assert_near(found, (W @ D @ W)[rows[some], cols[some]], error)
+
+
+@every_size
+@each_precision
+def test_entries_of_theta_x_theta(device: Device, p: int, dtype: type, error: float) -> None:
+    Theta, X = random_symmetric(p, 1).astype(dtype), random_symmetric(p, 2)
+    rows, cols = upper_entries(X)
+    found = device.products(p).sandwich(csr_array(Theta), symmetric(rows, cols, p), rows, cols, X[rows, cols])
+    assert_near(found, (Theta @ X @ Theta)[rows, cols], error)
+
+
+@every_size
+def test_after_a_sweep_d_w_is_known(device: Device, p: int) -> None:
+    W, D = random_definite(p).astype(np.float32), random_symmetric(p)
+    rows, cols = upper_entries(D)
+    products = device.products(p)
+    products.load(W)
+    products.swept[:] = D @ W
+    assert_near(products.after_sweep(rows, cols), (W @ D @ W)[rows, cols], 1e-5)
+
+
+@each_precision
+def test_a_low_rank_part_is_added_to_w_but_not_to_the_callers(device: Device, dtype: type, error: float) -> None:
+    p = 40
+    W, D = random_definite(p).astype(dtype), random_symmetric(p)
+    left = np.random.default_rng(2).standard_normal((p, 3)).astype(dtype)
+    rows, cols = upper_entries(D)
+    before, products = W.copy(), device.products(p)
+    products.load(W)
+    products.add_low_rank(left, 2 * left)
+    changed = W + 2 * left @ left.T
+    found = products.product(symmetric(rows, cols, p), rows, cols, D[rows, cols])
+    assert_near(found, (changed @ D @ changed)[rows, cols], error)
+    np.testing.assert_array_equal(W, before)
+
+
+@every_size
+@each_precision
+def test_factor_and_inverse(device: Device, p: int, dtype: type, error: float) -> None:
+    matrix = random_definite(p).astype(dtype)
+    matrix = (matrix + matrix.T) / 2
+    before = matrix.copy()
+    factor = device.factorise(matrix)
+    assert factor is not None
+    lower = np.tril(factor.lower.cpu().numpy())
+    assert_near(lower, np.linalg.cholesky(matrix.astype(np.float64)), error)
+    assert factor.log_det == pytest.approx(np.linalg.slogdet(matrix.astype(np.float64))[1], rel=error, abs=error)
+    inverse = factor.inverse()
+    assert inverse.log_det == factor.log_det
+    assert inverse.matrix.dtype == np.float64
+    assert_near(inverse.matrix, np.linalg.inv(matrix.astype(np.float64)), error)
+    np.testing.assert_array_equal(inverse.matrix, inverse.matrix.T)
+    np.testing.assert_array_equal(matrix, before)
+
+
+@pytest.mark.parametrize("bad", [-1.0, 0.0, np.nan, np.inf])
+def test_what_is_not_positive_definite_has_no_factor(device: Device, bad: float) -> None:
+    matrix = np.eye(5)
+    matrix[2, 2] = bad
+    assert device.factorise(matrix) is None
+
+
+@every_size
+def test_the_host_and_a_device_multiply_alike(device: Device, p: int) -> None:
+    W, D, Theta = random_definite(p).astype(np.float32), random_symmetric(p), csr_array(random_symmetric(p, 3))
+    rows, cols = upper_entries(D)
+    pattern, values = symmetric(rows, cols, p), D[rows, cols]
+    found = []
+    for products in (Host().products(p), device.products(p)):
+        products.load(W)
+        products.swept[:] = D @ W
+        swept = products.after_sweep(rows, cols)
+        product = products.product(pattern, rows, cols, values)
+        sandwich = products.sandwich(Theta.astype(np.float32), pattern, rows, cols, values)
+        found.append((swept, product, sandwich))
+    for host, there in zip(*found):
+        assert_near(there, host, 1e-5)
+
+
+# -- a whole solve ----------------------------------------------------------------------------------------
+
+
+def solve_there(place: Place, S: np.ndarray, alpha: float, init: np.ndarray | None = None) -> np.ndarray:
+    result = solve_at(place, S, alpha, init, 1e-10, 100)
+    assert result.converged
+    assert certificate(result.precision, S, alpha).duality_gap <= 1.1e-10
+    np.testing.assert_allclose(result.precision @ result.covariance, np.eye(len(S)), atol=1e-9)
+    return result.precision
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_solve_is_certified_and_that_of_the_host(device: Device, name: str) -> None:
+    S, alpha = PROBLEMS[name]
+    np.testing.assert_allclose(solve_there(device, S, alpha), solve_there(Host(), S, alpha), atol=1e-4)
+
+
+def test_a_solve_of_more_neurons_from_a_start(device: Device) -> None:
+    S = neuron_like(150)
+    start = solve_there(device, S, 0.08)
+    np.testing.assert_allclose(solve_there(device, S, 0.05, start), solve_there(Host(), S, 0.05, start), atol=1e-4)
+
+
+def test_the_same_device_gives_the_same_bytes(device: Device) -> None:
+    S = neuron_like(70)
+    first, second = (solve_there(device, S, 0.05) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+# -- which one --------------------------------------------------------------------------------------------
+
+
+def test_small_problems_and_machines_without_a_driver_stay_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_cuda_memory", lambda: 2**40)
+    monkeypatch.setattr(places, "_DRIVERS", (__file__,))
+    assert place_for(2048) == Device(torch.device("cuda", 0))
+    assert isinstance(place_for(1023), Host)
+    monkeypatch.setattr(places, "_DRIVERS", ())
+    assert isinstance(place_for(2048), Host)
+
+
+def test_a_problem_too_large_for_the_device_stays_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_DRIVERS", (__file__,))
+    for memory in (0, 10**8):
+        monkeypatch.setattr(devices, "_cuda_memory", lambda memory=memory: memory)
+        assert isinstance(place_for(2048), Host)
+
+
+def test_without_a_driver_torch_is_not_imported() -> None:
+    code = """
+import sys
+from glasso_cli.solvers import place
+place._DRIVERS = ()
+place.place_for(10**4)
+import glasso_cli.solvers.newton_step, glasso_cli.solvers.products, glasso_cli.solvers.device
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
