@@ -23,6 +23,7 @@ from glasso_cli.threads import allowed, limited, numba_limited
 
 two_cores = pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
 
+
 # Loads everything under the limit or before it, and says how many threads each uses inside a solve.
 COUNTS = """
 import json, sys
@@ -158,3 +159,18 @@ def test_the_number_of_threads_is_in_no_key(shell: Shell) -> None:
     assert len(shell.stages.made) == made
     refused = shell("fit", "c.yaml", "--threads", "0")
     assert refused.stderr.startswith("error: --threads 0 is not a number of threads.\n  Give a number from 1 to ")
+
+
+def test_numpy_keeps_to_one_thread_and_scipy_does_not() -> None:
+    import scipy.linalg  # noqa: F401  its BLAS is loaded with it
+
+    def counts() -> dict[str, int]:
+        return {pool["filepath"]: pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    before = counts()
+    with threads.numpy_on_one_thread():
+        within = counts()
+    own = {path for path in before if "numpy.libs" in path}
+    assert {path: within[path] for path in own} == dict.fromkeys(own, 1)
+    assert {path: within[path] for path in within.keys() - own} == {path: before[path] for path in before.keys() - own}
+    assert counts() == before

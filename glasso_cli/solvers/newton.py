@@ -26,6 +26,7 @@ import numpy as np
 
 from glasso_cli.solvers.base import Alpha, SolverResult, certificate, free_diagonal
 from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.threads import numpy_on_one_thread
 
 if TYPE_CHECKING:
     from glasso_cli.solvers.free_set import FreeSet
@@ -45,6 +46,7 @@ _SHORTEST = 1e-4  # length of a step
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
 
+@numpy_on_one_thread()
 def solve(
     covariance: np.ndarray,
     alpha: Alpha,
