@@ -186,6 +186,10 @@ class FitSection(Section):
         "{from, to, num}; null lets degree search.",
     )
     select: SelectSection = Field(default=SelectSection(), description="How the alpha to show is chosen.")
+    penalise_diagonal: bool = Field(
+        default=False,
+        description="Penalise the diagonal of the precision too, which is to add alpha to every variance.",
+    )
     solver: Literal["newton", "gglasso", "sklearn"] = Field(
         default="newton", description="Which solver; every result is judged by the same certificate."
     )

@@ -46,6 +46,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("fit", "select", "alpha"): 0.2,
     ("fit", "select", "target"): 4.0,
     ("fit", "select", "gamma"): 0.25,
+    ("fit", "penalise_diagonal"): True,
     ("fit", "solver"): "sklearn",
     ("fit", "tol"): 1e-5,
     ("fit", "max_iter"): 10,

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from glasso_cli.errors import InputError
 
-BUFFERS = {"newton": 11, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+BUFFERS = {"newton": 14, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+_UNEQUAL = 3  # more of them where variances are not 1: the larger covariance and the scaled one
 
 
-def peak(p: int, largest: int, solver: str) -> int:
-    """Bytes at the peak for p neurons whose largest component, at the smallest alpha, has ``largest``."""
+def peak(p: int, largest: int, solver: str, penalise_diagonal: bool = False) -> int:
+    """Bytes at the peak for p neurons whose largest component, at the smallest alpha, has ``largest``.
+
+    It is that of a correlation matrix; a penalised diagonal makes one with larger variances of it.
+    """
+    buffers = BUFFERS[solver] + (_UNEQUAL if penalise_diagonal else 0)
     if largest == p:
-        return 8 * BUFFERS[solver] * p**2
-    solving = BUFFERS[solver] * largest**2 + p**2
+        return 8 * buffers * p**2
+    solving = buffers * largest**2 + (2 if penalise_diagonal else 1) * p**2
     placing = 3 * p**2 + 2 * largest * p
     return 8 * max(solving, placing)
 
 
-def check_memory(p: int, largest: int, solver: str, available: int) -> None:
+def check_memory(p: int, largest: int, solver: str, available: int, penalise_diagonal: bool = False) -> None:
     """Nothing; raises :class:`InputError` where the peak is above ``available`` bytes."""
-    need = peak(p, largest, solver)
+    need = peak(p, largest, solver, penalise_diagonal)
     if need <= available:
         return
     part = "" if largest in (1, p) else f" ({largest:,} of them connected)"

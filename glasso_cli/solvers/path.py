@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.base import SolverResult, check_alpha, row_blocks
 from glasso_cli.solvers.components import spanning_tree
-from glasso_cli.solvers.screening import checked, get_solver, solve_checked
+from glasso_cli.solvers.screening import checked, get_solver, solve_checked, with_larger_diagonal
 
 DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
 
@@ -79,12 +79,14 @@ def fit_path(
     solver: str = "newton",
     tol: float = 1e-7,
     max_iter: int = 1000,
+    penalise_diagonal: bool = False,
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
     progress: Progress | None = None,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it.
 
+    ``penalise_diagonal`` is as in :func:`screening.solve`.
     ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
     that of a point asked for is taken as it is. ``on_point`` is called with every new one, and
     ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
@@ -92,7 +94,7 @@ def fit_path(
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
-    walk = _Walk(covariance, solver, tol, max_iter, done, on_point)
+    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, done, on_point)
     for index, alpha in enumerate(wanted):
         walk.visit(alpha, progress, index, len(wanted))
     return walk.points()
@@ -106,6 +108,7 @@ def fit_degree(
     tol: float = 1e-7,
     max_iter: int = 1000,
     max_solves: int = 24,
+    penalise_diagonal: bool = False,
     grid: Sequence[PathPoint] = (),
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
@@ -117,7 +120,7 @@ def fit_degree(
     no alpha in six digits lies between a graph too sparse and one too dense. ``grid`` holds points to begin
     with; the rest is as in :func:`fit_path`, except that ``total`` is the most alphas there can be.
     """
-    walk = _Walk(covariance, solver, tol, max_iter, done, on_point, grid)
+    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, done, on_point, grid)
     _check_target(target, walk)
     for index in range(max_solves):
         alpha = _next_alpha(walk, target)
@@ -136,6 +139,7 @@ class _Walk:
         solver: str,
         tol: float,
         max_iter: int,
+        penalise_diagonal: bool,
         done: Iterable[PathPoint],
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
@@ -143,7 +147,7 @@ class _Walk:
         self.covariance = checked(covariance, 1.0)
         self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
-        self._tol, self._max_iter = tol, max_iter
+        self._tol, self._max_iter, self._penalise_diagonal = tol, max_iter, penalise_diagonal
         self._done = {point.chain: point for point in done}
         self._on_point = on_point
         self._visited = {point.alpha: point for point in visited}
@@ -169,8 +173,9 @@ class _Walk:
         return self._visited[min(larger)] if larger else None
 
     def _solve(self, alpha: float, start: PathPoint | None) -> PathPoint:
+        penalised = self._penalise_diagonal
         found = solve_checked(
-            self.covariance,
+            with_larger_diagonal(self.covariance, alpha) if penalised else self.covariance,
             alpha,
             self._solver,
             init=start.precision() if start else None,
@@ -178,12 +183,14 @@ class _Walk:
             max_iter=self._max_iter,
             tree=self.tree,
         )
-        return _point(alpha, found, start.chain if start else ())
+        return _point(alpha, found, start.chain if start else (), penalised)
 
 
-def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...]) -> PathPoint:
+def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...], penalised: bool) -> PathPoint:
     rows, cols, values = _edges(found.precision)
     penalty = 2 * alpha * float(np.abs(values).sum())
+    if penalised:
+        penalty += alpha * float(found.precision.diagonal().sum())
     return PathPoint(
         alpha=alpha,
         rows=rows,

@@ -35,14 +35,33 @@ def solve(
     init: np.ndarray | None = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
+    penalise_diagonal: bool = False,
 ) -> SolverResult:
     """The minimiser, each component solved apart by the named solver; ``n_iter`` is that of the longest.
 
-    ``init`` is a precision ``(p, p)`` to start from. Raises :class:`InputError` for an unknown solver and
-    for what :func:`check_problem` refuses.
+    ``init`` is a precision ``(p, p)`` to start from. ``penalise_diagonal`` adds alpha sum_i Theta_ii to the
+    objective: the same as alpha added to every variance. A matrix of weights says itself what the diagonal costs.
+    Raises :class:`InputError` for an unknown solver and for what :func:`check_problem` refuses.
     """
     run = get_solver(solver)
-    return solve_checked(checked(covariance, alpha), alpha, run, init=init, tol=tol, max_iter=max_iter)
+    S = checked(covariance, alpha)
+    if penalise_diagonal:
+        S = with_larger_diagonal(S, alpha)
+    return solve_checked(S, alpha, run, init=init, tol=tol, max_iter=max_iter)
+
+
+def with_larger_diagonal(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
+    """A copy with ``alpha`` on top of every variance: the problem with it is that of a penalised diagonal.
+
+    Raises :class:`InputError` for a matrix of weights.
+    """
+    if isinstance(alpha, np.ndarray):
+        raise InputError(
+            "The weights say themselves what the diagonal costs.", "Put its cost on their diagonal instead."
+        )
+    larger = covariance.copy()
+    larger.flat[:: len(larger) + 1] += alpha
+    return larger
 
 
 def get_solver(name: str) -> Solver:

@@ -55,7 +55,8 @@ def make(job: Job) -> str:
     available = machine.available_memory()
     check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
     correlation = stats.correlation(chosen_neurons)
-    check_memory(len(correlation), _largest(section, correlation), section.solver, available)
+    largest = _largest(section, correlation)
+    check_memory(len(correlation), largest, section.solver, available, section.penalise_diagonal)
     _warn_isolated(job, section, correlation)
     points = _solve(job, section, correlation)
     n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
@@ -120,6 +121,7 @@ def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathP
         "solver": section.solver,
         "tol": section.tol,
         "max_iter": section.max_iter,
+        "penalise_diagonal": section.penalise_diagonal,
         "done": done,
         "on_point": keep,
     }

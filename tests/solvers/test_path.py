@@ -131,6 +131,20 @@ def test_another_target_goes_on_from_the_grid():
     assert [as_bytes(point) for point in path] == [as_bytes(point) for point in last]
 
 
+def test_a_path_with_a_penalised_diagonal_solves_shifted_problems():
+    before = S.copy()
+    for point in fit_path(S, [0.2, 0.1], tol=1e-10, penalise_diagonal=True):
+        single = solve(S + point.alpha * np.eye(len(S)), point.alpha, tol=1e-10)
+        precision = point.precision().toarray()
+        np.testing.assert_allclose(precision, single.precision, atol=1e-3)
+        assert point.objective == pytest.approx(single.objective, abs=1e-7)
+        likelihood = np.linalg.slogdet(precision)[1] - np.trace(S @ precision)
+        assert point.log_likelihood == pytest.approx(likelihood, abs=1e-9)
+    np.testing.assert_array_equal(S, before)
+    near = fit_degree(S, 6.0, penalise_diagonal=True)
+    assert min(abs(point.mean_degree - 6.0) for point in near) <= 0.12
+
+
 def test_warm_starts_save_iterations():
     alphas = np.geomspace(0.2, 0.1, 5)
     warm = fit_path(S, alphas, tol=1e-6)[-1]

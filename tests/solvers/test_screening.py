@@ -159,6 +159,25 @@ def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is():
     assert part.duality_gap == pytest.approx(whole.duality_gap * len(S) / (len(S) + 1))
 
 
+@every_solver
+def test_a_penalised_diagonal_is_alpha_on_every_variance(solver):
+    S, alpha = two_blocks_and_a_loner(), 0.05
+    before = S.copy()
+    penalised = solve(S, alpha, solver=solver, tol=1e-10, penalise_diagonal=True)
+    free = solve(S + alpha * np.eye(len(S)), alpha, solver=solver, tol=1e-10)
+    np.testing.assert_array_equal(penalised.precision, free.precision)
+    np.testing.assert_array_equal(S, before)
+    proof = certificate(penalised.precision, S, np.full(S.shape, alpha))
+    assert penalised.objective == pytest.approx(proof.objective, rel=1e-12)
+    assert proof.duality_gap <= 1e-9
+    assert penalised.precision[32, 32] == 1 / (S[32, 32] + alpha)
+
+
+def test_weights_say_themselves_whether_the_diagonal_is_penalised():
+    with pytest.raises(InputError, match="weights say themselves"):
+        solve(np.eye(2), np.ones((2, 2)), penalise_diagonal=True)
+
+
 def test_an_unknown_solver_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="no solver 'quic'") as caught:
         solve(np.eye(2), 0.1, solver="quic")

@@ -130,8 +130,9 @@ DEGREE = {"alpha": [0.6, 0.3], "select": {"rule": "degree", "target": 4}}
         (DEGREE, ONE, 0),
         (ONE, {**ONE, "tol": 1e-6}, 2),
         (ONE, {**ONE, "neurons": 20}, 2),
+        (ONE, {**ONE, "penalise_diagonal": True}, 2),
     ],
-    ids=["a smaller alpha", "one in between", "another choice", "another rule", "no search", "tol", "neurons"],
+    ids=["smaller alpha", "one in between", "choice", "rule", "no search", "tol", "neurons", "diagonal"],
 )
 def test_a_path_goes_on_from_the_last_fit_to_the_bytes_of_a_new_one(
     runner: Runner, statistics: ActivationStats, before: dict[str, Any], after: dict[str, Any], solved: int
@@ -240,6 +241,13 @@ def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: Act
         assert int(nodes[name].get("layer")) == 1
         assert int(nodes[name].get("community")) == community
     assert Path("out/fit/words.dot").read_text().startswith("// glasso: ")
+
+
+def test_a_penalised_diagonal_is_alpha_on_every_variance(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, "fit.tol=1e-10", "fit.penalise_diagonal=true")
+    for index, alpha in enumerate(path.alphas):
+        inverse = np.linalg.inv(path.precision(index).toarray())
+        np.testing.assert_allclose(inverse.diagonal(), 1 + alpha, atol=1e-3)
 
 
 def test_what_does_not_converge_is_saved_and_said(runner: Runner, statistics: ActivationStats) -> None:
