@@ -67,7 +67,7 @@ class Coarse:
         size = np.where(first == second, 1.0, 2.0) * values[first] * values[second]
         gram = _gram(rows, cols, vectors.astype(np.float32), diagonal.astype(np.float32), *_PAIRS, threads).sum(0)
         # K solves 2 K - K G K = (L^-1 + G)^-1, by the eigenvectors of G^1/2 (L^-1 + G)^-1 G^1/2
-        spread, basis = np.linalg.eigh((gram + gram.T) / 2)
+        spread, basis = np.linalg.eigh(gram, UPLO="U")
         root = np.sqrt(np.maximum(spread, 1e-8 * spread[-1]))
         up, down = (basis * root) @ basis.T, (basis / root) @ basis.T
         share = up @ np.linalg.inv(np.diag(1 / size) + up @ up) @ up
@@ -114,7 +114,7 @@ def _gram(
     second: np.ndarray,
     threads: int,
 ) -> np.ndarray:
-    """P' D P, the part of every thread apart."""
+    """The upper triangle of P' D P, the part of every thread apart."""
     k, m = len(first), len(rows)
     out = np.zeros((threads, k, k), dtype=np.float32)
     chunk = (m + threads - 1) // threads
@@ -127,10 +127,10 @@ def _gram(
             scale = D[e] if rows[e] == cols[e] else D[e] + D[e]
             for c in range(k):
                 v[c] = half * (ui[first[c]] * uj[second[c]] + ui[second[c]] * uj[first[c]])
-            for c in range(k):
+            for c in range(k):  # the upper triangle is enough
                 s = scale * v[c]
                 line = total[c]
-                for d in range(k):
+                for d in range(c, k):
                     line[d] += s * v[d]
         out[thread] = total
     return out.astype(np.float64)

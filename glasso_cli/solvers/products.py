@@ -84,14 +84,18 @@ def split(matrix: np.ndarray, panels: np.ndarray) -> None:
 def add_low_rank(panels: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     """Add ``left right'``, of ``(p, k)`` factors, to a matrix in ``panels``."""
     n, p, _ = panels.shape
+    k = left.shape[1]
+    across = np.zeros((k, n * WIDTH), dtype=np.float32)  # the rows of right'
+    for a in range(k):
+        for j in range(p):
+            across[a, j] = right[j, a]
     for i in prange(p):
         for q in range(n):
             row = panels[q, i]
-            for t in range(min(WIDTH, p - q * WIDTH)):
-                s = _ZERO
-                for a in range(left.shape[1]):
-                    s += left[i, a] * right[q * WIDTH + t, a]
-                row[t] += s
+            for a in range(k):
+                s, line = left[i, a], across[a, q * WIDTH : q * WIDTH + WIDTH]
+                for t in range(WIDTH):
+                    row[t] += s * line[t]
 
 
 @njit(parallel=True, fastmath=True, cache=True)
