@@ -46,7 +46,8 @@ class Workspace:
         cost["n_sweeps"] += 1
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
-        face = Face.of(products, free, chosen, np.sign(end[chosen]), self._leading.of(rows))
+        # far from the answer, a better solution of the model only overshoots more
+        face = Face.of(products, free, chosen, np.sign(end[chosen]), None if curbed else self._leading.of(rows))
         first = accuracy.iterations // 2
         search = Search.begin(face, swept[chosen], products.after_sweep(face.rows, face.cols))
         search.run(first, accuracy.residual, cost)
