@@ -6,8 +6,8 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
 2. predicts the signs at its end by one sweep of coordinate descent on the quadratic model with the l1 term
    (QUIC; Hsieh, Sustik, Dhillon and Ravikumar, 2014);
 3. minimises the model over the entries predicted not to be zero by conjugate gradients, preconditioned by
-   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and by a coarse correction; what crossed
-   its sign is zeroed half-way, and far from the answer the model is then made to curb what would overshoot;
+   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, near the answer with a coarse correction; what
+   crossed its sign is zeroed half-way, and far from the answer the model is then made to curb what would overshoot;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
 Far from the answer too many entries would be free, so the weights come down in levels from where few pairs
