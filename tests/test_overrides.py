@@ -73,7 +73,8 @@ def test_later_overrides_win_and_null_removes_a_corpus() -> None:
         ("fit.select.alpha=0.1", "--set fit select.rule fixed needs fit.alpha"),
         (
             "fit.nope=null",
-            "--set fit.nope unknown key; the keys here are: alpha, max_iter, neurons, select, solver, tol",
+            "--set fit.nope unknown key; the keys here are: "
+            "alpha, max_iter, neurons, penalise_diagonal, select, solver, tol",
         ),
         (
             "extends=x.yaml",
