@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from glasso_problems import PROBLEMS, neuron_like, reference_kkt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import glasso_cli
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import certificate
 from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
@@ -176,6 +182,19 @@ def test_the_same_problem_gives_the_same_bytes() -> None:
     first, second = (SOLVERS["newton"](S, 0.05, tol=1e-9) for _ in range(2))
     assert first.precision.tobytes() == second.precision.tobytes()
     assert first.cost == second.cost
+
+
+def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_path: Path) -> None:
+    code = "import sys; from glasso_problems import neuron_like; from glasso_cli.solvers import SOLVERS;"
+    code += "sys.stdout.buffer.write(SOLVERS['newton'](neuron_like(90), 0.05, tol=1e-9).precision.tobytes())"
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(glasso_cli.__file__).parent.parent)])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert len(first) == 8 * 90**2
+    assert first == second
 
 
 def test_weights_may_free_an_entry_or_force_it_to_zero() -> None:
