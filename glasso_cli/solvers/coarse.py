@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 RANK = 12  # eigenvectors: 78 pairs of them
+_BATCH = 4096  # entries at a time
 _SMALLEST = 4 * RANK  # neurons below which it is not worth it
 _POWERS = (6, 2)  # products with W to find the eigenvectors: at first, and from those of the step before
 
@@ -65,9 +66,10 @@ class Coarse:
         values, vectors = leading
         first, second = _PAIRS
         size = np.where(first == second, 1.0, 2.0) * values[first] * values[second]
-        gram = _gram(rows, cols, vectors.astype(np.float32), diagonal.astype(np.float32), *_PAIRS, threads).sum(0)
+        weight = np.sqrt(np.where(rows == cols, 1.0, 2.0) * diagonal)
+        gram = _gram(rows, cols, vectors.astype(np.float32), weight.astype(np.float32)).astype(np.float64)
         # K solves 2 K - K G K = (L^-1 + G)^-1, by the eigenvectors of G^1/2 (L^-1 + G)^-1 G^1/2
-        spread, basis = np.linalg.eigh(gram, UPLO="U")
+        spread, basis = np.linalg.eigh(gram)
         root = np.sqrt(np.maximum(spread, 1e-8 * spread[-1]))
         up, down = (basis * root) @ basis.T, (basis / root) @ basis.T
         share = up @ np.linalg.inv(np.diag(1 / size) + up @ up) @ up
@@ -104,36 +106,34 @@ class Coarse:
 _PAIRS = np.triu_indices(RANK)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _gram(
+def _gram(rows: np.ndarray, cols: np.ndarray, U: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """P' D P ``(k, k)`` float32, for the square roots ``weight`` of D, where an entry off the diagonal counts twice."""
+    first, second = _PAIRS
+    total = np.zeros((len(first), len(first)), dtype=np.float32)
+    pairs = np.empty((min(len(rows), _BATCH), len(first)), dtype=np.float32)
+    for start in range(0, len(rows), _BATCH):
+        some = slice(start, start + _BATCH)
+        batch = pairs[: len(rows[some])]
+        _scaled_pairs(rows[some], cols[some], U, weight[some], first, second, batch)
+        total += batch.T @ batch
+    return total
+
+
+@njit(parallel=True, cache=True)
+def _scaled_pairs(
     rows: np.ndarray,
     cols: np.ndarray,
     U: np.ndarray,
-    D: np.ndarray,
+    weight: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
-    threads: int,
-) -> np.ndarray:
-    """The upper triangle of P' D P, the part of every thread apart."""
-    k, m = len(first), len(rows)
-    out = np.zeros((threads, k, k), dtype=np.float32)
-    chunk = (m + threads - 1) // threads
-    half = np.float32(0.5)
-    for thread in prange(threads):
-        total = np.zeros((k, k), dtype=np.float32)
-        v = np.empty(k, dtype=np.float32)
-        for e in range(thread * chunk, min(m, thread * chunk + chunk)):
-            ui, uj = U[rows[e]], U[cols[e]]
-            scale = D[e] if rows[e] == cols[e] else D[e] + D[e]
-            for c in range(k):
-                v[c] = half * (ui[first[c]] * uj[second[c]] + ui[second[c]] * uj[first[c]])
-            for c in range(k):  # the upper triangle is enough
-                s = scale * v[c]
-                line = total[c]
-                for d in range(c, k):
-                    line[d] += s * v[d]
-        out[thread] = total
-    return out.astype(np.float64)
+    out: np.ndarray,
+) -> None:
+    """Rows of P ``(m, k)``, each times its weight."""
+    for e in prange(len(rows)):
+        a, b, half = U[rows[e]], U[cols[e]], np.float32(0.5) * weight[e]
+        for c in range(len(first)):
+            out[e, c] = half * (a[first[c]] * b[second[c]] + a[second[c]] * b[first[c]])
 
 
 @njit(parallel=True, fastmath=True, cache=True)

@@ -6,13 +6,15 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
 2. predicts the signs at its end by one sweep of coordinate descent on the quadratic model with the l1 term
    (QUIC; Hsieh, Sustik, Dhillon and Ravikumar, 2014);
 3. minimises the model over the entries predicted not to be zero by conjugate gradients, preconditioned by
-   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, near the answer with a coarse correction; what
-   crossed its sign is zeroed half-way, and far from the answer the model is then made to curb what would overshoot;
+   X -> Theta X Theta, the inverse of the Hessian where no entry is fixed, and by a coarse correction of that while steps
+   are of full length; what crossed its sign is zeroed half-way, and far from the answer the model is then made to
+   curb what would overshoot;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
-Far from the answer too many entries would be free, so the weights come down in levels from where few pairs
-exceed them, with one full step at each. Directions need the Hessian in float32 only, and W itself is float32
-until the first certificate, or until it proves not to be the inverse; the certificate is float64.
+Far from the answer too many entries would be free, so the weights come down in levels from where few pairs exceed them,
+with one full step at each; how far down is up to how much the last one made the variances swell. Directions need the
+Hessian in float32 only, and W itself is float32 until the first certificate, or until it proves not to be the inverse;
+the certificate is float64.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from glasso_cli.solvers.newton_step import Workspace
     from glasso_cli.solvers.place import Factor, Place
 
-_RATIO = 0.85  # of the weights at one level to those before
+_FALL = 0.16  # of the logarithm of the weights from the first level to the next
+_FALLS = (0.05, 0.3)  # and from any to the next
+_SWELLING = 0.4  # max W_ii / S_ii - 1 after a step from one level to the next that was as long as it should be
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
 _SETTLED = 0.1  # violation, on the scale of the weights, at which a level needs no step
@@ -171,10 +175,19 @@ class _Run:
         return True
 
     def levels(self) -> Iterator[float]:
-        """Factors above 1 on the weights, decreasing: from where few zeros are free."""
-        first = self._first_level()
-        count = round(np.log(first) / -np.log(_RATIO))
-        yield from np.geomspace(first, 1.0, count + 1)[:-1].tolist()
+        """Factors above 1 on the weights, decreasing: from where few zeros are free, as fast as the steps allow.
+
+        The variances swell in a step by about the square of the logarithm between its levels, and when they swell too
+        much, the next steps overshoot.
+        """
+        left = float(np.log(self._first_level()))
+        fall = _FALL
+        while left > 0:
+            yield float(np.exp(left))
+            swelling = max(self._point.swollen - 1, 1e-3)
+            fall *= float(np.clip(np.sqrt(_SWELLING / swelling), 0.5, 1.5))
+            fall = float(np.clip(fall, *_FALLS))
+            left = left - fall if left > 2 * fall else left / 2 if left > 1.25 * fall else 0.0
 
     def _first_level(self) -> float:
         """Where ``_FIRST_DEGREE`` zeros per neuron are free, or as many as there are edges; by every k-th neuron."""
@@ -280,7 +293,10 @@ class _Run:
         accuracy = Accuracy(*(_EXACT if near else _ROUGH))
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
-        for step in self._workspace.directions(point.inverse.matrix, free, accuracy, self._cost, curbed=not near):
+        # where steps fall short, a better solution of the model only overshoots more
+        coarse = near or self._length == 1
+        W = point.inverse.matrix
+        for step in self._workspace.directions(W, free, accuracy, self._cost, curbed=not near, coarse=coarse):
             if self._search(free, step):
                 return True
         return False

@@ -15,6 +15,8 @@ from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
 from glasso_cli.solvers.place import Products
 from glasso_cli.solvers.sweep import sweep
 
+_SMALL = 0.01  # |Theta_ij| / sqrt(Theta_ii Theta_jj) below which the preconditioner does without an entry
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -32,11 +34,12 @@ class Workspace:
         self._leading = Leading(p)
 
     def directions(
-        self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool
+        self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool, coarse: bool
     ) -> list[np.ndarray]:
         """Steps ``(m,)`` on the free entries at inverse ``W (p, p)``, the better one first.
 
-        A ``curbed`` step has been kept from overshooting, which costs about a product.
+        A ``curbed`` step has been kept from overshooting, which costs about a product. ``coarse`` asks for the coarse
+        correction of the preconditioner, which costs about two and makes the solution of the model better.
         """
         rows = W.astype(np.float32, copy=False)
         products = self._products
@@ -46,8 +49,7 @@ class Workspace:
         cost["n_sweeps"] += 1
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
-        # far from the answer, a better solution of the model only overshoots more
-        face = Face.of(products, free, chosen, np.sign(end[chosen]), None if curbed else self._leading.of(rows))
+        face = Face.of(products, free, chosen, np.sign(end[chosen]), self._leading.of(rows) if coarse else None)
         first = accuracy.iterations // 2
         search = Search.begin(face, swept[chosen], products.after_sweep(face.rows, face.cols))
         search.run(first, accuracy.residual, cost)
@@ -55,7 +57,7 @@ class Workspace:
         step[chosen], kept = face.clipped(search.x)
         whole = free.pattern_of(np.flatnonzero(step))
         if curbed:
-            self._curb(rows, whole.matrix(step), face.Theta)
+            self._curb(rows, whole.matrix(step), free.pattern_of(np.flatnonzero(free.values)).matrix(free.values))
         # what crossed its sign is zero now, and the others are fitted to that
         chosen, face = chosen[kept], face.on(kept)
         image = products.product(whole, face.rows, face.cols, step)
@@ -84,7 +86,7 @@ class Face:
     slope: np.ndarray  # (k,) of the model's linear part: gradient plus signed weight
     times: np.ndarray  # (k,) how often an entry stands in the matrix: 2 off the diagonal
     pattern: Symmetric
-    Theta: csr_array  # (p, p) float32
+    Theta: csr_array  # (p, p) float32, without its small entries
     coarse: Coarse | None
 
     @classmethod
@@ -108,7 +110,7 @@ class Face:
             slope=free.gradient[chosen] + free.weights[chosen] * signs,
             times=np.where(rows == cols, 1.0, 2.0),
             pattern=symmetric(rows, cols, p),
-            Theta=free.pattern_of(np.flatnonzero(free.values)).matrix(free.values),
+            Theta=without_small(free),
             coarse=None,
         )
         return face if leading is None else replace(face, coarse=face._coarse(leading))
@@ -191,3 +193,18 @@ class Search:
             preconditioned = face.preconditioned(residual)
             before, size = size, face.dot(residual, preconditioned)
             direction = preconditioned + (size / before) * direction
+        self.residual = residual
+
+
+def without_small(free: FreeSet) -> csr_array:
+    """Theta ``(p, p)`` float32 without entries that are small beside their diagonal, for the preconditioner.
+
+    Their sizes, added to the diagonal, keep it positive definite: what is added is diagonally dominant.
+    """
+    theta = free.values[free.starts[:-1]]
+    root = np.sqrt(theta)
+    large = np.abs(free.values) > _SMALL * root[free.rows] * root[free.cols]
+    lost = np.where(large, 0.0, np.abs(free.values))
+    values = free.values.copy()
+    values[free.starts[:-1]] += np.bincount(free.rows, lost, len(theta)) + np.bincount(free.cols, lost, len(theta))
+    return free.pattern_of(np.flatnonzero(large)).matrix(values)

@@ -17,6 +17,7 @@ import glasso_cli
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import certificate
 from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
+from glasso_cli.solvers.newton_step import without_small
 from glasso_cli.solvers.products import (
     add_low_rank,
     multiply,
@@ -153,6 +154,21 @@ def test_free_are_the_support_the_violations_and_the_diagonal(factor: float) -> 
     np.testing.assert_array_equal(free.weights, np.where(rows == cols, 0, factor * 0.1))
     _, worst = scan(S, W, Theta, weights, factor)
     assert worst.max() == pytest.approx(reference_kkt(Theta, S, factor * 0.1), rel=1e-9)
+
+
+def test_without_small_entries_theta_stays_positive_definite() -> None:
+    p = 40
+    rng = np.random.default_rng(0)
+    signs = np.sign(rng.standard_normal((p, p)))
+    Theta = np.eye(p) + 0.009 * (np.triu(signs, 1) + np.triu(signs, 1).T)
+    Theta[0, 1] = Theta[1, 0] = 0.9
+    weights = np.full((p, p), 0.1)
+    W = np.linalg.inv(Theta)
+    free = free_set(np.eye(p), W, Theta, weights, 1.0, scan(np.eye(p), W, Theta, weights, 1.0)[0])
+    less = without_small(free).toarray()
+    off = less - np.diag(less.diagonal())
+    assert np.argwhere(off).tolist() == [[0, 1], [1, 0]]
+    assert np.linalg.eigvalsh(less - Theta)[0] > -1e-6
 
 
 def test_a_sweep_minimises_over_one_coordinate_after_the_other() -> None:
