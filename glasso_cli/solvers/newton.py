@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _FALL = 0.16  # of the logarithm of the weights from the first level to the next
 _FALLS = (0.05, 0.3)  # and from any to the next
+_STRETCH = 1.25  # how much longer than it should be the last of them may be
 _SWELLING = 0.4  # max W_ii / S_ii - 1 after a step from one level to the next that was as long as it should be
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
@@ -45,7 +46,7 @@ _NEAR = 3e-4  # nats per neuron gained by a step, below which steps are solved m
 _ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
 _EXACT = (0.1, 12)  # and near it
 _SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
-_CERTIFY = 10.0  # tolerances that the next step would gain, below which a step may be the last
+_FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SHORTEST = 1e-4  # length of a step
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
@@ -180,14 +181,16 @@ class _Run:
         The variances swell in a step by about the square of the logarithm between its levels, and when they swell too
         much, the next steps overshoot.
         """
-        left = float(np.log(self._first_level()))
+        left = float(np.log(self._first_level()))  # to the weights themselves
         fall = _FALL
+        if left <= _STRETCH * fall:
+            return
         while left > 0:
             yield float(np.exp(left))
             swelling = max(self._point.swollen - 1, 1e-3)
             fall *= float(np.clip(np.sqrt(_SWELLING / swelling), 0.5, 1.5))
             fall = float(np.clip(fall, *_FALLS))
-            left = left - fall if left > 2 * fall else left / 2 if left > 1.25 * fall else 0.0
+            left = 0.0 if left <= _STRETCH * fall else left - left / np.ceil(left / fall)
 
     def _first_level(self) -> float:
         """Where ``_FIRST_DEGREE`` zeros per neuron are free, or as many as there are edges; by every k-th neuron."""
@@ -215,7 +218,7 @@ class _Run:
         idle = 0  # certificates in a row that are hardly better than the best before
         while not (self._best is not None and self._best.converged):
             counts, violation = self._scan(1.0)
-            if self._next_gain <= _CERTIFY * self._tol * len(counts) or violation == 0:
+            if self._next_gain <= 2 * self._tol * len(counts) or violation == 0:
                 if self._sharpen():
                     continue
                 before = self._best.duality_gap if self._best else np.inf
@@ -230,9 +233,10 @@ class _Run:
 
     @property
     def _next_gain(self) -> float:
-        """What one more step would gain if it fell by as much again."""
-        fall = self._gain / self._gain_before if self._gain_before > 0 else 1.0
-        return self._gain * max(0.0, min(1.0, fall))
+        """What one more step would gain if it fell by as much again, though by no more than ``_FASTEST``."""
+        known = 0 < self._gain_before < np.inf
+        fall = self._gain / self._gain_before if known else 1.0
+        return self._gain * max(_FASTEST, min(1.0, fall))
 
     def result(self) -> SolverResult:
         """The best certified point."""
