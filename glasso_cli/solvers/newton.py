@@ -42,9 +42,9 @@ _SWELLING = 0.4  # max W_ii / S_ii - 1 after a step from one level to the next t
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
 _SETTLED = 0.1  # violation, on the scale of the weights, at which a level needs no step
-_NEAR = 3e-4  # nats per neuron gained by a step, below which steps are solved more exactly
+_NEAR = 3e-4  # nats per neuron gained by a step, below which steps need no curb
 _ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
-_EXACT = (0.1, 12)  # and near it
+_EXACT = (0.1, 12)  # and near it, or from a start that is
 _SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
 _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SHORTEST = 1e-4  # length of a step
@@ -131,6 +131,11 @@ class _Point:
     inverse: Inverse
 
     @property
+    def connected(self) -> bool:
+        """Whether there are edges."""
+        return bool(np.count_nonzero(self.Theta) > len(self.Theta))
+
+    @property
     def swollen(self) -> float:
         """The largest variance; all are 1 at the answer."""
         return float(self.inverse.matrix.diagonal().max())
@@ -162,7 +167,8 @@ class _Run:
         self._best: SolverResult | None = None
         self._precise = False  # whether W is float64
         self._gain = self._gain_before = np.inf  # nats, of the last two steps
-        self._length = 0.0  # of the last step
+        self._warm = start.connected  # from a start that is expected to be near
+        self._length = 1.0 if self._warm else 0.0  # of the last step, or what is expected of the first
         self._n_iter = 0
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
@@ -294,13 +300,12 @@ class _Run:
         if self._workspace is None:
             self._workspace = Workspace(self._place.products(len(counts)), len(counts))
         near = level == 1 and self._gain <= _NEAR * len(counts)
-        accuracy = Accuracy(*(_EXACT if near else _ROUGH))
+        trusted = near or self._length == 1  # where steps fall short, a better solution of the model overshoots more
+        accuracy = Accuracy(*(_EXACT if near or (self._warm and trusted and level == 1) else _ROUGH))
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
-        # where steps fall short, a better solution of the model only overshoots more
-        coarse = near or self._length == 1
         W = point.inverse.matrix
-        for step in self._workspace.directions(W, free, accuracy, self._cost, curbed=not near, coarse=coarse):
+        for step in self._workspace.directions(W, free, accuracy, self._cost, curbed=not near, coarse=trusted):
             if self._search(free, step):
                 return True
         return False
