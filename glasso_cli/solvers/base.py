@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.cholesky import Inverse, invert, log_det
@@ -44,9 +46,12 @@ class Certificate:
     kkt_residual: float
 
 
+Start: TypeAlias = np.ndarray | csr_array | None
+"""A positive definite precision matrix ``(p, p)`` to begin with; None for isolated neurons."""
+
 Solver = Callable[..., SolverResult]
-"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000) -> SolverResult``; ``init`` is a positive
-definite precision matrix to start from, and the input is one that :func:`check_problem` accepts."""
+"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000) -> SolverResult``; ``init`` is a :data:`Start`,
+and the input is one that :func:`check_problem` accepts."""
 
 
 # -- the problem ----------------------------------------------------------------------------------
@@ -321,6 +326,13 @@ def _definite(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha) -> tu
         keep /= 2
         candidate = keep * precision + (1 - keep) * diagonal_start(covariance, alpha)
     return candidate, inverse
+
+
+def dense_start(init: Start, covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
+    """The precision ``(p, p)`` that a solver is to start from."""
+    if init is None:
+        return diagonal_start(covariance, alpha)
+    return init.toarray() if isinstance(init, csr_array) else init
 
 
 def diagonal_start(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:

@@ -100,7 +100,7 @@ class Coarse:
         mix = np.zeros((RANK, RANK))
         mix[_PAIRS] = weights
         mix = (mix + mix.T) / 2
-        return _prolong(self.rows, self.cols, self.vectors @ mix, self.vectors)
+        return entries(self.rows, self.cols, self.vectors @ mix, self.vectors)
 
 
 _PAIRS = np.triu_indices(RANK)
@@ -163,8 +163,8 @@ def _restrict(rows: np.ndarray, cols: np.ndarray, U: np.ndarray, x: np.ndarray, 
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def _prolong(rows: np.ndarray, cols: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Entries of left right'."""
+def entries(rows: np.ndarray, cols: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Entries of left right', for factors ``(p, k)``."""
     out = np.empty(len(rows))
     for e in prange(len(rows)):
         a, b = left[rows[e]], right[cols[e]]

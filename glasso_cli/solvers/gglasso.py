@@ -20,8 +20,9 @@ import numpy as np
 from glasso_cli.solvers.base import (
     Alpha,
     SolverResult,
+    Start,
     certified,
-    diagonal_start,
+    dense_start,
     free_diagonal,
     symmetric_support,
 )
@@ -46,7 +47,7 @@ def solve(
     covariance: np.ndarray,
     alpha: Alpha,
     *,
-    init: np.ndarray | None = None,
+    init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
 ) -> SolverResult:
@@ -55,8 +56,7 @@ def solve(
     Equivalent to ``gglasso.solver.single_admm_solver.ADMM_SGL`` with ``lambda1=alpha``. ``init`` is a
     positive definite precision ``(p, p)`` to start from.
     """
-    start = diagonal_start(covariance, alpha) if init is None else init
-    best = certified(start, covariance, alpha, tol=tol, n_iter=0)
+    best = certified(dense_start(init, covariance, alpha), covariance, alpha, tol=tol, n_iter=0)
     R, weights, scale = _as_correlation(covariance, alpha)
     state = _start(best, R, weights, scale)
     n_iter = 0

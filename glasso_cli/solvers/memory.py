@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from glasso_cli.errors import InputError
 
-BUFFERS = {"newton": 14, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
-_UNEQUAL = 3  # more of them where variances are not 1: the larger covariance and the scaled one
+BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+_UNEQUAL = 2  # more of them where variances are not 1: the larger covariance and the scaled one
 
 
 def peak(p: int, largest: int, solver: str, penalise_diagonal: bool = False) -> int:

@@ -25,9 +25,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from glasso_cli.solvers.base import Alpha, SolverResult, certificate, free_diagonal
-from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.solvers.base import (
+    Alpha,
+    Certificate,
+    SolverResult,
+    Start,
+    certificate,
+    dense_start,
+    free_diagonal,
+    row_blocks,
+)
+from glasso_cli.solvers.cholesky import Inverse, invert
 from glasso_cli.threads import numpy_on_one_thread
 
 if TYPE_CHECKING:
@@ -56,14 +66,13 @@ def solve(
     covariance: np.ndarray,
     alpha: Alpha,
     *,
-    init: np.ndarray | None = None,
+    init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
 ) -> SolverResult:
     """The minimiser by Newton steps; the best certified point if ``max_iter`` of them are not enough.
 
-    ``init`` is a positive definite precision ``(p, p)`` to start from. ``cost`` counts factorisations, products
-    with the Hessian and sweeps.
+    ``cost`` counts factorisations, products with the Hessian and sweeps.
     """
     from glasso_cli.solvers.place import place_for
 
@@ -71,7 +80,7 @@ def solve(
 
 
 def solve_at(
-    place: Place, covariance: np.ndarray, alpha: Alpha, init: np.ndarray | None, tol: float, max_iter: int
+    place: Place, covariance: np.ndarray, alpha: Alpha, init: Start, tol: float, max_iter: int
 ) -> SolverResult:
     """:func:`solve` with the factorisations and the products at ``place``."""
     problem = _Problem.of(covariance, alpha)
@@ -102,9 +111,9 @@ class _Problem:
         variance = S.diagonal()
         deviation = None if (variance == 1).all() else np.sqrt(variance)
         if deviation is not None:
-            scale = np.outer(deviation, deviation)
-            S, weights = S / scale, weights / scale
+            S = _scaled(np.divide, S, deviation)
             np.fill_diagonal(S, 1.0)
+            weights = _scaled_weights(weights, deviation)
         return cls(covariance, alpha, S, np.broadcast_to(np.asarray(weights, np.float64), S.shape), deviation)
 
     @property
@@ -116,11 +125,29 @@ class _Problem:
         return float(np.median(some)) if len(some) else 1.0
 
     def as_given(self, Theta: np.ndarray, inverse: Inverse) -> tuple[np.ndarray, Inverse]:
-        """A precision and its inverse in the units of the covariance given; copies."""
-        if self.deviation is None:
-            return Theta.copy(), inverse
-        scale = np.outer(self.deviation, self.deviation)
-        return Theta / scale, Inverse(inverse.matrix * scale, inverse.log_det - 2 * float(np.log(self.deviation).sum()))
+        """A precision and its inverse in the units of the covariance given; the same arrays where those are its own."""
+        s = self.deviation
+        if s is None:
+            return Theta, inverse
+        log_det = inverse.log_det - 2 * float(np.log(s).sum())
+        return _scaled(np.divide, Theta, s), Inverse(_scaled(np.multiply, inverse.matrix, s), log_det)
+
+
+def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """The matrix with entries times, or divided by, s_i s_j: exactly symmetric if it was."""
+    out = np.empty(matrix.shape)
+    for rows in row_blocks(len(matrix)):
+        operation(matrix[rows], np.outer(s[rows], s), out=out[rows])
+    return out
+
+
+def _scaled_weights(weights: Alpha, s: np.ndarray) -> Alpha:
+    """Weights divided by s_i s_j: one number if it was one and all s are equal."""
+    if isinstance(weights, np.ndarray):
+        return _scaled(np.divide, weights, s)
+    if (s == s[0]).all():
+        return weights / float(s[0] * s[0])
+    return _scaled(np.divide, np.broadcast_to(weights, (len(s), len(s))), s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +168,35 @@ class _Point:
         return float(self.inverse.matrix.diagonal().max())
 
 
-def _start(place: Place, problem: _Problem, init: np.ndarray | None) -> _Point:
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """The point with the smallest gap that is not small enough: sparse, since it is seldom asked for."""
+
+    precision: csr_array  # in the units given
+    proof: Certificate
+
+    def result(self) -> SolverResult:
+        precision = self.precision.toarray()
+        inverse = invert(precision)
+        assert inverse is not None
+        return _result(precision, inverse, self.proof, False)
+
+
+def _result(precision: np.ndarray, inverse: Inverse, proof: Certificate, converged: bool) -> SolverResult:
+    gap, residual = proof.duality_gap, proof.kkt_residual
+    return SolverResult(precision, inverse.matrix, proof.objective, gap, residual, 0, converged)
+
+
+def _start(place: Place, problem: _Problem, init: Start) -> _Point:
     """``init`` where it is positive definite without its forced zeros, isolated neurons otherwise."""
     if init is not None:
-        Theta = np.where(np.isinf(problem.weights), 0.0, init)
+        dense = dense_start(init, problem.S, 1.0)
+        Theta = dense.copy() if problem.deviation is None and dense is init else dense
         if problem.deviation is not None:
-            Theta *= np.outer(problem.deviation, problem.deviation)
+            Theta = _scaled(np.multiply, dense, problem.deviation)
+        del dense
+        if problem.weights.strides != (0, 0):
+            Theta[np.isinf(problem.weights)] = 0.0
         factor = place.factorise(Theta, np.float32) or place.factorise(Theta, np.float64)
         if factor is not None:
             return _Point(Theta, factor.inverse())
@@ -164,7 +214,8 @@ class _Run:
         self._place, self._problem, self._point = place, problem, start
         self._tol, self._max_iter = tol, max_iter
         self._scale = problem.typical_weight
-        self._best: SolverResult | None = None
+        self._answer: SolverResult | None = None
+        self._best: _Best | None = None  # until there is an answer
         self._precise = False  # whether W is float64
         self._gain = self._gain_before = np.inf  # nats, of the last two steps
         self._warm = start.connected  # from a start that is expected to be near
@@ -173,12 +224,14 @@ class _Run:
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
 
-    def starts_at_the_answer(self, init: np.ndarray) -> bool:
+    def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
         if self._scan(1.0)[1] > 0.01 * self._scale or not self._certify():
             return False
-        assert self._best is not None
-        self._best = replace(self._best, precision=init.copy())
+        assert self._answer is not None
+        assert init is not None
+        precision = init.toarray() if isinstance(init, csr_array) else init.copy()
+        self._answer = replace(self._answer, precision=precision)
         return True
 
     def levels(self) -> Iterator[float]:
@@ -221,17 +274,17 @@ class _Run:
     def finish(self) -> None:
         """Newton steps at the weights themselves, to the certificate."""
         self._gain = self._gain_before = np.inf
-        idle = 0  # certificates in a row that are hardly better than the best before
-        while not (self._best is not None and self._best.converged):
+        idle = 0  # certificates in a row that are hardly better than the best before them
+        while self._answer is None:
             counts, violation = self._scan(1.0)
             if self._next_gain <= 2 * self._tol * len(counts) or violation == 0:
                 if self._sharpen():
                     continue
-                before = self._best.duality_gap if self._best else np.inf
+                before = self._best.proof.duality_gap if self._best else np.inf
                 if self._certify():
                     return
                 assert self._best is not None
-                idle = idle + 1 if self._best.duality_gap > before / 2 else 0
+                idle = idle + 1 if self._best.proof.duality_gap > 0.9 * before else 0
             if idle == 3 or self._n_iter == self._max_iter:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
@@ -245,29 +298,28 @@ class _Run:
         return self._gain * max(_FASTEST, min(1.0, fall))
 
     def result(self) -> SolverResult:
-        """The best certified point."""
-        if self._best is None or not self._best.converged:
+        """The answer, or the best point if there is none."""
+        if self._answer is None:
             self._certify()
-        assert self._best is not None
-        return replace(self._best, n_iter=self._n_iter, cost=dict(self._cost))
+        found = self._answer
+        if found is None:
+            assert self._best is not None
+            found = self._best.result()
+        return replace(found, n_iter=self._n_iter, cost=dict(self._cost))
 
     def _certify(self) -> bool:
         """Whether the point reached is optimal by its certificate; it is kept if it is the best so far."""
+        if self._workspace:
+            self._workspace.release()
         self._sharpen()
         precision, inverse = self._problem.as_given(self._point.Theta, self._point.inverse)
         proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse, enough=self._tol)
         self._cost["n_cholesky"] += 1
-        if self._best is None or proof.duality_gap < self._best.duality_gap:
-            self._best = SolverResult(
-                precision=precision,
-                covariance=inverse.matrix,
-                objective=proof.objective,
-                duality_gap=proof.duality_gap,
-                kkt_residual=proof.kkt_residual,
-                n_iter=self._n_iter,
-                converged=proof.duality_gap <= self._tol,
-            )
-        return proof.duality_gap <= self._tol
+        if proof.duality_gap <= self._tol:
+            self._answer = _result(precision, inverse, proof, True)
+        elif self._best is None or proof.duality_gap < self._best.proof.duality_gap:
+            self._best = _Best(csr_array(precision), proof)
+        return self._answer is not None
 
     def _sharpen(self) -> bool:
         """Go on in float64; false if that is so already."""
@@ -297,8 +349,7 @@ class _Run:
         from glasso_cli.solvers.newton_step import Accuracy, Workspace
 
         problem, point = self._problem, self._point
-        if self._workspace is None:
-            self._workspace = Workspace(self._place.products(len(counts)), len(counts))
+        self._workspace = self._workspace or Workspace(self._place, len(counts))
         near = level == 1 and self._gain <= _NEAR * len(counts)
         trusted = near or self._length == 1  # where steps fall short, a better solution of the model overshoots more
         accuracy = Accuracy(*(_EXACT if near or (self._warm and trusted and level == 1) else _ROUGH))

@@ -9,10 +9,10 @@ import numpy as np
 from numba import get_num_threads
 from scipy.sparse import csr_array
 
-from glasso_cli.solvers.coarse import Coarse, Leading
+from glasso_cli.solvers.coarse import Coarse, Leading, entries
 from glasso_cli.solvers.curb import excess
 from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
-from glasso_cli.solvers.place import Products
+from glasso_cli.solvers.place import Place, Products
 from glasso_cli.solvers.sweep import sweep
 
 _SMALL = 0.01  # |Theta_ij| / sqrt(Theta_ii Theta_jj) below which the preconditioner does without an entry
@@ -29,9 +29,14 @@ class Accuracy:
 class Workspace:
     """What is kept from step to step for problems of p neurons."""
 
-    def __init__(self, products: Products, p: int) -> None:
-        self._products = products
+    def __init__(self, place: Place, p: int) -> None:
+        self._place, self._p = place, p
+        self._products: Products | None = None
         self._leading = Leading(p)
+
+    def release(self) -> None:
+        """Give back the room for products until the next step."""
+        self._products = None
 
     def directions(
         self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool, coarse: bool
@@ -42,7 +47,7 @@ class Workspace:
         correction of the preconditioner, which costs about two and makes the solution of the model better.
         """
         rows = W.astype(np.float32, copy=False)
-        products = self._products
+        products = self._products = self._products or self._place.products(self._p)
         products.load(rows)
         swept = np.zeros(len(free.rows))
         sweep(rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, products.swept)
@@ -57,7 +62,10 @@ class Workspace:
         step[chosen], kept = face.clipped(search.x)
         whole = free.pattern_of(np.flatnonzero(step))
         if curbed:
-            self._curb(rows, whole.matrix(step), free.pattern_of(np.flatnonzero(free.values)).matrix(free.values))
+            Theta = free.pattern_of(np.flatnonzero(free.values)).matrix(free.values)
+            left, right = excess(rows, whole.matrix(step), Theta)
+            if left.size:
+                products.add_low_rank(left, right)
         # what crossed its sign is zero now, and the others are fitted to that
         chosen, face = chosen[kept], face.on(kept)
         image = products.product(whole, face.rows, face.cols, step)
@@ -66,11 +74,6 @@ class Workspace:
         search.run(accuracy.iterations - first, accuracy.residual, cost)
         step[chosen], _ = face.clipped(search.x)
         return [step, swept]
-
-    def _curb(self, W: np.ndarray, step: csr_array, Theta: csr_array) -> None:
-        left, right = excess(W, step, Theta)
-        if left.size:
-            self._products.add_low_rank(left, right)
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,7 @@ class Face:
         """Its stand-in for the preconditioner is the diagonal of that, at the scale of one product."""
         theta = self.Theta.diagonal().astype(np.float64)
         diagonal = theta[self.rows] * theta[self.cols] + np.where(self.times == 2, self.values**2, 0.0)
-        vectors = leading[1]
-        probe = (vectors[self.rows] * vectors[self.cols]).sum(axis=1)
+        probe = entries(self.rows, self.cols, leading[1], leading[1])
         diagonal *= self.dot(probe, self._sandwich(probe)) / self.dot(probe, diagonal * probe)
         return Coarse.of(leading, self.rows, self.cols, diagonal, get_num_threads())
 

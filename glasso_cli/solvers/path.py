@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.base import SolverResult, check_alpha, row_blocks
 from glasso_cli.solvers.components import spanning_tree
-from glasso_cli.solvers.screening import checked, get_solver, solve_checked, with_larger_diagonal
+from glasso_cli.solvers.screening import Summary, checked, get_solver, solved_components
 
 DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
 
@@ -174,49 +174,68 @@ class _Walk:
 
     def _solve(self, alpha: float, start: PathPoint | None) -> PathPoint:
         penalised = self._penalise_diagonal
-        found = solve_checked(
-            with_larger_diagonal(self.covariance, alpha) if penalised else self.covariance,
+        variance = self.covariance.diagonal() + (alpha if penalised else 0.0)
+        parts = solved_components(
+            self.covariance,
             alpha,
             self._solver,
             init=start.precision() if start else None,
             tol=self._tol,
             max_iter=self._max_iter,
             tree=self.tree,
+            on_diagonal=alpha if penalised else 0.0,
         )
-        return _point(alpha, found, start.chain if start else (), penalised)
+        return _point(alpha, variance, parts, self._tol, start.chain if start else (), penalised)
 
 
-def _point(alpha: float, found: SolverResult, ancestors: tuple[float, ...], penalised: bool) -> PathPoint:
-    rows, cols, values = _edges(found.precision)
+def _point(
+    alpha: float,
+    variance: np.ndarray,
+    parts: Iterable[tuple[np.ndarray, SolverResult]],
+    tol: float,
+    ancestors: tuple[float, ...],
+    penalised: bool,
+) -> PathPoint:
+    summary = Summary.of_isolated(variance)
+    diagonal = 1 / variance
+    edges = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))]
+    for members, part in parts:
+        summary.add(variance, members, part)
+        diagonal[members] = part.precision.diagonal()
+        rows, cols, values = _edges(part.precision)
+        edges.append((members[rows].astype(np.int32), members[cols].astype(np.int32), values))
+    rows, cols, values = (np.concatenate([part[k] for part in edges]) for k in range(3))
+    order = np.lexsort((cols, rows))
+    rows, cols, values = rows[order], cols[order], values[order]
     penalty = 2 * alpha * float(np.abs(values).sum())
     if penalised:
-        penalty += alpha * float(found.precision.diagonal().sum())
+        penalty += alpha * float(diagonal.sum())
     return PathPoint(
         alpha=alpha,
         rows=rows,
         cols=cols,
         values=values,
-        diagonal=found.precision.diagonal().copy(),
-        objective=found.objective,
-        duality_gap=found.duality_gap,
-        kkt_residual=found.kkt_residual,
-        n_iter=found.n_iter,
-        converged=found.converged,
-        log_likelihood=penalty - found.objective,
+        diagonal=diagonal,
+        objective=summary.objective,
+        duality_gap=summary.duality_gap,
+        kkt_residual=summary.kkt_residual,
+        n_iter=summary.n_iter,
+        converged=summary.duality_gap <= tol,
+        log_likelihood=penalty - summary.objective,
         ancestors=ancestors,
     )
 
 
 def _edges(precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns (int32) and values of the entries above the diagonal, ordered by row and column."""
-    p = len(precision)
-    found: list[tuple[np.ndarray, ...]] = []
-    for some in row_blocks(p):
-        rows, cols = np.nonzero(np.triu(precision[some], some.start + 1))
+    """Rows, columns and values of the entries above the diagonal, row by row."""
+    found = []
+    for some in row_blocks(len(precision)):
+        rows, cols = np.nonzero(precision[some] != 0)
         rows += some.start
-        found.append((rows.astype(np.int32), cols.astype(np.int32), precision[rows, cols]))
-    rows, cols, values = (np.concatenate([part[k] for part in found]) for k in range(3))
-    return rows, cols, values
+        above = cols > rows
+        found.append((rows[above], cols[above]))
+    rows, cols = (np.concatenate([part[k] for part in found]) for k in range(2))
+    return rows, cols, precision[rows, cols]
 
 
 # -- the search for a degree ----------------------------------------------------------------------

@@ -11,19 +11,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import Alpha, Solver, SolverResult, check_problem, free_diagonal, free_variance, row_blocks
+from glasso_cli.solvers.base import (
+    Alpha,
+    Solver,
+    SolverResult,
+    Start,
+    check_problem,
+    free_diagonal,
+    free_variance,
+    row_blocks,
+)
 from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.threads import numba_limited
 
-Start: TypeAlias = np.ndarray | csr_array | None  # a precision (p, p); a sparse one is made dense block by block
 _SMALL = 512  # neurons
 
 
@@ -103,53 +110,100 @@ def solve_checked(
     init: Start,
     tol: float,
     max_iter: int,
-    tree: SpanningTree | None = None,
 ) -> SolverResult:
-    """:func:`solve` for a covariance from :func:`checked`; ``tree`` is its spanning tree, if at hand."""
-    blocks = _blocks(labels(covariance, alpha, tree))
-    with _threads(max(map(len, blocks), default=0)):
-        if len(blocks) == 1 and len(blocks[0]) == len(covariance):
-            return solver(covariance, alpha, init=_start(covariance, alpha, init), tol=tol, max_iter=max_iter)
-        parts = [_solve_block(covariance, alpha, members, solver, init, tol, max_iter) for members in blocks]
-    return _whole(free_variance(covariance, alpha), blocks, parts, tol)
+    """:func:`solve` for a covariance from :func:`checked`."""
+    variance = free_variance(covariance, alpha)
+    parts = []
+    for members, part in solved_components(covariance, alpha, solver, init=init, tol=tol, max_iter=max_iter):
+        if len(members) == len(covariance):
+            return part
+        parts.append((members, part))
+    return _whole(variance, parts, tol)
 
 
-def _solve_block(
+def solved_components(
     covariance: np.ndarray,
     alpha: Alpha,
-    members: np.ndarray,
     solver: Solver,
+    *,
     init: Start,
     tol: float,
     max_iter: int,
-) -> SolverResult:
-    block = np.ix_(members, members)
-    S = covariance[block]
-    weights = alpha[block] if isinstance(alpha, np.ndarray) else alpha
-    start = None if init is None else init[block]
-    return solver(S, weights, init=_start(S, weights, start), tol=tol, max_iter=max_iter)
+    tree: SpanningTree | None = None,
+    on_diagonal: float = 0.0,
+) -> Iterator[tuple[np.ndarray, SolverResult]]:
+    """The members, in increasing order, and the result of every component of two neurons or more.
+
+    ``covariance`` is from :func:`checked`, and ``tree`` is its spanning tree, if at hand. ``on_diagonal`` is the
+    weight of the diagonal, where ``alpha`` is a number.
+    """
+    blocks = _blocks(labels(covariance, alpha, tree))
+    with _threads(max(map(len, blocks), default=0)):
+        for members in blocks:
+            S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
+            if _is_tree(S, weights):
+                start = _tree_solution(S, weights)
+            yield members, solver(S, weights, init=start, tol=tol, max_iter=max_iter)
 
 
-def _whole(variance: np.ndarray, blocks: list[np.ndarray], parts: list[SolverResult], tol: float) -> SolverResult:
+def _component(
+    covariance: np.ndarray, alpha: Alpha, init: Start, members: np.ndarray, on_diagonal: float
+) -> tuple[np.ndarray, Alpha, Start]:
+    """The covariance, the weights and the start of a component."""
+    S = covariance
+    if len(members) < len(covariance):
+        block = np.ix_(members, members)
+        S = covariance[block]
+        alpha = alpha[block] if isinstance(alpha, np.ndarray) else alpha
+        init = None if init is None else init[block]
+    elif on_diagonal:
+        S = covariance.copy()
+    if on_diagonal:
+        S.flat[:: len(S) + 1] += on_diagonal
+    return S, alpha, init
+
+
+@dataclass
+class Summary:
+    """What the results of the components add up to, isolated neurons included."""
+
+    objective: float  # nats
+    duality_gap: float  # nats per neuron
+    kkt_residual: float = 0.0
+    n_iter: int = 0  # of the longest
+
+    @classmethod
+    def of_isolated(cls, variance: np.ndarray) -> Summary:
+        """All neurons isolated: Theta_ii = 1 / S_ii, objective log S_ii + 1 each, and no gap."""
+        return cls(float(np.log(variance).sum()) + len(variance), 0.0)
+
+    def add(self, variance: np.ndarray, members: np.ndarray, part: SolverResult) -> None:
+        """Put the result of a component in place of its neurons, isolated so far."""
+        self.objective += part.objective - float(np.log(variance[members]).sum()) - len(members)
+        self.duality_gap += part.duality_gap * len(members) / len(variance)
+        self.kkt_residual = max(self.kkt_residual, part.kkt_residual)
+        self.n_iter = max(self.n_iter, part.n_iter)
+
+
+def _whole(variance: np.ndarray, parts: list[tuple[np.ndarray, SolverResult]], tol: float) -> SolverResult:
     """The result for all neurons, whose certificate is the sum of those of the parts."""
     precision, inverse = np.diag(1 / variance), np.diag(variance)
-    isolated = np.ones(len(variance), dtype=bool)
-    for members, part in zip(blocks, parts):
+    summary = Summary.of_isolated(variance)
+    cost: Counter[str] = Counter()
+    for members, part in parts:
         block = np.ix_(members, members)
         precision[block], inverse[block] = part.precision, part.covariance
-        isolated[members] = False
-    # an isolated neuron has Theta_ii = 1 / S_ii: objective log S_ii + 1, and no gap
-    alone = float(np.log(variance[isolated]).sum()) + int(isolated.sum())
-    gap = sum(part.duality_gap * len(members) for members, part in zip(blocks, parts)) / len(variance)
+        summary.add(variance, members, part)
+        cost.update(part.cost)
     return SolverResult(
         precision=precision,
         covariance=inverse,
-        objective=alone + sum(part.objective for part in parts),
-        duality_gap=gap,
-        kkt_residual=max((part.kkt_residual for part in parts), default=0.0),
-        n_iter=max((part.n_iter for part in parts), default=0),
-        converged=gap <= tol,
-        cost=dict(sum((Counter(part.cost) for part in parts), Counter())),
+        objective=summary.objective,
+        duality_gap=summary.duality_gap,
+        kkt_residual=summary.kkt_residual,
+        n_iter=summary.n_iter,
+        converged=summary.duality_gap <= tol,
+        cost=dict(cost),
     )
 
 
@@ -169,12 +223,6 @@ def _blocks(component: np.ndarray) -> list[np.ndarray]:
     order = np.argsort(component, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(component))[:-1])
     return [members for members in groups if len(members) > 1]
-
-
-def _start(S: np.ndarray, weights: Alpha, init: Start) -> np.ndarray | None:
-    if _is_tree(S, weights):
-        return _tree_solution(S, weights)
-    return init.toarray() if isinstance(init, csr_array) else init
 
 
 def _is_tree(S: np.ndarray, weights: Alpha) -> bool:

@@ -16,8 +16,9 @@ from glasso_cli.errors import InputError
 from glasso_cli.solvers.base import (
     Alpha,
     SolverResult,
+    Start,
     certified,
-    diagonal_start,
+    dense_start,
     free_diagonal,
     symmetric_support,
 )
@@ -30,7 +31,7 @@ def solve(
     covariance: np.ndarray,
     alpha: Alpha,
     *,
-    init: np.ndarray | None = None,
+    init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
 ) -> SolverResult:
@@ -42,8 +43,7 @@ def solve(
     """
     S, weights = free_diagonal(covariance, alpha)
     number = _uniform(weights)
-    start = diagonal_start(covariance, alpha) if init is None else init
-    best = certified(start, covariance, alpha, tol=tol, n_iter=0)
+    best = certified(dense_start(init, covariance, alpha), covariance, alpha, tol=tol, n_iter=0)
     n_iter, sweeps = 0, _FIRST_SWEEPS
     while not best.converged and n_iter < max_iter:
         sweeps = min(sweeps, max_iter - n_iter)

@@ -42,9 +42,9 @@ def settled():
 
 job, solver, p, alone = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 run = {
-    "solve": lambda S: solve(S, 0.22, solver=solver),
-    "path": lambda S: fit_path(S, [0.28, 0.22], solver=solver),
-    "penalised": lambda S: fit_path(S, [0.28, 0.22], solver=solver, penalise_diagonal=True),
+    "solve": lambda S: solve(S, 0.255, solver=solver),
+    "path": lambda S: fit_path(S, [0.28, 0.255], solver=solver),
+    "penalised": lambda S: fit_path(S, [0.28, 0.255], solver=solver, penalise_diagonal=True),
 }[job]
 run(problem(200, alone)), run(problem(600, alone))
 before = settled()
