@@ -14,9 +14,12 @@ from glasso_cli.cli import app
 
 # The command line with stages that only shuffle text; a line on stdin lets each go on, if asked to wait.
 FAKED = f"""
+import signal
 import sys
 from fake_stages import FakeStages
 from glasso_cli import cli, pipeline
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started without it
 
 def wait(job):
     print("working", file=sys.stderr, flush=True)

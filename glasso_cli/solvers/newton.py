@@ -33,11 +33,9 @@ from glasso_cli.solvers.base import (
     SolverResult,
     Start,
     certificate,
-    dense_start,
-    free_diagonal,
-    row_blocks,
 )
 from glasso_cli.solvers.cholesky import Inverse, invert
+from glasso_cli.solvers.newton_problem import Point, Problem
 from glasso_cli.threads import numpy_on_one_thread
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ def solve_at(
     place: Place, covariance: np.ndarray, alpha: Alpha, init: Start, tol: float, max_iter: int
 ) -> SolverResult:
     """:func:`solve` with the factorisations and the products at ``place``."""
-    problem = _Problem.of(covariance, alpha)
+    problem = Problem.of(covariance, alpha)
     run = _Run(place, problem, _start(place, problem, init), tol, max_iter)
     if init is None or not run.starts_at_the_answer(init):
         for level in run.levels():
@@ -92,80 +90,7 @@ def solve_at(
     return run.result()
 
 
-# -- the problem --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """The problem as given, and the equal one for the correlation matrix: weights alpha_ij / (s_i s_j)."""
-
-    covariance: np.ndarray
-    alpha: Alpha
-    S: np.ndarray  # (p, p) with unit diagonal
-    weights: np.ndarray  # (p, p), 0 on the diagonal where it matters
-    deviation: np.ndarray | None  # s (p,), None where all are 1
-
-    @classmethod
-    def of(cls, covariance: np.ndarray, alpha: Alpha) -> _Problem:
-        S, weights = free_diagonal(covariance, alpha)
-        variance = S.diagonal()
-        deviation = None if (variance == 1).all() else np.sqrt(variance)
-        if deviation is not None:
-            S = _scaled(np.divide, S, deviation)
-            np.fill_diagonal(S, 1.0)
-            weights = _scaled_weights(weights, deviation)
-        return cls(covariance, alpha, S, np.broadcast_to(np.asarray(weights, np.float64), S.shape), deviation)
-
-    @property
-    def typical_weight(self) -> float:
-        """The median of the positive finite weights: the scale of violations."""
-        if self.weights.strides == (0, 0):
-            return float(self.weights[0, 0])
-        some = self.weights[(self.weights > 0) & np.isfinite(self.weights)]
-        return float(np.median(some)) if len(some) else 1.0
-
-    def as_given(self, Theta: np.ndarray, inverse: Inverse) -> tuple[np.ndarray, Inverse]:
-        """A precision and its inverse in the units of the covariance given; the same arrays where those are its own."""
-        s = self.deviation
-        if s is None:
-            return Theta, inverse
-        log_det = inverse.log_det - 2 * float(np.log(s).sum())
-        return _scaled(np.divide, Theta, s), Inverse(_scaled(np.multiply, inverse.matrix, s), log_det)
-
-
-def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """The matrix with entries times, or divided by, s_i s_j: exactly symmetric if it was."""
-    out = np.empty(matrix.shape)
-    for rows in row_blocks(len(matrix)):
-        operation(matrix[rows], np.outer(s[rows], s), out=out[rows])
-    return out
-
-
-def _scaled_weights(weights: Alpha, s: np.ndarray) -> Alpha:
-    """Weights divided by s_i s_j: one number if it was one and all s are equal."""
-    if isinstance(weights, np.ndarray):
-        return _scaled(np.divide, weights, s)
-    if (s == s[0]).all():
-        return weights / float(s[0] * s[0])
-    return _scaled(np.divide, np.broadcast_to(weights, (len(s), len(s))), s)
-
-
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """A precision matrix of the correlation problem with its inverse, in float32 or float64."""
-
-    Theta: np.ndarray  # float64
-    inverse: Inverse
-
-    @property
-    def connected(self) -> bool:
-        """Whether there are edges."""
-        return bool(np.count_nonzero(self.Theta) > len(self.Theta))
-
-    @property
-    def swollen(self) -> float:
-        """The largest variance; all are 1 at the answer."""
-        return float(self.inverse.matrix.diagonal().max())
+# -- the run ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,30 +112,21 @@ def _result(precision: np.ndarray, inverse: Inverse, proof: Certificate, converg
     return SolverResult(precision, inverse.matrix, proof.objective, gap, residual, 0, converged)
 
 
-def _start(place: Place, problem: _Problem, init: Start) -> _Point:
-    """``init`` where it is positive definite without its forced zeros, isolated neurons otherwise."""
+def _start(place: Place, problem: Problem, init: Start) -> Point:
+    """``init`` where it is positive definite, isolated neurons otherwise."""
     if init is not None:
-        dense = dense_start(init, problem.S, 1.0)
-        Theta = dense.copy() if problem.deviation is None and dense is init else dense
-        if problem.deviation is not None:
-            Theta = _scaled(np.multiply, dense, problem.deviation)
-        del dense
-        if problem.weights.strides != (0, 0):
-            Theta[np.isinf(problem.weights)] = 0.0
+        Theta = problem.precision_from(init)
         factor = place.factorise(Theta, np.float32) or place.factorise(Theta, np.float64)
         if factor is not None:
-            return _Point(Theta, factor.inverse())
+            return Point(Theta, factor.inverse())
     p = len(problem.S)
-    return _Point(np.eye(p), Inverse(np.eye(p), 0.0))
-
-
-# -- the run ------------------------------------------------------------------------------------------
+    return Point(np.eye(p), Inverse(np.eye(p), 0.0))
 
 
 class _Run:
     """The point reached, the best certified result, and what it cost."""
 
-    def __init__(self, place: Place, problem: _Problem, start: _Point, tol: float, max_iter: int) -> None:
+    def __init__(self, place: Place, problem: Problem, start: Point, tol: float, max_iter: int) -> None:
         self._place, self._problem, self._point = place, problem, start
         self._tol, self._max_iter = tol, max_iter
         self._scale = problem.typical_weight
@@ -331,7 +247,7 @@ class _Run:
             if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
                 self._point = _start(self._place, self._problem, None)
             else:
-                self._point = _Point(self._point.Theta, factor.inverse())
+                self._point = Point(self._point.Theta, factor.inverse())
         return True
 
     # -- one step -------------------------------------------------------------------------------------
@@ -378,7 +294,7 @@ class _Run:
             if factor is not None:
                 gain = before - line.value(length, factor.log_det)
                 if gain >= -1e-3 * length * line.slope - noise:
-                    point = _Point(Theta, factor.inverse())
+                    point = Point(Theta, factor.inverse())
                     if point.swollen <= allowed or length < 0.1:
                         self._point, self._length = point, length
                         self._gain, self._gain_before = gain, self._gain
@@ -415,7 +331,7 @@ class _Line:
         values = self.free.values + length * self.step
         return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det
 
-    def rounding(self, length: float, point: _Point) -> float:
+    def rounding(self, length: float, point: Point) -> float:
         """How far tr(Theta W) is from p, relatively: an exact inverse gives 0."""
         values = self.free.values + length * self.step
         total = float((self.times * values * point.inverse.matrix[self.free.rows, self.free.cols]).sum())
