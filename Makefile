@@ -29,10 +29,12 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# About a quarter of an hour on two cores.
+# The README's tables, about twenty minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
+SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7 --limit 65 --budget 65 --path-solvers newton
 bench: $(STAMP) bench-peers
-	$(BIN)/python benchmarks/collect.py
-	$(BIN)/python benchmarks/solvers.py --quick
+	$(BIN)/python benchmarks/collect.py --tokens 15000
+	$(SOLVERS) --generators real --sizes 1000 2048 --alphas 0.1 $(if $(PROBLEM),--problem $(PROBLEM))
+	$(SOLVERS) --generators sparse --sizes 2048 --degrees 5 --kinds cold --resume
 
 # Every problem, size and density: many hours. It can be stopped, and goes on where it was.
 bench-full: $(STAMP) bench-peers

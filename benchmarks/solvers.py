@@ -1,8 +1,9 @@
 """Time to an equal certified gap: the Newton solver against the others, on the same covariances in one run.
 
-    python benchmarks/solvers.py --quick          about ten minutes on two cores: what `make bench` runs
     python benchmarks/solvers.py                  the full grid, many hours: what `make bench-full` runs
     python benchmarks/solvers.py --problem FILE.npz --sizes 1000 2048 --alphas 0.1
+
+`make bench` runs the problems of the README's table.
 
 Cold: every peer climbs a ladder of its own tolerances, the loosest first, until the gap of its result is at or
 below each target; a row has the time of the first setting that gets there. Newton's settings are the targets. The gap
@@ -43,15 +44,6 @@ FULL: Preset = {
     "budget": math.inf,
     "path_solvers": [name for name, peer in PEERS.items() if peer.has_path],
 }
-QUICK: Preset = {
-    "generators": ["real", "sparse"],
-    "sizes": [500, 1000, 2048],
-    "degrees": [20.0],
-    "targets": [1e-5, 1e-7],
-    "limit": 40.0,
-    "budget": 40.0,
-    "path_solvers": [OURS],
-}
 
 
 def main(given: list[str] | None = None) -> None:
@@ -72,7 +64,6 @@ def main(given: list[str] | None = None) -> None:
 
 def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller problems, a minute for a peer")
     parser.add_argument("--problem", type=Path, help="a correlation matrix; the built-in model's if left out")
     parser.add_argument("--texts", type=Path, help="a .jsonl file with a text in each line; else the built-in topics")
     parser.add_argument("--generators", nargs="+", choices=PROBLEMS, help="'real' is the model's")
@@ -91,7 +82,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
     parser.add_argument("--resume", action="store_true", help="keep the rows there are and go on")
     arguments = parser.parse_args(given)
-    preset = QUICK if arguments.quick else FULL
+    preset = FULL
     if arguments.problem:
         preset = preset | {"generators": ["real"]}
     for name, value in preset.items():
