@@ -94,7 +94,7 @@ class ActivationStats(Artifact):
     """
 
     kind: ClassVar[str] = "activation-stats"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray  # (p,) str, "layers.9.mlp[123]"
     layers: np.ndarray  # (p,) int32, -1 where the hook point has no layer
@@ -103,6 +103,7 @@ class ActivationStats(Artifact):
     centre: np.ndarray  # (p,) float64
     sums: np.ndarray  # (B, p) float64, of values minus centre
     moments: np.ndarray  # (B, p(p+1)/2) float32, of values minus centre, packed row by row
+    null_moments: np.ndarray  # (p(p+1)/2,) float32, of circularly shifted neurons; empty without collect.null
     mean: np.ndarray  # (p,) float64
     std: np.ndarray  # (p,) float64
     kurtosis: np.ndarray  # (p,) float64, excess: 0 for a Gaussian
@@ -135,6 +136,12 @@ class ActivationStats(Artifact):
         """The covariance ``(p, p)`` of the chosen blocks (all by default), float64, divided by n."""
         return moments.covariance(self.counts, self.sums, self.moments, blocks)
 
+    def null_covariance(self) -> np.ndarray | None:
+        """The covariance ``(p, p)`` of circularly shifted neurons, float64; None if it was not collected."""
+        if len(self.null_moments) == 0:
+            return None
+        return moments.covariance_of(np.array([self.n_tokens]), self.sums.sum(axis=0)[None], [self.null_moments])
+
     def correlation(self, neurons: np.ndarray | None = None, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix of ``neurons`` (indices; the usable ones by default)."""
         chosen = self.usable() if neurons is None else neurons
@@ -153,7 +160,7 @@ class PrecisionPath(Artifact):
     """
 
     kind: ClassVar[str] = "precision-path"
-    schema: ClassVar[int] = 2
+    schema: ClassVar[int] = 3
 
     neuron_ids: np.ndarray  # (p,) str
     layers: np.ndarray  # (p,) int32
@@ -174,8 +181,18 @@ class PrecisionPath(Artifact):
     converged: np.ndarray  # (A,) bool
     log_likelihood: np.ndarray  # (A,) float64, nats per token, without constants
     n_components: np.ndarray  # (A,) int32, isolated neurons included
-    ebic: np.ndarray  # (A,) float64, with the effective number of tokens
+    criterion: np.ndarray  # (A,) float64, what the selection rule compared; nan if it has no curve
+    criterion_error: np.ndarray  # (A,) float64, its standard error; nan if it has none
     selected: np.ndarray  # () int64
+    # The E edges of the selected alpha, in the order of rows and cols:
+    kept: np.ndarray  # (E,) bool, drawn and written: they pass fit.fdr and fit.min_effect
+    debiased: np.ndarray  # (E,) float64, partial correlation without the penalty's bias
+    standard_error: np.ndarray  # (E,) float64, of debiased
+    z: np.ndarray  # (E,) float64, against no edge
+    p_values: np.ndarray  # (E,) float64, two-sided
+    q_values: np.ndarray  # (E,) float64, over all pairs
+    frequencies: np.ndarray  # (E,) float64, share of half-samples with the edge and its sign; nan without any
+    entry_alphas: np.ndarray  # (E,) float64, the largest alpha of the path with the edge
 
     @property
     def n_neurons(self) -> int:
@@ -186,19 +203,28 @@ class PrecisionPath(Artifact):
         """Edges at every alpha, ``(A,)``."""
         return np.diff(self.offsets)
 
+    def part(self, index: int | None = None) -> slice:
+        """Where the edges of one alpha (the selected one by default) stand in ``rows``, ``cols`` and ``values``."""
+        index = int(self.selected) if index is None else index
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
     def edges(self, index: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, columns and partial correlations ``(E,)`` at one alpha (the selected one by default)."""
         index = int(self.selected) if index is None else index
-        part = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        part = self.part(index)
         rows, cols, values = (np.asarray(array[part]) for array in (self.rows, self.cols, self.values))
         return rows, cols, partial_correlation(rows, cols, values, self.diagonals[index])
+
+    def drawn(self) -> np.ndarray:
+        """Where the edges that are drawn stand in ``rows``, ``cols`` and ``values``, ``(E',)``."""
+        return np.flatnonzero(self.kept) + self.part().start
 
     def precision(self, index: int | None = None) -> sp.csr_array:
         """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric."""
         import scipy.sparse as sp
 
         index = int(self.selected) if index is None else index
-        part = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        part = self.part(index)
         rows, cols, values = self.rows[part], self.cols[part], self.values[part]
         shape = (self.n_neurons, self.n_neurons)
         upper = sp.coo_array((values, (rows, cols)), shape=shape)

@@ -157,6 +157,10 @@ class CollectSection(Section):
         description="Autocorrelation within documents is recorded up to this lag, in tokens.",
         ge=1,
     )
+    null: bool = Field(
+        default=False,
+        description="Sum the moments of circularly shifted neurons too: edges that fit finds there are false.",
+    )
     contexts: bool = Field(default=True, description="Keep example contexts per neuron; they are text of the corpus.")
     batch_tokens: int | None = runtime(
         None, "Tokens in one forward pass, padding included; null means 1024 on a CPU and 16384 on a GPU.", ge=16
@@ -166,15 +170,26 @@ class CollectSection(Section):
 class SelectSection(Section):
     """Which alpha of the path is drawn and compared."""
 
-    rule: Literal["fixed", "degree", "ebic"] | None = Field(
+    rule: Literal["fixed", "degree", "ebic", "cv", "stars"] | None = Field(
         default=None,
-        description="fixed, degree or ebic; null means fixed for a single alpha and degree otherwise.",
+        description="fixed, degree, ebic, cv (held-out likelihood) or stars (stability); null means fixed for a single "
+        "alpha and degree otherwise.",
     )
     alpha: float | None = Field(
         default=None, description="For fixed: which of several alphas; null for the only one.", gt=0
     )
     target: float = Field(default=10.0, description="For degree: mean number of edges per neuron.", gt=0)
     gamma: float = Field(default=0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1)
+    folds: int = Field(default=5, description="For cv: groups of document blocks that are held out in turn.", ge=2)
+    instability: float = Field(
+        default=0.05,
+        description="For stars: largest share of pairs, on average, on which two halves of the documents may differ.",
+        gt=0,
+        lt=0.5,
+    )
+    half_samples: int = Field(
+        default=20, description="For stars: halves of the documents, in complementary pairs.", ge=4, multiple_of=2
+    )
 
 
 class FitSection(Section):
@@ -200,11 +215,43 @@ class FitSection(Section):
         description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
     )
 
+    remove_factors: int = Field(
+        default=0,
+        description="Leading principal components taken out of the correlation before the fit; negative edges are "
+        "then suspect.",
+        ge=0,
+    )
+    fdr: float = Field(
+        default=0.05, description="Edges of a larger false discovery rate (q-value) are not drawn.", gt=0, lt=1
+    )
+    min_effect: float = Field(
+        default=0.02,
+        description="Edges of a smaller partial correlation are not drawn, however significant.",
+        ge=0,
+        lt=1,
+    )
+    variance: Literal["pooled", "normal", "jackknife"] = Field(
+        default="pooled",
+        description="Errors of the edges: normal is the formula for Gaussian tokens, pooled multiplies it by what a "
+        "jackknife over document blocks finds, jackknife takes that of every pair.",
+    )
+    half_samples: int = Field(
+        default=20,
+        description="Halves of the documents that are fitted to see how often an edge comes back; 0 for none.",
+        ge=0,
+        multiple_of=2,
+    )
+    null: bool | None = Field(
+        default=None,
+        description="Fit the shifted moments of collect.null too, at the selected alpha; null does so where there are any.",
+    )
+    workers: int | None = runtime(None, "Processes that fit resamples; null means one per thread.", ge=1)
+
     @model_validator(mode="after")
     def _selectable(self) -> FitSection:
         alphas, select = self.alpha, self.select
-        if select.rule == "ebic" and (alphas is None or len(alphas) < 2):
-            raise ValueError("select.rule ebic compares alphas; give fit.alpha a list or a range")
+        if select.rule in ("ebic", "cv", "stars") and (alphas is None or len(alphas) < 2):
+            raise ValueError(f"select.rule {select.rule} compares alphas; give fit.alpha a list or a range")
         if self.rule == "fixed":
             if alphas is None:
                 raise ValueError("select.rule fixed needs fit.alpha")

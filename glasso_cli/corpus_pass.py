@@ -148,7 +148,12 @@ class CorpusPass:
     def _make(self, group: Sequence[int], study: Study, advance: Callable[[float], None]) -> None:
         section = self.section
         for index, parts in self._by_block(group, study, advance):
-            sums = BlockStatistics(study.pilot, lags=section.lags, keep_contexts=section.contexts)
+            sums = BlockStatistics(
+                study.pilot,
+                lags=section.lags,
+                keep_contexts=section.contexts,
+                null_seed=(self.seed, index) if section.null else None,
+            )
             tokens = Counter(dict.fromkeys(RULES, 0))
             for batch in parts:
                 sums.update(batch)

@@ -19,7 +19,14 @@ from glasso_cli.errors import InputError
 from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.solvers.path import PathPoint
 
-_OF_THE_PATH = ("alpha", "select")  # fields of the section fit that say which points there are, not what they are
+_OF_THE_PATH = (
+    "alpha",
+    "select",
+    "fdr",
+    "min_effect",
+    "variance",
+    "half_samples",
+)  # fields of the section fit that say which points there are, not what they are
 
 
 def problem_of(material: Material) -> str:

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.cache import stored_meta
 from glasso_cli.console import strict_json
 from glasso_cli.errors import ForeignFileError, InputError
+from glasso_cli.fit_summary import fit_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -18,7 +20,12 @@ def describe(path: Path, *, as_json: bool) -> str:
         return strict_json(meta, indent=1)
     rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
     rows += [_row(name, meta[name]) for name in ("experiment", "corpus") if meta.get(name)]
-    rows += _metrics(meta.get("metrics", {}))
+    if meta["kind"] == PrecisionPath.kind and "half_samples" in meta.get("metrics", {}):
+        settings = meta["material"]["config"]["fit"]
+        rows += [_row(name, text) for name, text in fit_summary(meta["metrics"], settings)]
+        rows.append(_row("more", "--json prints every number"))
+    else:
+        rows += _metrics(meta.get("metrics", {}))
     if meta.get("below"):
         rows.append(_row("below the bar", meta["below"]))
     versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())

@@ -40,6 +40,7 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
         centre=centre,
         sums=np.stack([block.sum(axis=0) for block in centred]),
         moments=packed.astype(np.float32),
+        null_moments=np.empty(0, dtype=np.float32),
         mean=everything.mean(axis=0),
         std=everything.std(axis=0),
         kurtosis=np.zeros(width),
@@ -55,6 +56,9 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
         quantile_values=np.zeros((width, 5, 2, 3), dtype=np.float32),
         quantile_documents=np.zeros((width, 5, 2), dtype=np.int32),
     ), values
+
+
+TESTED = ("debiased", "standard_error", "z", "p_values", "q_values", "frequencies", "entry_alphas")
 
 
 def path() -> tuple[PrecisionPath, list[np.ndarray]]:
@@ -88,8 +92,11 @@ def path() -> tuple[PrecisionPath, list[np.ndarray]]:
         converged=np.ones(2, dtype=bool),
         log_likelihood=two,
         n_components=np.ones(2, dtype=np.int32),
-        ebic=two,
+        criterion=two,
+        criterion_error=two,
         selected=np.array(1),
+        kept=np.array([True, False, True]),
+        **{name: np.zeros(3) for name in TESTED},
     ), precisions
 
 

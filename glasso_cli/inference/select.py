@@ -1,4 +1,4 @@
-"""Which point of a path to show: a given alpha, a target degree, or the extended BIC.
+"""Which point of a path to show: a given alpha, a target degree, the extended BIC, held-out likelihood or stability.
 
 A point that did not converge is not chosen while there is one that did, unless its alpha was asked for.
 """
@@ -20,7 +20,8 @@ class Selection:
 
     index: int
     rule: str
-    criterion: np.ndarray | None  # (A,) what was minimised, nats; None if the rule has no curve
+    criterion: np.ndarray | None  # (A,) what the rule compared, small is good; None if it has no curve
+    error: np.ndarray | None  # (A,) its standard error, where there is one
     warning: str | None
 
 
@@ -32,15 +33,19 @@ class Options:
     target: float | None = None  # degree: mean number of edges per neuron
     n_effective: float | None = None  # ebic: effectively independent tokens
     gamma: float = 0.5  # ebic: weight of the extra penalty, 0 is BIC
+    held_out: np.ndarray | None = None  # cv: (K, A) log-likelihood of every fold, as PathPoint.log_likelihood
+    instability: np.ndarray | None = None  # stars: (A,)
+    threshold: float = 0.05  # stars
 
 
 Rule = Callable[[Sequence[PathPoint], Options], Selection]
 
 
-def select(points: Sequence[PathPoint], rule: str, **options: float | None) -> Selection:
+def select(points: Sequence[PathPoint], rule: str, **options: float | np.ndarray | None) -> Selection:
     """The point that the named rule chooses; ``options`` are fields of :class:`Options`.
 
-    Raises :class:`InputError` for an unknown rule, an empty path, or an option that the rule lacks.
+    ``points`` are in decreasing order of alpha. Raises :class:`InputError` for an unknown rule, an empty path, or an
+    option that the rule lacks.
     """
     if rule not in RULES:
         raise InputError(f"There is no selection rule '{rule}'.", f"Choose one of: {', '.join(RULES)}.")
@@ -69,7 +74,7 @@ def _fixed(points: Sequence[PathPoint], options: Options) -> Selection:
         known = ", ".join(f"{point.alpha:g}" for point in points)
         raise InputError(f"alpha {alpha:g} is not on the path.", f"Choose one of: {known}.")
     warning = None if points[index].converged else _uncertified(points[index])
-    return Selection(index, "fixed", None, warning)
+    return Selection(index, "fixed", None, None, warning)
 
 
 def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
@@ -82,7 +87,7 @@ def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
             f"No certified alpha gives a mean degree of {target:g}; "
             f"the nearest, {best.alpha:.4g}, gives {best.mean_degree:.3g}."
         )
-    return Selection(index, "degree", None, warning)
+    return Selection(index, "degree", None, None, warning)
 
 
 def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
@@ -97,16 +102,57 @@ def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
         options.gamma,
     )
     index, warning = _smallest(points, curve)
-    return Selection(index, "ebic", curve, warning or _at_an_end(points, index))
+    return Selection(index, "ebic", curve, None, warning or _at_an_end(points, index, "EBIC is smallest"))
 
 
-RULES: dict[str, Rule] = {"fixed": _fixed, "degree": _degree, "ebic": _ebic}
+def _cv(points: Sequence[PathPoint], options: Options) -> Selection:
+    """The largest alpha whose held-out loss is within one standard error of the smallest."""
+    losses = -_array(options.held_out, "cv", "held_out") / len(points[0].diagonal)
+    mean = losses.mean(axis=0)
+    error = losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
+    best, warning = _smallest(points, mean)
+    within = [k for k in range(best + 1) if points[k].converged and mean[k] <= mean[best] + error[best]]
+    index = within[0] if within else best
+    warning = warning or _at_an_end(points, best, "The held-out loss is smallest")
+    return Selection(index, "cv", mean, error, warning)
+
+
+def _stars(points: Sequence[PathPoint], options: Options) -> Selection:
+    """The smallest alpha down to which the instability stays below the threshold."""
+    found = _array(options.instability, "stars", "instability")
+    curve = np.maximum.accumulate(found)
+    stable = [k for k in range(len(points)) if curve[k] <= options.threshold and points[k].converged]
+    if not stable:
+        index, warning = _smallest(points, curve)
+        warning = warning or (
+            f"At no alpha is the instability below {options.threshold:g}; the most stable graph, at alpha "
+            f"{points[index].alpha:.4g}, has {curve[index]:.3g}. Collect more text or go to larger alphas."
+        )
+        return Selection(index, "stars", curve, None, warning)
+    index = stable[-1]
+    warning = None
+    if index == len(points) - 1:
+        warning = (
+            f"The instability is below {options.threshold:g} down to the smallest alpha, {points[index].alpha:.4g}. It is "
+            "a mean over all pairs, most of which have an edge in no sample: with thousands of neurons it is small for "
+            "any sparse graph. Lower fit.select.instability, go on to smaller alphas, or select by degree."
+        )
+    return Selection(index, "stars", curve, None, warning)
+
+
+RULES: dict[str, Rule] = {"fixed": _fixed, "degree": _degree, "ebic": _ebic, "cv": _cv, "stars": _stars}
 
 
 def _needed(value: float | None, rule: str, name: str) -> float:
     if value is None:
         raise InputError(f"The selection rule {rule} needs {name}.", f"Give {name} a number.")
     return value
+
+
+def _array(value: np.ndarray | None, rule: str, name: str) -> np.ndarray:
+    if value is None:
+        raise InputError(f"The selection rule {rule} needs {name}.", f"Compute {name} on resamples first.")
+    return np.asarray(value, dtype=np.float64)
 
 
 def _smallest(points: Sequence[PathPoint], cost: np.ndarray) -> tuple[int, str | None]:
@@ -124,16 +170,16 @@ def _uncertified(point: PathPoint) -> str:
     )
 
 
-def _at_an_end(points: Sequence[PathPoint], index: int) -> str | None:
+def _at_an_end(points: Sequence[PathPoint], index: int, what: str) -> str | None:
     alphas = [point.alpha for point in points]
     if len(points) > 1 and alphas[index] == min(alphas):
         return (
-            f"EBIC is smallest at the smallest alpha, {alphas[index]:.4g}: with many more tokens than "
+            f"{what} at the smallest alpha, {alphas[index]:.4g}: with many more tokens than "
             "neurons it tends to pick the densest graph; go on to smaller alphas or select by degree."
         )
     if len(points) > 1 and alphas[index] == max(alphas):
         return (
-            f"EBIC is smallest at the largest alpha, {alphas[index]:.4g}, the sparsest graph of the path; "
+            f"{what} at the largest alpha, {alphas[index]:.4g}, the sparsest graph of the path; "
             "go on to larger alphas or collect more text."
         )
     return None

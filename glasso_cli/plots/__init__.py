@@ -14,7 +14,8 @@ from glasso_cli.plots import cards, degrees, diagnostics, heatmap, network, path
 from glasso_cli.plots.glyphs import one_line
 from glasso_cli.plots.study import Study
 from glasso_cli.plots.style import Picture, look, save
-from glasso_cli.plots.tables import edge_table, neuron_table, write_table
+from glasso_cli.plots.tables import edge_table, neuron_table
+from glasso_cli.tables import write_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "heatmap": heatmap.pictures,

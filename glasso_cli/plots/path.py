@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,20 @@ from glasso_cli.plots.study import Study, count
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+
+class _Curve(NamedTuple):
+    """How the criterion of a rule is shown."""
+
+    reason: str
+    unit: str
+    format: str
+
+
+_CURVES = {
+    "ebic": _Curve("the smallest EBIC", "EBIC", ",.0f"),
+    "cv": _Curve("held-out loss within one standard error of the best", "held-out loss (nats per neuron)", ".4g"),
+    "stars": _Curve("the densest graph that is stable", "instability (share of pairs)", ".3g"),
+}
 _LEAST = 1e-17  # a gap that rounding brought to zero or below is drawn here
 
 
@@ -71,7 +85,8 @@ def _table(study: Study) -> dict[str, Any]:
         "edges": path.n_edges,
         "mean_degree": mean_degree(study),
         "components": path.n_components,
-        "ebic": path.ebic,
+        "criterion": path.criterion,
+        "criterion_error": path.criterion_error,
         "duality_gap": path.duality_gap,
         "kkt_residual": path.kkt_residual,
         "iterations": path.n_iter,
@@ -93,7 +108,7 @@ def _edges(axes: Axes, study: Study) -> None:
         style.plain_log(axes.yaxis)
     else:
         _from_zero(axes, edges)
-    _tell(axes, study, edges, f"{study.n_edges:,} edges")
+    _tell(axes, study, edges, count(int(edges[study.index]), "edge"))
 
 
 def _components(axes: Axes, study: Study) -> None:
@@ -106,13 +121,8 @@ def _components(axes: Axes, study: Study) -> None:
 
 
 def _criterion(axes: Axes, study: Study) -> None:
-    if study.rule == "ebic" and np.isfinite(study.path.ebic).any():
-        ebic = study.path.ebic
-        _line(axes, study, ebic, "EBIC")
-        axes.set_title("Why this α: the smallest EBIC")
-        axes.set_ylabel("EBIC")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        _tell(axes, study, ebic, f"{ebic[study.index]:,.0f}")
+    if study.rule in _CURVES and np.isfinite(study.path.criterion).any():
+        _curve(axes, study, _CURVES[study.rule])
         return
     degree = mean_degree(study)
     _line(axes, study, degree, "mean degree")
@@ -129,6 +139,22 @@ def _criterion(axes: Axes, study: Study) -> None:
         textcoords="offset points", fontsize=8.5, color=style.MUTED,
     )  # fmt: skip
     axes.set_ylim(0, 1.12 * max(float(degree.max()), study.target))
+
+
+def _curve(axes: Axes, study: Study, curve: _Curve) -> None:
+    """What the rule compared, with its standard error where it has one."""
+    values, error = study.path.criterion, study.path.criterion_error
+    _line(axes, study, values, curve.unit)
+    if np.isfinite(error).any():
+        axes.fill_between(
+            study.path.alphas, values - error, values + error, color=style.ACCENT, alpha=0.18, linewidth=0
+        )
+    axes.set_title(f"Why this α: {curve.reason}")
+    axes.set_ylabel(curve.unit)
+    axes.yaxis.set_major_formatter(lambda value, _: format(value, curve.format))
+    if study.threshold is not None:
+        axes.axhline(study.threshold, color=style.ACCENT, linestyle=(0, (4, 3)), linewidth=1)
+    _tell(axes, study, values, format(values[study.index], curve.format))
 
 
 def _certificate(axes: Axes, study: Study) -> None:

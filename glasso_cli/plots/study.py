@@ -60,10 +60,10 @@ class Study:
     def _from_strong(self) -> np.ndarray:
         return np.argsort(-np.abs(self.graph.weights), kind="stable")
 
-    @property
-    def _part(self) -> slice:
-        """Where the edges of the selected alpha stand in the path."""
-        return slice(int(self.path.offsets[self.index]), int(self.path.offsets[self.index + 1]))
+    @cached_property
+    def _part(self) -> np.ndarray:
+        """Where the drawn edges stand in the path."""
+        return self.path.drawn()
 
     @cached_property
     def precision(self) -> np.ndarray:
@@ -150,7 +150,7 @@ class Study:
 
     @cached_property
     def rule(self) -> str:
-        """How alpha was chosen: fixed, degree or ebic."""
+        """How alpha was chosen: fixed, degree, ebic, cv or stars."""
         chosen = self.path.meta.get("metrics", {}).get("rule") or self._select.get("rule")
         return str(chosen or ("fixed" if len(self.path.alphas) == 1 else "degree"))
 
@@ -158,6 +158,11 @@ class Study:
     def target(self) -> float | None:
         """The mean degree that the degree rule aims at."""
         return self._select.get("target") if self.rule == "degree" else None
+
+    @property
+    def threshold(self) -> float | None:
+        """The largest instability that the stars rule allows."""
+        return self._select.get("instability") if self.rule == "stars" else None
 
     @property
     def tolerance(self) -> float | None:
@@ -181,12 +186,16 @@ class Study:
             "fixed": "as given",
             "degree": "chosen by mean degree",
             "ebic": "chosen by the smallest EBIC",
+            "cv": "chosen by held-out likelihood",
+            "stars": "chosen by stability",
         }
         reason = reasons.get(self.rule, f"chosen by {self.rule}")
         if self.target is not None:
             reason += f", target {self.target:g} edges per neuron"
         if self.rule == "ebic" and "gamma" in self._select:
             reason += f", γ = {self._select['gamma']:g}"
+        if self.threshold is not None:
+            reason += f", instability up to {self.threshold:g}"
         return f"α = {self.alpha:.4g} ({reason})"
 
     @property
@@ -195,12 +204,18 @@ class Study:
         return self.n_edges / max(1, self.p * (self.p - 1) // 2)
 
     @property
+    def _tokens(self) -> str:
+        effective = self.stats.meta.get("metrics", {}).get("n_effective", {}).get("median")
+        worth = "" if effective is None else f" (worth {effective:,.0f} independent ones)"
+        return count(self.stats.n_tokens, "token") + worth
+
+    @property
     def subject(self) -> str:
         """Model, corpus, size and choice, for under the headline of a picture."""
         parts = [
             self.title,
             count(self.p, "neuron"),
-            count(self.stats.n_tokens, "token"),
+            self._tokens,
             self.chosen,
             f"{count(self.n_edges, 'edge')} ({percent(self.density)} of pairs)",
         ]

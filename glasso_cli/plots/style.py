@@ -15,7 +15,7 @@ import glasso_cli
 from glasso_cli.files import atomic_write
 from glasso_cli.plots import glyphs
 from glasso_cli.plots.study import Study
-from glasso_cli.plots.tables import write_table
+from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

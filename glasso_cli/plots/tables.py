@@ -1,37 +1,12 @@
-"""The numbers behind the pictures, as CSV."""
+"""The numbers behind the pictures, as columns."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glasso_cli.files import atomic_write
 from glasso_cli.plots.study import Study, community_name
-
-
-def write_table(path: Path, table: Mapping[str, Any]) -> Path:
-    """``path``, after writing the columns of ``table``, all of one length, with a header line.
-
-    Floats keep the shortest text that reads back as the same number; not a number is left empty.
-    """
-    columns = [_plain(values) for values in table.values()]
-    with atomic_write(path, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table)
-        writer.writerows(zip(*columns, strict=True))
-    return path
-
-
-def _plain(values: Iterable[Any]) -> list[Any]:
-    array = np.asarray(values)
-    if array.dtype.kind != "f":
-        return array.tolist()
-    texts = array.astype(str)
-    return np.where(np.isnan(array), "", texts).tolist()
 
 
 def edge_table(study: Study) -> dict[str, Any]:

@@ -130,6 +130,21 @@ def fit_degree(
     return walk.points()
 
 
+def fit_from(
+    covariance: np.ndarray,
+    alpha: float,
+    start: csr_array | None,
+    *,
+    solver: str = "newton",
+    tol: float = 1e-7,
+    max_iter: int = 1000,
+    penalise_diagonal: bool = False,
+) -> PathPoint:
+    """The point at one alpha, started from a precision ``(p, p)`` that stands on no path of this covariance."""
+    check_alpha(alpha)
+    return _Walk(covariance, solver, tol, max_iter, penalise_diagonal, (), None).point(alpha, start, ())
+
+
 class _Walk:
     """The points visited so far, in an order that alone decides every warm start."""
 
@@ -162,7 +177,7 @@ class _Walk:
         if point is None:
             if progress:
                 progress(index, total, alpha)
-            point = self._solve(alpha, start)
+            point = self.point(alpha, start.precision() if start else None, ancestors)
             if self._on_point:
                 self._on_point(point)
         self._visited[alpha] = point
@@ -172,20 +187,20 @@ class _Walk:
         larger = [known for known in self._visited if known > alpha]
         return self._visited[min(larger)] if larger else None
 
-    def _solve(self, alpha: float, start: PathPoint | None) -> PathPoint:
+    def point(self, alpha: float, start: csr_array | None, ancestors: tuple[float, ...]) -> PathPoint:
         penalised = self._penalise_diagonal
         variance = self.covariance.diagonal() + (alpha if penalised else 0.0)
         parts = solved_components(
             self.covariance,
             alpha,
             self._solver,
-            init=start.precision() if start else None,
+            init=start,
             tol=self._tol,
             max_iter=self._max_iter,
             tree=self.tree,
             on_diagonal=alpha if penalised else 0.0,
         )
-        return _point(alpha, variance, parts, self._tol, start.chain if start else (), penalised)
+        return _point(alpha, variance, parts, self._tol, ancestors, penalised)
 
 
 def _point(

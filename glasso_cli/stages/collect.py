@@ -29,7 +29,7 @@ from glasso_cli.texts import tokenize
 if TYPE_CHECKING:
     from glasso_cli.models import LoadedModel
 
-VERSION = 1
+VERSION = 2
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -164,6 +164,7 @@ def assemble(
         centre=study.pilot.centre(),
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
+        null_moments=merged.null_moments,
         autocorrelation=merged.autocorrelation,
         dead=dead,
         duplicate_of=duplicate_of,

@@ -12,20 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import finished_points, machine, neurons
-from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli import edge_table, finished_points, machine, neurons
+from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import Config, FitSection, public_fields
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
-from glasso_cli.graph import build_graph, to_dot
-from glasso_cli.inference.select import Selection, select
+from glasso_cli.fit_artifact import Findings, assemble, dot_text
+from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.edges import edge_tests
+from glasso_cli.inference.factors import Factors, leading_factors
+from glasso_cli.inference.select import select
+from glasso_cli.null_edges import null_edges
 from glasso_cli.pipeline import Job
+from glasso_cli.resamples import Resamples
 from glasso_cli.solvers.base import alpha_max
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.memory import check_memory
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
+from glasso_cli.tables import write_table
 
-VERSION = 2
+VERSION = 3
+_FACTORS = 5  # leading components that are always reported
+_MUCH = 0.5  # of the squared correlations in them is worth a warning
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -42,23 +50,28 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
-    """Where the path and the graph of the selected alpha go."""
+    """Where the path, the graph of the selected alpha and the table of its edges go."""
     folder = config.folder / "fit"
-    return folder / f"{corpus}.npz", (folder / f"{corpus}.dot",)
+    return folder / f"{corpus}.npz", (folder / f"{corpus}.dot", folder / f"{corpus}.edges.csv")
 
 
 def make(job: Job) -> str:
-    """Fit one corpus and write the path and the graph of the selected alpha."""
+    """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
     section = job.config.fit
     stats: ActivationStats = ActivationStats.load(job.upstream["collect"])
     chosen_neurons = choose_neurons(stats, section)
     available = machine.available_memory()
     check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
-    correlation = stats.correlation(chosen_neurons)
+    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, chosen_neurons)
+    _check_resampling(blocks, section)
+    factors, removed, correlation = _without_factors(job, blocks)
+    if removed is not None:
+        blocks = blocks.without(removed)
     largest = _largest(section, correlation)
     check_memory(len(correlation), largest, section.solver, available, section.penalise_diagonal)
     _warn_isolated(job, section, correlation)
     points = _solve(job, section, correlation)
+    resamples = Resamples(job, chosen_neurons, removed, blocks.filled, memory=available, largest=largest)
     n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
     chosen = select(
         points,
@@ -67,15 +80,55 @@ def make(job: Job) -> str:
         target=section.select.target,
         gamma=section.select.gamma,
         n_effective=n_effective,
+        threshold=section.select.instability,
+        **resamples.curves([point.alpha for point in points]),
     )
     if chosen.warning:
         job.console.warn(f"{job.corpus}: {chosen.warning}")
-    path = assemble(job, stats, chosen_neurons, correlation, points, chosen)
-    dot = job.target.companions[0]
+    _warn_few(job, n_effective, len(correlation))
+    best = points[chosen.index]
+    tests = edge_tests(
+        best.precision(),
+        correlation,
+        blocks,
+        stats.autocorrelation[chosen_neurons],
+        best.rows,
+        best.cols,
+        fdr=section.fdr,
+        variance=section.variance,
+    )
+    found = Findings(
+        neurons=chosen_neurons,
+        correlation=correlation,
+        points=points,
+        chosen=chosen,
+        tests=tests,
+        stability=resamples.stability(best),
+        factors=factors,
+        null=null_edges(
+            stats.null_covariance(), blocks, stats.autocorrelation[chosen_neurons], best.alpha, section, tests.inflation
+        ),
+    )
+    below = _below(job, points, section)
+    path = assemble(lambda metrics: job.meta(metrics, below=below), section, job.config.seed, stats, found)
+    dot, table = job.target.companions
     with atomic_write(dot, "w") as file:
         file.write(dot_text(path))
+    write_table(table, edge_table.columns(path))
     path.save(job.target.path)
     return _summary(path.meta["metrics"])
+
+
+def _check_resampling(blocks: Blocks, section: FitSection) -> None:
+    """Raise :class:`InputError` when there are too few blocks for what the configuration asks for."""
+    wanted = {
+        f"fit.variance: {section.variance}": section.variance != "normal",
+        "fit.half_samples": section.half_samples > 0,
+        f"fit.select.rule: {section.rule}": section.rule in ("cv", "stars"),
+    }
+    for name, needed in wanted.items():
+        if needed:
+            check_blocks(len(blocks.filled), name)
 
 
 # -- the neurons ----------------------------------------------------------------------------------------
@@ -153,6 +206,37 @@ def _warn_isolated(job: Job, section: FitSection, correlation: np.ndarray) -> No
         )
 
 
+def _without_factors(job: Job, blocks: Blocks) -> tuple[Factors | None, Factors | None, np.ndarray]:
+    """The leading components of the correlation, those taken out of it, and what is fitted ``(p, p)``."""
+    wanted = job.config.fit.remove_factors
+    correlation = blocks.correlation()
+    p = len(correlation)
+    if wanted >= p:
+        raise InputError(f"{wanted} factors cannot be taken out of {p} neurons.", "Lower fit.remove_factors.")
+    if p < 2:
+        return None, None, correlation
+    factors = leading_factors(correlation, max(wanted, min(_FACTORS, p - 1)), job.config.seed)
+    if wanted:
+        removed = factors.first(wanted)
+        return factors, removed, blocks.without(removed).correlation()
+    if factors.share > _MUCH and p > 2 * _FACTORS:
+        job.console.warn(
+            f"{job.corpus}: {len(factors.variances)} directions carry {100 * factors.share:.0f} % of the squared "
+            "correlations; a sparse graph spends edges on them. Compare with fit.remove_factors, or "
+            "leave out what moves all neurons (collect.mask)."
+        )
+    return factors, None, correlation
+
+
+def _warn_few(job: Job, n_effective: float, p: int) -> None:
+    if n_effective < p:
+        job.console.warn(
+            f"{job.corpus}: the tokens are worth {n_effective:,.0f} independent ones, fewer than the {p:,} neurons: error "
+            "bars are too small, and only edges that come back in most half-samples (frequency) can be trusted. "
+            "Collect more text, or fit fewer neurons."
+        )
+
+
 def _below(job: Job, points: Sequence[PathPoint], section: FitSection) -> str:
     missed = [point for point in points if not point.converged]
     if not missed:
@@ -164,98 +248,14 @@ def _below(job: Job, points: Sequence[PathPoint], section: FitSection) -> str:
     )
 
 
-# -- the artifact -----------------------------------------------------------------------------------------
-
-
-def assemble(
-    job: Job,
-    stats: ActivationStats,
-    indices: np.ndarray,
-    correlation: np.ndarray,
-    points: list[PathPoint],
-    chosen: Selection,
-) -> PrecisionPath:
-    """The points of a path as one artifact."""
-    width = len(indices)
-    rows, cols, values = (
-        np.concatenate([getattr(point, name) for point in points]) for name in ("rows", "cols", "values")
-    )
-    best = points[chosen.index]
-    ids, layers = stats.neuron_ids[indices], stats.layers[indices]
-    graph = build_graph(ids, best.rows, best.cols, best.values, best.diagonal, layers, seed=job.config.seed)
-    criterion = chosen.criterion
-    metrics = {
-        "neurons": width,
-        "alphas": len(points),
-        "alpha": best.alpha,
-        "rule": chosen.rule,
-        "edges": len(best.rows),
-        "mean_degree": 2 * len(best.rows) / width,
-        "communities": int(graph.communities.max(initial=-1)) + 1,
-        "duality_gap": best.duality_gap,
-        "kkt_residual": best.kkt_residual,
-        "converged": bool(best.converged),
-        "all_converged": all(bool(point.converged) for point in points),
-        "solver": job.config.fit.solver,
-        "tol": job.config.fit.tol,
-        "collect": stats.meta["metrics"],
-    }
-    ebic = np.full(len(points), np.nan) if criterion is None else np.asarray(criterion)
-    return PrecisionPath(
-        meta=job.meta(metrics, below=_below(job, points, job.config.fit)),
-        neuron_ids=ids,
-        layers=layers,
-        neurons=indices.astype(np.int32),
-        communities=graph.communities.astype(np.int32),
-        alphas=np.array([point.alpha for point in points]),
-        starts=finished_points.starts(points),
-        offsets=np.cumsum([0, *(len(point.rows) for point in points)]),
-        rows=rows.astype(np.int32),
-        cols=cols.astype(np.int32),
-        values=values,
-        marginals=correlation[rows, cols].astype(np.float32),
-        diagonals=np.stack([point.diagonal for point in points]),
-        objective=np.array([point.objective for point in points]),
-        duality_gap=np.array([point.duality_gap for point in points]),
-        kkt_residual=np.array([point.kkt_residual for point in points]),
-        n_iter=np.array([point.n_iter for point in points], dtype=np.int32),
-        converged=np.array([point.converged for point in points], dtype=bool),
-        log_likelihood=np.array([point.log_likelihood for point in points]),
-        n_components=np.array([components(point, width) for point in points], dtype=np.int32),
-        ebic=ebic,
-        selected=np.array(chosen.index),
-    )
-
-
-def components(point: PathPoint, width: int) -> int:
-    """Connected components of the graph at one alpha, isolated neurons included."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    links = coo_array((np.ones(len(point.rows)), (point.rows, point.cols)), shape=(width, width))
-    return int(connected_components(links, directed=False, return_labels=False))
-
-
-def dot_text(path: PrecisionPath) -> str:
-    """The Graphviz text of the selected graph."""
-    rows, cols, _ = path.edges()
-    index = int(path.selected)
-    part = slice(int(path.offsets[index]), int(path.offsets[index + 1]))
-    graph = build_graph(
-        path.neuron_ids,
-        rows,
-        cols,
-        path.values[part],
-        path.diagonals[index],
-        path.layers,
-        communities=path.communities,
-    )
-    return to_dot(graph, key=path.meta["key"], title=path.meta["corpus"])
+# -- what is said ---------------------------------------------------------------------------------------
 
 
 def _summary(metrics: dict[str, Any]) -> str:
+    dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in metrics["dropped"].items() if count)
+    without = f", of {metrics['edges_at_alpha']:,} less {dropped}" if dropped else ""
     return (
         f"{metrics['edges']:,} edges among {metrics['neurons']:,} neurons at alpha {metrics['alpha']:.4g} "
-        f"(rule {metrics['rule']}, {metrics['mean_degree']:.1f} per neuron, certified gap "
+        f"(rule {metrics['rule']}, {metrics['mean_degree']:.1f} per neuron{without}; certified gap "
         f"{metrics['duality_gap']:.1e} nats per neuron)"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from glasso_cli.statistics import contexts, marginals
 from glasso_cli.statistics.autocorrelation import Autocorrelation, autocorrelation
 from glasso_cli.statistics.contexts import Contexts, TopContexts
 from glasso_cli.statistics.marginals import Marginals
+from glasso_cli.statistics.shifted import ShiftedMoments
 
 if TYPE_CHECKING:
     from glasso_cli.statistics.batch import ActivationBatch
@@ -24,13 +25,16 @@ Piece = dict[str, np.ndarray]
 class BlockStatistics:
     """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
 
-    def __init__(self, pilot: Pilot, *, lags: int, keep_contexts: bool) -> None:
+    def __init__(
+        self, pilot: Pilot, *, lags: int, keep_contexts: bool, null_seed: tuple[int, ...] | None = None
+    ) -> None:
         width, device = len(pilot.mean), pilot.mean.device
         self._pilot = pilot
         self._moments = BlockMoments(width, device)
         self._marginals = Marginals(pilot.mean, pilot.std)
         self._autocorrelation = Autocorrelation(width, lags, device)
         self._top = TopContexts(width, device) if keep_contexts else None
+        self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
 
     def update(self, batch: ActivationBatch) -> None:
         """Add the kept tokens of a batch."""
@@ -41,6 +45,8 @@ class BlockStatistics:
         self._autocorrelation.update(batch, centred)
         if self._top is not None:
             self._top.update(batch)
+        if self._null is not None:
+            self._null.update(centred)
 
     def finish(self) -> Piece:
         """The block as arrays; second moments in float32, as they are stored."""
@@ -54,6 +60,8 @@ class BlockStatistics:
         }
         if self._top is not None:
             piece.update(self._top.finish())
+        if self._null is not None:
+            piece["null_moments"] = self._null.finish().astype(np.float32)
         return piece
 
 
@@ -66,6 +74,7 @@ class Merged:
     marginals: dict[str, np.ndarray]
     autocorrelation: np.ndarray
     top: Contexts
+    null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
 
 
 def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> Merged:
@@ -89,7 +98,16 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
         marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
         autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
         top=contexts.merge_top(top) if top else contexts.empty(width, 0),
+        null_moments=_total(piece["null_moments"] for piece in pieces if "null_moments" in piece),
     )
+
+
+def _total(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """The sum of float32 arrays, added in float64; empty if there are none."""
+    total: np.ndarray | None = None
+    for part in parts:
+        total = part.astype(np.float64) if total is None else total + part
+    return np.empty(0, np.float32) if total is None else total.astype(np.float32)
 
 
 def _contexts(piece: Piece) -> Contexts:

@@ -123,7 +123,7 @@ def test_ebic_of_arrays():
 @pytest.mark.parametrize(
     ("rule", "options", "message"),
     [
-        ("cv", {}, "no selection rule 'cv'"),
+        ("lasso", {}, "no selection rule 'lasso'"),
         ("fixed", {}, "fixed needs alpha"),
         ("degree", {}, "degree needs target"),
         ("ebic", {}, "ebic needs n_effective"),
@@ -139,3 +139,47 @@ def test_a_rule_without_what_it_needs_is_refused(rule, options, message):
 def test_an_empty_path_is_refused(rule):
     with pytest.raises(InputError, match="no point to select from"):
         select([], rule, alpha=0.1, target=1.0, n_effective=100)
+
+
+# -- rules that resample ----------------------------------------------------------------------------
+
+
+def test_cv_takes_the_sparsest_graph_within_one_standard_error():
+    points = [point(alpha, edges) for alpha, edges in ((0.4, 1), (0.3, 2), (0.2, 3), (0.1, 4))]
+    losses = P * np.array([[9.0, 7.0, 6.9, 7.2], [9.0, 7.2, 6.7, 7.4], [9.2, 7.0, 7.2, 7.2]])
+    chosen = select(points, "cv", held_out=-losses)
+    np.testing.assert_allclose(chosen.criterion, losses.mean(axis=0) / P)
+    np.testing.assert_allclose(chosen.error, losses.std(axis=0, ddof=1) / np.sqrt(3) / P)
+    assert (chosen.index, chosen.warning) == (1, None)
+    apart = select(points, "cv", held_out=-losses + np.array([0, 0, 3 * P, 0]))
+    assert apart.index == 2
+
+
+def test_a_held_out_loss_that_falls_to_the_end_is_told():
+    points = [point(0.3, 1), point(0.2, 2), point(0.1, 3)]
+    falling = select(points, "cv", held_out=np.array([[1.0, 2.0, 3.0], [1.1, 2.0, 3.1]]))
+    assert falling.index == 2
+    assert "held-out loss is smallest at the smallest alpha, 0.1" in falling.warning
+
+
+def test_stars_takes_the_densest_graph_that_is_stable_all_the_way():
+    points = [point(alpha, edges) for alpha, edges in ((0.4, 1), (0.3, 2), (0.2, 3), (0.1, 4))]
+    chosen = select(points, "stars", instability=np.array([0.0, 0.06, 0.04, 0.2]), threshold=0.05)
+    assert (chosen.index, chosen.criterion.tolist(), chosen.warning) == (0, [0.0, 0.06, 0.06, 0.2], None)
+    assert select(points, "stars", instability=np.array([0.0, 0.01, 0.02, 0.2]), threshold=0.05).index == 2
+
+
+def test_stars_says_when_the_threshold_decides_nothing():
+    points = [point(0.3, 1), point(0.2, 2)]
+    all_stable = select(points, "stars", instability=np.array([0.001, 0.002]), threshold=0.05)
+    assert all_stable.index == 1
+    assert "mean over all pairs" in all_stable.warning
+    none_stable = select(points, "stars", instability=np.array([0.1, 0.2]), threshold=0.05)
+    assert none_stable.index == 0
+    assert "At no alpha" in none_stable.warning
+
+
+@pytest.mark.parametrize(("rule", "option"), [("cv", "held_out"), ("stars", "instability")])
+def test_a_rule_without_its_resamples_is_refused(rule, option):
+    with pytest.raises(InputError, match=f"rule {rule} needs {option}"):
+        select([point(0.3, 1), point(0.2, 2)], rule)

@@ -44,6 +44,7 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
         centre=np.zeros(p),
         sums=np.zeros((blocks, p)),
         moments=np.zeros((blocks, 1), np.float32),
+        null_moments=np.empty(0, np.float32),
         mean=rng.normal(size=p),
         std=np.where(gone, 0.0, rng.exponential(size=p)),
         kurtosis=np.where(gone, np.nan, rng.exponential(20, p) - 1),
@@ -59,6 +60,9 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
         quantile_values=rng.normal(size=grouped.shape).astype(np.float32),
         quantile_documents=np.zeros((p, 5, examples), np.int32),
     )
+
+
+CURVES = ("ebic", "cv", "stars")
 
 
 def make_path(
@@ -78,7 +82,7 @@ def make_path(
     diagonals = np.random.default_rng(seed).uniform(1, 3, (amount, p))
     layers = np.full(p, 9, np.int32)
     graph = build_graph(ids, *parts[selected][:2], parts[selected][2].astype(float), diagonals[selected], layers)
-    select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None}
+    select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None, "instability": 0.05}
     return PrecisionPath(
         meta={
             "key": "abc123",
@@ -104,8 +108,17 @@ def make_path(
         converged=np.full(amount, converged),
         log_likelihood=np.zeros(amount),
         n_components=np.arange(amount, 0, -1).astype(np.int32),
-        ebic=np.linspace(9, 8, amount) if rule == "ebic" else np.full(amount, np.nan),
+        criterion=np.linspace(0.09, 0.08, amount) if rule in CURVES else np.full(amount, np.nan),
+        criterion_error=np.full(amount, 0.004 if rule == "cv" else np.nan),
         selected=np.array(selected),
+        kept=np.ones(len(parts[selected][0]), dtype=bool),
+        debiased=1.1 * parts[selected][2].astype(float),
+        standard_error=np.full(len(parts[selected][0]), 0.01),
+        z=np.full(len(parts[selected][0]), 5.0),
+        p_values=np.full(len(parts[selected][0]), 1e-6),
+        q_values=np.full(len(parts[selected][0]), 1e-3),
+        frequencies=np.full(len(parts[selected][0]), 0.95),
+        entry_alphas=np.full(len(parts[selected][0]), 0.3),
     )
 
 

@@ -29,6 +29,8 @@ SHAPES = {
     "hostile title": {"title": "$\\frac{ \n <b>映"},
     "one alpha": {"sizes": (40,), "rule": "fixed"},
     "ebic": {"rule": "ebic"},
+    "cv": {"rule": "cv"},
+    "stars": {"rule": "stars"},
     "not converged": {"converged": False},
     "no contexts": {"contexts": False},
     "dead neurons": {"dead": (0, 7, 12)},

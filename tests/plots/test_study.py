@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli.plots.study import count, percent, short_labels, signed
-from glasso_cli.plots.tables import edge_table, neuron_table, write_table
+from glasso_cli.plots.tables import edge_table, neuron_table
+from glasso_cli.tables import write_table
 
 
 def partial_correlations(study) -> np.ndarray:
@@ -57,6 +58,8 @@ def test_order_keeps_communities_together_and_isolated_neurons_last(make_study):
         ("fixed", "as given"),
         ("degree", "target 4 edges per neuron"),
         ("ebic", "smallest EBIC, γ = 0.5"),
+        ("cv", "chosen by held-out likelihood"),
+        ("stars", "chosen by stability, instability up to 0.05"),
     ],
 )
 def test_the_subject_tells_a_stranger_what_is_shown(make_study, rule, words):

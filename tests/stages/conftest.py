@@ -40,7 +40,7 @@ out: out
 model: {{id: {model_dir("gemma3")}}}
 corpora: {{words: {{files: [texts.jsonl], text: text}}}}
 collect: {{hook_points: [mlp.1], max_length: 32, lags: 4, blocks: 4, mask: {{massive: null}}}}
-fit: {{alpha: [0.6, 0.4, 0.3], select: {{rule: fixed, alpha: 0.4}}}}
+fit: {{alpha: [0.6, 0.4, 0.3], select: {{rule: fixed, alpha: 0.4}}, fdr: 0.99, min_effect: 0, half_samples: 2}}
 visualize: {{cards: 1, dpi: 60, formats: [png]}}
 """
     )

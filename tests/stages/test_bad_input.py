@@ -165,7 +165,7 @@ def test_an_artifact_of_a_newer_glasso_is_left_alone(runner: Runner) -> None:
     runner.collect()
     from_the_future(STATS)
     content = STATS.read_bytes()
-    assert "this one reads up to 1" in refused(runner, "fit", "c.yaml")
+    assert "this one reads up to 2" in refused(runner, "fit", "c.yaml")
     assert STATS.read_bytes() == content
 
 
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_nothing_keeps_the_old_artifact(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     runner.fit()
-    names = [Path("out/fit/words.npz"), Path("out/fit/words.dot")]
+    names = [Path("out/fit/words.npz"), Path("out/fit/words.dot"), Path("out/fit/words.edges.csv")]
     before = [path.read_bytes() for path in names]
     replace = os.replace
 
@@ -209,6 +209,10 @@ def test_what_was_made_is_as_json_what_it_is_in_the_file(runner: Runner) -> None
     runner.fit()
     result = runner.command("fit", "c.yaml", "--json")
     records = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [record["path"] for record in records] == ["out/fit/words.npz", "out/fit/words.dot"]
+    assert [record["path"] for record in records] == [
+        "out/fit/words.npz",
+        "out/fit/words.dot",
+        "out/fit/words.edges.csv",
+    ]
     assert records[0]["metrics"]["edges"] >= 0
     assert records[0]["cached"] is True

@@ -69,7 +69,7 @@ def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: Act
     edges, p = by_ebic.n_edges, by_ebic.n_neurons
     criterion = -n * by_ebic.log_likelihood + edges * np.log(n) + 4 * 0.5 * edges * np.log(p)
     assert int(by_ebic.selected) == int(np.argmin(criterion))
-    np.testing.assert_allclose(by_ebic.ebic - by_ebic.ebic[0], criterion - criterion[0], rtol=1e-6)
+    np.testing.assert_allclose(by_ebic.criterion - by_ebic.criterion[0], criterion - criterion[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("finished", [1, 2])

@@ -1,0 +1,212 @@
+"""Do the error rates of edges hold? Planted graphs, tokens that depend on each other, and what is found in them.
+
+    python benchmarks/calibration.py --quick        a few minutes on two cores
+    python benchmarks/calibration.py                the table in docs/calibration.md: about an hour
+
+A sparse precision matrix is planted among p neurons (mean degree 4). Tokens come in documents: independent ones, AR(1)
+with coefficient 0.7, the same with heavy tails (every document has a scale of its own, chi-squared with 5 degrees of
+freedom: excess kurtosis 6), and the same with two factors that move all neurons (half of the variance). Sixteen blocks of
+documents, as `collect` makes them; alpha = sqrt(log p / n_eff); false discovery rate asked for: 0.05 and 0.1.
+
+Found: pairs of all with a q-value up to that rate. Drawn: those of them that are edges of the sparse graph, which is what
+`fit` draws. Per row the observed false discovery rate (false / found, mean over repetitions, with its standard error) and
+the power (planted edges found). ``tokens`` is the test that takes every token for independent. Writes calibration.csv and
+calibration.md to ``--out``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple, dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+
+import machine
+import numpy as np
+from planted import SCENARIOS, documents, planted
+
+from glasso_cli import threads
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.edges import edge_tests
+from glasso_cli.inference.effective_n import effective_n
+from glasso_cli.inference.factors import leading_factors
+from glasso_cli.moments import pack_upper
+from glasso_cli.solvers.path import fit_from
+
+BLOCKS, LAGS = 16, 32
+RATES = (0.05, 0.1)
+METHODS = ("tokens", "normal", "jackknife", "pooled")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set to draw and one seed."""
+
+    scenario: str
+    p: int
+    documents: int
+    removed: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one test finds in one data set."""
+
+    scenario: str
+    p: int
+    documents: int
+    removed: int
+    seed: int
+    method: str
+    rate: float
+    edges: str  # found or drawn
+    false: int
+    true: int
+    planted: int
+    inflation: float
+    freedom: float
+    n_effective: float
+
+
+def main() -> None:
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    cases = list(_cases(arguments))
+    found: list[Found] = []
+    path = arguments.out / "calibration.csv"
+    with threads.limited(1), open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(field.name for field in fields(Found))
+        with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
+            for done, rows in enumerate(pool.map(measure, cases), 1):
+                writer.writerows(map(astuple, rows))
+                file.flush()
+                found += rows
+                if done % 25 == 0:
+                    print(f"{done} of {len(cases)}", flush=True)
+    print()
+    table = markdown(found)
+    (arguments.out / "calibration.md").write_text(table, encoding="utf-8")
+    print("\n".join(f"{name}: {value}" for name, value in machine.described().items()))
+    print(table)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="100 neurons, 10 repetitions")
+    parser.add_argument("--sizes", type=int, nargs="+", help="neurons")
+    parser.add_argument("--documents", type=int, nargs="+", help="of 40 tokens")
+    parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    arguments = parser.parse_args()
+    quick = arguments.quick
+    arguments.sizes = arguments.sizes or ([100] if quick else [200, 1000])
+    arguments.documents = arguments.documents or ([200] if quick else [100, 200, 400, 800])
+    arguments.repeats = arguments.repeats or (10 if quick else 50)
+    return arguments
+
+
+def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    for p, scenario, count in itertools.product(arguments.sizes, arguments.scenarios, arguments.documents):
+        for removed in (0, 2) if SCENARIOS[scenario].factors else (0,):
+            for seed in range(arguments.repeats):
+                yield Case(scenario, p, count, removed, seed)
+
+
+# -- one data set -----------------------------------------------------------------------------------
+
+
+def measure(case: Case) -> list[Found]:
+    """All methods on one data set."""
+    truth = planted(case.p, seed=case.seed)
+    tokens = documents(truth, SCENARIOS[case.scenario], case.documents, seed=case.seed)
+    blocks = _blocks(tokens)
+    R = _autocorrelation(tokens)
+    correlation = blocks.correlation()
+    if case.removed:
+        blocks = blocks.without(leading_factors(correlation, case.removed))
+        correlation = blocks.correlation()
+    n_effective = effective_n(R, blocks.n_tokens).median
+    alpha = math.sqrt(math.log(case.p) / n_effective)
+    point = fit_from(correlation, alpha, None)
+    every = np.triu_indices(case.p, 1)
+    in_graph = np.zeros((case.p, case.p), dtype=bool)
+    in_graph[point.rows, point.cols] = True
+    real, drawn = truth.edges[every], in_graph[every]
+    found = []
+    for method in METHODS:
+        tests = edge_tests(
+            point.precision(), correlation, blocks, np.zeros_like(R) if method == "tokens" else R, *every,
+            variance="normal" if method == "tokens" else method,
+        )  # fmt: skip
+        for rate, (name, among) in itertools.product(RATES, {"found": True, "drawn": drawn}.items()):
+            taken = (tests.q <= rate) & among
+            found.append(
+                Found(
+                    *astuple(case), method, rate, name, false=int((taken & ~real).sum()), true=int((taken & real).sum()),
+                    planted=int(real.sum()), inflation=round(tests.inflation, 4), freedom=round(tests.freedom, 1), n_effective=round(n_effective, 1),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _blocks(tokens: np.ndarray) -> Blocks:
+    """Documents ``(D, T, p)`` dealt out to blocks, as `collect` does."""
+    p = tokens.shape[2]
+    parts = [tokens[index::BLOCKS].reshape(-1, p) for index in range(BLOCKS)]
+    packed = np.stack([pack_upper(part.T @ part) for part in parts])
+    counts = np.array([len(part) for part in parts])
+    return Blocks.of(counts, np.stack([part.sum(axis=0) for part in parts]), packed, np.arange(p))
+
+
+def _autocorrelation(tokens: np.ndarray) -> np.ndarray:
+    """Within documents at lags 1 to L, ``(p, L)``."""
+    centred = tokens - tokens.mean(axis=(0, 1))
+    variance = (centred**2).mean(axis=(0, 1))
+    lags = range(1, min(LAGS, tokens.shape[1] - 1) + 1)
+    return np.stack([(centred[:, k:] * centred[:, :-k]).mean(axis=(0, 1)) / variance for k in lags], axis=1)
+
+
+# -- the table --------------------------------------------------------------------------------------
+
+
+def markdown(found: list[Found]) -> str:
+    """One row per data and test, at both rates."""
+    head = [
+        "p",
+        "tokens",
+        "data",
+        "test",
+        *(f"{edges}, FDR at {rate:g}" for edges in ("found", "drawn") for rate in RATES),
+    ]
+    lines = ["| " + " | ".join([*head, "power at 0.05"]) + " |", "|" + " --- |" * (len(head) + 1)]
+    groups: dict[tuple[object, ...], list[Found]] = {}
+    for row in found:
+        groups.setdefault((row.p, row.documents, row.scenario, row.removed, row.method), []).append(row)
+    for (p, count, scenario, removed, method), rows in groups.items():
+        data = f"{SCENARIOS[str(scenario)].title}{f', {removed} removed' if removed else ''}"
+        cells = [_rate([r for r in rows if (r.edges, r.rate) == (e, q)], q) for e in ("found", "drawn") for q in RATES]
+        power = np.mean([r.true / r.planted for r in rows if (r.edges, r.rate) == ("drawn", RATES[0])])
+        tokens = SCENARIOS[str(scenario)].length * int(str(count))
+        lines.append("| " + " | ".join([str(p), f"{tokens:,}", data, str(method), *cells, f"{power:.2f}"]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _rate(rows: list[Found], asked: float) -> str:
+    """The observed false discovery rate with its standard error; bold above 1.5 times what was asked for."""
+    shares = np.array([row.false / max(1, row.false + row.true) for row in rows])
+    text = f"{shares.mean():.3f} ± {shares.std(ddof=1) / math.sqrt(len(shares)):.3f}"
+    return f"**{text}**" if shares.mean() > 1.5 * asked else text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Planted sparse graphs, and documents of tokens that depend on each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DEGREE = 4
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How tokens of one document depend on each other."""
+
+    title: str
+    ar: float = 0.0  # AR(1) coefficient of every neuron
+    heavy: bool = False  # a scale of its own per document
+    factors: int = 0  # directions that move all neurons
+    length: int = 40  # tokens of a document
+
+
+SCENARIOS = {
+    "independent": Scenario("independent tokens"),
+    "ar": Scenario("AR(1) 0.7", ar=0.7),
+    "heavy": Scenario("AR(1) 0.7, heavy tails", ar=0.7, heavy=True),
+    "factors": Scenario("AR(1) 0.7, two factors", ar=0.7, factors=2),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """A planted graph of p neurons and a factor of its covariance."""
+
+    edges: np.ndarray  # (p, p) bool, symmetric
+    root: np.ndarray  # (p, p), root root' is a correlation matrix
+
+
+def planted(p: int, seed: int) -> Truth:
+    """Random edges of mean degree ``DEGREE``, precision entries of 0.2 to 0.4 in size before scaling."""
+    random = np.random.default_rng([seed, 1])
+    upper = np.triu(random.random((p, p)) < DEGREE / (p - 1), 1)
+    size = random.uniform(0.2, 0.4, (p, p)) * random.choice([-1, 1], (p, p))
+    precision = np.where(upper, size, 0.0)
+    precision += precision.T
+    np.fill_diagonal(precision, np.maximum(np.abs(precision).sum(axis=1) * 1.1, 1.0))
+    covariance = np.linalg.inv(precision)
+    scale = 1 / np.sqrt(covariance.diagonal())
+    return Truth(upper | upper.T, np.linalg.cholesky(covariance * np.outer(scale, scale)))
+
+
+def documents(truth: Truth, scenario: Scenario, count: int, seed: int) -> np.ndarray:
+    """``count`` documents ``(count, length, p)`` float64."""
+    random = np.random.default_rng([seed, 2])
+    p = len(truth.root)
+    tokens = _series(random, scenario, count, p) @ truth.root.T
+    if scenario.factors:
+        loadings = random.standard_normal((scenario.factors, p)) / np.sqrt(scenario.factors)
+        tokens += _series(random, scenario, count, scenario.factors) @ loadings
+    if scenario.heavy:
+        tokens *= np.sqrt(5 / random.chisquare(5, count))[:, None, None]
+    return tokens
+
+
+def _series(random: np.random.Generator, scenario: Scenario, count: int, width: int) -> np.ndarray:
+    """Independent stationary series of unit variance, ``(count, length, width)``."""
+    steps = random.standard_normal((count, scenario.length, width))
+    for t in range(1, scenario.length):
+        steps[:, t] = scenario.ar * steps[:, t - 1] + np.sqrt(1 - scenario.ar**2) * steps[:, t]
+    return steps

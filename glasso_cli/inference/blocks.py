@@ -1,0 +1,147 @@
+"""Correlations of any blocks of documents, out of the moments of each: what every resampling draws from.
+
+Values are standardised by the mean and standard deviation of all tokens, x~ = (x - mean) / sd. ``factors (p, k)``, with
+orthonormal columns, are directions taken out of them: x~ - U U' x~.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glasso_cli import moments
+from glasso_cli.errors import InputError
+from glasso_cli.inference.factors import Factors
+
+LEAST = 4  # blocks with tokens that any resampling needs
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """B blocks of documents, seen through p of the collected neurons."""
+
+    counts: np.ndarray  # (B,) tokens
+    sums: np.ndarray  # (B, P) of the values of all P collected neurons about their centre
+    moments: np.ndarray  # (B, P(P+1)/2), packed
+    neurons: np.ndarray  # (p,) indices into the collected ones
+    mean: np.ndarray  # (p,) of all tokens, about the centre
+    std: np.ndarray  # (p,)
+    factors: np.ndarray  # (p, k) directions taken out of the standardised values
+    residual_std: np.ndarray  # (p,) of what is left of them
+
+    @classmethod
+    def of(cls, counts: np.ndarray, sums: np.ndarray, packed: np.ndarray, neurons: np.ndarray) -> Blocks:
+        """The blocks with nothing taken out."""
+        n = int(counts.sum())
+        mean = sums[:, neurons].sum(axis=0) / n
+        places = _diagonal(sums.shape[1])[neurons]
+        squares = np.zeros(len(neurons))
+        for block in packed:
+            squares += block[places]
+        std = np.sqrt(squares / n - mean**2)
+        return cls(counts, sums, packed, neurons, mean, std, np.zeros((len(neurons), 0)), np.ones(len(neurons)))
+
+    def without(self, factors: Factors) -> Blocks:
+        """The same with ``factors``, leading components of their correlation, taken out."""
+        left = np.sqrt(1 - factors.vectors**2 @ factors.variances)
+        return replace(self, factors=factors.vectors, residual_std=left)
+
+    @property
+    def n_tokens(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Indices of the blocks that hold tokens."""
+        return np.flatnonzero(self.counts > 0)
+
+    def correlation(self, blocks: Iterable[int] | None = None) -> np.ndarray:
+        """The correlation matrix ``(p, p)`` of the tokens of ``blocks`` (all by default; repeats count again)."""
+        return self.correlation_of(moments.covariance(self.counts, self.sums, self.moments, blocks))
+
+    def correlation_of(self, covariance: np.ndarray) -> np.ndarray:
+        """The correlation matrix ``(p, p)`` of a covariance ``(P, P)`` of the collected neurons, factors taken out."""
+        spread = self._chosen(covariance)
+        if self.factors.shape[1]:
+            spread = self._reduced(spread)
+        _refuse_constant(spread.diagonal())
+        return moments.correlation(spread)
+
+    def held_out(self, train: Iterable[int], test: Iterable[int]) -> np.ndarray:
+        """Second moments ``(p, p)`` of the tokens of ``test``, standardised as those of ``train`` are."""
+        train, test = sorted(train), sorted(test)
+        unit = self._reduced(self._chosen(moments.covariance(self.counts, self.sums, self.moments, train)))
+        _refuse_constant(unit.diagonal())
+        spread = self._chosen(moments.covariance(self.counts, self.sums, self.moments, test))
+        apart = self._mean(test) - self._mean(train)
+        spread += np.multiply.outer(apart, apart)
+        spread = self._reduced(spread)
+        scale = 1 / np.sqrt(unit.diagonal())
+        spread *= np.multiply.outer(scale, scale)
+        return spread
+
+    def _reduced(self, spread: np.ndarray) -> np.ndarray:
+        """A covariance ``(p, p)`` in units of all tokens, the factors taken out; ``spread`` is overwritten."""
+        spread /= np.multiply.outer(self.std, self.std)
+        return taken_out(spread, self.factors) if self.factors.shape[1] else spread
+
+    def _mean(self, blocks: list[int]) -> np.ndarray:
+        found: np.ndarray = self.sums[blocks][:, self.neurons].sum(axis=0) / self.counts[blocks].sum()
+        return found
+
+    def scatter(self, block: int) -> np.ndarray:
+        """The mean of x~ x~' ``(p, p)`` over the tokens of one block, nothing taken out."""
+        second = self._chosen(moments.unpack_upper(self.moments[block], self.sums.shape[1]))
+        second /= self.counts[block]
+        mean = self.sums[block][self.neurons] / self.counts[block]
+        second -= np.multiply.outer(mean, self.mean)
+        second -= np.multiply.outer(self.mean, mean - self.mean)
+        second /= np.multiply.outer(self.std, self.std)
+        return second
+
+    def means(self, block: int) -> np.ndarray:
+        """The mean of x~ ``(p,)`` over the tokens of one block."""
+        found: np.ndarray = (self.sums[block][self.neurons] / self.counts[block] - self.mean) / self.std
+        return found
+
+    def _chosen(self, matrix: np.ndarray) -> np.ndarray:
+        if len(self.neurons) == len(matrix):  # neurons are in increasing order
+            return matrix
+        return matrix[np.ix_(self.neurons, self.neurons)]
+
+
+def taken_out(matrix: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """P M P ``(p, p)`` for the symmetric M and P = I - U U', of ``factors`` U ``(p, k)``; exactly symmetric."""
+    onto = matrix @ factors
+    half = onto - factors @ (factors.T @ onto) / 2
+    rest = half @ factors.T
+    rest += rest.T.copy()
+    np.subtract(matrix, rest, out=rest)
+    return rest
+
+
+def check_blocks(filled: int, needed_by: str) -> None:
+    """Raise :class:`InputError` when there are fewer blocks than any resampling needs."""
+    if filled < LEAST:
+        raise InputError(
+            f"{needed_by} draws from blocks of documents and needs {LEAST} of them with tokens; there are {filled}.",
+            "Collect more documents (collect.blocks says how many groups they form); or do without error bars: "
+            "fit.variance: normal with fit.half_samples: 0 and the rule fixed, degree or ebic.",
+        )
+
+
+def _diagonal(width: int) -> np.ndarray:
+    """Where the diagonal entries ``(width,)`` stand in the packed upper triangle."""
+    rows = np.arange(width)
+    return rows * width - rows * (rows - 1) // 2
+
+
+def _refuse_constant(variances: np.ndarray) -> None:
+    bad = int(np.count_nonzero(~(variances > 0)))
+    if bad:
+        raise InputError(
+            f"{bad} neurons do not vary in some of the blocks that were drawn.",
+            "Collect more text, or leave out neurons that are rarely active (fit.neurons).",
+        )

@@ -1,0 +1,108 @@
+"""How far off the formula for the errors is: the delete-one-block jackknife.
+
+Blocks of whole documents are left out one after the other, Theta held. That makes no assumption about what tokens of a
+document have in common, or about tails. With B blocks it has only about B - 1 degrees of freedom, too few to test
+millions of pairs one by one, so by default it sets one number: the median over pairs of its variance over the formula's.
+
+The jackknife for blocks of unequal size is that of Busing, Meijer and van der Leeden (1999).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array
+from scipy.special import gammaincinv
+
+from glasso_cli.inference.blocks import Blocks, check_blocks, taken_out
+from glasso_cli.inference.debiased import sandwich
+
+_NEURONS = 256  # whose pairs set the common factor
+
+
+def jackknife_variance(
+    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray | None = None
+) -> np.ndarray:
+    """The variance ``(m, m)`` of T_ij, as of (Theta S Theta)_ij with Theta held, for m neurons (all by default).
+
+    ``correlation (p, p)`` is S, of all tokens of ``blocks``. Raises :class:`InputError` when fewer than four blocks
+    hold tokens.
+    """
+    m = len(correlation) if neurons is None else len(neurons)
+    squares, weighted, centre = (np.zeros((m, m)) for _ in range(3))
+    weights = 0.0
+    for error, share in _errors(blocks, precision, correlation, neurons):
+        weight = share / (1 - share)
+        centre += error * share
+        weighted += error * weight
+        error *= error
+        squares += error * weight
+        weights += weight
+    squares -= 2 * centre * weighted - centre**2 * weights
+    squares /= len(blocks.filled)
+    return squares
+
+
+def _errors(
+    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, float]]:
+    """How far the pseudo-value of every block is from T ``(m, m)``, and the block's share of the tokens."""
+    check_blocks(len(blocks.filled), "The jackknife")
+    rows = precision if neurons is None else precision[neurons]
+    second = sandwich(rows, correlation)
+    rows = csr_array(rows @ diags_array(1 / blocks.residual_std))
+    for block in blocks.filled.tolist():
+        share = float(blocks.counts[block] / blocks.n_tokens)
+        error = sandwich(rows, taken_out(blocks.scatter(block), blocks.factors))
+        error -= second
+        mean = blocks.means(block)
+        mean = rows @ (mean - blocks.factors @ (blocks.factors.T @ mean))
+        error += np.multiply.outer(share / (1 - share) * mean, mean)
+        yield error, share
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What the blocks say about the errors of a typical pair without an edge."""
+
+    inflation: float  # of its variance over the formula's
+    freedom: float  # of the Student's t that has the tails of its distribution; inf for the normal one
+
+
+def typical_errors(
+    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray, formula: np.ndarray
+) -> Typical:
+    """The errors of the pairs of ``neurons (m,)``, whose variance by the formula is ``formula (m, m)``.
+
+    The inflation is the median over pairs of the jackknife's variance over the formula's, corrected for the median of a
+    chi-squared variable, which is below its mean. T is a sum of one independent part per block. Where few documents
+    weigh much, its distribution has longer tails than the normal one: the excess kurtosis of the parts, averaged over
+    pairs, adds up to that of the sum, and Student's t of the same kurtosis is taken.
+    """
+    above = np.triu_indices(len(neurons), 1)
+    scale = 1 / np.sqrt(formula[above])
+    spread, fourth = [], []
+    ratio, weighted, centre = (np.zeros(len(scale)) for _ in range(3))
+    weights = 0.0
+    for error, share in _errors(blocks, precision, correlation, neurons):
+        part, weight = error[above] * scale, share / (1 - share)
+        ratio += part**2 * weight
+        weighted += part * weight
+        weights += weight
+        part *= share
+        centre += part
+        spread.append(float((part**2).mean()))
+        fourth.append(float((part**4).mean()))
+    second, quartic = np.array(spread), np.array(fourth)
+    ratio = (ratio - 2 * centre * weighted + centre**2 * weights) / len(second)
+    freedom = max(1.0, float(second.sum() ** 2 / (second**2).sum()) - 1)
+    typical = 2 * float(gammaincinv(freedom / 2, 0.5)) / freedom
+    excess = float((quartic - 3 * second**2).sum() / second.sum() ** 2)
+    return Typical(float(np.median(ratio)) / typical, 4 + 6 / excess if excess > 1e-6 else np.inf)
+
+
+def some_neurons(p: int) -> np.ndarray:
+    """Up to 256 of p neurons, evenly spaced."""
+    return np.unique(np.linspace(0, p - 1, min(p, _NEURONS)).round().astype(int))

@@ -1,0 +1,212 @@
+"""The same fit on many samples of document blocks, in processes side by side.
+
+Every fit runs on one thread and is written to a file when it is finished: the bytes do not depend on how many processes
+there are, and an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from glasso_cli import threads
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.cache import key_of
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.factors import Factors
+from glasso_cli.npz import read_npz, write_npz
+from glasso_cli.solvers.path import PathPoint, fit_from, fit_path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Blocks to fit, the alphas, and blocks that are held out to judge by; repeats count again."""
+
+    blocks: tuple[int, ...]
+    alphas: tuple[float, ...]
+    held_out: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What all samples have in common. ``start`` is a precision near the answers at a single alpha."""
+
+    stats: Path
+    neurons: np.ndarray
+    factors: Factors | None
+    solver: str
+    tol: float
+    max_iter: int
+    penalise_diagonal: bool
+    start: csr_array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SampleFit:
+    """The graphs of one sample at A alphas; those of alpha k are at ``offsets[k]:offsets[k+1]``."""
+
+    alphas: np.ndarray  # (A,) decreasing
+    offsets: np.ndarray  # (A + 1,)
+    rows: np.ndarray  # (nnz,) int32, row < column
+    cols: np.ndarray  # (nnz,) int32
+    positive: np.ndarray  # (nnz,) bool, sign of the partial correlation
+    converged: np.ndarray  # (A,) bool
+    held_out: np.ndarray  # (A,) log det Theta - tr(S Theta) on the blocks held out, nats; nan without any
+
+    def signed(self, alpha: float, p: int) -> np.ndarray:
+        """The edges at one alpha as numbers, increasing, that differ when the pair or the sign does, ``(E,)``."""
+        index = int(np.argmin(np.abs(self.alphas - alpha)))
+        part = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        return signed_pairs(self.rows[part], self.cols[part], self.positive[part], p)
+
+
+def signed_pairs(rows: np.ndarray, cols: np.ndarray, positive: np.ndarray, p: int) -> np.ndarray:
+    """Edges as numbers that differ when the pair or the sign does, ``(E,)`` int64, in the order given."""
+    return (rows.astype(np.int64) * p + cols) * 2 + positive
+
+
+def fit_samples(
+    study: Study, samples: Sequence[Sample], folder: Path, problem: str, workers: int, advance: Callable[[float], None]
+) -> list[SampleFit]:
+    """The fit of every sample, in their order; finished ones of the same ``problem`` are taken from ``folder``.
+
+    ``advance`` is called with 1 for every sample. Raises :class:`InputError` when a process is ended from outside.
+    """
+    files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
+    missing = [sample for sample, file in files.items() if not file.exists()]
+    for _ in range(len(samples) - len(missing)):
+        advance(1)
+    with threads.limited(1):
+        for _ in _run(study, [(sample, files[sample]) for sample in missing], min(workers, len(missing))):
+            advance(1)
+    return [_load(files[sample]) for sample in samples]
+
+
+def _digest(sample: Sample, problem: str) -> str:
+    return key_of({"problem": problem, "sample": [sample.blocks, sample.alphas, sample.held_out]})[:16]
+
+
+# -- processes --------------------------------------------------------------------------------------
+
+
+def _run(study: Study, work: Sequence[tuple[Sample, Path]], workers: int) -> Iterator[None]:
+    if workers < 2:
+        for sample, file in work:
+            _fit(study, sample, file)
+            yield
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(study,))
+    try:
+        for done in as_completed([pool.submit(_fit_here, sample, file) for sample, file in work]):
+            done.result()
+            yield
+        pool.shutdown()
+    except BrokenProcessPool:
+        raise InputError(
+            "A process that fitted a resample was ended from outside, most likely for want of memory.",
+            "Set fit.workers: 1, or fit fewer neurons; what is finished is kept.",
+        ) from None
+    finally:
+        _end(pool)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the processes at once: their files are written whole or not at all."""
+    running = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in running:
+        process.terminate()
+
+
+_study: Study | None = None  # of the process of a worker
+
+
+def _start(study: Study) -> None:
+    global _study
+    _study = study
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _fit_here(sample: Sample, file: Path) -> None:
+    assert _study is not None
+    _fit(_study, sample, file)
+
+
+# -- one sample -------------------------------------------------------------------------------------
+
+
+@cache
+def _stats(path: Path, modified: int) -> ActivationStats:
+    stats: ActivationStats = ActivationStats.load(path)
+    return stats
+
+
+def _blocks(study: Study) -> Blocks:
+    stats = _stats(study.stats, study.stats.stat().st_mtime_ns)
+    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, study.neurons)
+    return blocks if study.factors is None else blocks.without(study.factors)
+
+
+def _fit(study: Study, sample: Sample, file: Path) -> None:
+    blocks = _blocks(study)
+    correlation = blocks.correlation(sample.blocks)
+    options: dict[str, Any] = {
+        "solver": study.solver,
+        "tol": study.tol,
+        "max_iter": study.max_iter,
+        "penalise_diagonal": study.penalise_diagonal,
+    }
+    if study.start is not None:
+        points = [fit_from(correlation, alpha, study.start, **options) for alpha in sample.alphas]
+    else:
+        points = fit_path(correlation, sample.alphas, **options)
+    judged = np.full(len(points), np.nan)
+    if sample.held_out:
+        new = blocks.held_out(sample.blocks, sample.held_out)
+        judged = np.array([log_likelihood(point, correlation, new) for point in points])
+    write_npz(file, _arrays(points, judged), {"kind": "fit-sample", "schema": 1})
+
+
+def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> float:
+    """log det Theta - tr(S Theta) on ``new (p, p)``, of a point that was fitted to the covariance ``fitted``."""
+    apart = new - fitted
+    trace = float(apart.diagonal() @ point.diagonal + 2 * apart[point.rows, point.cols] @ point.values)
+    return point.log_likelihood - trace
+
+
+def _arrays(points: Sequence[PathPoint], held_out: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "alphas": np.array([point.alpha for point in points]),
+        "offsets": np.cumsum([0, *(point.n_edges for point in points)]),
+        "rows": np.concatenate([point.rows for point in points]),
+        "cols": np.concatenate([point.cols for point in points]),
+        "positive": np.concatenate([point.values < 0 for point in points]),
+        "converged": np.array([point.converged for point in points], dtype=bool),
+        "held_out": held_out,
+    }
+
+
+def _load(file: Path) -> SampleFit:
+    arrays, _ = read_npz(file)
+    return SampleFit(**{name: np.array(value) for name, value in arrays.items()})

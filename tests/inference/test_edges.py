@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_for_tests import autocorrelation, blocks_of, chain, documents
+from scipy.sparse import csr_array
+from scipy.stats import norm, t
+
+from glasso_cli.errors import InputError
+from glasso_cli.inference.edges import VARIANCES, edge_tests
+from glasso_cli.inference.jackknife import jackknife_variance
+from glasso_cli.solvers.path import fit_from
+
+P = 40
+PAIRS = np.triu_indices(P, 1)
+
+
+def test_three_neurons_by_hand():
+    """S of a chain of three; Theta a penalised estimate with one edge; no dependence between tokens."""
+    a, b, n = 0.5, 0.2, 400
+    S = np.array([[1, a, b], [a, 1, 0], [b, 0, 1]])
+    theta = csr_array(np.array([[1.2, -0.4, 0], [-0.4, 1.2, 0], [0, 0, 1.0]]))
+    tokens = np.random.default_rng(0).standard_normal((40, 10, 3))
+    found = edge_tests(theta, S, blocks_of(tokens), np.zeros((3, 2)), *np.triu_indices(3, 1), variance="normal")
+    # Theta S Theta at (0, 1): 1.2 (1.2 a - 0.4) - 0.4 (1.2 - 0.4 a), and so on
+    t01 = -0.8 - (1.2 * (-0.4 + 1.2 * a) - 0.4 * (-0.4 * a + 1.2))
+    t02 = -(1.2 * b)
+    t12 = 0.4 * b
+    z = -np.sqrt(n) * np.array([t01 / np.sqrt(1.44 + 0.16), t02 / np.sqrt(1.2), t12 / np.sqrt(1.2)])
+    np.testing.assert_allclose(found.z, z)
+    np.testing.assert_allclose(found.p, 2 * norm.sf(np.abs(z)))
+    diagonal = np.array([2.4 - (1.44 + 0.16 - 0.96 * a), 2.4 - (1.44 + 0.16 - 0.96 * a), 1.0])
+    rho = -np.array([t01, t02, t12]) / np.sqrt(diagonal[[0, 0, 1]] * diagonal[[1, 2, 2]])
+    np.testing.assert_allclose(found.partial_correlation, rho)
+    np.testing.assert_allclose(found.standard_error, (1 - rho**2) / np.sqrt(n))
+    order = np.sort(found.p) * 3 / np.arange(1, 4)
+    np.testing.assert_allclose(np.sort(found.q), np.minimum.accumulate(order[::-1])[::-1])
+    assert (found.inflation, found.pairs) == (1.0, 3)
+
+
+def test_dependent_tokens_are_worth_less():
+    theta, S = csr_array(np.eye(P)), np.corrcoef(np.random.default_rng(0).standard_normal((P, 200)))
+    blocks = blocks_of(np.random.default_rng(1).standard_normal((40, 10, P)))
+    R = 0.7 ** np.tile(np.arange(1, 60), (P, 1))
+    alone, together = (edge_tests(theta, S, blocks, some, *PAIRS, variance="normal") for some in (np.zeros_like(R), R))
+    np.testing.assert_allclose(together.z, alone.z / np.sqrt((1 + 0.49) / (1 - 0.49)), rtol=1e-6)
+
+
+def fitted(ar: float, seed: int):
+    tokens = documents(chain(P), 160, 20, ar=ar, seed=seed)
+    blocks = blocks_of(tokens)
+    S = blocks.correlation()
+    return fit_from(S, 0.08, None).precision(), S, blocks, autocorrelation(tokens)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance):
+    real = PAIRS[1] - PAIRS[0] == 1
+    false = true = 0
+    for seed in range(8):
+        found = edge_tests(*fitted(0.7, seed), *PAIRS, variance=variance)
+        taken = found.q <= 0.05
+        assert found.discoveries == taken.sum()
+        false, true = false + int((taken & ~real).sum()), true + int((taken & real).sum())
+        assert (np.sign(found.partial_correlation[taken & real]) == -1).all()
+    assert true >= 0.95 * 8 * (P - 1)
+    assert false / (false + true) <= 0.1
+
+
+def test_tokens_taken_for_independent_are_believed_too_much():
+    precision, S, blocks, R = fitted(0.7, 0)
+    real = PAIRS[1] - PAIRS[0] == 1
+    found = edge_tests(precision, S, blocks, np.zeros_like(R), *PAIRS, variance="normal")
+    assert ((found.q <= 0.05) & ~real).sum() > 0.3 * (found.q <= 0.05).sum()
+
+
+def test_error_bars_cover_the_truth():
+    truth = -chain(P)[PAIRS]  # the diagonal is 1
+    inside = []
+    for seed in range(6):
+        found = edge_tests(*fitted(0.5, seed), *PAIRS)
+        inside.append(np.abs(found.partial_correlation - truth) <= 1.96 * found.standard_error)
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(np.array(inside)[:, truth != 0]) == pytest.approx(0.95, abs=0.06)
+
+
+def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_scale():
+    precision, S, blocks, R = fitted(0.0, 0)
+    normal, pooled = (edge_tests(precision, S, blocks, R, *PAIRS, variance=name) for name in ("normal", "pooled"))
+    assert 0.75 < pooled.inflation < 1  # the penalty makes Theta_ii smaller than 1 / var(Theta x)_i
+    np.testing.assert_allclose(pooled.z * np.sqrt(pooled.inflation), normal.z)
+    scale = np.sqrt(5 / np.random.default_rng(3).chisquare(5, 160))
+    tokens = documents(chain(P), 160, 20) * scale[:, None, None]
+    blocks = blocks_of(tokens)
+    S = blocks.correlation()
+    heavy = edge_tests(fit_from(S, 0.08, None).precision(), S, blocks, autocorrelation(tokens), *PAIRS)
+    assert heavy.inflation / pooled.inflation == pytest.approx((scale**4).mean() / (scale**2).mean() ** 2, rel=0.25)
+
+
+def test_every_pair_may_have_its_own_jackknife():
+    precision, S, blocks, R = fitted(0.5, 1)
+    found = edge_tests(precision, S, blocks, R, *PAIRS, variance="jackknife")
+    every = jackknife_variance(blocks, precision, S)
+    dense = precision.toarray()
+    T = 2 * dense - dense @ S @ dense
+    np.testing.assert_allclose(found.z, -(T / np.sqrt(every))[PAIRS], rtol=1e-6)
+    np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 15), rtol=1e-6)
+
+
+def test_chosen_pairs_are_judged_among_all():
+    given = fitted(0.5, 2)
+    every = edge_tests(*given, *PAIRS)
+    some = np.array([3, 500, 77])
+    found = edge_tests(*given, PAIRS[0][some], PAIRS[1][some])
+    for name in ("partial_correlation", "standard_error", "z", "p", "q"):
+        assert getattr(found, name).tolist() == getattr(every, name)[some].tolist()
+    assert found.discoveries == every.discoveries
+
+
+def test_one_neuron_has_no_pairs():
+    found = edge_tests(csr_array(np.eye(1)), np.eye(1), blocks_of(np.random.default_rng(0).standard_normal((20, 3, 1))),
+                       np.zeros((1, 2)), np.empty(0, int), np.empty(0, int))  # fmt: skip
+    assert (found.pairs, found.discoveries, len(found.q)) == (0, 0, 0)
+
+
+def test_another_variance_is_refused():
+    with pytest.raises(InputError, match="no variance 'sandwich'") as caught:
+        edge_tests(*fitted(0.0, 0), *PAIRS, variance="sandwich")
+    assert "pooled, normal, jackknife" in caught.value.hint

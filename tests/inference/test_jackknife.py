@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_for_tests import blocks_of, chain, documents, rows_of
+from scipy.sparse import csr_array
+
+from glasso_cli.errors import InputError
+from glasso_cli.inference.factors import leading_factors
+from glasso_cli.inference.jackknife import jackknife_variance, some_neurons, typical_errors
+
+TOKENS = documents(chain(6), 61, 9, ar=0.6) * np.arange(1, 7) - 2.0  # 61 documents: blocks of 27 and 36 tokens
+THETA = csr_array(chain(6, 0.25))
+
+
+def written_out(standard: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
+    """Busing, Meijer and van der Leeden's equations, one block after the other."""
+    counts = np.array([len(part) for part in standard])
+    n, B = counts.sum(), len(counts)
+    whole = theta @ np.cov(np.concatenate(standard).T, bias=True) @ theta
+    left = [theta @ np.cov(np.concatenate(standard[:b] + standard[b + 1 :]).T, bias=True) @ theta for b in range(B)]
+    h = n / counts
+    centre = B * whole - sum((1 - 1 / h[b]) * left[b] for b in range(B))
+    pseudo = [h[b] * whole - (h[b] - 1) * left[b] for b in range(B)]
+    return sum((pseudo[b] - centre) ** 2 / (h[b] - 1) for b in range(B)) / B
+
+
+@pytest.mark.parametrize("factors", [0, 1])
+def test_it_is_the_delete_one_block_jackknife_for_unequal_blocks(factors):
+    blocks, project = blocks_of(TOKENS), np.eye(6)
+    if factors:
+        removed = leading_factors(blocks.correlation(), factors)
+        blocks, project = blocks.without(removed), project - removed.vectors @ removed.vectors.T
+    every = rows_of(TOKENS, list(range(16)))
+    rest = ((every - every.mean(0)) / every.std(0) @ project).std(0)
+    standard = [(rows_of(TOKENS, [b]) - every.mean(0)) / every.std(0) @ project / rest for b in range(16)]
+    found = jackknife_variance(blocks, THETA, blocks.correlation())
+    np.testing.assert_allclose(found, written_out(standard, THETA.toarray()), rtol=1e-5)
+
+
+def test_chosen_neurons_have_their_part_of_it():
+    blocks, some = blocks_of(TOKENS), np.array([0, 2, 5])
+    whole = jackknife_variance(blocks, THETA, blocks.correlation())
+    part = jackknife_variance(blocks, THETA, blocks.correlation(), some)
+    np.testing.assert_allclose(part, whole[np.ix_(some, some)], rtol=1e-10)
+
+
+def test_empty_blocks_do_not_count():
+    few = blocks_of(TOKENS[:9])
+    assert len(few.filled) == 9
+    assert np.isfinite(jackknife_variance(few, THETA, few.correlation())).all()
+    with pytest.raises(InputError, match="needs 4"):
+        jackknife_variance(blocks_of(TOKENS[:3]), THETA, few.correlation())
+
+
+def formula(precision: np.ndarray, n: int) -> np.ndarray:
+    """Of independent Gaussian tokens."""
+    diagonal = precision.diagonal()
+    return (np.outer(diagonal, diagonal) + precision**2) / n
+
+
+def typical(tokens: np.ndarray):
+    p = tokens.shape[2]
+    covariance = np.linalg.inv(chain(p))
+    scale = np.sqrt(covariance.diagonal())
+    precision = chain(p) * np.outer(scale, scale)  # of the correlation
+    blocks, every = blocks_of(tokens), np.arange(p)
+    S = blocks.correlation()
+    return typical_errors(blocks, csr_array(precision), S, every, formula(precision, blocks.n_tokens))
+
+
+def test_gaussian_tokens_have_the_errors_of_the_formula():
+    found = typical(documents(chain(60), 320, 20))
+    assert found.inflation == pytest.approx(1, abs=0.04)
+    assert found.freedom > 500
+
+
+def test_documents_of_unequal_scale_have_larger_errors_with_longer_tails():
+    tokens = documents(chain(60), 320, 20)
+    scale = np.sqrt(5 / np.random.default_rng(3).chisquare(5, 320))[:, None, None]
+    found = typical(tokens * scale / np.sqrt((scale**2).mean()))
+    assert found.inflation == pytest.approx((scale**4).mean() / (scale**2).mean() ** 2, rel=0.15)
+    one = np.ones((320, 1, 1))
+    one[7] = 12.0  # a single document that outweighs all others
+    heavy = typical(tokens * one / np.sqrt((one**2).mean()))
+    assert 4 < heavy.freedom < 60
+
+
+@pytest.mark.parametrize("p", [2, 256, 300, 5000])
+def test_some_neurons_are_evenly_spaced(p):
+    some = some_neurons(p)
+    assert len(some) == min(p, 256)
+    assert (some[0], some[-1]) == (0, p - 1)
+    assert np.ptp(np.diff(some)) <= 1

@@ -1,0 +1,217 @@
+"""Which edges `fit` draws: error bars, rates, half-samples, and rules that resample documents."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydot
+import pytest
+from real_runs import Runner, overrides
+
+from glasso_cli import resampled
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.resampling import folds, half_samples
+from glasso_cli.solvers.path import fit_path
+
+FILES = ("out/fit/words.npz", "out/fit/words.dot", "out/fit/words.edges.csv")
+
+
+@pytest.fixture
+def statistics(runner: Runner) -> ActivationStats:
+    return runner.collect()
+
+
+def fitted(runner: Runner, **changes: Any) -> PrecisionPath:
+    runner.run("fit", set_=overrides(fit=changes))
+    return PrecisionPath.load(Path(FILES[0]))
+
+
+def table() -> list[dict[str, str]]:
+    with open(FILES[2], encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def blocks_of(stats: ActivationStats) -> Blocks:
+    return Blocks.of(stats.counts, stats.sums, stats.moments, stats.usable())
+
+
+def test_edges_below_the_bar_are_counted_and_not_drawn(runner: Runner, statistics: ActivationStats) -> None:
+    every = fitted(runner)
+    bar = float(np.median(np.abs(every.debiased)))
+    path = fitted(runner, fdr=0.01, min_effect=bar)
+    passing = (path.q_values <= 0.01) & (np.abs(path.debiased) >= bar)
+    assert path.kept.tolist() == passing.tolist()
+    assert 0 < passing.sum() < len(passing)
+    metrics = path.meta["metrics"]
+    assert metrics["edges"] == passing.sum()
+    assert metrics["edges_at_alpha"] == len(passing) == path.n_edges[int(path.selected)]
+    assert metrics["dropped"]["fdr"] == (path.q_values > 0.01).sum()
+    assert sum(metrics["dropped"].values()) == (~passing).sum()
+    (graph,) = pydot.graph_from_dot_data(Path(FILES[1]).read_text())
+    assert len(graph.get_edges()) == passing.sum()
+    assert (path.communities[np.setdiff1d(np.arange(path.n_neurons), path.rows[path.drawn()])] >= -1).all()
+    said = runner.command("fit", "c.yaml", "--force", "--set", f"fit.min_effect={bar}", "--set", "fit.fdr=0.01")
+    assert "by fit.min_effect" in said.output
+
+
+def test_the_table_holds_what_the_artifact_holds(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, fdr=0.01, min_effect=0.3)
+    rows = table()
+    assert len(rows) == len(path.kept)
+    ids = {frozenset((path.neuron_ids[i], path.neuron_ids[j])): k for k, (i, j) in enumerate(zip(*path.edges()[:2]))}
+    for row in rows:
+        k = ids[frozenset((row["neuron_a"], row["neuron_b"]))]
+        assert float(row["q_value"]) == path.q_values[k]
+        assert float(row["debiased"]) == path.debiased[k]
+        assert float(row["standard_error"]) == path.standard_error[k]
+        assert float(row["frequency"]) == path.frequencies[k]
+        assert float(row["entry_alpha"]) == path.entry_alphas[k]
+        assert float(row["partial_correlation"]) == path.edges()[2][k]
+        assert row["drawn"] == str(int(path.kept[k]))
+    drawn = [row["drawn"] for row in rows]
+    assert drawn == sorted(drawn, reverse=True)
+
+
+def test_an_edge_enters_at_the_largest_alpha_that_has_it(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, select={"rule": "fixed", "alpha": 0.3})
+    graphs = [set(zip(*(part.tolist() for part in path.edges(k)[:2]))) for k in range(3)]
+    for pair, entry in zip(zip(*(part.tolist() for part in path.edges()[:2])), path.entry_alphas):
+        first = next(alpha for alpha, graph in zip(path.alphas, graphs) if pair in graph)
+        assert entry == first
+
+
+def test_frequencies_are_those_of_fits_to_halves_of_the_documents(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, half_samples=6)
+    blocks = blocks_of(statistics)
+    graphs = []
+    for half in half_samples(blocks.filled, 6, seed=0):
+        (point,) = fit_path(blocks.correlation(half), [0.4], tol=1e-9)
+        graphs.append(set(zip(point.rows.tolist(), point.cols.tolist(), (point.values < 0).tolist())))
+    rows, cols, rho = path.edges()
+    mine = list(zip(rows.tolist(), cols.tolist(), (rho > 0).tolist()))
+    expected = [np.mean([edge in graph for graph in graphs]) for edge in mine]
+    np.testing.assert_allclose(path.frequencies, expected, atol=1 / 6 + 1e-9)
+    assert np.mean(path.frequencies == expected) > 0.95
+    both = sum(len(a & b) for a, b in zip(graphs[::2], graphs[1::2]))
+    found = path.meta["metrics"]["half_samples"]
+    assert found["count"] == 6
+    assert found["replication"] == pytest.approx(2 * both / sum(map(len, graphs)), abs=0.03)
+
+
+def test_without_half_samples_there_are_no_frequencies(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, half_samples=0)
+    assert np.isnan(path.frequencies).all()
+    assert path.meta["metrics"]["half_samples"] == {"count": 0, "replication": None}
+    assert {row["frequency"] for row in table()} == {""}
+
+
+CV = {"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "cv", "folds": 4}}
+STARS = {"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "stars", "half_samples": 6, "instability": 0.1}}
+
+
+def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, **CV)
+    blocks = blocks_of(statistics)
+    losses = []
+    for held in folds(blocks.filled, 4):
+        train = sorted(set(blocks.filled.tolist()) - set(held))
+        S = blocks.held_out(train, held)
+        points = fit_path(blocks.correlation(train), CV["alpha"], tol=1e-9)
+        precisions = [point.precision().toarray() for point in points]
+        losses.append([(np.vdot(S, theta) - np.linalg.slogdet(theta)[1]) / len(S) for theta in precisions])
+    np.testing.assert_allclose(path.criterion, np.mean(losses, axis=0), rtol=1e-4)
+    error = np.std(losses, axis=0, ddof=1) / 2
+    np.testing.assert_allclose(path.criterion_error, error, rtol=1e-2)
+    best = int(np.argmin(path.criterion))
+    within = path.criterion <= path.criterion[best] + path.criterion_error[best]
+    assert int(path.selected) == int(np.flatnonzero(within)[0])
+
+
+def test_stars_keeps_the_share_of_pairs_that_differ_below_its_threshold(
+    runner: Runner, statistics: ActivationStats
+) -> None:
+    path = fitted(runner, **STARS)
+    assert (np.diff(path.criterion) >= 0).all()
+    stable = np.flatnonzero(path.criterion <= 0.1)
+    assert int(path.selected) == stable[-1]
+
+
+@pytest.mark.parametrize("changes", [CV, STARS, {"half_samples": 4}], ids=["cv", "stars", "halves"])
+def test_processes_change_no_byte_and_an_interrupted_fit_ends_in_the_same(
+    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    fitted(runner, **changes, workers=1)
+    whole = [Path(name).read_bytes() for name in FILES]
+    shutil.rmtree("out/fit")
+    fitted(runner, **changes, workers=2)
+    assert [Path(name).read_bytes() for name in FILES] == whole
+    shutil.rmtree("out/fit")
+    fit, left = resampled._fit, [2]
+
+    def interrupted(*arguments: Any) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        fit(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resampled, "_fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(runner, **changes, workers=1)
+    assert len(list(Path("out").rglob("sample-*.npz"))) == 2
+    fitted(runner, **changes, workers=1)
+    assert [Path(name).read_bytes() for name in FILES] == whole
+
+
+def test_a_worker_that_is_killed_is_told(
+    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise resampled.BrokenProcessPool("gone")
+
+    monkeypatch.setattr(resampled.ProcessPoolExecutor, "submit", killed)
+    with pytest.raises(InputError, match="ended from outside") as caught:
+        fitted(runner, workers=2)
+    assert "fit.workers: 1" in caught.value.hint
+
+
+def test_factors_are_taken_out_and_described(runner: Runner, statistics: ActivationStats) -> None:
+    path = fitted(runner, remove_factors=2, alpha=[0.5, 0.3], select={"rule": "fixed", "alpha": 0.3})
+    correlation = statistics.correlation()
+    values, vectors = np.linalg.eigh(correlation)
+    project = np.eye(len(values)) - vectors[:, -2:] @ vectors[:, -2:].T
+    rest = project @ correlation @ project
+    rest /= np.sqrt(np.outer(rest.diagonal(), rest.diagonal()))
+    rows, cols, _ = path.edges()
+    np.testing.assert_allclose(path.marginals[path.part()], rest[rows, cols], atol=1e-4)
+    described = path.meta["metrics"]["factors"]
+    assert described["removed"] == 2
+    np.testing.assert_allclose(
+        [leading["variance_explained"] for leading in described["leading"]], values[::-1][:5] / len(values), rtol=1e-4
+    )
+    top = path.neuron_ids[np.abs(vectors[:, -1]).argmax()]
+    assert described["leading"][0]["top_neurons"].startswith(top)
+
+
+@pytest.mark.parametrize("changes", [{}, {"half_samples": 2, "variance": "normal"}, {**CV, "half_samples": 0}])
+def test_too_few_blocks_of_documents_are_refused(runner: Runner, changes: dict[str, Any]) -> None:
+    runner.collect("collect.blocks=3")
+    with pytest.raises(InputError, match="draws from blocks of documents and needs 4 of them"):
+        runner.run("fit", set_=("collect.blocks=3", *overrides(fit={"variance": "pooled", **changes})))
+
+
+def test_error_bars_may_be_done_without(runner: Runner) -> None:
+    runner.collect("collect.blocks=1")
+    runner.run("fit", set_=("collect.blocks=1", *overrides(fit={"variance": "normal", "half_samples": 0})))
+    assert PrecisionPath.load(Path(FILES[0])).meta["metrics"]["variance_inflation"] == 1
+
+
+def test_as_many_factors_as_neurons_are_refused(runner: Runner, statistics: ActivationStats) -> None:
+    with pytest.raises(InputError, match="48 factors cannot be taken out of 48 neurons"):
+        fitted(runner, remove_factors=48)
