@@ -35,6 +35,7 @@ from glasso_cli import threads
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
+from glasso_cli.inference.estimates import ENOUGH, inverse_estimate, lasso_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.moments import pack_upper
 from glasso_cli.solvers.path import fit_from
@@ -138,6 +139,8 @@ def measure(case: Case) -> list[Found]:
     n_effective = effective_n(R, blocks.n_tokens).median
     alpha = math.sqrt(math.log(case.p) / n_effective)
     point = fit_from(correlation, alpha, None)
+    inverse = n_effective >= ENOUGH * case.p and not case.removed
+    estimate = inverse_estimate(correlation) if inverse else lasso_estimate(point.precision(), correlation)
     every = np.triu_indices(case.p, 1)
     in_graph = np.zeros((case.p, case.p), dtype=bool)
     in_graph[point.rows, point.cols] = True
@@ -145,7 +148,7 @@ def measure(case: Case) -> list[Found]:
     found = []
     for method in METHODS:
         tests = edge_tests(
-            point.precision(), correlation, blocks, np.zeros_like(R) if method == "tokens" else R, *every,
+            estimate, correlation, blocks, np.zeros_like(R) if method == "tokens" else R, *every,
             variance="normal" if method == "tokens" else method,
         )  # fmt: skip
         for rate, (name, among) in itertools.product(RATES, {"found": True, "drawn": drawn}.items()):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,6 @@ import machine
 import numpy as np
 import yaml
 from scipy.linalg import lapack
-from scipy.sparse import csr_array
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
@@ -37,12 +37,13 @@ from glasso_cli.config_file import load_config
 from glasso_cli.console import Console
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
+from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate
 from glasso_cli.inference.resampling import bootstrap_samples, half_samples
-from glasso_cli.null_edges import null_edges
 from glasso_cli.pipeline import Pipeline
 from glasso_cli.resampled import Sample, Study, fit_samples
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_from
 from glasso_cli.solvers.screening import solve
+from glasso_cli.tested_edges import tested_point
 
 TRANSFORMS = ("none", "normal_scores")
 FDR = 0.05
@@ -111,14 +112,12 @@ def _collected(arguments: argparse.Namespace, transform: str) -> Path:
 
 def _halves(stats: ActivationStats, transform: str, degree: float) -> Iterator[Row]:
     neurons = stats.usable()
-    R = stats.autocorrelation[neurons]
     first, second = (_part(stats, neurons, start) for start in (0, 1))
     S = first.correlation()
     points = fit_degree(S, degree, tol=1e-6)
     point = min(points, key=lambda found: abs(found.mean_degree - degree))
     other = fit_from(second.correlation(), point.alpha, point.precision(), tol=1e-6)
-    tests = _tests(point.precision(), first, R, point)
-    again = _tests(other.precision(), second, R, point)
+    tests, again = _tests(stats, first, point), _tests(stats, second, point)
     believed = tests.q <= FDR
     same = np.sign(tests.z) == np.sign(again.z)
     yield _row(transform, degree, "alpha", round(point.alpha, 5))
@@ -137,10 +136,14 @@ def _halves(stats: ActivationStats, transform: str, degree: float) -> Iterator[R
     )
     r = np.corrcoef(tests.partial_correlation, again.partial_correlation)[0, 1]
     yield _row(transform, degree, "correlation of partial correlations", round(float(r), 3))
+    apart = (tests.partial_correlation - again.partial_correlation) / np.hypot(
+        tests.standard_error, again.standard_error
+    )
+    covered = float((np.abs(apart) <= 1.96).mean())
+    yield _row(transform, degree, "differences within their 95 % error bars", round(covered, 4))
     yield from _likelihoods(S, _held_out(stats, neurons), point, transform, degree)
     whole = _part(stats, neurons, 0, 1)
-    section = FitSection(alpha=(point.alpha,), min_effect=0.0)
-    null = null_edges(stats.null_covariance(), whole, R, point.alpha, section, tests.inflation)
+    null = tested_point(point, whole.correlation(), stats, whole, FitSection(alpha=(point.alpha,))).null
     assert null is not None
     yield _row(transform, degree, "null: edges at this alpha", null.at_alpha)
     yield _row(transform, degree, "null: pairs of all with q <= 0.05", null.discoveries)
@@ -156,8 +159,9 @@ def _held_out(stats: ActivationStats, neurons: np.ndarray) -> np.ndarray:
     return Blocks.of(stats.counts, stats.sums, stats.moments, neurons).held_out(every[::2], every[1::2])
 
 
-def _tests(precision: csr_array, blocks: Blocks, R: np.ndarray, point: PathPoint) -> EdgeTests:
-    return edge_tests(precision, blocks.correlation(), blocks, R, point.rows, point.cols, fdr=FDR)
+def _tests(stats: ActivationStats, blocks: Blocks, point: PathPoint) -> EdgeTests:
+    S = blocks.correlation()
+    return edge_tests(inverse_estimate(S), S, blocks, stats.autocorrelation[blocks.neurons], point.rows, point.cols)
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> float:
@@ -201,14 +205,17 @@ def _times(path: Path, stats: ActivationStats, transform: str, arguments: argpar
     for degree in arguments.degrees:
         points = fit_degree(S, degree, tol=1e-6)
         point = min(points, key=lambda found: abs(found.mean_degree - degree))
-        for variance in ("normal", "pooled", "jackknife"):
+        estimates = {"inverse": lambda: inverse_estimate(S), "lasso": lambda: lasso_estimate(point.precision(), S)}  # noqa: B023
+        for kind, variance in itertools.product(estimates, ("pooled", "jackknife")):
             spent = _seconds(
-                lambda: edge_tests(
-                    point.precision(), S, blocks, R, point.rows, point.cols, variance=variance  # noqa: B023
-                )
-            )  # fmt: skip
+                lambda: edge_tests(estimates[kind](), S, blocks, R, point.rows, point.cols, variance=variance)  # noqa: B023
+            )
             yield _row(
-                transform, degree, f"tests of all pairs, {variance}", round(spent, 2), f"s = {spent / ci:.1f} CI"
+                transform,
+                degree,
+                f"tests of all pairs, {kind}, {variance}",
+                round(spent, 2),
+                f"s = {spent / ci:.1f} CI",
             )
         study = Study(path, neurons, None, "newton", 1e-6, 1000, False, point.precision())
         samples = [Sample(drawn, (point.alpha,)) for drawn in bootstrap_samples(blocks.filled, 100, 0)]

@@ -29,7 +29,7 @@ from typing import Any
 
 import machine
 from grid import Grid
-from peers import OURS, PEERS, available
+from peers import PEERS, available
 from problems import PROBLEMS
 from report import markdown, picture
 from results import COLD, PATH, Results, Row

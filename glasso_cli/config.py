@@ -230,6 +230,11 @@ class FitSection(Section):
         ge=0,
         lt=1,
     )
+    estimate: Literal["auto", "inverse", "lasso"] = Field(
+        default="auto",
+        description="What edges are tested on: inverse is the inverse correlation, lasso the de-sparsified graphical lasso "
+        "at alpha sqrt(log p / n); auto is inverse where there are three effective tokens per neuron.",
+    )
     variance: Literal["pooled", "normal", "jackknife"] = Field(
         default="pooled",
         description="Errors of the edges: normal is the formula for Gaussian tokens, pooled multiplies it by what a "

@@ -33,9 +33,12 @@ class Kept:
     dropped: dict[str, int]
 
 
-def keep(tests: EdgeTests, fdr: float, min_effect: float) -> Kept:
-    """The edges with a q-value up to ``fdr`` and a partial correlation of at least ``min_effect``."""
-    believed = tests.q <= fdr
+def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> Kept:
+    """The edges whose partial correlation is not zero (q up to ``fdr``), has their sign, and is at least ``min_effect``.
+
+    ``positive (E,)`` is the sign of their partial correlations in the sparse graph.
+    """
+    believed = (tests.q <= fdr) & ((tests.z > 0) == positive)
     large = np.abs(tests.partial_correlation) >= min_effect
     dropped = {"fdr": int(np.count_nonzero(~believed)), "min_effect": int(np.count_nonzero(believed & ~large))}
     return Kept(believed & large, dropped)

@@ -24,6 +24,8 @@ _OF_THE_PATH = (
     "select",
     "fdr",
     "min_effect",
+    "estimate",
+    "null",
     "variance",
     "half_samples",
 )  # fields of the section fit that say which points there are, not what they are

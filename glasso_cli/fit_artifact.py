@@ -12,12 +12,11 @@ from glasso_cli import edge_table, finished_points
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import FitSection
 from glasso_cli.graph import build_graph, to_dot
-from glasso_cli.inference.edges import EdgeTests
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.select import Selection
-from glasso_cli.null_edges import NullEdges
 from glasso_cli.resamples import Stability
 from glasso_cli.solvers.path import PathPoint
+from glasso_cli.tested_edges import Tested
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
 _TOP = 5  # neurons named for each factor
@@ -31,21 +30,20 @@ class Findings:
     correlation: np.ndarray  # (p, p), what was fitted
     points: list[PathPoint]
     chosen: Selection
-    tests: EdgeTests
+    tested: Tested
     stability: Stability
     factors: Factors | None
-    null: NullEdges | None
 
 
 def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, found: Findings) -> PrecisionPath:
     """The findings as one artifact; ``meta`` makes its meta of the metrics."""
-    points, chosen, tests = found.points, found.chosen, found.tests
+    points, chosen, tests = found.points, found.chosen, found.tested.tests
     width = len(found.neurons)
     rows, cols, values = (
         np.concatenate([getattr(point, name) for point in points]) for name in ("rows", "cols", "values")
     )
     best = points[chosen.index]
-    kept = edge_table.keep(tests, section.fdr, section.min_effect)
+    kept = edge_table.keep(tests, best.values < 0, section.fdr, section.min_effect)
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
     ids, layers = stats.neuron_ids[found.neurons], stats.layers[found.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)
@@ -60,12 +58,14 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         "dropped": kept.dropped,
         "fdr": section.fdr,
         "min_effect": section.min_effect,
+        "estimate": {"kind": found.tested.estimate, "alpha": found.tested.alpha},
         "variance": section.variance,
         "variance_inflation": tests.inflation,
+        "degrees_of_freedom": tests.freedom if np.isfinite(tests.freedom) else None,
         "pairs": {"tested": tests.pairs, "discoveries": tests.discoveries},
         "expected_false_edges": float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
         "half_samples": {"count": found.stability.count, "replication": found.stability.replication},
-        "null": None if found.null is None else asdict(found.null),
+        "null": None if found.tested.null is None else asdict(found.tested.null),
         "factors": _described(found.factors, ids, section.remove_factors),
         "communities": int(graph.communities.max(initial=-1)) + 1,
         "duality_gap": best.duality_gap,

@@ -15,6 +15,7 @@ def fit_summary(metrics: dict[str, Any], settings: dict[str, Any]) -> list[tuple
         ("certificate", _certificate(metrics)),
         ("edges", _edges(metrics)),
         ("false edges", _false_edges(metrics)),
+        ("estimate", _estimate(metrics["estimate"])),
         ("errors", _errors(metrics)),
         ("replication", _replication(metrics["half_samples"])),
     ]
@@ -59,7 +60,8 @@ def _certificate(metrics: dict[str, Any]) -> str:
 def _edges(metrics: dict[str, Any]) -> str:
     dropped = metrics["dropped"]
     return (
-        f"{metrics['edges_at_alpha']:,} at this alpha; {dropped['fdr']:,} dropped by q > {metrics['fdr']:g}, "
+        f"{metrics['edges_at_alpha']:,} at this alpha; {dropped['fdr']:,} dropped by q > {metrics['fdr']:g} or the other "
+        f"sign, "
         f"{dropped['min_effect']:,} by a partial correlation below {metrics['min_effect']:g}; "
         f"{metrics['edges']:,} drawn, {metrics['mean_degree']:.3g} per neuron"
     )
@@ -71,6 +73,12 @@ def _false_edges(metrics: dict[str, Any]) -> str:
         f"at most {metrics['expected_false_edges']:.2g} expected among those drawn; of all {pairs['tested']:,} pairs "
         f"{pairs['discoveries']:,} have q <= {metrics['fdr']:g}"
     )
+
+
+def _estimate(estimate: dict[str, Any]) -> str:
+    if estimate["kind"] == "inverse":
+        return "partial correlations given all other neurons, of the inverse correlation matrix"
+    return f"the de-sparsified graphical lasso at alpha {estimate['alpha']:.4g}"
 
 
 def _errors(metrics: dict[str, Any]) -> str:

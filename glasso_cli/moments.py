@@ -85,6 +85,16 @@ def unpack_upper(packed: np.ndarray, width: int) -> np.ndarray:
     return matrix
 
 
+def upper_triangle(packed: np.ndarray, width: int) -> np.ndarray:
+    """``packed`` as the upper triangle of ``(p, p)``, zeros below, in the type it has."""
+    matrix, packed = np.zeros((width, width), dtype=packed.dtype), np.asarray(packed)
+    start = 0
+    for row in range(width):
+        matrix[row, row:] = packed[start : start + width - row]
+        start += width - row
+    return matrix
+
+
 def covariance(
     counts: np.ndarray, sums: np.ndarray, moments: np.ndarray, blocks: Iterable[int] | None = None
 ) -> np.ndarray:

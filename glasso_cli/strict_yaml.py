@@ -156,7 +156,7 @@ def _mapping(loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Do
             document.bad_keys.append((here, message))
             continue
         _check_tag(loader, key_node)
-        if key_node.tag != f"{_TAG}str":
+        if key_node.tag != f"{_TAG}str" and key != "null":  # a field's name, and nobody means nothing by it
             # `1:` and `true:` as names: said, but kept, so that all problems are found at once.
             document.bad_keys.append((here, f"the key {key} is not text; quote it"))
         data[key] = _build(loader, value_node, here, document)

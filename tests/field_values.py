@@ -53,6 +53,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("fit", "remove_factors"): 2,
     ("fit", "fdr"): 0.1,
     ("fit", "min_effect"): 0.1,
+    ("fit", "estimate"): "lasso",
     ("fit", "variance"): "normal",
     ("fit", "half_samples"): 4,
     ("fit", "null"): False,

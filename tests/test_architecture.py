@@ -43,7 +43,7 @@ LAYERS = [
     {"model_source", "models", "invariants", "hook_points", "hooks", "interventions", "solvers"},
     {"inference", "plots", "statistics", "capture"},
     {"corpus_pass", "finished_points", "edge_table", "resampled"},
-    {"resamples", "null_edges", "fit_artifact"},
+    {"resamples", "tested_edges", "fit_artifact"},
     {"stages"},
     {"cli"},
     {"__main__"},

@@ -137,7 +137,7 @@ def test_duplicate_keys_are_reported_and_the_first_is_kept() -> None:
     assert document.duplicates == [(("b", "c"), Position(2, 11)), (("a",), Position(3, 1))]
 
 
-@pytest.mark.parametrize("key", ["1", "true", "null", "1.5", "~"])
+@pytest.mark.parametrize("key", ["1", "true", "1.5", "~"])
 def test_keys_that_are_not_text_are_named_as_written(key: str) -> None:
     document = parse(f"{key}: x")
     assert document.bad_keys == [((key,), f"the key {key} is not text; quote it")]
@@ -194,3 +194,9 @@ def test_the_string_tag_makes_text_of_a_number() -> None:
 def test_yaml_of_others_is_untouched() -> None:
     parse("a: 1e-3")
     assert yaml.safe_load("a: no") == {"a": False}
+
+
+def test_null_may_be_the_name_of_a_field() -> None:
+    document = parse("null: true\nb: null")
+    assert document.bad_keys == []
+    assert document.data == {"null": True, "b": None}

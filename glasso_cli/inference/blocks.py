@@ -91,20 +91,48 @@ class Blocks:
         found: np.ndarray = self.sums[blocks][:, self.neurons].sum(axis=0) / self.counts[blocks].sum()
         return found
 
-    def scatter(self, block: int) -> np.ndarray:
-        """The mean of x~ x~' ``(p, p)`` over the tokens of one block, nothing taken out."""
-        second = self._chosen(moments.unpack_upper(self.moments[block], self.sums.shape[1]))
-        second /= self.counts[block]
-        mean = self.sums[block][self.neurons] / self.counts[block]
-        second -= np.multiply.outer(mean, self.mean)
-        second -= np.multiply.outer(self.mean, mean - self.mean)
-        second /= np.multiply.outer(self.std, self.std)
-        return second
+    def projected(self, block: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean ``(m,)`` and second moments ``(m, m)`` of y = A z over the tokens of one block, for ``rows`` A ``(m, p)``.
 
-    def means(self, block: int) -> np.ndarray:
-        """The mean of x~ ``(p,)`` over the tokens of one block."""
-        found: np.ndarray = (self.sums[block][self.neurons] / self.counts[block] - self.mean) / self.std
-        return found
+        z are the standardised values with the factors taken out, scaled to unit variance over all tokens. In float32.
+        """
+        onto = rows / self.residual_std
+        onto = (onto - (onto @ self.factors) @ self.factors.T) / self.std
+        n, width = float(self.counts[block]), self.sums.shape[1]
+        mean = onto @ (self.sums[block][self.neurons] / n - self.mean)
+        upper = moments.upper_triangle(self.moments[block], width)
+        every = np.zeros((len(rows), width), dtype=np.float32)
+        every[:, self.neurons] = onto
+        half = every @ upper
+        half -= every * (upper.diagonal() / 2)
+        second = (half @ every.T).astype(np.float64)
+        second += second.T.copy()
+        second /= n
+        centre = onto @ self.mean  # of all tokens, which is what z is about
+        second -= np.multiply.outer(mean, centre)
+        second -= np.multiply.outer(centre, mean)
+        second -= np.multiply.outer(centre, centre)
+        return mean, second
+
+    def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
+        """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.
+
+        Nothing is standardised and no factor taken out.
+        """
+        count = self.n_tokens - int(self.counts[block])
+        rest = total - self.moments[block]
+        rest /= count
+        spread = self._chosen(moments.upper_triangle(rest, self.sums.shape[1]))
+        mean = (self.sums.sum(axis=0) - self.sums[block])[self.neurons] / count
+        spread -= np.multiply.outer(mean, mean)
+        return spread
+
+    def total(self) -> np.ndarray:
+        """The packed moments of all blocks, float64."""
+        total = np.zeros(self.moments.shape[1])
+        for packed in self.moments:
+            total += packed
+        return total
 
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order

@@ -25,11 +25,16 @@ def debiased(precision: csr_array, covariance: np.ndarray) -> np.ndarray:
     return T
 
 
-def sandwich(left: csr_array, matrix: np.ndarray) -> np.ndarray:
-    """A M A' ``(m, m)`` float64 for a sparse A ``(m, p)`` and a symmetric M ``(p, p)``; exactly symmetric.
+def sandwich(left: csr_array | np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """A M A' ``(m, m)`` float64 for a sparse or dense A ``(m, p)`` and a symmetric M ``(p, p)``; exactly symmetric.
 
-    Every entry is summed by one thread in a fixed order: the bytes do not depend on the number of threads.
+    Every entry of a sparse A's is summed by one thread in a fixed order, whatever the number of threads.
     """
+    if isinstance(left, np.ndarray):
+        found = left @ matrix @ left.T
+        found += found.T.copy()
+        found /= 2
+        return found
     A = csr_array(left, dtype=np.float64)
     A.sort_indices()
     half = np.empty(A.shape)

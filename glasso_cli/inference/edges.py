@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.special import ndtr, stdtr
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
-from glasso_cli.inference.debiased import debiased
 from glasso_cli.inference.effective_n import pair_tau, tau
-from glasso_cli.inference.false_discovery import pair_places, q_values
+from glasso_cli.inference.estimates import Estimate
+from glasso_cli.inference.false_discovery import Rates
 from glasso_cli.inference.jackknife import jackknife_variance, some_neurons, typical_errors
 
 VARIANCES = ("pooled", "normal", "jackknife")
@@ -32,14 +31,14 @@ class EdgeTests:
     z: np.ndarray  # (E,) against no edge
     p: np.ndarray  # (E,) two-sided
     q: np.ndarray  # (E,)
-    inflation: float  # of the variance over that of Gaussian tokens with these autocorrelations
+    inflation: float  # of the variance over the formula's for Gaussian tokens with these autocorrelations
     freedom: float  # of the Student's t that z is judged by; inf for the normal distribution
     discoveries: int  # of all pairs, at ``fdr``
     pairs: int
 
 
 def edge_tests(
-    precision: csr_array,
+    estimate: Estimate,
     correlation: np.ndarray,
     blocks: Blocks,
     autocorrelation: np.ndarray,
@@ -52,33 +51,31 @@ def edge_tests(
 ) -> EdgeTests:
     """Test all pairs of p neurons, and report the chosen ones ``rows (E,)`` < ``cols (E,)``.
 
-    ``precision (p, p)`` is Theta, ``correlation (p, p)`` the S it was fitted to, of all tokens of ``blocks``, and
-    ``autocorrelation (p, L)`` that of the values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian
-    tokens, ``pooled`` multiplies it by the median inflation that a jackknife over blocks of documents finds,
-    ``jackknife`` takes that of every pair by itself, with Student's t. ``inflation`` is for ``normal``: what its variance is
-    multiplied by. Raises :class:`InputError` for another name and,
-    unless ``normal``, for fewer than four blocks with tokens.
+    ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
+    values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens, times ``inflation``; ``pooled``
+    multiplies it by the median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of
+    every pair by itself. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless
+    ``normal``), and where fewer effective tokens are left than the estimate uses up.
     """
-    formula = _Formula(csr_array(precision), np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
-    errors = _errors(variance, inflation, formula, precision, correlation, blocks)
-    T = debiased(precision, correlation)
-    p_all = _p_values(T, errors)
-    places = pair_places(rows, cols, len(T))
-    q_all = q_values(p_all)
+    formula = _Formula(estimate, np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
+    errors = _errors(variance, inflation, formula, correlation, blocks)
+    T = estimate.T
+    rates = Rates.among(_sizes(T, errors), errors.two_sided)
     at_null = errors.of(rows, cols)
+    z = -T[rows, cols] / np.sqrt(at_null)
     scale = np.sqrt(T.diagonal())
     rho = np.clip(-T[rows, cols] / (scale[rows] * scale[cols]), -1.0, 1.0)
-    relative = at_null / formula.own(rows, cols)  # tau / n, times the inflation
+    relative = at_null / formula.own(rows, cols)  # one over the tokens that the estimate rests on
     return EdgeTests(
         partial_correlation=rho,
         standard_error=np.sqrt(relative) * (1 - rho**2),
-        z=-T[rows, cols] / np.sqrt(at_null),
-        p=p_all[places],
-        q=q_all[places],
+        z=z,
+        p=errors.two_sided(np.abs(z)),
+        q=rates.of(np.abs(z) * (1 - 1e-12)),  # they stand among all of them but for rounding
         inflation=errors.inflation,
         freedom=errors.freedom,
-        discoveries=int(np.count_nonzero(q_all <= fdr)),
-        pairs=len(p_all),
+        discoveries=rates.discoveries(fdr),
+        pairs=len(rates.q),
     )
 
 
@@ -86,26 +83,23 @@ def edge_tests(
 class _Formula:
     """The variance of T_ij without an edge, for Gaussian tokens: tau_ij (Theta_ii Theta_jj + Theta_ij^2) / n."""
 
-    precision: csr_array
+    estimate: Estimate
     autocorrelation: np.ndarray
     n_tokens: int
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """``(a, b)`` of two groups of neurons."""
-        R, theta = self.autocorrelation, self.precision.diagonal()
-        found = self.precision[first][:, second].toarray()
-        found *= found
-        found += np.multiply.outer(theta[first], theta[second])
+        R, diagonal = self.autocorrelation, self.estimate.diagonal
+        found = self.estimate.between(first, second) ** 2
+        found += np.multiply.outer(diagonal[first], diagonal[second])
         found *= tau(R[first], R[second])
         found /= self.n_tokens
         return found
 
     def own(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Theta_ii Theta_jj + Theta_ij^2 of pairs, ``(m,)``."""
-        theta = self.precision.diagonal()
-        found: np.ndarray = theta[rows] * theta[cols]
-        if len(found):  # a sparse matrix of no entries has no values to square
-            found += np.asarray(self.precision[rows, cols]).ravel() ** 2
+        diagonal = self.estimate.diagonal
+        found: np.ndarray = diagonal[rows] * diagonal[cols] + self.estimate.entries(rows, cols) ** 2
         return found
 
     def of(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
@@ -140,31 +134,52 @@ class _Errors:
         return np.asarray(2 * tail)
 
 
-def _errors(
-    variance: str, inflation: float, formula: _Formula, precision: csr_array, correlation: np.ndarray, blocks: Blocks
-) -> _Errors:
+def _errors(variance: str, inflation: float, formula: _Formula, correlation: np.ndarray, blocks: Blocks) -> _Errors:
     if variance not in VARIANCES:
         raise InputError(f"There is no variance '{variance}'.", f"Choose one of: {', '.join(VARIANCES)}.")
-    p = len(correlation)
-    if variance == "normal" or p < 2:
+    p, estimate = len(correlation), formula.estimate
+    if p < 2:
         return _Errors(formula, inflation)
     some = some_neurons(p)
-    typical = typical_errors(blocks, precision, correlation, some, formula.between(some, some))
+    left = _tokens_left(formula, some)
+    if variance == "normal":
+        return _Errors(formula, inflation / left)
+    # A jackknife of an inverse sees blocks that it was not fitted to, which are off by 1 / (1 - p / n) too much.
+    typical = typical_errors(blocks, estimate, correlation, some, formula.between(some, some))
     if variance == "pooled":
-        return _Errors(formula, typical.inflation, typical.freedom)
-    every = jackknife_variance(blocks, precision, correlation)
-    return _Errors(formula, typical.inflation, len(blocks.filled) - 1, every)
+        return _Errors(formula, typical.inflation * left, typical.freedom)
+    every = jackknife_variance(blocks, estimate, correlation)
+    every *= left
+    return _Errors(formula, typical.inflation * left, len(blocks.filled) - 1, every)
 
 
-def _p_values(T: np.ndarray, errors: _Errors) -> np.ndarray:
-    """Of all pairs, row by row, ``(p (p - 1) / 2,)``."""
+def _tokens_left(formula: _Formula, some: np.ndarray) -> float:
+    """1 - p / n for the n effective tokens of a typical pair and an estimate that uses up p; 1 for one that uses none."""
+    used = formula.estimate.fitted
+    if used == 0:
+        return 1.0
+    R = formula.autocorrelation[some]
+    n = formula.n_tokens / float(np.median(tau(R, R)[np.triu_indices(len(some), 1)]))
+    if n <= used:
+        raise InputError(
+            f"The tokens are worth {n:,.0f} independent ones: too few for partial correlations given all {used:,} neurons.",
+            "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
+        )
+    return 1 - used / n
+
+
+def _sizes(T: np.ndarray, errors: _Errors) -> np.ndarray:
+    """|z| of all pairs, row by row, ``(p (p - 1) / 2,)``."""
     p = len(T)
     found = np.empty(p * (p - 1) // 2)
     done = 0
     for start in range(0, p, _ROWS):
         first, second = np.arange(start, min(p, start + _ROWS)), np.arange(start, p)
-        size = np.abs(T[start : start + _ROWS, start:]) / np.sqrt(errors.between(first, second))
-        above = size[np.triu_indices(len(first), 1, len(second))]
-        found[done : done + len(above)] = errors.two_sided(above)
-        done += len(above)
+        size = errors.between(first, second)
+        np.sqrt(size, out=size)
+        np.divide(np.abs(T[start : start + _ROWS, start:]), size, out=size)
+        for k in range(len(first)):
+            row = size[k, k + 1 :]
+            found[done : done + len(row)] = row
+            done += len(row)
     return found

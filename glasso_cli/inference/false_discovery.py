@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+
+_KNOTS = 20_001  # of the table of p-values: its error is 1e-6 of a p-value
+Tail = Callable[[np.ndarray], np.ndarray]
 
 
 def q_values(p_values: np.ndarray) -> np.ndarray:
-    """The smallest false discovery rate ``(m,)`` at which each of m hypotheses is rejected (Benjamini-Hochberg, 1995).
+    """The smallest false discovery rate at which each of m hypotheses is rejected (Benjamini and Hochberg, 1995).
 
-    Valid for independent and positively dependent tests.
+    ``p_values (m,)`` are in increasing order, and so is the result. Valid for independent and positively dependent tests.
     """
     m = len(p_values)
-    order = np.argsort(p_values, kind="stable")[::-1]
-    scaled = p_values[order] * (m / np.arange(m, 0, -1))
-    q = np.empty(m)
-    q[order] = np.minimum.accumulate(scaled)
-    return np.minimum(q, 1.0, out=q)
+    scaled = p_values * (m / np.arange(1, m + 1))
+    return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """The false discovery rate of every statistic among m of them."""
+
+    sizes: np.ndarray  # (m,) absolute statistics, increasing
+    q: np.ndarray  # (m,) of each
+
+    @classmethod
+    def among(cls, sizes: np.ndarray, two_sided: Tail) -> Rates:
+        """The rates among ``sizes (m,)``, which are sorted in place; ``two_sided`` gives the p-value of a size."""
+        sizes.sort()
+        if len(sizes) == 0:
+            return cls(sizes, sizes)
+        knots = np.linspace(0.0, sizes[-1], _KNOTS) if len(sizes) > _KNOTS else sizes
+        with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
+            logs = np.maximum(np.log(two_sided(knots)), np.log(np.finfo(float).tiny))
+        p_values = np.exp(np.interp(sizes, knots, logs)) if knots is not sizes else np.exp(logs)
+        return cls(sizes, q_values(p_values[::-1])[::-1])
+
+    def of(self, sizes: np.ndarray) -> np.ndarray:
+        """The rate of chosen ones of the statistics, ``(E,)``."""
+        if len(sizes) == 0:
+            return np.zeros(0)
+        found: np.ndarray = self.q[np.minimum(np.searchsorted(self.sizes, sizes), len(self.sizes) - 1)]
+        return found
+
+    def discoveries(self, rate: float) -> int:
+        """How many have a false discovery rate of at most ``rate``."""
+        return int(np.count_nonzero(self.q <= rate))
 
 
 def pair_places(rows: np.ndarray, cols: np.ndarray, p: int) -> np.ndarray:

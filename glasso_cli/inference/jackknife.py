@@ -1,6 +1,6 @@
 """How far off the formula for the errors is: the delete-one-block jackknife.
 
-Blocks of whole documents are left out one after the other, Theta held. That makes no assumption about what tokens of a
+Blocks of whole documents are left out one after the other. That makes no assumption about what tokens of a
 document have in common, or about tails. With B blocks it has only about B - 1 degrees of freedom, too few to test
 millions of pairs one by one, so by default it sets one number: the median over pairs of its variance over the formula's.
 
@@ -13,27 +13,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.linalg import lapack
 from scipy.special import gammaincinv
 
-from glasso_cli.inference.blocks import Blocks, check_blocks, taken_out
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
+from glasso_cli.inference.estimates import Estimate
 
-_NEURONS = 256  # whose pairs set the common factor
+_NEURONS = 128  # whose pairs set the common factor
 
 
 def jackknife_variance(
-    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray | None = None
+    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray | None = None
 ) -> np.ndarray:
-    """The variance ``(m, m)`` of T_ij, as of (Theta S Theta)_ij with Theta held, for m neurons (all by default).
+    """The variance ``(m, m)`` of T_ij for m neurons (all by default).
 
-    ``correlation (p, p)`` is S, of all tokens of ``blocks``. Raises :class:`InputError` when fewer than four blocks
-    hold tokens.
+    ``correlation (p, p)`` is S, of all tokens of ``blocks``. A lasso's Theta is held, and T moves by -Theta dS Theta. The
+    inverse is taken anew without each block, since it fits noise: in sample, p of n tokens are used up, and a block that is
+    left out is further off than one that is not. Raises :class:`InputError` when fewer than four blocks hold tokens.
     """
     m = len(correlation) if neurons is None else len(neurons)
     squares, weighted, centre = (np.zeros((m, m)) for _ in range(3))
     weights = 0.0
-    for error, share in _errors(blocks, precision, correlation, neurons):
+    for error, share in _errors(blocks, estimate, correlation, neurons):
         weight = share / (1 - share)
         centre += error * share
         weighted += error * weight
@@ -46,21 +49,50 @@ def jackknife_variance(
 
 
 def _errors(
-    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray | None
+    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, float]]:
     """How far the pseudo-value of every block is from T ``(m, m)``, and the block's share of the tokens."""
     check_blocks(len(blocks.filled), "The jackknife")
-    rows = precision if neurons is None else precision[neurons]
+    chosen = np.arange(len(correlation)) if neurons is None else neurons
+    errors = (
+        _of_the_inverse(blocks, estimate, chosen) if estimate.fitted else _held(blocks, estimate, correlation, chosen)
+    )
+    for block, error in zip(blocks.filled.tolist(), errors, strict=True):
+        yield error, _share(blocks, block)
+
+
+def _held(blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray) -> Iterator[np.ndarray]:
+    rows = estimate.theta[neurons]
+    dense: np.ndarray = rows if isinstance(rows, np.ndarray) else rows.toarray()
     second = sandwich(rows, correlation)
-    rows = csr_array(rows @ diags_array(1 / blocks.residual_std))
     for block in blocks.filled.tolist():
-        share = float(blocks.counts[block] / blocks.n_tokens)
-        error = sandwich(rows, taken_out(blocks.scatter(block), blocks.factors))
+        mean, error = blocks.projected(block, dense)
         error -= second
-        mean = blocks.means(block)
-        mean = rows @ (mean - blocks.factors @ (blocks.factors.T @ mean))
-        error += np.multiply.outer(share / (1 - share) * mean, mean)
-        yield error, share
+        weight = _share(blocks, block) / (1 - _share(blocks, block))
+        error += np.multiply.outer(weight * mean, mean)
+        yield error
+
+
+def _of_the_inverse(blocks: Blocks, estimate: Estimate, neurons: np.ndarray) -> Iterator[np.ndarray]:
+    """The inverse without each block; upper triangles are lower ones of the transpose, in LAPACK's order."""
+    total = blocks.total()
+    units = np.zeros((len(blocks.std), len(neurons)))
+    units[neurons, np.arange(len(neurons))] = blocks.std[neurons]
+    whole = estimate.T[np.ix_(neurons, neurons)]
+    for block in blocks.filled.tolist():
+        factor, failed = lapack.dpotrf(blocks.without_block(block, total).T, lower=1, overwrite_a=1, clean=0)
+        if failed:
+            raise InputError(
+                "Without one of the blocks of documents the correlation matrix is singular.",
+                "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
+            )
+        solved, _ = lapack.dpotrs(factor, units, lower=1)
+        left = solved[neurons] * blocks.std[neurons][:, None]
+        yield (whole - left) * (1 / _share(blocks, block) - 1)
+
+
+def _share(blocks: Blocks, block: int) -> float:
+    return float(blocks.counts[block] / blocks.n_tokens)
 
 
 @dataclass(frozen=True)
@@ -72,7 +104,7 @@ class Typical:
 
 
 def typical_errors(
-    blocks: Blocks, precision: csr_array, correlation: np.ndarray, neurons: np.ndarray, formula: np.ndarray
+    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray, formula: np.ndarray
 ) -> Typical:
     """The errors of the pairs of ``neurons (m,)``, whose variance by the formula is ``formula (m, m)``.
 
@@ -86,7 +118,7 @@ def typical_errors(
     spread, fourth = [], []
     ratio, weighted, centre = (np.zeros(len(scale)) for _ in range(3))
     weights = 0.0
-    for error, share in _errors(blocks, precision, correlation, neurons):
+    for error, share in _errors(blocks, estimate, correlation, neurons):
         part, weight = error[above] * scale, share / (1 - share)
         ratio += part**2 * weight
         weighted += part * weight
@@ -104,5 +136,5 @@ def typical_errors(
 
 
 def some_neurons(p: int) -> np.ndarray:
-    """Up to 256 of p neurons, evenly spaced."""
+    """Up to 128 of p neurons, evenly spaced."""
     return np.unique(np.linspace(0, p - 1, min(p, _NEURONS)).round().astype(int))

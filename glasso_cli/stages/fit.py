@@ -19,10 +19,8 @@ from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.fit_artifact import Findings, assemble, dot_text
 from glasso_cli.inference.blocks import Blocks, check_blocks
-from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
-from glasso_cli.null_edges import null_edges
 from glasso_cli.pipeline import Job
 from glasso_cli.resamples import Resamples
 from glasso_cli.solvers.base import alpha_max
@@ -30,6 +28,7 @@ from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.memory import check_memory
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
 from glasso_cli.tables import write_table
+from glasso_cli.tested_edges import tested_point
 
 VERSION = 3
 _FACTORS = 5  # leading components that are always reported
@@ -87,27 +86,14 @@ def make(job: Job) -> str:
         job.console.warn(f"{job.corpus}: {chosen.warning}")
     _warn_few(job, n_effective, len(correlation))
     best = points[chosen.index]
-    tests = edge_tests(
-        best.precision(),
-        correlation,
-        blocks,
-        stats.autocorrelation[chosen_neurons],
-        best.rows,
-        best.cols,
-        fdr=section.fdr,
-        variance=section.variance,
-    )
     found = Findings(
         neurons=chosen_neurons,
         correlation=correlation,
         points=points,
         chosen=chosen,
-        tests=tests,
+        tested=tested_point(best, correlation, stats, blocks, section),
         stability=resamples.stability(best),
         factors=factors,
-        null=null_edges(
-            stats.null_covariance(), blocks, stats.autocorrelation[chosen_neurons], best.alpha, section, tests.inflation
-        ),
     )
     below = _below(job, points, section)
     path = assemble(lambda metrics: job.meta(metrics, below=below), section, job.config.seed, stats, found)
@@ -215,7 +201,7 @@ def _without_factors(job: Job, blocks: Blocks) -> tuple[Factors | None, Factors 
         raise InputError(f"{wanted} factors cannot be taken out of {p} neurons.", "Lower fit.remove_factors.")
     if p < 2:
         return None, None, correlation
-    factors = leading_factors(correlation, max(wanted, min(_FACTORS, p - 1)), job.config.seed)
+    factors = leading_factors(correlation, max(wanted, min(_FACTORS, p - 1)))
     if wanted:
         removed = factors.first(wanted)
         return factors, removed, blocks.without(removed).correlation()

@@ -29,15 +29,26 @@ def test_chosen_neurons_are_those_of_the_whole():
     chosen = np.array([1, 2, 5])
     part = blocks_of(TOKENS, neurons=chosen)
     np.testing.assert_allclose(part.correlation([0, 7]), blocks_of(TOKENS).correlation([0, 7])[np.ix_(chosen, chosen)])
-    np.testing.assert_allclose(part.scatter(3), blocks_of(TOKENS).scatter(3)[np.ix_(chosen, chosen)])
-    np.testing.assert_allclose(part.means(3), blocks_of(TOKENS).means(3)[chosen])
+    rows = np.random.default_rng(0).standard_normal((2, 3))
+    wide = np.zeros((2, 6))
+    wide[:, chosen] = rows
+    for found, expected in zip(part.projected(3, rows), blocks_of(TOKENS).projected(3, wide), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_scatter_of_a_block_is_about_the_mean_of_all_in_units_of_all():
-    every = rows_of(TOKENS, list(range(16)))
-    standard = (rows_of(TOKENS, [5]) - every.mean(0)) / every.std(0)
-    np.testing.assert_allclose(blocks_of(TOKENS).scatter(5), standard.T @ standard / len(standard), atol=1e-12)
-    np.testing.assert_allclose(blocks_of(TOKENS).means(5), standard.mean(0), atol=1e-12)
+@pytest.mark.parametrize("factors", [0, 2])
+def test_a_block_is_projected_as_its_standardised_tokens_are(factors):
+    blocks, every = blocks_of(TOKENS), rows_of(TOKENS, list(range(16)))
+    project = np.eye(6)
+    if factors:
+        removed = leading_factors(blocks.correlation(), factors)
+        blocks, project = blocks.without(removed), project - removed.vectors @ removed.vectors.T
+    standard = (every - every.mean(0)) / every.std(0) @ project
+    part = (rows_of(TOKENS, [5]) - every.mean(0)) / every.std(0) @ project / standard.std(0)
+    rows = np.random.default_rng(0).standard_normal((3, 6))
+    mean, second = blocks.projected(5, rows)
+    np.testing.assert_allclose(mean, rows @ part.mean(0), atol=1e-6)
+    np.testing.assert_allclose(second, rows @ part.T @ part @ rows.T / len(part), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("factors", [0, 2])

@@ -8,6 +8,7 @@ from scipy.stats import norm, t
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.edges import VARIANCES, edge_tests
+from glasso_cli.inference.estimates import ENOUGH, alpha_for_tests, inverse_estimate, lasso_estimate
 from glasso_cli.inference.jackknife import jackknife_variance
 from glasso_cli.solvers.path import fit_from
 
@@ -21,7 +22,9 @@ def test_three_neurons_by_hand():
     S = np.array([[1, a, b], [a, 1, 0], [b, 0, 1]])
     theta = csr_array(np.array([[1.2, -0.4, 0], [-0.4, 1.2, 0], [0, 0, 1.0]]))
     tokens = np.random.default_rng(0).standard_normal((40, 10, 3))
-    found = edge_tests(theta, S, blocks_of(tokens), np.zeros((3, 2)), *np.triu_indices(3, 1), variance="normal")
+    found = edge_tests(
+        lasso_estimate(theta, S), S, blocks_of(tokens), np.zeros((3, 2)), *np.triu_indices(3, 1), variance="normal"
+    )
     # Theta S Theta at (0, 1): 1.2 (1.2 a - 0.4) - 0.4 (1.2 - 0.4 a), and so on
     t01 = -0.8 - (1.2 * (-0.4 + 1.2 * a) - 0.4 * (-0.4 * a + 1.2))
     t02 = -(1.2 * b)
@@ -42,23 +45,28 @@ def test_dependent_tokens_are_worth_less():
     theta, S = csr_array(np.eye(P)), np.corrcoef(np.random.default_rng(0).standard_normal((P, 200)))
     blocks = blocks_of(np.random.default_rng(1).standard_normal((40, 10, P)))
     R = 0.7 ** np.tile(np.arange(1, 60), (P, 1))
-    alone, together = (edge_tests(theta, S, blocks, some, *PAIRS, variance="normal") for some in (np.zeros_like(R), R))
+    alone, together = (
+        edge_tests(lasso_estimate(theta, S), S, blocks, some, *PAIRS, variance="normal")
+        for some in (np.zeros_like(R), R)
+    )
     np.testing.assert_allclose(together.z, alone.z / np.sqrt((1 + 0.49) / (1 - 0.49)), rtol=1e-6)
 
 
-def fitted(ar: float, seed: int):
+def fitted(ar: float, seed: int, inverse: bool = False):
     tokens = documents(chain(P), 160, 20, ar=ar, seed=seed)
     blocks = blocks_of(tokens)
     S = blocks.correlation()
-    return fit_from(S, 0.08, None).precision(), S, blocks, autocorrelation(tokens)
+    estimate = inverse_estimate(S) if inverse else lasso_estimate(fit_from(S, 0.08, None).precision(), S)
+    return estimate, S, blocks, autocorrelation(tokens)
 
 
+@pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance):
+def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance, inverse):
     real = PAIRS[1] - PAIRS[0] == 1
     false = true = 0
     for seed in range(8):
-        found = edge_tests(*fitted(0.7, seed), *PAIRS, variance=variance)
+        found = edge_tests(*fitted(0.7, seed, inverse), *PAIRS, variance=variance)
         taken = found.q <= 0.05
         assert found.discoveries == taken.sum()
         false, true = false + int((taken & ~real).sum()), true + int((taken & real).sum())
@@ -68,42 +76,43 @@ def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(varianc
 
 
 def test_tokens_taken_for_independent_are_believed_too_much():
-    precision, S, blocks, R = fitted(0.7, 0)
+    estimate, S, blocks, R = fitted(0.7, 0)
     real = PAIRS[1] - PAIRS[0] == 1
-    found = edge_tests(precision, S, blocks, np.zeros_like(R), *PAIRS, variance="normal")
+    found = edge_tests(estimate, S, blocks, np.zeros_like(R), *PAIRS, variance="normal")
     assert ((found.q <= 0.05) & ~real).sum() > 0.3 * (found.q <= 0.05).sum()
 
 
-def test_error_bars_cover_the_truth():
+@pytest.mark.parametrize("inverse", [False, True])
+def test_error_bars_cover_the_truth(inverse):
     truth = -chain(P)[PAIRS]  # the diagonal is 1
     inside = []
     for seed in range(6):
-        found = edge_tests(*fitted(0.5, seed), *PAIRS)
+        found = edge_tests(*fitted(0.5, seed, inverse), *PAIRS)
         inside.append(np.abs(found.partial_correlation - truth) <= 1.96 * found.standard_error)
     assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
     assert np.mean(np.array(inside)[:, truth != 0]) == pytest.approx(0.95, abs=0.06)
 
 
 def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_scale():
-    precision, S, blocks, R = fitted(0.0, 0)
-    normal, pooled = (edge_tests(precision, S, blocks, R, *PAIRS, variance=name) for name in ("normal", "pooled"))
+    estimate, S, blocks, R = fitted(0.0, 0)
+    normal, pooled = (edge_tests(estimate, S, blocks, R, *PAIRS, variance=name) for name in ("normal", "pooled"))
     assert 0.75 < pooled.inflation < 1  # the penalty makes Theta_ii smaller than 1 / var(Theta x)_i
     np.testing.assert_allclose(pooled.z * np.sqrt(pooled.inflation), normal.z)
     scale = np.sqrt(5 / np.random.default_rng(3).chisquare(5, 160))
     tokens = documents(chain(P), 160, 20) * scale[:, None, None]
     blocks = blocks_of(tokens)
     S = blocks.correlation()
-    heavy = edge_tests(fit_from(S, 0.08, None).precision(), S, blocks, autocorrelation(tokens), *PAIRS)
+    heavy = edge_tests(
+        lasso_estimate(fit_from(S, 0.08, None).precision(), S), S, blocks, autocorrelation(tokens), *PAIRS
+    )
     assert heavy.inflation / pooled.inflation == pytest.approx((scale**4).mean() / (scale**2).mean() ** 2, rel=0.25)
 
 
 def test_every_pair_may_have_its_own_jackknife():
-    precision, S, blocks, R = fitted(0.5, 1)
-    found = edge_tests(precision, S, blocks, R, *PAIRS, variance="jackknife")
-    every = jackknife_variance(blocks, precision, S)
-    dense = precision.toarray()
-    T = 2 * dense - dense @ S @ dense
-    np.testing.assert_allclose(found.z, -(T / np.sqrt(every))[PAIRS], rtol=1e-6)
+    estimate, S, blocks, R = fitted(0.5, 1)
+    found = edge_tests(estimate, S, blocks, R, *PAIRS, variance="jackknife")
+    every = jackknife_variance(blocks, estimate, S)
+    np.testing.assert_allclose(found.z, -(estimate.T / np.sqrt(every))[PAIRS], rtol=1e-6)
     np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 15), rtol=1e-6)
 
 
@@ -118,7 +127,7 @@ def test_chosen_pairs_are_judged_among_all():
 
 
 def test_one_neuron_has_no_pairs():
-    found = edge_tests(csr_array(np.eye(1)), np.eye(1), blocks_of(np.random.default_rng(0).standard_normal((20, 3, 1))),
+    found = edge_tests(inverse_estimate(np.eye(1)), np.eye(1), blocks_of(np.random.default_rng(0).standard_normal((20, 3, 1))),
                        np.zeros((1, 2)), np.empty(0, int), np.empty(0, int))  # fmt: skip
     assert (found.pairs, found.discoveries, len(found.q)) == (0, 0, 0)
 
@@ -127,3 +136,47 @@ def test_another_variance_is_refused():
     with pytest.raises(InputError, match="no variance 'sandwich'") as caught:
         edge_tests(*fitted(0.0, 0), *PAIRS, variance="sandwich")
     assert "pooled, normal, jackknife" in caught.value.hint
+
+
+# -- given all other neurons ------------------------------------------------------------------------
+
+
+def test_the_inverse_gives_the_partial_correlations_of_regressions():
+    tokens = documents(chain(5), 50, 8)
+    blocks = blocks_of(tokens)
+    S = blocks.correlation()
+    found = edge_tests(inverse_estimate(S), S, blocks, np.zeros((5, 2)), *np.triu_indices(5, 1), variance="normal")
+    values = tokens.reshape(-1, 5) - tokens.reshape(-1, 5).mean(axis=0)
+    rest = values[:, 2:]
+    left = [values[:, k] - rest @ np.linalg.lstsq(rest, values[:, k], rcond=None)[0] for k in (0, 1)]
+    rho = np.corrcoef(left)[0, 1]
+    assert found.partial_correlation[0] == pytest.approx(rho)
+    assert found.standard_error[0] == pytest.approx((1 - rho**2) / np.sqrt(400 - 5))
+
+
+def test_the_tokens_that_many_neurons_use_up_are_counted():
+    """40 neurons on 120 independent tokens: the variance of z is n / (n - p) = 1.5 without, 1 with."""
+    z = []
+    for seed in range(12):
+        tokens = np.random.default_rng(seed).standard_normal((24, 5, P))
+        blocks = blocks_of(tokens, count=8)
+        S = blocks.correlation()
+        z.append(edge_tests(inverse_estimate(S), S, blocks, np.zeros((P, 1)), *PAIRS, variance="normal").z)
+    assert np.var(z) == pytest.approx(1, abs=0.1)
+
+
+def test_too_few_tokens_for_all_neurons_are_refused():
+    tokens = np.random.default_rng(0).standard_normal((24, 5, P))
+    blocks, R = blocks_of(tokens, count=8), np.tile(0.9 ** np.arange(1, 20), (P, 1))
+    S = blocks.correlation()
+    with pytest.raises(InputError, match="too few for partial correlations given all 40 neurons") as caught:
+        edge_tests(inverse_estimate(S), S, blocks, R, *PAIRS, variance="normal")
+    assert "fit.estimate: lasso" in caught.value.hint
+    tokens[:, :, 0] = tokens[:, :, 1] + tokens[:, :, 2]
+    with pytest.raises(InputError, match="singular"):
+        inverse_estimate(np.corrcoef(tokens.reshape(-1, P).T[:, :30]))
+
+
+def test_the_penalty_of_the_tests_falls_with_the_tokens():
+    assert ENOUGH > 1
+    assert alpha_for_tests(2048, 10_000) == pytest.approx(np.sqrt(np.log(2048) / 10_000))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, norm, t
 
-from glasso_cli.inference.false_discovery import pair_places, q_values
+from glasso_cli.inference.false_discovery import Rates, pair_places, q_values
 
 
 @pytest.mark.parametrize("m", [1, 2, 50, 1000])
@@ -12,6 +12,7 @@ def test_q_values_are_those_of_scipy(m):
     random = np.random.default_rng(m)
     p_values = random.uniform(size=m) ** 3
     p_values[random.integers(m, size=m // 4)] = p_values[0]
+    p_values.sort()
     np.testing.assert_allclose(q_values(p_values), false_discovery_control(p_values), rtol=1e-12)
 
 
@@ -27,3 +28,20 @@ def test_zero_and_one_stay_what_they_are():
 def test_pairs_are_counted_row_by_row(p):
     rows, cols = np.triu_indices(p, 1)
     assert pair_places(rows.astype(np.int32), cols.astype(np.int32), p).tolist() == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("m", [1, 300, 50_000])
+@pytest.mark.parametrize("tail", [lambda z: 2 * norm.sf(z), lambda z: 2 * t.sf(z, 7)], ids=["normal", "student"])
+def test_rates_among_many_statistics_are_those_of_their_p_values(m, tail):
+    random = np.random.default_rng(m)
+    sizes = np.abs(random.standard_normal(m) * random.choice([1, 4], m, p=[0.9, 0.1]))
+    expected = false_discovery_control(tail(sizes))
+    some = random.permutation(m)[:200]
+    rates = Rates.among(sizes.copy(), tail)
+    np.testing.assert_allclose(rates.of(sizes[some]), expected[some], rtol=1e-5)
+    assert rates.discoveries(0.05) == pytest.approx((expected <= 0.05).sum(), abs=1)
+
+
+def test_statistics_beyond_every_p_value_are_certain():
+    rates = Rates.among(np.array([0.1, 60.0, 500.0] * 10_000), lambda z: 2 * norm.sf(z))
+    assert rates.of(np.array([500.0, 60.0])).max() < 1e-300

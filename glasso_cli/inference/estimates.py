@@ -1,0 +1,73 @@
+"""Precision entries that the penalty has not pulled towards zero, so that their errors are known.
+
+Where there are several effective tokens for every neuron, the inverse of the correlation matrix is such an estimate, of
+partial correlations given *all* other neurons, whatever the graph. Where there are not, a sparse Theta at a small alpha is
+taken instead and its bias removed: T = 2 Theta - Theta S Theta, the de-sparsified graphical lasso (Jankova and van de
+Geer, 2015), which holds for graphs that are sparse. In both, an error dS of S moves T by -Theta dS Theta.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from glasso_cli.errors import InputError
+from glasso_cli.inference.debiased import debiased
+from glasso_cli.solvers.cholesky import invert
+from glasso_cli.threads import numba_limited
+
+ENOUGH = 3.0  # effective tokens per neuron from which the inverse is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """T ``(p, p)``, dense and symmetric, of p neurons, and the Theta ``(p, p)`` that carries its errors."""
+
+    T: np.ndarray
+    theta: csr_array | np.ndarray
+    fitted: int  # neurons that every neuron was regressed on without a penalty: so many tokens are used up
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Of Theta, ``(p,)``."""
+        found: np.ndarray = self.theta.diagonal()
+        return found
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Entries of Theta between two groups of neurons, ``(a, b)``."""
+        if isinstance(self.theta, np.ndarray):
+            return self.theta[np.ix_(first, second)]
+        return np.asarray(self.theta[first][:, second].toarray())
+
+    def entries(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """Entries of Theta of pairs, ``(m,)``."""
+        if len(rows) == 0:  # of none a sparse matrix gives a matrix
+            return np.zeros(0)
+        return np.asarray(self.theta[rows, cols]).ravel()
+
+
+def inverse_estimate(correlation: np.ndarray) -> Estimate:
+    """T = Theta = the inverse of ``correlation (p, p)``; raises :class:`InputError` if it is singular."""
+    with numba_limited():
+        found = invert(correlation)
+    if found is None:
+        raise InputError(
+            "The correlation matrix is singular, so partial correlations given all other neurons do not exist.",
+            "Set fit.estimate: lasso, or leave out neurons that are sums of others.",
+        )
+    T = found.matrix
+    return Estimate(T, T, len(T))
+
+
+def lasso_estimate(precision: csr_array, correlation: np.ndarray) -> Estimate:
+    """The de-sparsified ``precision (p, p)``, a graphical lasso fit to ``correlation (p, p)``."""
+    theta = csr_array(precision)
+    return Estimate(debiased(theta, correlation), theta, 0)
+
+
+def alpha_for_tests(p: int, n_effective: float) -> float:
+    """sqrt(log p / n), the penalty at which the errors of the lasso and its bias are of one size."""
+    return math.sqrt(math.log(max(p, 2)) / n_effective)

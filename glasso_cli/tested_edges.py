@@ -1,0 +1,111 @@
+"""The tests of a fit: on which estimate, with which errors, and what the same tests find among shifted neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasso_cli import edge_table
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.config import FitSection
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.edges import EdgeTests, edge_tests
+from glasso_cli.inference.estimates import ENOUGH, Estimate, alpha_for_tests, inverse_estimate, lasso_estimate
+from glasso_cli.solvers.path import PathPoint, fit_from
+
+
+@dataclass(frozen=True)
+class NullEdges:
+    """Edges among shifted neurons at the alpha and by the rules of the fit: all of them are false."""
+
+    at_alpha: int
+    drawn: int
+    discoveries: int  # pairs of all with a q-value up to fit.fdr
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """The tests of the edges of one point, and of the null if there is one."""
+
+    tests: EdgeTests
+    estimate: str  # inverse or lasso
+    alpha: float | None  # of the lasso that was tested
+    null: NullEdges | None
+
+
+def tested_point(
+    point: PathPoint, correlation: np.ndarray, stats: ActivationStats, blocks: Blocks, section: FitSection
+) -> Tested:
+    """The tests of ``point``, fitted to ``correlation (p, p)``, the tokens of ``blocks``.
+
+    Raises :class:`InputError` for an inverse that does not exist, for a null that was not collected, and for what
+    :func:`edge_tests` refuses.
+    """
+    n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
+    kind = _kind(section.estimate, len(correlation), n_effective, blocks)
+    alpha = min(point.alpha, alpha_for_tests(len(correlation), n_effective)) if kind == "lasso" else None
+    autocorrelation = stats.autocorrelation[blocks.neurons]
+
+    def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float) -> EdgeTests:
+        estimate = _estimate(S, at, alpha, section)
+        return edge_tests(
+            estimate,
+            S,
+            blocks,
+            autocorrelation,
+            at.rows,
+            at.cols,
+            fdr=section.fdr,
+            variance=variance,
+            inflation=inflation,
+        )
+
+    tests = tested(correlation, point, section.variance, 1.0)
+    covariance = _null_covariance(stats, section)
+    null = None
+    if covariance is not None:
+        S = blocks.correlation_of(covariance)
+        shifted = _fitted(S, point.alpha, None, section)
+        found = tested(S, shifted, "normal", tests.inflation)
+        kept = edge_table.keep(found, shifted.values < 0, section.fdr, section.min_effect)
+        null = NullEdges(shifted.n_edges, int(kept.mask.sum()), found.discoveries)
+    return Tested(tests, kind, alpha, null)
+
+
+def _kind(wanted: str, p: int, n_effective: float, blocks: Blocks) -> str:
+    if wanted != "auto":
+        return wanted
+    singular = blocks.factors.shape[1] > 0
+    return "inverse" if n_effective >= ENOUGH * p and not singular else "lasso"
+
+
+def _estimate(S: np.ndarray, point: PathPoint, alpha: float | None, section: FitSection) -> Estimate:
+    if alpha is None:
+        return inverse_estimate(S)
+    if alpha < point.alpha:
+        point = _fitted(S, alpha, point, section)
+    return lasso_estimate(point.precision(), S)
+
+
+def _fitted(S: np.ndarray, alpha: float, start: PathPoint | None, section: FitSection) -> PathPoint:
+    return fit_from(
+        S,
+        alpha,
+        start.precision() if start is not None else None,
+        solver=section.solver,
+        tol=section.tol,
+        max_iter=section.max_iter,
+        penalise_diagonal=section.penalise_diagonal,
+    )
+
+
+def _null_covariance(stats: ActivationStats, section: FitSection) -> np.ndarray | None:
+    covariance = stats.null_covariance() if section.null is not False else None
+    if section.null and covariance is None:
+        raise InputError(
+            "fit.null asks for the shifted neurons, and the statistics have none.",
+            "Collect them: collect.null: true.",
+        )
+    return covariance
