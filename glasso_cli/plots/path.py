@@ -27,6 +27,7 @@ _CURVES = {
     "cv": _Curve("held-out loss within one standard error of the best", "held-out loss (nats per neuron)", ".4g"),
     "stars": _Curve("the densest graph that is stable", "instability (share of pairs)", ".3g"),
 }
+_APART = 0.09  # of the axis, between two labels
 _LEAST = 1e-17  # a gap that rounding brought to zero or below is drawn here
 
 
@@ -43,7 +44,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     for panel in axes.flat:
         panel.axvline(study.alpha, color=style.MARK, linewidth=5, alpha=0.45, zorder=0)
         panel.grid(True, axis="y")
-    _alpha_axis(axes, alphas)
+    _alpha_axis(axes, alphas, study.index)
     yield style.Picture("path", page.figure, _alt(study), _table(study))
 
 
@@ -194,7 +195,7 @@ def _tell(axes: Axes, study: Study, values: np.ndarray, text: str) -> None:
     )  # fmt: skip
 
 
-def _alpha_axis(axes: np.ndarray, alphas: np.ndarray) -> None:
+def _alpha_axis(axes: np.ndarray, alphas: np.ndarray, selected: int) -> None:
     first = axes.flat[0]
     first.set_xscale("log")
     low, high = float(alphas.min()), float(alphas.max())
@@ -202,15 +203,25 @@ def _alpha_axis(axes: np.ndarray, alphas: np.ndarray) -> None:
     first.set_xlim(high * margin, low / margin)
     for panel in axes[1]:
         panel.set_xlabel("α (penalty, correlation scale)")
-        _ticks(panel, alphas)
+        _ticks(panel, alphas, selected)
 
 
-def _ticks(panel: Axes, alphas: np.ndarray) -> None:
-    """Ticks at the alphas themselves while they are few; round numbers otherwise."""
+def _ticks(panel: Axes, alphas: np.ndarray, selected: int) -> None:
+    """Ticks at the alphas themselves while they are few, the selected one first; round numbers otherwise."""
     from matplotlib.ticker import NullLocator
 
     if len(alphas) <= 9:
-        panel.set_xticks(alphas, [f"{alpha:.3g}" for alpha in alphas])
+        shown = apart(np.log(alphas), selected, _APART)
+        panel.set_xticks(alphas, [f"{alpha:.3g}" if show else "" for alpha, show in zip(alphas, shown)])
         panel.xaxis.set_minor_locator(NullLocator())
     else:
         style.plain_log(panel.xaxis)
+
+
+def apart(places: np.ndarray, first: int, share: float) -> np.ndarray:
+    """Which of ``places (n,)`` can be labelled ``(n,)`` bool: ``first``, and what is that share of the range from others."""
+    shown = np.zeros(len(places), dtype=bool)
+    least = share * float(np.ptp(places))
+    for place in [first, *range(len(places))]:
+        shown[place] = shown[place] or bool((np.abs(places[shown] - places[place]) >= least).all())
+    return shown

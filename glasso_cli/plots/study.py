@@ -75,6 +75,10 @@ class Study:
         """The plain correlations of the pairs in ``edges``, ``(E,)``."""
         return np.asarray(self.path.marginals[self._part])[self._from_strong]
 
+    def tested(self, name: str) -> np.ndarray:
+        """A field of the path about the tests of the pairs in ``edges``, ``(E,)``."""
+        return np.asarray(getattr(self.path, name))[self.path.kept][self._from_strong]
+
     @property
     def n_edges(self) -> int:
         return len(self.edges.rho)

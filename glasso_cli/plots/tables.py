@@ -10,7 +10,7 @@ from glasso_cli.plots.study import Study, community_name
 
 
 def edge_table(study: Study) -> dict[str, Any]:
-    """All edges of the selected alpha, from strong to weak."""
+    """All edges that are drawn, from strong to weak."""
     ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
     return {
         "neuron_a": ids[rows],
@@ -18,6 +18,10 @@ def edge_table(study: Study) -> dict[str, Any]:
         "partial_correlation": rho,
         "precision": study.precision,
         "correlation": study.correlation,
+        "debiased": study.tested("debiased"),
+        "standard_error": study.tested("standard_error"),
+        "q_value": study.tested("q_values"),
+        "frequency": study.tested("frequencies"),
     }
 
 

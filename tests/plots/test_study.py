@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glasso_cli.plots.path import apart
 from glasso_cli.plots.study import count, percent, short_labels, signed
 from glasso_cli.plots.tables import edge_table, neuron_table
 from glasso_cli.tables import write_table
@@ -21,6 +22,13 @@ def partial_correlations(study) -> np.ndarray:
     rho = -theta / np.outer(scale, scale)
     np.fill_diagonal(rho, 0)
     return rho
+
+
+def test_labels_keep_their_distance_and_the_selected_one_is_there():
+    places = np.log([0.5, 0.398, 0.316, 0.2, 0.187, 0.186, 0.178])
+    assert apart(places, 5, 0.09).tolist() == [True, True, True, False, False, True, False]
+    assert apart(np.log([0.3]), 0, 0.09).tolist() == [True]
+    assert apart(np.log([0.3, 0.2]), 1, 0.09).all()
 
 
 def test_degree_strength_and_influence_are_row_sums(make_study):
