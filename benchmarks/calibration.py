@@ -8,8 +8,8 @@ with coefficient 0.7, the same with heavy tails (every document has a scale of i
 freedom: excess kurtosis 6), and the same with two factors that move all neurons (half of the variance). Sixteen blocks of
 documents, as `collect` makes them; alpha = sqrt(log p / n_eff); false discovery rate asked for: 0.05 and 0.1.
 
-Found: pairs of all with a q-value up to that rate. Drawn: those of them that are edges of the sparse graph, which is what
-`fit` draws. Per row the observed false discovery rate (false / found, mean over repetitions, with its standard error) and
+Found: pairs of all with a q-value up to that rate. Drawn: those of them that are edges of the sparse graph and have a partial
+correlation of at least 0.02, which is what `fit` draws. Per row the observed false discovery rate (false / found, mean over repetitions, with its standard error) and
 the power (planted edges found). ``tokens`` is the test that takes every token for independent. Writes calibration.csv and
 calibration.md to ``--out``.
 """
@@ -35,13 +35,16 @@ from glasso_cli import threads
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
-from glasso_cli.inference.estimates import ENOUGH, inverse_estimate, lasso_estimate
+from glasso_cli.inference.estimates import ENOUGH, Estimate, inverse_estimate, lasso_estimate, latent_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.moments import pack_upper
-from glasso_cli.solvers.path import fit_from
+from glasso_cli.solvers.latent import MOST
+from glasso_cli.solvers.path import PathPoint, fit_from
 
-BLOCKS, LAGS = 16, 32
+BLOCKS, LAGS, FACTORS = 16, 32, 2
+MIN_EFFECT = 0.02  # the default of fit.min_effect
 RATES = (0.05, 0.1)
+REMEDIES = {"": "", "removed": ", 2 components removed", "latent": ", fit.method: latent"}
 METHODS = ("tokens", "normal", "jackknife", "pooled")
 
 
@@ -52,7 +55,7 @@ class Case:
     scenario: str
     p: int
     documents: int
-    removed: int
+    remedy: str  # against factors: none, two components removed, or latent
     seed: int
 
 
@@ -63,7 +66,7 @@ class Found:
     scenario: str
     p: int
     documents: int
-    removed: int
+    remedy: str
     seed: int
     method: str
     rate: float
@@ -118,9 +121,11 @@ def _arguments() -> argparse.Namespace:
 
 def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
     for p, scenario, count in itertools.product(arguments.sizes, arguments.scenarios, arguments.documents):
-        for removed in (0, 2) if SCENARIOS[scenario].factors else (0,):
+        for remedy in ("", "removed", "latent") if SCENARIOS[scenario].factors else ("",):
+            if remedy == "latent" and p > MOST:
+                continue
             for seed in range(arguments.repeats):
-                yield Case(scenario, p, count, removed, seed)
+                yield Case(scenario, p, count, remedy, seed)
 
 
 # -- one data set -----------------------------------------------------------------------------------
@@ -133,14 +138,13 @@ def measure(case: Case) -> list[Found]:
     blocks = _blocks(tokens)
     R = _autocorrelation(tokens)
     correlation = blocks.correlation()
-    if case.removed:
-        blocks = blocks.without(leading_factors(correlation, case.removed))
+    if case.remedy == "removed":
+        blocks = blocks.without(leading_factors(correlation, FACTORS))
         correlation = blocks.correlation()
     n_effective = effective_n(R, blocks.n_tokens).median
     alpha = math.sqrt(math.log(case.p) / n_effective)
-    point = fit_from(correlation, alpha, None)
-    inverse = n_effective >= ENOUGH * case.p and not case.removed
-    estimate = inverse_estimate(correlation) if inverse else lasso_estimate(point.precision(), correlation)
+    point = fit_from(correlation, alpha, None, hidden=1.0 if case.remedy == "latent" else None, tol=1e-6)
+    estimate = _estimate(case, point, correlation, n_effective)
     every = np.triu_indices(case.p, 1)
     in_graph = np.zeros((case.p, case.p), dtype=bool)
     in_graph[point.rows, point.cols] = True
@@ -152,7 +156,11 @@ def measure(case: Case) -> list[Found]:
             variance="normal" if method == "tokens" else method,
         )  # fmt: skip
         for rate, (name, among) in itertools.product(RATES, {"found": True, "drawn": drawn}.items()):
-            taken = (tests.q <= rate) & among
+            taken = (
+                (tests.q <= rate)
+                & among
+                & (np.abs(tests.partial_correlation) >= (MIN_EFFECT if name == "drawn" else 0))
+            )
             found.append(
                 Found(
                     *astuple(case), method, rate, name, false=int((taken & ~real).sum()), true=int((taken & real).sum()),
@@ -160,6 +168,15 @@ def measure(case: Case) -> list[Found]:
                 )
             )  # fmt: skip
     return found
+
+
+def _estimate(case: Case, point: PathPoint, correlation: np.ndarray, n_effective: float) -> Estimate:
+    """As `fit` chooses it."""
+    if case.remedy == "latent":
+        return latent_estimate(point.precision().toarray(), point.factors, correlation)
+    if n_effective >= ENOUGH * case.p and not case.remedy:
+        return inverse_estimate(correlation)
+    return lasso_estimate(point.precision(), correlation)
 
 
 def _blocks(tokens: np.ndarray) -> Blocks:
@@ -194,9 +211,9 @@ def markdown(found: list[Found]) -> str:
     lines = ["| " + " | ".join([*head, "power at 0.05"]) + " |", "|" + " --- |" * (len(head) + 1)]
     groups: dict[tuple[object, ...], list[Found]] = {}
     for row in found:
-        groups.setdefault((row.p, row.documents, row.scenario, row.removed, row.method), []).append(row)
-    for (p, count, scenario, removed, method), rows in groups.items():
-        data = f"{SCENARIOS[str(scenario)].title}{f', {removed} removed' if removed else ''}"
+        groups.setdefault((row.p, row.documents, row.scenario, row.remedy, row.method), []).append(row)
+    for (p, count, scenario, remedy, method), rows in groups.items():
+        data = f"{SCENARIOS[str(scenario)].title}{REMEDIES[str(remedy)]}"
         cells = [_rate([r for r in rows if (r.edges, r.rate) == (e, q)], q) for e in ("found", "drawn") for q in RATES]
         power = np.mean([r.true / r.planted for r in rows if (r.edges, r.rate) == ("drawn", RATES[0])])
         tokens = SCENARIOS[str(scenario)].length * int(str(count))

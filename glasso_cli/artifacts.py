@@ -174,6 +174,8 @@ class PrecisionPath(Artifact):
     values: np.ndarray  # (nnz,) float64, precision entries (sign opposite to the partial correlation)
     marginals: np.ndarray  # (nnz,) float32, correlation of the pair
     diagonals: np.ndarray  # (A, p) float64
+    factors: np.ndarray  # (p, sum of ranks) float64, V of the low-rank parts V V' that the precisions are less of
+    ranks: np.ndarray  # (A,) int32, hidden factors at every alpha; 0 in a plain fit
     objective: np.ndarray  # (A,) float64, nats
     duality_gap: np.ndarray  # (A,) float64, nats per neuron
     kkt_residual: np.ndarray  # (A,) float64
@@ -220,7 +222,7 @@ class PrecisionPath(Artifact):
         return np.flatnonzero(self.kept) + self.part().start
 
     def precision(self, index: int | None = None) -> sp.csr_array:
-        """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric."""
+        """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric; without its low-rank part."""
         import scipy.sparse as sp
 
         index = int(self.selected) if index is None else index

@@ -215,6 +215,16 @@ class FitSection(Section):
         description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
     )
 
+    method: Literal["plain", "latent"] = Field(
+        default="plain",
+        description="latent fits a sparse precision less one of low rank, which stands for hidden factors; up to 1,000 "
+        "neurons, by gglasso whatever the solver.",
+    )
+    latent_penalty: float = Field(
+        default=1.0,
+        description="For latent: penalty on the trace of the low-rank part, times alpha sqrt(p / log p).",
+        gt=0,
+    )
     remove_factors: int = Field(
         default=0,
         description="Leading principal components taken out of the correlation before the fit; negative edges are "
@@ -255,6 +265,8 @@ class FitSection(Section):
     @model_validator(mode="after")
     def _selectable(self) -> FitSection:
         alphas, select = self.alpha, self.select
+        if self.method == "latent" and (self.remove_factors or self.penalise_diagonal):
+            raise ValueError("method latent goes with neither remove_factors nor penalise_diagonal; delete one")
         if select.rule in ("ebic", "cv", "stars") and (alphas is None or len(alphas) < 2):
             raise ValueError(f"select.rule {select.rule} compares alphas; give fit.alpha a list or a range")
         if self.rule == "fixed":
@@ -265,6 +277,11 @@ class FitSection(Section):
             if select.alpha is not None and select.alpha not in alphas:
                 raise ValueError(f"select.alpha {select.alpha} is not one of the alphas of the path")
         return self
+
+    @property
+    def hidden(self) -> float | None:
+        """The penalty factor of hidden factors; None for a plain fit."""
+        return self.latent_penalty if self.method == "latent" else None
 
     @property
     def rule(self) -> str:

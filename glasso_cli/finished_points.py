@@ -71,6 +71,7 @@ def _points(fitted: PrecisionPath) -> Iterator[PathPoint]:
             n_iter=int(fitted.n_iter[index]),
             converged=bool(fitted.converged[index]),
             log_likelihood=float(fitted.log_likelihood[index]),
+            factors=np.array(fitted.factors[:, int(fitted.ranks[:index].sum()) : int(fitted.ranks[: index + 1].sum())]),
             ancestors=ancestors,
         )
 

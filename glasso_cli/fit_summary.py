@@ -19,6 +19,8 @@ def fit_summary(metrics: dict[str, Any], settings: dict[str, Any]) -> list[tuple
         ("errors", _errors(metrics)),
         ("replication", _replication(metrics["half_samples"])),
     ]
+    if metrics["hidden_factors"]:
+        lines.append(("hidden factors", f"{metrics['hidden_factors']} at this alpha, beside the edges"))
     if metrics["null"]:
         lines.append(("null", _null(metrics["null"], metrics["fdr"])))
     if metrics["factors"]:
@@ -78,7 +80,8 @@ def _false_edges(metrics: dict[str, Any]) -> str:
 def _estimate(estimate: dict[str, Any]) -> str:
     if estimate["kind"] == "inverse":
         return "partial correlations given all other neurons, of the inverse correlation matrix"
-    return f"the de-sparsified graphical lasso at alpha {estimate['alpha']:.4g}"
+    name = "graphical lasso with hidden factors" if estimate["kind"] == "latent" else "graphical lasso"
+    return f"the de-sparsified {name} at alpha {estimate['alpha']:.4g}"
 
 
 def _errors(metrics: dict[str, Any]) -> str:

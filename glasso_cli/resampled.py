@@ -51,6 +51,7 @@ class Study:
     tol: float
     max_iter: int
     penalise_diagonal: bool
+    hidden: float | None = None
     start: csr_array | None = None
 
 
@@ -176,6 +177,7 @@ def _fit(study: Study, sample: Sample, file: Path) -> None:
         "tol": study.tol,
         "max_iter": study.max_iter,
         "penalise_diagonal": study.penalise_diagonal,
+        "hidden": study.hidden,
     }
     if study.start is not None:
         points = [fit_from(correlation, alpha, study.start, **options) for alpha in sample.alphas]
@@ -192,6 +194,8 @@ def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> flo
     """log det Theta - tr(S Theta) on ``new (p, p)``, of a point that was fitted to the covariance ``fitted``."""
     apart = new - fitted
     trace = float(apart.diagonal() @ point.diagonal + 2 * apart[point.rows, point.cols] @ point.values)
+    if point.factors.size:
+        trace -= float(np.vdot(apart @ point.factors, point.factors))
     return point.log_likelihood - trace
 
 

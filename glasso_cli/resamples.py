@@ -103,6 +103,7 @@ class Resamples:
             tol=max(section.tol, _TOLERANCE),
             max_iter=section.max_iter,
             penalise_diagonal=section.penalise_diagonal,
+            hidden=section.hidden,
         )
         problem = problem_of(job.target.material)
         if start is not None:

@@ -12,7 +12,14 @@ from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
-from glasso_cli.inference.estimates import ENOUGH, Estimate, alpha_for_tests, inverse_estimate, lasso_estimate
+from glasso_cli.inference.estimates import (
+    ENOUGH,
+    Estimate,
+    alpha_for_tests,
+    inverse_estimate,
+    lasso_estimate,
+    latent_estimate,
+)
 from glasso_cli.solvers.path import PathPoint, fit_from
 
 
@@ -30,8 +37,8 @@ class Tested:
     """The tests of the edges of one point, and of the null if there is one."""
 
     tests: EdgeTests
-    estimate: str  # inverse or lasso
-    alpha: float | None  # of the lasso that was tested
+    estimate: str  # inverse, lasso or latent
+    alpha: float | None  # of the fit that was tested; None for the inverse
     null: NullEdges | None
 
 
@@ -44,8 +51,8 @@ def tested_point(
     :func:`edge_tests` refuses.
     """
     n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
-    kind = _kind(section.estimate, len(correlation), n_effective, blocks)
-    alpha = min(point.alpha, alpha_for_tests(len(correlation), n_effective)) if kind == "lasso" else None
+    kind = _kind(section, len(correlation), n_effective, blocks)
+    alpha = min(point.alpha, alpha_for_tests(len(correlation), n_effective)) if kind != "inverse" else None
     autocorrelation = stats.autocorrelation[blocks.neurons]
 
     def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float) -> EdgeTests:
@@ -74,9 +81,11 @@ def tested_point(
     return Tested(tests, kind, alpha, null)
 
 
-def _kind(wanted: str, p: int, n_effective: float, blocks: Blocks) -> str:
-    if wanted != "auto":
-        return wanted
+def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> str:
+    if section.hidden is not None:
+        return "latent"
+    if section.estimate != "auto":
+        return section.estimate
     singular = blocks.factors.shape[1] > 0
     return "inverse" if n_effective >= ENOUGH * p and not singular else "lasso"
 
@@ -86,6 +95,8 @@ def _estimate(S: np.ndarray, point: PathPoint, alpha: float | None, section: Fit
         return inverse_estimate(S)
     if alpha < point.alpha:
         point = _fitted(S, alpha, point, section)
+    if section.hidden is not None:
+        return latent_estimate(point.precision().toarray(), point.factors, S)
     return lasso_estimate(point.precision(), S)
 
 
@@ -98,6 +109,7 @@ def _fitted(S: np.ndarray, alpha: float, start: PathPoint | None, section: FitSe
         tol=section.tol,
         max_iter=section.max_iter,
         penalise_diagonal=section.penalise_diagonal,
+        hidden=section.hidden,
     )
 
 

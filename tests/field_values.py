@@ -50,6 +50,8 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("fit", "select", "folds"): 3,
     ("fit", "select", "instability"): 0.1,
     ("fit", "select", "half_samples"): 8,
+    ("fit", "method"): "latent",
+    ("fit", "latent_penalty"): 2.0,
     ("fit", "remove_factors"): 2,
     ("fit", "fdr"): 0.1,
     ("fit", "min_effect"): 0.1,

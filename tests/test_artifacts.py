@@ -85,6 +85,8 @@ def path() -> tuple[PrecisionPath, list[np.ndarray]]:
         values=values,
         marginals=np.zeros(len(rows), dtype=np.float32),
         diagonals=np.stack([np.diag(matrix) for matrix in precisions]),
+        factors=np.zeros((3, 0)),
+        ranks=np.zeros(2, dtype=np.int32),
         objective=two,
         duality_gap=two,
         kkt_residual=two,

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.errors import InputError
-from glasso_cli.inference.debiased import debiased
+from glasso_cli.inference.debiased import debiased, sandwich
 from glasso_cli.solvers.cholesky import invert
 from glasso_cli.threads import numba_limited
 
@@ -66,6 +66,17 @@ def lasso_estimate(precision: csr_array, correlation: np.ndarray) -> Estimate:
     """The de-sparsified ``precision (p, p)``, a graphical lasso fit to ``correlation (p, p)``."""
     theta = csr_array(precision)
     return Estimate(debiased(theta, correlation), theta, 0)
+
+
+def latent_estimate(precision: np.ndarray, factors: np.ndarray, correlation: np.ndarray) -> Estimate:
+    """The de-sparsified Theta of a fit with hidden ``factors`` V ``(p, r)``, the low-rank part V V' held.
+
+    The precision of the neurons is R = Theta - V V'; T = 2 R - R S R + V V'.
+    """
+    low_rank = factors @ factors.T
+    R = precision - low_rank
+    T = 2 * R - sandwich(R, correlation) + low_rank
+    return Estimate(T, R, 0)
 
 
 def alpha_for_tests(p: int, n_effective: float) -> float:

@@ -8,12 +8,13 @@ or one with other alphas than the last, ends in the same bytes as one that was c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from glasso_cli.errors import InputError
+from glasso_cli.solvers import latent
 from glasso_cli.solvers.base import SolverResult, check_alpha, row_blocks
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.screening import Summary, checked, get_solver, solved_components
@@ -36,6 +37,7 @@ class PathPoint:
     n_iter: int
     converged: bool
     log_likelihood: float  # log det Theta - tr(S Theta): twice the Gaussian one per sample, in nats
+    factors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # (p, r) of hidden ones, or empty
     ancestors: tuple[float, ...] = ()  # alphas, decreasing; the last is of the point that this one was started from
 
     @property
@@ -52,7 +54,7 @@ class PathPoint:
         return 2 * self.n_edges / len(self.diagonal)
 
     def precision(self) -> csr_array:
-        """The precision matrix ``(p, p)``, sparse and exactly symmetric."""
+        """The sparse part of the precision ``(p, p)``, which is all of it without hidden factors; exactly symmetric."""
         shape = (len(self.diagonal), len(self.diagonal))
         upper = coo_array((self.values, (self.rows, self.cols)), shape=shape)
         return csr_array(upper + upper.T + diags_array(self.diagonal))
@@ -80,13 +82,15 @@ def fit_path(
     tol: float = 1e-7,
     max_iter: int = 1000,
     penalise_diagonal: bool = False,
+    hidden: float | None = None,
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
     progress: Progress | None = None,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it.
 
-    ``penalise_diagonal`` is as in :func:`screening.solve`.
+    ``penalise_diagonal`` is as in :func:`screening.solve`. ``hidden`` is for hidden factors (:mod:`latent`, whatever
+    ``solver`` is, each point from nothing): the factor of their penalty.
     ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
     that of a point asked for is taken as it is. ``on_point`` is called with every new one, and
     ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
@@ -94,7 +98,7 @@ def fit_path(
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
-    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, done, on_point)
+    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point)
     for index, alpha in enumerate(wanted):
         walk.visit(alpha, progress, index, len(wanted))
     return walk.points()
@@ -109,6 +113,7 @@ def fit_degree(
     max_iter: int = 1000,
     max_solves: int = 24,
     penalise_diagonal: bool = False,
+    hidden: float | None = None,
     grid: Sequence[PathPoint] = (),
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
@@ -120,7 +125,7 @@ def fit_degree(
     no alpha in six digits lies between a graph too sparse and one too dense. ``grid`` holds points to begin
     with; the rest is as in :func:`fit_path`, except that ``total`` is the most alphas there can be.
     """
-    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, done, on_point, grid)
+    walk = _Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, grid)
     _check_target(target, walk)
     for index in range(max_solves):
         alpha = _next_alpha(walk, target)
@@ -139,10 +144,11 @@ def fit_from(
     tol: float = 1e-7,
     max_iter: int = 1000,
     penalise_diagonal: bool = False,
+    hidden: float | None = None,
 ) -> PathPoint:
     """The point at one alpha, started from a precision ``(p, p)`` that stands on no path of this covariance."""
     check_alpha(alpha)
-    return _Walk(covariance, solver, tol, max_iter, penalise_diagonal, (), None).point(alpha, start, ())
+    return _Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, (), None).point(alpha, start, ())
 
 
 class _Walk:
@@ -155,6 +161,7 @@ class _Walk:
         tol: float,
         max_iter: int,
         penalise_diagonal: bool,
+        hidden: float | None,
         done: Iterable[PathPoint],
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
@@ -163,6 +170,7 @@ class _Walk:
         self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
         self._tol, self._max_iter, self._penalise_diagonal = tol, max_iter, penalise_diagonal
+        self._hidden = hidden
         self._done = {point.chain: point for point in done}
         self._on_point = on_point
         self._visited = {point.alpha: point for point in visited}
@@ -188,6 +196,8 @@ class _Walk:
         return self._visited[min(larger)] if larger else None
 
     def point(self, alpha: float, start: csr_array | None, ancestors: tuple[float, ...]) -> PathPoint:
+        if self._hidden is not None:
+            return _latent_point(self.covariance, alpha, self._hidden, self._tol, self._max_iter, ancestors)
         penalised = self._penalise_diagonal
         variance = self.covariance.diagonal() + (alpha if penalised else 0.0)
         parts = solved_components(
@@ -237,6 +247,30 @@ def _point(
         n_iter=summary.n_iter,
         converged=summary.duality_gap <= tol,
         log_likelihood=penalty - summary.objective,
+        ancestors=ancestors,
+    )
+
+
+def _latent_point(
+    covariance: np.ndarray, alpha: float, hidden: float, tol: float, max_iter: int, ancestors: tuple[float, ...]
+) -> PathPoint:
+    mu = latent.nuclear_penalty(alpha, len(covariance), hidden)
+    found = latent.solve(covariance, alpha, mu, tol=tol, max_iter=max_iter)
+    rows, cols, values = _edges(found.precision)
+    penalty = 2 * alpha * float(np.abs(values).sum()) + mu * float((found.factors**2).sum())
+    return PathPoint(
+        alpha=alpha,
+        rows=rows.astype(np.int32),
+        cols=cols.astype(np.int32),
+        values=values,
+        diagonal=found.precision.diagonal().copy(),
+        objective=found.objective,
+        duality_gap=found.duality_gap,
+        kkt_residual=found.kkt_residual,
+        n_iter=found.n_iter,
+        converged=found.converged,
+        log_likelihood=penalty - found.objective,
+        factors=found.factors,
         ancestors=ancestors,
     )
 

@@ -161,6 +161,7 @@ def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathP
         "tol": section.tol,
         "max_iter": section.max_iter,
         "penalise_diagonal": section.penalise_diagonal,
+        "hidden": section.hidden,
         "done": done,
         "on_point": keep,
     }
@@ -208,8 +209,8 @@ def _without_factors(job: Job, blocks: Blocks) -> tuple[Factors | None, Factors 
     if factors.share > _MUCH and p > 2 * _FACTORS:
         job.console.warn(
             f"{job.corpus}: {len(factors.variances)} directions carry {100 * factors.share:.0f} % of the squared "
-            "correlations; a sparse graph spends edges on them. Compare with fit.remove_factors, or "
-            "leave out what moves all neurons (collect.mask)."
+            "correlations; a sparse graph spends edges on them. Compare with fit.method: latent (up to 1,000 neurons) or "
+            "fit.remove_factors."
         )
     return factors, None, correlation
 

@@ -101,6 +101,8 @@ def make_path(
         values=values.astype(float),
         marginals=(-values * 0.8).astype(np.float32),
         diagonals=diagonals,
+        factors=np.zeros((p, 0)),
+        ranks=np.zeros(amount, np.int32),
         objective=np.zeros(amount),
         duality_gap=np.where(np.arange(amount) % 2, 3e-9, -1e-18),
         kkt_residual=np.full(amount, 1e-6),
