@@ -55,7 +55,7 @@ def tested_point(
     alpha = min(point.alpha, alpha_for_tests(len(correlation), n_effective)) if kind != "inverse" else None
     autocorrelation = stats.autocorrelation[blocks.neurons]
 
-    def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float) -> EdgeTests:
+    def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float | None = None) -> EdgeTests:
         estimate = _estimate(S, at, alpha, section)
         return edge_tests(
             estimate,
@@ -69,7 +69,7 @@ def tested_point(
             inflation=inflation,
         )
 
-    tests = tested(correlation, point, section.variance, 1.0)
+    tests = tested(correlation, point, section.variance)
     covariance = _null_covariance(stats, section)
     null = None
     if covariance is not None:

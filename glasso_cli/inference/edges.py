@@ -47,14 +47,14 @@ def edge_tests(
     *,
     fdr: float = 0.05,
     variance: str = "pooled",
-    inflation: float = 1.0,
+    inflation: float | None = None,
 ) -> EdgeTests:
     """Test all pairs of p neurons, and report the chosen ones ``rows (E,)`` < ``cols (E,)``.
 
     ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
-    values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens, times ``inflation``; ``pooled``
-    multiplies it by the median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of
-    every pair by itself. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless
+    values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
+    median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself.
+    ``inflation`` is one found before, for ``normal``: all that its formula is multiplied by. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless
     ``normal``), and where fewer effective tokens are left than the estimate uses up.
     """
     formula = _Formula(estimate, np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
@@ -134,16 +134,18 @@ class _Errors:
         return np.asarray(2 * tail)
 
 
-def _errors(variance: str, inflation: float, formula: _Formula, correlation: np.ndarray, blocks: Blocks) -> _Errors:
+def _errors(
+    variance: str, inflation: float | None, formula: _Formula, correlation: np.ndarray, blocks: Blocks
+) -> _Errors:
     if variance not in VARIANCES:
         raise InputError(f"There is no variance '{variance}'.", f"Choose one of: {', '.join(VARIANCES)}.")
     p, estimate = len(correlation), formula.estimate
     if p < 2:
-        return _Errors(formula, inflation)
+        return _Errors(formula, 1.0)
     some = some_neurons(p)
     left = _tokens_left(formula, some)
     if variance == "normal":
-        return _Errors(formula, inflation / left)
+        return _Errors(formula, 1 / left if inflation is None else inflation)
     # A jackknife of an inverse sees blocks that it was not fitted to, which are off by 1 / (1 - p / n) too much.
     typical = typical_errors(blocks, estimate, correlation, some, formula.between(some, some))
     if variance == "pooled":

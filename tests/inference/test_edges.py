@@ -108,6 +108,15 @@ def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_sca
     assert heavy.inflation / pooled.inflation == pytest.approx((scale**4).mean() / (scale**2).mean() ** 2, rel=0.25)
 
 
+@pytest.mark.parametrize("inverse", [False, True])
+def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inverse):
+    given = fitted(0.7, 0, inverse)
+    pooled = edge_tests(*given, *PAIRS)
+    again = edge_tests(*given, *PAIRS, variance="normal", inflation=pooled.inflation)
+    np.testing.assert_allclose(again.z, pooled.z)
+    assert again.inflation == pooled.inflation
+
+
 def test_every_pair_may_have_its_own_jackknife():
     estimate, S, blocks, R = fitted(0.5, 1)
     found = edge_tests(estimate, S, blocks, R, *PAIRS, variance="jackknife")
