@@ -95,6 +95,14 @@ def upper_triangle(packed: np.ndarray, width: int) -> np.ndarray:
     return matrix
 
 
+def added(packed: Iterable[np.ndarray], width: int) -> np.ndarray:
+    """The sum of packed moments, one after the other, in float64."""
+    total = np.zeros(packed_length(width), dtype=np.float64)
+    for moments in packed:
+        total += moments
+    return total
+
+
 def covariance(
     counts: np.ndarray, sums: np.ndarray, moments: np.ndarray, blocks: Iterable[int] | None = None
 ) -> np.ndarray:
@@ -112,10 +120,7 @@ def covariance_of(counts: np.ndarray, sums: np.ndarray, packed: Iterable[np.ndar
     count = int(counts.sum())
     if count == 0:
         raise ValueError("the blocks hold no tokens")
-    total = np.zeros(packed_length(sums.shape[1]), dtype=np.float64)
-    for moments in packed:
-        total += moments
-    matrix = unpack_upper(total, sums.shape[1])
+    matrix = unpack_upper(added(packed, sums.shape[1]), sums.shape[1])
     matrix /= count
     mean = sums.sum(axis=0) / count
     matrix -= np.outer(mean, mean)

@@ -129,10 +129,7 @@ class Blocks:
 
     def total(self) -> np.ndarray:
         """The packed moments of all blocks, float64."""
-        total = np.zeros(self.moments.shape[1])
-        for packed in self.moments:
-            total += packed
-        return total
+        return moments.added(self.moments, self.sums.shape[1])
 
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order

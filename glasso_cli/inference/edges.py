@@ -16,7 +16,7 @@ from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.false_discovery import Rates
-from glasso_cli.inference.jackknife import jackknife_variance, some_neurons, typical_errors
+from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
 
 VARIANCES = ("pooled", "normal", "jackknife")
 _ROWS = 256
@@ -147,12 +147,14 @@ def _errors(
     if variance == "normal":
         return _Errors(formula, 1 / left if inflation is None else inflation)
     # A jackknife of an inverse sees blocks that it was not fitted to, which are off by 1 / (1 - p / n) too much.
-    typical = typical_errors(blocks, estimate, correlation, some, formula.between(some, some))
+    null = formula.between(some, some)
     if variance == "pooled":
+        typical = typical_errors(blocks, estimate, correlation, some, null)
         return _Errors(formula, typical.inflation * left, typical.freedom)
-    every = jackknife_variance(blocks, estimate, correlation)
+    tails = Tails(some, null)
+    every = jackknife_variance(blocks, estimate, correlation, tails=tails)
     every *= left
-    return _Errors(formula, typical.inflation * left, len(blocks.filled) - 1, every)
+    return _Errors(formula, tails.typical().inflation * left, len(blocks.filled) - 1, every)
 
 
 def _tokens_left(formula: _Formula, some: np.ndarray) -> float:

@@ -13,39 +13,62 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 from scipy.special import gammaincinv
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
 from glasso_cli.inference.estimates import Estimate
+from glasso_cli.solvers.cholesky import factorise
 
 _NEURONS = 128  # whose pairs set the common factor
 
 
 def jackknife_variance(
-    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray | None = None
+    blocks: Blocks,
+    estimate: Estimate,
+    correlation: np.ndarray,
+    neurons: np.ndarray | None = None,
+    tails: Tails | None = None,
 ) -> np.ndarray:
     """The variance ``(m, m)`` of T_ij for m neurons (all by default).
 
     ``correlation (p, p)`` is S, of all tokens of ``blocks``. A lasso's Theta is held, and T moves by -Theta dS Theta. The
     inverse is taken anew without each block, since it fits noise: in sample, p of n tokens are used up, and a block that is
-    left out is further off than one that is not. Raises :class:`InputError` when fewer than four blocks hold tokens.
+    left out is further off than one that is not. ``tails``, of some of these neurons, sees the same errors. Raises
+    :class:`InputError` when fewer than four blocks hold tokens.
     """
     m = len(correlation) if neurons is None else len(neurons)
-    squares, weighted, centre = (np.zeros((m, m)) for _ in range(3))
-    weights = 0.0
+    sums = _Sums(m, m)
     for error, share in _errors(blocks, estimate, correlation, neurons):
+        if tails is not None:
+            tails.add(error[np.ix_(tails.neurons, tails.neurons)], share)
+        sums.add(error, share)
+    return sums.variance()
+
+
+class _Sums:
+    """The variance that pseudo-values about an estimate amount to, as they come in with their shares of the tokens."""
+
+    def __init__(self, *shape: int) -> None:
+        self._squares, self._weighted, self._centre = (np.zeros(shape) for _ in range(3))
+        self._weights = 0.0
+        self._count = 0
+
+    def add(self, error: np.ndarray, share: float) -> None:
         weight = share / (1 - share)
-        centre += error * share
-        weighted += error * weight
-        error *= error
-        squares += error * weight
-        weights += weight
-    squares -= 2 * centre * weighted - centre**2 * weights
-    squares /= len(blocks.filled)
-    return squares
+        self._centre += error * share
+        self._weighted += error * weight
+        self._squares += error**2 * weight
+        self._weights += weight
+        self._count += 1
+
+    def variance(self) -> np.ndarray:
+        found = 2 * self._centre * self._weighted
+        found -= self._centre**2 * self._weights
+        np.subtract(self._squares, found, out=found)
+        found /= self._count
+        return found
 
 
 def _errors(
@@ -74,20 +97,19 @@ def _held(blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: 
 
 
 def _of_the_inverse(blocks: Blocks, estimate: Estimate, neurons: np.ndarray) -> Iterator[np.ndarray]:
-    """The inverse without each block; upper triangles are lower ones of the transpose, in LAPACK's order."""
+    """The inverse without each block."""
     total = blocks.total()
     units = np.zeros((len(blocks.std), len(neurons)))
     units[neurons, np.arange(len(neurons))] = blocks.std[neurons]
     whole = estimate.T[np.ix_(neurons, neurons)]
     for block in blocks.filled.tolist():
-        factor, failed = lapack.dpotrf(blocks.without_block(block, total).T, lower=1, overwrite_a=1, clean=0)
-        if failed:
+        factor = factorise(blocks.without_block(block, total), overwrite=True)
+        if factor is None:
             raise InputError(
                 "Without one of the blocks of documents the correlation matrix is singular.",
                 "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
             )
-        solved, _ = lapack.dpotrs(factor, units, lower=1)
-        left = solved[neurons] * blocks.std[neurons][:, None]
+        left = factor.solve(units)[neurons] * blocks.std[neurons][:, None]
         yield (whole - left) * (1 / _share(blocks, block) - 1)
 
 
@@ -103,9 +125,7 @@ class Typical:
     freedom: float  # of the Student's t that has the tails of its distribution; inf for the normal one
 
 
-def typical_errors(
-    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray, formula: np.ndarray
-) -> Typical:
+class Tails:
     """The errors of the pairs of ``neurons (m,)``, whose variance by the formula is ``formula (m, m)``.
 
     The inflation is the median over pairs of the jackknife's variance over the formula's, corrected for the median of a
@@ -113,26 +133,39 @@ def typical_errors(
     weigh much, its distribution has longer tails than the normal one: the excess kurtosis of the parts, averaged over
     pairs, adds up to that of the sum, and Student's t of the same kurtosis is taken.
     """
-    above = np.triu_indices(len(neurons), 1)
-    scale = 1 / np.sqrt(formula[above])
-    spread, fourth = [], []
-    ratio, weighted, centre = (np.zeros(len(scale)) for _ in range(3))
-    weights = 0.0
+
+    def __init__(self, neurons: np.ndarray, formula: np.ndarray) -> None:
+        self.neurons = neurons
+        self._above = np.triu_indices(len(neurons), 1)
+        self._scale = 1 / np.sqrt(formula[self._above])
+        self._sums = _Sums(len(self._scale))
+        self._moments: list[tuple[float, float]] = []  # second and fourth of every block's part, over pairs
+
+    def add(self, error: np.ndarray, share: float) -> None:
+        """Add the errors ``(m, m)`` of one block."""
+        scaled = error[self._above] * self._scale
+        self._sums.add(scaled, share)
+        part = scaled * share
+        self._moments.append((float((part**2).mean()), float((part**4).mean())))
+
+    def typical(self) -> Typical:
+        """What the blocks say together."""
+        second, fourth = np.array(self._moments).T
+        freedom = max(1.0, float(second.sum() ** 2 / (second**2).sum()) - 1)
+        median = 2 * float(gammaincinv(freedom / 2, 0.5)) / freedom
+        excess = float((fourth - 3 * second**2).sum() / second.sum() ** 2)
+        inflation = float(np.median(self._sums.variance())) / median
+        return Typical(inflation, 4 + 6 / excess if excess > 1e-6 else np.inf)
+
+
+def typical_errors(
+    blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: np.ndarray, formula: np.ndarray
+) -> Typical:
+    """What a jackknife of the pairs of ``neurons (m,)`` alone says about a typical one: see :class:`Tails`."""
+    tails = Tails(neurons, formula)
     for error, share in _errors(blocks, estimate, correlation, neurons):
-        part, weight = error[above] * scale, share / (1 - share)
-        ratio += part**2 * weight
-        weighted += part * weight
-        weights += weight
-        part *= share
-        centre += part
-        spread.append(float((part**2).mean()))
-        fourth.append(float((part**4).mean()))
-    second, quartic = np.array(spread), np.array(fourth)
-    ratio = (ratio - 2 * centre * weighted + centre**2 * weights) / len(second)
-    freedom = max(1.0, float(second.sum() ** 2 / (second**2).sum()) - 1)
-    typical = 2 * float(gammaincinv(freedom / 2, 0.5)) / freedom
-    excess = float((quartic - 3 * second**2).sum() / second.sum() ** 2)
-    return Typical(float(np.median(ratio)) / typical, 4 + 6 / excess if excess > 1e-6 else np.inf)
+        tails.add(error, share)
+    return tails.typical()
 
 
 def some_neurons(p: int) -> np.ndarray:

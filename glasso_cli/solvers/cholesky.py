@@ -23,6 +23,12 @@ class Factor:
     lower: np.ndarray
     log_det: float  # of the matrix that was factorised
 
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """X ``(p, m)`` with A X = ``right``, for the matrix A that was factorised."""
+        (potrs,) = lapack.get_lapack_funcs(("potrs",), (self.lower,))
+        solved, _ = potrs(self.lower, right, lower=1)
+        return np.asarray(solved)
+
     def inverse(self) -> Inverse:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
         from glasso_cli.solvers.mirror import mirror

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.moments import BlockMoments, correlation
+from glasso_cli.moments import BlockMoments, added, correlation
 from glasso_cli.statistics import contexts, marginals
 from glasso_cli.statistics.autocorrelation import Autocorrelation, autocorrelation
 from glasso_cli.statistics.contexts import Contexts, TopContexts
@@ -91,6 +91,7 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
     count = int(counts.sum())
     shift = sums.sum(0) / count
     width = sums.shape[1]
+    null = [piece["null_moments"] for piece in pieces if "null_moments" in piece]
     top = [_contexts(piece) for piece in pieces if "top_tokens" in piece]
     return Merged(
         counts=counts,
@@ -98,16 +99,8 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
         marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
         autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
         top=contexts.merge_top(top) if top else contexts.empty(width, 0),
-        null_moments=_total(piece["null_moments"] for piece in pieces if "null_moments" in piece),
+        null_moments=added(null, width if null else 0).astype(np.float32),
     )
-
-
-def _total(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """The sum of float32 arrays, added in float64; empty if there are none."""
-    total: np.ndarray | None = None
-    for part in parts:
-        total = part.astype(np.float64) if total is None else total + part
-    return np.empty(0, np.float32) if total is None else total.astype(np.float32)
 
 
 def _contexts(piece: Piece) -> Contexts:
