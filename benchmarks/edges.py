@@ -47,6 +47,7 @@ from glasso_cli.tested_edges import tested_point
 
 TRANSFORMS = ("none", "normal_scores")
 FDR = 0.05
+SOLVING = {"tol": 1e-6}
 Row = dict[str, Any]
 
 
@@ -83,7 +84,7 @@ def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
         path = _collected(arguments, transform)
         stats: ActivationStats = ActivationStats.load(path)
         yield _row(transform, 0, "tokens", stats.n_tokens)
-        yield _row(transform, 0, "independent tokens, median", round(stats.meta["metrics"]["n_effective"]["median"]))
+        yield _row(transform, 0, "independent tokens, median", round(stats.n_effective))
         if "halves" in arguments.parts:
             for degree in arguments.degrees:
                 yield from _halves(stats, transform, degree)
@@ -217,13 +218,13 @@ def _times(path: Path, stats: ActivationStats, transform: str, arguments: argpar
                 round(spent, 2),
                 f"s = {spent / ci:.1f} CI",
             )
-        study = Study(path, neurons, None, "newton", 1e-6, 1000, False, point.precision())
+        study = Study(path, neurons, None, SOLVING, point.precision())
         samples = [Sample(drawn, (point.alpha,)) for drawn in bootstrap_samples(blocks.filled, 100, 0)]
         spent = _fits(study, samples, arguments, f"bootstrap-{transform}-{degree:g}")
         yield _row(transform, degree, "bootstrap of 100 at this alpha", round(spent, 1), "s")
         alphas = tuple(np.geomspace(0.5, point.alpha, 10).tolist())
         halves = [Sample(half, alphas) for half in half_samples(blocks.filled, 20, 0)]
-        spent = _fits(Study(path, neurons, None, "newton", 1e-6, 1000, False), halves, arguments, f"stars-{degree:g}")
+        spent = _fits(Study(path, neurons, None, SOLVING), halves, arguments, f"stars-{degree:g}")
         yield _row(transform, degree, "20 half-samples, ten alphas from 0.5 (StARS)", round(spent, 1), "s")
 
 

@@ -128,6 +128,11 @@ class ActivationStats(Artifact):
         """Tokens in the statistics, masked ones excluded."""
         return int(self.counts.sum())
 
+    @property
+    def n_effective(self) -> float:
+        """Independent tokens that those of the median pair of neurons are worth."""
+        return float(self.meta["metrics"]["n_effective"]["median"])
+
     def usable(self) -> np.ndarray:
         """Indices of the neurons that can be fitted: neither dead nor a duplicate."""
         return np.flatnonzero(~self.dead & (self.duplicate_of < 0))

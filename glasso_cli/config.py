@@ -279,9 +279,15 @@ class FitSection(Section):
         return self
 
     @property
-    def hidden(self) -> float | None:
-        """The penalty factor of hidden factors; None for a plain fit."""
-        return self.latent_penalty if self.method == "latent" else None
+    def solving(self) -> dict[str, Any]:
+        """How every point of a path is solved, by the names of the options of ``fit_path``."""
+        return {
+            "solver": self.solver,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "penalise_diagonal": self.penalise_diagonal,
+            "hidden": self.latent_penalty if self.method == "latent" else None,
+        }
 
     @property
     def rule(self) -> str:

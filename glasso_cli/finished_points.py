@@ -56,7 +56,7 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
 def _points(fitted: PrecisionPath) -> Iterator[PathPoint]:
     chains: dict[float, tuple[float, ...]] = {}
     for index, alpha in enumerate(fitted.alphas.tolist()):
-        part = slice(int(fitted.offsets[index]), int(fitted.offsets[index + 1]))
+        part = fitted.part(index)
         ancestors = chains.get(float(fitted.starts[index]), ())
         chains[alpha] = (*ancestors, alpha)
         yield PathPoint(

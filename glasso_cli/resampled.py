@@ -47,11 +47,7 @@ class Study:
     stats: Path
     neurons: np.ndarray
     factors: Factors | None
-    solver: str
-    tol: float
-    max_iter: int
-    penalise_diagonal: bool
-    hidden: float | None = None
+    solving: dict[str, Any]  # options of fit_path
     start: csr_array | None = None
 
 
@@ -172,17 +168,10 @@ def _blocks(study: Study) -> Blocks:
 def _fit(study: Study, sample: Sample, file: Path) -> None:
     blocks = _blocks(study)
     correlation = blocks.correlation(sample.blocks)
-    options: dict[str, Any] = {
-        "solver": study.solver,
-        "tol": study.tol,
-        "max_iter": study.max_iter,
-        "penalise_diagonal": study.penalise_diagonal,
-        "hidden": study.hidden,
-    }
     if study.start is not None:
-        points = [fit_from(correlation, alpha, study.start, **options) for alpha in sample.alphas]
+        points = [fit_from(correlation, alpha, study.start, **study.solving) for alpha in sample.alphas]
     else:
-        points = fit_path(correlation, sample.alphas, **options)
+        points = fit_path(correlation, sample.alphas, **study.solving)
     judged = np.full(len(points), np.nan)
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)

@@ -99,11 +99,7 @@ class Resamples:
             stats=job.upstream["collect"],
             neurons=self.neurons,
             factors=self.factors,
-            solver=section.solver,
-            tol=max(section.tol, _TOLERANCE),
-            max_iter=section.max_iter,
-            penalise_diagonal=section.penalise_diagonal,
-            hidden=section.hidden,
+            solving=section.solving | {"tol": max(section.tol, _TOLERANCE)},
         )
         problem = problem_of(job.target.material)
         if start is not None:

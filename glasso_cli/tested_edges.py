@@ -50,9 +50,9 @@ def tested_point(
     Raises :class:`InputError` for an inverse that does not exist, for a null that was not collected, and for what
     :func:`edge_tests` refuses.
     """
-    n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
-    kind = _kind(section, len(correlation), n_effective, blocks)
-    alpha = min(point.alpha, alpha_for_tests(len(correlation), n_effective)) if kind != "inverse" else None
+    p = len(correlation)
+    kind = _kind(section, p, stats.n_effective, blocks)
+    alpha = min(point.alpha, alpha_for_tests(p, stats.n_effective)) if kind != "inverse" else None
     autocorrelation = stats.autocorrelation[blocks.neurons]
 
     def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float | None = None) -> EdgeTests:
@@ -82,7 +82,7 @@ def tested_point(
 
 
 def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> str:
-    if section.hidden is not None:
+    if section.method == "latent":
         return "latent"
     if section.estimate != "auto":
         return section.estimate
@@ -95,22 +95,13 @@ def _estimate(S: np.ndarray, point: PathPoint, alpha: float | None, section: Fit
         return inverse_estimate(S)
     if alpha < point.alpha:
         point = _fitted(S, alpha, point, section)
-    if section.hidden is not None:
+    if section.method == "latent":
         return latent_estimate(point.precision().toarray(), point.factors, S)
     return lasso_estimate(point.precision(), S)
 
 
 def _fitted(S: np.ndarray, alpha: float, start: PathPoint | None, section: FitSection) -> PathPoint:
-    return fit_from(
-        S,
-        alpha,
-        start.precision() if start is not None else None,
-        solver=section.solver,
-        tol=section.tol,
-        max_iter=section.max_iter,
-        penalise_diagonal=section.penalise_diagonal,
-        hidden=section.hidden,
-    )
+    return fit_from(S, alpha, start.precision() if start is not None else None, **section.solving)
 
 
 def _null_covariance(stats: ActivationStats, section: FitSection) -> np.ndarray | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,18 @@ class Runner:
         result = CliRunner().invoke(app, list(words))
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
+
+
+def interrupted_after(calls: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, interrupted in the place of every call after that many."""
+    left = iter(range(calls))
+
+    def interrupted(*arguments: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return interrupted
 
 
 def overrides(**sections: Any) -> tuple[str, ...]:

@@ -49,11 +49,12 @@ def leading_factors(correlation: np.ndarray, count: int, seed: int = 0) -> Facto
     if not 0 < count < p:
         raise InputError(f"{count} factors cannot be taken out of {p} neurons.", f"Take 1 to {p - 1}.")
     width = min(p, count + _SPARE)
-    vectors = np.linalg.qr(np.random.default_rng([seed, 0xFAC7]).standard_normal((p, width)))[0]
+    product = np.random.default_rng([seed, 0xFAC7]).standard_normal((p, width))
     before = np.zeros(count)
     for _ in range(_ITERATIONS):
-        vectors = np.linalg.qr(correlation @ vectors)[0]
-        values, turn = np.linalg.eigh(vectors.T @ (correlation @ vectors))
+        vectors = np.linalg.qr(product)[0]
+        product = correlation @ vectors
+        values, turn = np.linalg.eigh(vectors.T @ product)
         vectors, values = vectors @ turn[:, ::-1], values[::-1]
         if np.abs(values[:count] - before).max() <= _TOLERANCE * values[0]:
             break

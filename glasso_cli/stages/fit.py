@@ -71,7 +71,7 @@ def make(job: Job) -> str:
     _warn_isolated(job, section, correlation)
     points = _solve(job, section, correlation)
     resamples = Resamples(job, chosen_neurons, removed, blocks.filled, memory=available, largest=largest)
-    n_effective = float(stats.meta["metrics"]["n_effective"]["median"])
+    n_effective = stats.n_effective
     chosen = select(
         points,
         section.rule,
@@ -156,15 +156,7 @@ def _solve(job: Job, section: FitSection, correlation: np.ndarray) -> list[PathP
             f"gap {point.duality_gap:.1e}, {point.n_iter} iterations"
         )
 
-    options: dict[str, Any] = {
-        "solver": section.solver,
-        "tol": section.tol,
-        "max_iter": section.max_iter,
-        "penalise_diagonal": section.penalise_diagonal,
-        "hidden": section.hidden,
-        "done": done,
-        "on_point": keep,
-    }
+    options: dict[str, Any] = {**section.solving, "done": done, "on_point": keep}
     points: list[PathPoint] = []
     if section.alpha is not None:
         points = fit_path(correlation, section.alpha, **options)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from real_runs import Runner, overrides
+from real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli import corpus_pass
 from glasso_cli.artifacts import ActivationStats
@@ -124,17 +124,8 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     runner.collect(out="whole")
     monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", 1)
     runner.collect(out="single")
-    write = corpus_pass.write_npz
-    left = [finished]
-
-    def interrupted(path: Path, *rest: Any) -> Any:
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return write(path, *rest)
-
     with monkeypatch.context() as patched:
-        patched.setattr(corpus_pass, "write_npz", interrupted)
+        patched.setattr(corpus_pass, "write_npz", interrupted_after(finished, corpus_pass.write_npz))
         with pytest.raises(KeyboardInterrupt):
             runner.collect()
     assert not Path("out/collect/words.npz").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydot
 import pytest
-from real_runs import Runner, overrides
+from real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli import resampled
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
@@ -152,16 +152,8 @@ def test_processes_change_no_byte_and_an_interrupted_fit_ends_in_the_same(
     fitted(runner, **changes, workers=2)
     assert [Path(name).read_bytes() for name in FILES] == whole
     shutil.rmtree("out/fit")
-    fit, left = resampled._fit, [2]
-
-    def interrupted(*arguments: Any) -> None:
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        fit(*arguments)
-
     with monkeypatch.context() as patched:
-        patched.setattr(resampled, "_fit", interrupted)
+        patched.setattr(resampled, "_fit", interrupted_after(2, resampled._fit))
         with pytest.raises(KeyboardInterrupt):
             fitted(runner, **changes, workers=1)
     assert len(list(Path("out").rglob("sample-*.npz"))) == 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydot
 import pytest
-from real_runs import Runner, overrides
+from real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli import finished_points, machine
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
@@ -81,17 +81,8 @@ def test_an_interrupted_path_ends_in_the_same_bytes(
     names = ("out/fit/words.npz", "out/fit/words.dot")
     whole = [Path(name).read_bytes() for name in names]
     shutil.rmtree("out/fit")
-    save = finished_points.save_piece
-    left = [finished]
-
-    def interrupted(*arguments: Any) -> None:
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        save(*arguments)
-
     with monkeypatch.context() as patched:
-        patched.setattr(finished_points, "save_piece", interrupted)
+        patched.setattr(finished_points, "save_piece", interrupted_after(finished, finished_points.save_piece))
         with pytest.raises(KeyboardInterrupt):
             fitted(runner, *changes)
     assert not Path("out/fit/words.npz").exists()
