@@ -80,7 +80,7 @@ def _note(study: Study, matrix: _Matrix) -> str:
     cells = matrix.cells
     words = [
         "Neurons are ordered by community (C1 is the largest), inside a community by strength; "
-        "isolated neurons come last. White: no edge, exactly zero."
+        "isolated neurons come last. White: no edge that passes."
     ]
     if cells.factor == 1:
         words.append("Grey: the diagonal, left out.")
