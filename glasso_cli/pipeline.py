@@ -8,6 +8,10 @@ A stage is a module of :mod:`glasso_cli.stages` with
 - ``paths(config, corpus)``: the artifact and its companions;
 - ``make(job)``: do the work, write the artifact and say in a line what it is.
 
+An artifact is named after the corpus that it is of. A stage that makes others has ``targets(config)``, their names, and
+``NO_TARGETS``, what to say and what to do when there are none; one that does not read the artifacts of the same name has
+``upstream(config, corpus)``, pairs of a stage and a name.
+
 Stages never import or start each other; they meet in files.
 """
 
@@ -32,7 +36,7 @@ from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
 
-# stage → the stages whose artifacts it reads, in the order they run
+# stage → the stages whose artifacts it may read, in the order they run
 STAGES: dict[str, tuple[str, ...]] = {
     "collect": (),
     "fit": ("collect",),
@@ -44,6 +48,7 @@ STAGES: dict[str, tuple[str, ...]] = {
 class Job:
     """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces.
 
+    The paths are found by stage, or by ``stage/corpus`` where the artifact read is of another name than the target.
     ``previous`` is where the artifact to be replaced may stand, for a stage that can go on from it; None if all
     is to be done anew.
     """
@@ -97,9 +102,9 @@ class Pipeline:
     # -- asking -----------------------------------------------------------------------------------
 
     def plan(self, stages: Sequence[str]) -> Iterator[Step]:
-        """What ``stages`` would do, in order, for every corpus."""
+        """What ``stages`` would do, in order, for all that they make."""
         for stage in stages:
-            for corpus in self.config.corpora:
+            for corpus in self._targets(stage, alone=len(stages) == 1):
                 step = self.step(stage, corpus)
                 yield replace(step, fresh=False, reason="forced") if self.force and step.fresh else step
 
@@ -110,10 +115,9 @@ class Pipeline:
         return self._steps[stage, corpus]
 
     def _look(self, stage: str, corpus: str) -> Step:
-        for upstream in STAGES[stage]:
-            before = self.step(upstream, corpus)
-            if not before.fresh:
-                return Step(stage, corpus, False, f"{upstream} will run first")
+        for label, upstream in self._reads(stage, corpus).items():
+            if not self.step(*upstream).fresh:
+                return Step(stage, corpus, False, f"{label} will run first")
         state = self._state(self._target(stage, corpus))
         return Step(stage, corpus, state.fresh, state.reason)
 
@@ -136,7 +140,8 @@ class Pipeline:
         path, companions = module.paths(self.config, corpus)
         inputs = dict(self._pins(stage, corpus, path))
         inputs["upstream"] = {
-            upstream: cache.stored_meta(self._path(upstream, corpus))["content"] for upstream in STAGES[stage]
+            label: cache.stored_meta(self._path(*upstream))["content"]
+            for label, upstream in self._reads(stage, corpus).items()
         }
         settings = module.settings(self.config, corpus)
         material = cache.material_of(stage, module.VERSION, settings, inputs)
@@ -165,6 +170,25 @@ class Pipeline:
             self._assumed[stage, corpus] = error
             return stored
 
+    def _targets(self, stage: str, *, alone: bool) -> Sequence[str]:
+        """The names of the artifacts of ``stage``; raises :class:`ConfigError` when it is run alone and there are none."""
+        module = stage_module(stage)
+        if not hasattr(module, "targets"):
+            return tuple(self.config.corpora)
+        found: Sequence[str] = module.targets(self.config)
+        if alone and not found:
+            raise ConfigError(*module.NO_TARGETS)
+        return found
+
+    def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
+        """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
+        module = stage_module(stage)
+        if hasattr(module, "upstream"):
+            pairs = module.upstream(self.config, corpus)
+        else:
+            pairs = [(upstream, corpus) for upstream in STAGES[stage]]
+        return {name if of == corpus else f"{name}/{of}": (name, of) for name, of in pairs}
+
     def _path(self, stage: str, corpus: str) -> Path:
         path: Path = stage_module(stage).paths(self.config, corpus)[0]
         return path
@@ -172,16 +196,16 @@ class Pipeline:
     # -- doing ------------------------------------------------------------------------------------
 
     def run(self, stages: Sequence[str]) -> None:
-        """Run ``stages`` for every corpus where the artifact is not up to date.
+        """Run ``stages`` for all that they make, where the artifact is not up to date.
 
-        Raises :class:`UpstreamError` when an artifact that a stage reads is missing or stale, and
-        :class:`BelowBar` after all the work is done and saved, when something fell short.
+        Raises :class:`UpstreamError` when an artifact that a stage reads is missing or stale, :class:`ConfigError` when
+        a stage that is run alone has nothing to make, and :class:`BelowBar` after all the work is done and saved, when something fell short.
         """
         below: list[str] = []
         with cache.lock(self.config.folder):
             for stage in stages:
                 with self._logged(stage):
-                    for corpus in self.config.corpora:
+                    for corpus in self._targets(stage, alone=len(stages) == 1):
                         below += self._run_one(stage, corpus)
         if below:
             raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
@@ -216,7 +240,7 @@ class Pipeline:
         pieces = cache.partial_folder(self.config.folder, target)
         if self.force:
             cache.drop_partials(self.config.folder, target)
-        upstream = {name: self._path(name, corpus) for name in STAGES[stage]}
+        upstream = {label: self._path(*read) for label, read in self._reads(stage, corpus).items()}
         started = time.monotonic()
         previous = None if self.force else target.path
         job = Job(self.config, corpus, target, upstream, pieces, self.console, previous)
@@ -228,12 +252,11 @@ class Pipeline:
         return self._report(target, cached=False, seconds=seconds)
 
     def _require_upstream(self, stage: str, corpus: str) -> None:
-        for upstream in STAGES[stage]:
-            step = self.step(upstream, corpus)
+        for upstream, of in self._reads(stage, corpus).values():
+            step = self.step(upstream, of)
             if not step.fresh:
-                path = self._path(upstream, corpus)
                 raise UpstreamError(
-                    f"{stage} reads {path}, which is not up to date: {step.reason}.",
+                    f"{stage} reads {self._path(upstream, of)}, which is not up to date: {step.reason}.",
                     f"Run: glasso {upstream} {self.command}   (or all of it: glasso run {self.command})",
                 )
 

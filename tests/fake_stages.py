@@ -1,11 +1,13 @@
 """Three stages that only shuffle text, for tests of what runs stages: no model, no mathematics.
 
-``collect`` reads a text file, ``fit`` counts its distinct words, ``visualize`` writes two files and a manifest.
+``collect`` reads a text file, ``fit`` counts its distinct words, ``visualize`` writes two files and a manifest, and
+``compare``, which only some tests add, takes the difference of two counts.
 ``FakeStages`` counts what each made; ``INPUTS`` is where the text files are; ``Experiment`` runs them.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,7 +58,12 @@ class FakeStages:
     below: dict[str, str] = field(default_factory=dict)  # corpus → what fit says fell short
 
     def modules(self) -> dict[str, Any]:
-        return {"collect": self._collect(), "fit": self._fit(), "visualize": self._visualize()}
+        return {
+            "collect": self._collect(),
+            "fit": self._fit(),
+            "visualize": self._visualize(),
+            "compare": self._compare(),
+        }
 
     def _module(self, stage: str, path: Callable[[Config, str], Path], **more: Any) -> SimpleNamespace:
         def make(job: Job) -> str:
@@ -133,6 +140,29 @@ class FakeStages:
             settings=lambda config, corpus: {"visualize": public_fields(config.visualize)},
             work=work,
         )
+
+    def _compare(self) -> SimpleNamespace:
+        """Neighbouring corpora, each pair by what their fits counted; not among ``UPSTREAM``."""
+
+        def targets(config: Config) -> list[str]:
+            return [f"{a}-vs-{b}" for a, b in itertools.pairwise(config.corpora)]
+
+        def work(job: Job) -> str:
+            counts = [read_npz(job.upstream[f"fit/{corpus}"])[0]["count"] for corpus in job.corpus.split("-vs-")]
+            meta = {"kind": "difference", "schema": 1, **job.meta({})}
+            write_npz(job.target.path, {"difference": counts[0] - counts[1]}, meta)
+            return "compared"
+
+        module = self._module(
+            "compare",
+            lambda config, pair: config.folder / "compare" / f"{pair}.npz",
+            settings=lambda config, pair: {},
+            work=work,
+        )
+        module.targets = targets
+        module.upstream = lambda config, pair: [("fit", corpus) for corpus in pair.split("-vs-")]
+        module.NO_TARGETS = ("There is one corpus.", "Give another.")
+        return module
 
 
 class Experiment:

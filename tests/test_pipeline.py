@@ -17,6 +17,7 @@ from fake_stages import INPUTS, Experiment
 from glasso_cli import cache, pipeline
 from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
+from glasso_cli.npz import read_npz
 from glasso_cli.pipeline import STAGES, Job, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
@@ -347,6 +348,41 @@ def test_a_killed_run_leaves_its_pieces_and_no_lock(experiment: Experiment) -> N
 )
 def test_a_range_of_stages(experiment: Experiment, first: str | None, last: str | None, stages: list[str]) -> None:
     assert stage_range(first, last) == stages
+
+
+# -- artifacts of another name than a corpus ------------------------------------------------------------
+
+
+@pytest.fixture
+def with_pairs(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment with a stage over pairs of corpora."""
+    monkeypatch.setattr(pipeline, "STAGES", {**pipeline.STAGES, "compare": ("fit",)})
+    return experiment
+
+
+def test_a_stage_over_pairs_reads_the_artifacts_of_both(with_pairs: Experiment) -> None:
+    with_pairs.run("collect", "fit")
+    assert with_pairs.run("compare") == [("compare", "films-vs-books")]
+    arrays, meta = read_npz(with_pairs.out / "compare" / "films-vs-books.npz")
+    assert arrays["difference"] == 0
+    assert set(meta["material"]["inputs"]["upstream"]) == {"fit/films", "fit/books"}
+    assert with_pairs.run("compare") == []
+    (INPUTS / "books.txt").write_text("c d e")
+    assert with_pairs.run("collect", "fit", "compare")[-1] == ("compare", "films-vs-books")
+
+
+def test_a_stage_over_pairs_names_the_one_that_is_missing(with_pairs: Experiment) -> None:
+    with pytest.raises(UpstreamError, match=r"compare reads .*fit/films\.npz.* not up to date: collect will run first"):
+        with_pairs.run("compare")
+    plan = with_pairs.pipeline().plan(["compare"])
+    assert [(step.corpus, step.reason) for step in plan] == [("films-vs-books", "fit/films will run first")]
+
+
+def test_a_stage_with_nothing_to_make_is_an_error_only_when_it_is_run_alone(with_pairs: Experiment) -> None:
+    with_pairs.config.write_text(with_pairs.config.read_text().replace("  books: {topic: books}\n", ""))
+    assert with_pairs.run("collect", "fit", "compare") == [("collect", "films"), ("fit", "films")]
+    with pytest.raises(ConfigError, match="There is one corpus"):
+        with_pairs.run("compare")
 
 
 def test_a_range_that_is_none(experiment: Experiment) -> None:
