@@ -165,7 +165,7 @@ class PrecisionPath(Artifact):
     """
 
     kind: ClassVar[str] = "precision-path"
-    schema: ClassVar[int] = 3
+    schema: ClassVar[int] = 4
 
     neuron_ids: np.ndarray  # (p,) str
     layers: np.ndarray  # (p,) int32
@@ -200,6 +200,13 @@ class PrecisionPath(Artifact):
     q_values: np.ndarray  # (E,) float64, over all pairs
     frequencies: np.ndarray  # (E,) float64, share of half-samples with the edge and its sign; nan without any
     entry_alphas: np.ndarray  # (E,) float64, the largest alpha of the path with the edge
+    # The fit that edges were tested on, without its bias; all of it is empty where that was the inverse:
+    tested_alpha: np.ndarray  # (1,) float64
+    tested_rows: np.ndarray  # (M,) int32
+    tested_cols: np.ndarray  # (M,) int32
+    tested_values: np.ndarray  # (M,) float64
+    tested_diagonal: np.ndarray  # (p,) float64
+    tested_factors: np.ndarray  # (p, r) float64
 
     @property
     def n_neurons(self) -> int:
@@ -228,11 +235,68 @@ class PrecisionPath(Artifact):
 
     def precision(self, index: int | None = None) -> sp.csr_array:
         """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric; without its low-rank part."""
-        import scipy.sparse as sp
-
         index = int(self.selected) if index is None else index
         part = self.part(index)
-        rows, cols, values = self.rows[part], self.cols[part], self.values[part]
-        shape = (self.n_neurons, self.n_neurons)
-        upper = sp.coo_array((values, (rows, cols)), shape=shape)
-        return (upper + upper.T + sp.diags_array(self.diagonals[index])).tocsr()
+        return _symmetric(self.rows[part], self.cols[part], self.values[part], self.diagonals[index])
+
+    def tested_precision(self) -> sp.csr_array | None:
+        """The same of the fit that edges were tested on; None where that was the inverse correlation."""
+        if len(self.tested_alpha) == 0:
+            return None
+        return _symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
+
+
+def _symmetric(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> sp.csr_array:
+    import scipy.sparse as sp
+
+    upper = sp.coo_array((values, (rows, cols)), shape=(len(diagonal), len(diagonal)))
+    return sp.csr_array(upper + upper.T + sp.diags_array(diagonal))
+
+
+# -- compare --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison(Artifact):
+    """The dependencies of p neurons in two corpora, A and B, and which of them differ.
+
+    The E pairs are those that differ and the edges drawn in either graph, each once, row < column.
+    """
+
+    kind: ClassVar[str] = "comparison"
+    schema: ClassVar[int] = 1
+
+    neuron_ids: np.ndarray  # (p,) str
+    layers: np.ndarray  # (p,) int32
+    neurons_a: np.ndarray  # (p,) int32, index into the ActivationStats of A
+    neurons_b: np.ndarray  # (p,) int32
+    communities_a: np.ndarray  # (p,) int32 of the graph of A, by size; -1 for isolated neurons
+    communities_b: np.ndarray  # (p,) int32
+    rows: np.ndarray  # (E,) int32
+    cols: np.ndarray  # (E,) int32
+    rho_a: np.ndarray  # (E,) float64, partial correlation in A, not shrunken
+    rho_b: np.ndarray  # (E,) float64
+    error_a: np.ndarray  # (E,) float64, standard error of rho_a
+    error_b: np.ndarray  # (E,) float64
+    z: np.ndarray  # (E,) float64, B less A in Fisher's z over its standard error
+    p_values: np.ndarray  # (E,) float64, two-sided
+    q_values: np.ndarray  # (E,) float64, over all pairs
+    classes: (
+        np.ndarray
+    )  # (E,) int8, what B does to the pair, an index into differential.CLASSES; -1 where nothing differs
+    drawn_a: np.ndarray  # (E,) bool, an edge of the graph of A
+    drawn_b: np.ndarray  # (E,) bool
+    degree_a: np.ndarray  # (p,) int32, edges in the graph of A
+    degree_b: np.ndarray  # (p,) int32
+    jaccard: np.ndarray  # (p,) float64, neighbours in both graphs over those in either; nan without any
+    changes: np.ndarray  # (p,) int32, differential edges
+    change: np.ndarray  # (p,) float64, sum of |rho_b - rho_a| over them
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.neuron_ids)
+
+    @property
+    def differential(self) -> np.ndarray:
+        """Which of the pairs differ, ``(E,)``."""
+        return self.classes >= 0

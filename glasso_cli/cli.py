@@ -181,6 +181,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "compare",
+    "Which dependencies differ between corpora, pair by pair of them: OUT/compare/A-vs-B.npz and .dot",
+    "glasso compare my.yaml --set compare.fdr=0.01",
+)
+
+
 @app.command("run")
 @guarded
 def run_command(

@@ -313,6 +313,26 @@ class VisualizeSection(Section):
     dpi: int = Field(default=160, description="Resolution of the PNG files.", ge=50, le=1200)
 
 
+class CompareSection(Section):
+    """From two fitted corpora to the dependencies that differ."""
+
+    fdr: float = Field(
+        default=0.05,
+        description="Pairs of a larger false discovery rate (q-value) are not called different.",
+        gt=0,
+        lt=1,
+    )
+    min_effect: float = Field(
+        default=0.02,
+        description="Pairs whose partial correlations differ by less are not called different, however significant.",
+        ge=0,
+        lt=2,
+    )
+    contexts: int = Field(
+        default=8, description="Neurons that rewire most, shown with their contexts in both corpora.", ge=0, le=50
+    )
+
+
 class Config(Section):
     """One experiment: what to study, and how each stage does its part."""
 
@@ -326,6 +346,9 @@ class Config(Section):
     collect: CollectSection = Field(description="From text to statistics of activations.")
     fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
     visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
+    compare: CompareSection = Field(
+        default=CompareSection(), description="From two fitted corpora to the dependencies that differ."
+    )
 
     @field_validator("name")
     @classmethod

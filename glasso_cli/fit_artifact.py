@@ -112,7 +112,21 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         q_values=tests.q,
         frequencies=found.stability.frequencies,
         entry_alphas=edge_table.entry_alphas(points, chosen.index),
+        **_tested_fit(found.tested.fit),
     )
+
+
+def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
+    """The members of the artifact about the fit that edges were tested on."""
+    none = np.zeros(0)
+    return {
+        "tested_alpha": none if fit is None else np.array([fit.alpha]),
+        "tested_rows": (none if fit is None else fit.rows).astype(np.int32),
+        "tested_cols": (none if fit is None else fit.cols).astype(np.int32),
+        "tested_values": none if fit is None else fit.values,
+        "tested_diagonal": none if fit is None else fit.diagonal,
+        "tested_factors": np.zeros((0, 0)) if fit is None else fit.factors,
+    }
 
 
 def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> dict[str, Any]:

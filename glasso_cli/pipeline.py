@@ -41,6 +41,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "collect": (),
     "fit": ("collect",),
     "visualize": ("collect", "fit"),
+    "compare": ("collect", "fit"),
 }
 
 

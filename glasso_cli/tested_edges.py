@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from glasso_cli import edge_table
 from glasso_cli.artifacts import ActivationStats
@@ -38,8 +39,13 @@ class Tested:
 
     tests: EdgeTests
     estimate: str  # inverse, lasso or latent
-    alpha: float | None  # of the fit that was tested; None for the inverse
+    fit: PathPoint | None  # that was tested; None for the inverse
     null: NullEdges | None
+
+    @property
+    def alpha(self) -> float | None:
+        """The penalty of the fit that was tested."""
+        return None if self.fit is None else self.fit.alpha
 
 
 def tested_point(
@@ -52,13 +58,19 @@ def tested_point(
     """
     p = len(correlation)
     kind = _kind(section, p, stats.n_effective, blocks)
-    alpha = min(point.alpha, alpha_for_tests(p, stats.n_effective)) if kind != "inverse" else None
+    alpha = min(point.alpha, alpha_for_tests(p, stats.n_effective))
     autocorrelation = stats.autocorrelation[blocks.neurons]
 
-    def tested(S: np.ndarray, at: PathPoint, variance: str, inflation: float | None = None) -> EdgeTests:
-        estimate = _estimate(S, at, alpha, section)
+    def fit_for_tests(S: np.ndarray, at: PathPoint) -> PathPoint | None:
+        if kind == "inverse":
+            return None
+        return fitted(S, alpha, at.precision(), section) if alpha < at.alpha else at
+
+    def tested(
+        S: np.ndarray, at: PathPoint, fit: PathPoint | None, variance: str, inflation: float | None = None
+    ) -> EdgeTests:
         return edge_tests(
-            estimate,
+            inverse_estimate(S) if fit is None else estimate_on(S, fit.precision(), fit.factors),
             S,
             blocks,
             autocorrelation,
@@ -69,16 +81,17 @@ def tested_point(
             inflation=inflation,
         )
 
-    tests = tested(correlation, point, section.variance)
+    fit = fit_for_tests(correlation, point)
+    tests = tested(correlation, point, fit, section.variance)
     covariance = _null_covariance(stats, section)
     null = None
     if covariance is not None:
         S = blocks.correlation_of(covariance)
-        shifted = _fitted(S, point.alpha, None, section)
-        found = tested(S, shifted, "normal", tests.inflation)
+        shifted = fitted(S, point.alpha, None, section)
+        found = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
         kept = edge_table.keep(found, shifted.values < 0, section.fdr, section.min_effect)
         null = NullEdges(shifted.n_edges, int(kept.mask.sum()), found.discoveries)
-    return Tested(tests, kind, alpha, null)
+    return Tested(tests, kind, fit, null)
 
 
 def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> str:
@@ -90,18 +103,16 @@ def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> st
     return "inverse" if n_effective >= ENOUGH * p and not singular else "lasso"
 
 
-def _estimate(S: np.ndarray, point: PathPoint, alpha: float | None, section: FitSection) -> Estimate:
-    if alpha is None:
-        return inverse_estimate(S)
-    if alpha < point.alpha:
-        point = _fitted(S, alpha, point, section)
-    if section.method == "latent":
-        return latent_estimate(point.precision().toarray(), point.factors, S)
-    return lasso_estimate(point.precision(), S)
+def estimate_on(S: np.ndarray, precision: csr_array, factors: np.ndarray) -> Estimate:
+    """The estimate of a fit to ``S (p, p)``: its sparse ``precision (p, p)``, and hidden ``factors (p, r)`` if any."""
+    if factors.size:
+        return latent_estimate(precision.toarray(), factors, S)
+    return lasso_estimate(precision, S)
 
 
-def _fitted(S: np.ndarray, alpha: float, start: PathPoint | None, section: FitSection) -> PathPoint:
-    return fit_from(S, alpha, start.precision() if start is not None else None, **section.solving)
+def fitted(S: np.ndarray, alpha: float, start: csr_array | None, section: FitSection) -> PathPoint:
+    """The point at ``alpha`` of ``S (p, p)``, solved as ``section`` says, from ``start`` if there is one."""
+    return fit_from(S, alpha, start, **section.solving)
 
 
 def _null_covariance(stats: ActivationStats, section: FitSection) -> np.ndarray | None:

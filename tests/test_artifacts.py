@@ -99,6 +99,12 @@ def path() -> tuple[PrecisionPath, list[np.ndarray]]:
         selected=np.array(1),
         kept=np.array([True, False, True]),
         **{name: np.zeros(3) for name in TESTED},
+        tested_alpha=np.array([0.05]),
+        tested_rows=np.zeros(1, np.int32),
+        tested_cols=np.ones(1, np.int32),
+        tested_values=np.array([-0.5]),
+        tested_diagonal=np.ones(3),
+        tested_factors=np.zeros((3, 0)),
     ), precisions
 
 

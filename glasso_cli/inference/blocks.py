@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from glasso_cli import moments
 from glasso_cli.errors import InputError
@@ -48,6 +49,10 @@ class Blocks:
         left = np.sqrt(1 - factors.vectors**2 @ factors.variances)
         return replace(self, factors=factors.vectors, residual_std=left)
 
+    def part(self, blocks: np.ndarray) -> Blocks:
+        """Some of the blocks by themselves, standardised by their own tokens, with nothing taken out."""
+        return Blocks.of(self.counts[blocks], self.sums[blocks], self.moments[blocks], self.neurons)
+
     @property
     def n_tokens(self) -> int:
         return int(self.counts.sum())
@@ -56,6 +61,17 @@ class Blocks:
     def filled(self) -> np.ndarray:
         """Indices of the blocks that hold tokens."""
         return np.flatnonzero(self.counts > 0)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Of all tokens, that each block with tokens holds, ``(B,)``."""
+        found: np.ndarray = self.counts[self.filled] / self.n_tokens
+        return found
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of what differs between blocks: one less than there are, fewer where some hold most tokens."""
+        return max(1.0, 1 / float((self.shares**2).sum()) - 1)
 
     def correlation(self, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix ``(p, p)`` of the tokens of ``blocks`` (all by default; repeats count again)."""
@@ -113,6 +129,29 @@ class Blocks:
         second -= np.multiply.outer(centre, mean)
         second -= np.multiply.outer(centre, centre)
         return mean, second
+
+    def onto_values(self, rows: csr_array | np.ndarray) -> csr_array | np.ndarray:
+        """What ``rows`` A ``(m, p)`` of standardised values are of the collected ones of the p neurons, ``(m, p)``.
+
+        Sparse if A is and no factors are taken out; else dense, in float32.
+        """
+        scale = 1 / (self.residual_std * self.std)
+        if self.factors.shape[1] == 0:
+            if isinstance(rows, csr_array):
+                return csr_array(rows.multiply(scale[None]))
+            return (rows * scale).astype(np.float32)
+        dense = (rows if isinstance(rows, np.ndarray) else rows.toarray()) / self.residual_std
+        return ((dense - (dense @ self.factors) @ self.factors.T) / self.std).astype(np.float32)
+
+    def about_the_mean(self, block: int, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean ``(p,)`` and second moments ``(p, p)`` of the values in one block, about the mean of all tokens."""
+        n = float(self.counts[block])
+        found = self._chosen(moments.unpack_upper(self.moments[block], self.sums.shape[1], dtype))
+        found /= n
+        own = self.sums[block][self.neurons] / n
+        found -= np.multiply.outer(own, self.mean).astype(dtype)
+        found -= np.multiply.outer(self.mean, own - self.mean).astype(dtype)
+        return (own - self.mean).astype(dtype), found
 
     def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
         """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.

@@ -37,11 +37,19 @@ def sandwich(left: csr_array | np.ndarray, matrix: np.ndarray) -> np.ndarray:
         return found
     A = csr_array(left, dtype=np.float64)
     A.sort_indices()
-    half = np.empty(A.shape)
+    half = product(A, matrix)
     out = np.empty((A.shape[0], A.shape[0]))
     with numba_limited():
-        _product(A.indptr, A.indices, A.data, np.ascontiguousarray(matrix, dtype=np.float64), half)
         _second_product(A.indptr, A.indices, A.data, half, out)
+    return out
+
+
+def product(left: csr_array, matrix: np.ndarray) -> np.ndarray:
+    """A M ``(m, p)`` float64 for a sparse A ``(m, p)`` and a dense M ``(p, p)``."""
+    A = csr_array(left, dtype=np.float64)
+    out = np.empty((A.shape[0], matrix.shape[1]))
+    with numba_limited():
+        _product(A.indptr, A.indices, A.data, np.ascontiguousarray(matrix, dtype=np.float64), out)
     return out
 
 

@@ -17,6 +17,7 @@ from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.false_discovery import Rates
 from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
+from glasso_cli.inference.pair_errors import pair_inflation
 
 VARIANCES = ("pooled", "normal", "jackknife")
 _ROWS = 256
@@ -53,7 +54,9 @@ def edge_tests(
 
     ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
     values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
-    median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself.
+    median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself. The
+    standard errors of ``pooled`` are those of the chosen pairs themselves where these are larger: an edge varies more
+    between documents than a pair that has none, by which it is tested.
     ``inflation`` is one found before, for ``normal``: all that its formula is multiplied by. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless
     ``normal``), and where fewer effective tokens are left than the estimate uses up.
     """
@@ -66,6 +69,8 @@ def edge_tests(
     scale = np.sqrt(T.diagonal())
     rho = np.clip(-T[rows, cols] / (scale[rows] * scale[cols]), -1.0, 1.0)
     relative = at_null / formula.own(rows, cols)  # one over the tokens that the estimate rests on
+    if variance == "pooled" and len(rows):
+        relative = relative * np.maximum(pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols), 1.0)
     return EdgeTests(
         partial_correlation=rho,
         standard_error=np.sqrt(relative) * (1 - rho**2),

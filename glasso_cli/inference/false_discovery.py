@@ -11,6 +11,15 @@ _KNOTS = 20_001  # of the table of p-values: its error is 1e-6 of a p-value
 Tail = Callable[[np.ndarray], np.ndarray]
 
 
+def p_values(sizes: np.ndarray, two_sided: Tail) -> np.ndarray:
+    """The p-values of statistics of absolute ``sizes (m,)``; of many of them, out of a table."""
+    knots = np.linspace(0.0, sizes.max(), _KNOTS) if len(sizes) > _KNOTS else sizes
+    with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
+        logs = np.maximum(np.log(two_sided(knots)), np.log(np.finfo(float).tiny))
+    found: np.ndarray = np.exp(np.interp(sizes, knots, logs) if knots is not sizes else logs)
+    return found
+
+
 def q_values(p_values: np.ndarray) -> np.ndarray:
     """The smallest false discovery rate at which each of m hypotheses is rejected (Benjamini and Hochberg, 1995).
 
@@ -34,11 +43,7 @@ class Rates:
         sizes.sort()
         if len(sizes) == 0:
             return cls(sizes, sizes)
-        knots = np.linspace(0.0, sizes[-1], _KNOTS) if len(sizes) > _KNOTS else sizes
-        with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
-            logs = np.maximum(np.log(two_sided(knots)), np.log(np.finfo(float).tiny))
-        p_values = np.exp(np.interp(sizes, knots, logs)) if knots is not sizes else np.exp(logs)
-        return cls(sizes, q_values(p_values[::-1])[::-1])
+        return cls(sizes, q_values(p_values(sizes, two_sided)[::-1])[::-1])
 
     def of(self, sizes: np.ndarray) -> np.ndarray:
         """The rate of chosen ones of the statistics, ``(E,)``."""

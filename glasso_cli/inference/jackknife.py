@@ -39,7 +39,7 @@ def jackknife_variance(
     :class:`InputError` when fewer than four blocks hold tokens.
     """
     m = len(correlation) if neurons is None else len(neurons)
-    sums = _Sums(m, m)
+    sums = PseudoValues(m, m)
     for error, share in _errors(blocks, estimate, correlation, neurons):
         if tails is not None:
             tails.add(error[np.ix_(tails.neurons, tails.neurons)], share)
@@ -47,7 +47,7 @@ def jackknife_variance(
     return sums.variance()
 
 
-class _Sums:
+class PseudoValues:
     """The variance that pseudo-values about an estimate amount to, as they come in with their shares of the tokens."""
 
     def __init__(self, *shape: int) -> None:
@@ -138,7 +138,7 @@ class Tails:
         self.neurons = neurons
         self._above = np.triu_indices(len(neurons), 1)
         self._scale = 1 / np.sqrt(formula[self._above])
-        self._sums = _Sums(len(self._scale))
+        self._sums = PseudoValues(len(self._scale))
         self._moments: list[tuple[float, float]] = []  # second and fourth of every block's part, over pairs
 
     def add(self, error: np.ndarray, share: float) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of one corpus: ``PLOTS`` names them, ``draw`` writes them with their numbers.
+"""The pictures of one corpus (``draw``) and of a comparison of two (``draw_comparison``), with their numbers.
 
 Nothing here imports matplotlib before a picture is drawn.
 """
@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glasso_cli.files import atomic_write
-from glasso_cli.plots import cards, degrees, diagnostics, heatmap, network, path
+from glasso_cli.plots import cards, degrees, diagnostics, heatmap, maps, network, path, rewired, scatter
+from glasso_cli.plots.contrast import Contrast
 from glasso_cli.plots.glyphs import one_line
 from glasso_cli.plots.study import Study
-from glasso_cli.plots.style import Picture, look, save
+from glasso_cli.plots.style import Picture, Subject, look, save
 from glasso_cli.plots.tables import edge_table, neuron_table
 from glasso_cli.tables import write_table
 
@@ -25,7 +26,7 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "diagnostics": diagnostics.pictures,
     "card": cards.pictures,
 }
-_OURS = re.compile(rf"({'|'.join(PLOTS)})(-.*)?\.(png|svg|csv|dot)", re.DOTALL)
+_COMPARED = ("maps", "scatter", "rewired")
 
 
 def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
@@ -34,27 +35,40 @@ def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
     The last is ``figures.txt``: what each picture shows, in a sentence, to use as its alternative text. Pictures that an
     earlier call left in ``folder`` and this one did not draw are deleted at the end.
     """
-    written = [
+    yield [
         write_table(folder / "edges.csv", edge_table(study)),
         write_table(folder / "neurons.csv", neuron_table(study)),
     ]
-    yield written[:]
-    sentences = []
-    for pictures in PLOTS.values():
+    yield from _drawn((pictures(study) for pictures in PLOTS.values()), study, folder, tuple(PLOTS))
+
+
+def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[list[Path]]:
+    """The same of a comparison, with the contexts of so many ``neurons``."""
+    parts = (maps.pictures(contrast), scatter.pictures(contrast), rewired.pictures(contrast, neurons))
+    yield from _drawn(iter(parts), contrast, folder, _COMPARED)
+
+
+def _drawn(
+    plots: Iterator[Iterator[Picture]], subject: Subject, folder: Path, names: tuple[str, ...]
+) -> Iterator[list[Path]]:
+    """The files of every picture, then ``figures.txt``; pictures of these ``names`` that were not drawn are deleted."""
+    written, sentences = [], []
+    for pictures in plots:
         with look():
-            for picture in pictures(study):
-                files = save(picture, folder, study)
+            for picture in pictures:
+                files = save(picture, folder, subject)
                 sentences.append(f"{picture.name}\t{one_line(picture.alt)}\n")
                 written += files
                 yield files
     with atomic_write(folder / "figures.txt", "w") as file:
         file.writelines(sentences)
     yield [folder / "figures.txt"]
-    _delete_stale(folder, written)
+    _delete_stale(folder, names, written)
 
 
-def _delete_stale(folder: Path, written: list[Path]) -> None:
+def _delete_stale(folder: Path, names: tuple[str, ...], written: list[Path]) -> None:
+    ours = re.compile(rf"({'|'.join(names)})(-.*)?\.(png|svg|csv|dot)", re.DOTALL)
     kept = {path.name for path in written}
     for item in folder.iterdir():
-        if _OURS.fullmatch(item.name) and item.name not in kept:
+        if ours.fullmatch(item.name) and item.name not in kept:
             item.unlink()

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 import glasso_cli
+from glasso_cli.config import VisualizeSection
 from glasso_cli.files import atomic_write
 from glasso_cli.plots import glyphs
-from glasso_cli.plots.study import Study
 from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
@@ -60,6 +60,26 @@ _RC: dict[str, Any] = {
     "svg.fonttype": "path",  # the same letters everywhere
     "image.composite_image": False,
 }
+
+
+class Subject(Protocol):
+    """What a picture is about, as far as its words and files need it."""
+
+    @property
+    def section(self) -> VisualizeSection:
+        """Formats and resolution."""
+
+    @property
+    def title(self) -> str:
+        """Model and corpora."""
+
+    @property
+    def subject(self) -> str:
+        """What a stranger must know, for under the headline."""
+
+    @property
+    def key(self) -> str:
+        """The key of the artifact drawn."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,7 @@ class Page:
     bottom: float
 
 
-def page(study: Study, headline: str, note: str, size: tuple[float, float], *, auto: bool = True) -> Page:
+def page(study: Subject, headline: str, note: str, size: tuple[float, float], *, auto: bool = True) -> Page:
     """A page whose body is ``size`` (inches), with what a stranger must know above and how to read it below.
 
     ``auto`` lets matplotlib arrange the axes of the body.
@@ -199,7 +219,7 @@ def empty(axes: Axes, sentence: str) -> None:
 # -- files ----------------------------------------------------------------------------------------------
 
 
-def save(picture: Picture, folder: Path, study: Study) -> list[Path]:
+def save(picture: Picture, folder: Path, study: Subject) -> list[Path]:
     """The files written for ``picture``: one per format, and its numbers as CSV. Same input, same bytes."""
     written = []
     _settle(picture.figure)
@@ -229,7 +249,7 @@ def _settle(figure: Figure) -> None:
         axes.set_position(Bbox(np.round(axes.get_position().get_points(), 6)))
 
 
-def _metadata(picture: Picture, study: Study, suffix: str) -> dict[str, str]:
+def _metadata(picture: Picture, study: Subject, suffix: str) -> dict[str, str]:
     writer = f"glasso {glasso_cli.__version__}"
     title = glyphs.one_line(f"{study.title}: {picture.name}")
     alt = glyphs.one_line(picture.alt)

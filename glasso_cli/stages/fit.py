@@ -30,7 +30,7 @@ from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
 from glasso_cli.tables import write_table
 from glasso_cli.tested_edges import tested_point
 
-VERSION = 3
+VERSION = 4
 _FACTORS = 5  # leading components that are always reported
 _MUCH = 0.5  # of the squared correlations in them is worth a warning
 

@@ -121,6 +121,12 @@ def make_path(
         q_values=np.full(len(parts[selected][0]), 1e-3),
         frequencies=np.full(len(parts[selected][0]), 0.95),
         entry_alphas=np.full(len(parts[selected][0]), 0.3),
+        tested_alpha=np.zeros(0),
+        tested_rows=np.zeros(0, np.int32),
+        tested_cols=np.zeros(0, np.int32),
+        tested_values=np.zeros(0),
+        tested_diagonal=np.zeros(0),
+        tested_factors=np.zeros((0, 0)),
     )
 
 

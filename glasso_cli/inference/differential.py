@@ -1,0 +1,223 @@
+"""Which partial correlations differ between two corpora, with an error bar and a false discovery rate for each.
+
+Fisher's z of a partial correlation, atanh(rho), has an error that does not depend on rho: its variance is that of one over
+the effective tokens, the same that the edges of each corpus are tested with. The difference of two over the root of their
+sum is normal where nothing differs. Every pair of neurons is tested, not only edges of one of the graphs: a pair that
+noise has made an edge in one of them is more different than it should be, and testing those alone would find too many.
+What passes is tested again with the error of the pair itself (:mod:`pair_errors`): edges vary more than pairs without one.
+
+A partial correlation has no units, so that a neuron that merely varies more in one corpus does not differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, stdtr
+from scipy.stats import chi2
+
+from glasso_cli.inference.effective_n import pair_tau, tau
+from glasso_cli.inference.false_discovery import Rates, p_values, pair_places, q_values
+
+_ROWS = 256
+_SAMPLE = 1_000_000  # statistics whose median is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The estimate of one corpus, and what its errors rest on."""
+
+    rho: np.ndarray  # (p, p) partial correlations, not shrunken; the diagonal means nothing
+    autocorrelation: np.ndarray  # (p, L) of the values at lags 1 to L
+    n_tokens: int
+    inflation: float  # of the variance over that of Gaussian tokens with these autocorrelations
+    freedom: float  # of the Student's t that has the tails of the errors; inf for the normal distribution
+
+    @classmethod
+    def of(cls, T: np.ndarray, autocorrelation: np.ndarray, n_tokens: int, inflation: float, freedom: float) -> Side:
+        """The side of an estimate T ``(p, p)`` of the precision, which is overwritten."""
+        scale = 1 / np.sqrt(T.diagonal())
+        T *= -scale[:, None]
+        T *= scale
+        np.clip(T, -1.0, 1.0, out=T)
+        return cls(T, np.asarray(autocorrelation, dtype=np.float64), n_tokens, inflation, freedom)
+
+    def between(self, first: slice, second: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Fisher's z and its variance, ``(a, b)``, for two groups of neurons."""
+        R = self.autocorrelation
+        variance = tau(R[first], R[second])
+        variance *= self.inflation / self.n_tokens
+        return _fisher(self.rho[first, second]), variance
+
+    def of_pairs(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of pairs, ``(m,)``."""
+        R = self.autocorrelation
+        return _fisher(self.rho[rows, cols]), pair_tau(R[rows], R[cols]) * (self.inflation / self.n_tokens)
+
+    @property
+    def excess(self) -> float:
+        """The excess kurtosis of the errors."""
+        return 6 / (self.freedom - 4) if np.isfinite(self.freedom) else 0.0
+
+
+def _fisher(rho: np.ndarray) -> np.ndarray:
+    return np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """All pairs of p neurons, as far as two corpora differ on them."""
+
+    z: np.ndarray  # (p (p - 1) / 2,) of the second corpus less the first, row by row
+    rates: Rates
+    freedom: float
+    p: int
+
+    def discoveries(self, fdr: float) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs ``rows (m,)`` < ``cols (m,)`` with a q-value up to ``fdr``, row by row."""
+        found = self.rates.discoveries(fdr)
+        if found == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        least = self.rates.sizes[len(self.rates.sizes) - found]
+        return pairs_at(np.flatnonzero(np.abs(self.z) >= least), self.p)
+
+    @property
+    def spread(self) -> float:
+        """The variance of z by its median square: 1 where nothing differs and the errors are right."""
+        step = max(1, len(self.z) // _SAMPLE)
+        return float(np.median(self.z[::step] ** 2) / chi2.median(1)) if len(self.z) else 1.0
+
+
+def differences(first: Side, second: Side) -> Differences:
+    """Test all pairs of the p neurons that both sides have, in one order."""
+    p = len(first.rho)
+    z = np.empty(p * (p - 1) // 2)
+    variances = np.zeros(2)
+    done = 0
+    for start in range(0, p, _ROWS):
+        rows, cols = slice(start, min(p, start + _ROWS)), slice(start, p)
+        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
+        variances += error.sum(), other.sum()
+        after -= before
+        error += other
+        np.sqrt(error, out=error)
+        after /= error
+        for k in range(len(after)):
+            row = after[k, k + 1 :]
+            z[done : done + len(row)] = row
+            done += len(row)
+    freedom = _freedom(variances, (first.excess, second.excess))
+    return Differences(z, Rates.among(np.abs(z), lambda size: _two_sided(size, freedom)), freedom, p)
+
+
+def _freedom(variances: np.ndarray, excesses: tuple[float, float]) -> float:
+    """Of the Student's t with the kurtosis of a difference of two independent errors."""
+    total = float(variances.sum())
+    if total == 0:
+        return np.inf
+    excess = float((np.array(excesses) * variances**2).sum()) / total**2
+    return 4 + 6 / excess if excess > 1e-6 else np.inf
+
+
+def _two_sided(size: np.ndarray, freedom: float) -> np.ndarray:
+    tail = stdtr(freedom, -size) if np.isfinite(freedom) else ndtr(-size)
+    return np.asarray(2 * tail)
+
+
+def pairs_at(places: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs ``row < col`` of p neurons that stand at ``places (m,)`` among all pairs, row by row."""
+    starts = np.arange(p, dtype=np.int64)
+    starts = starts * (2 * p - starts - 1) // 2
+    rows = np.searchsorted(starts, places, side="right") - 1
+    return rows, places - starts[rows] + rows + 1
+
+
+# -- pairs by themselves ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """How much larger the variance of m pairs is than that of a pair without an edge, in one corpus."""
+
+    inflation: np.ndarray  # (m,) at least 1
+    freedom: float  # degrees of freedom that those above 1 rest on
+
+
+@dataclass(frozen=True, eq=False)
+class PairDifferences:
+    """The m pairs ``rows`` < ``cols`` with the errors that they have by themselves, each ``(m,)``."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+    rho: tuple[np.ndarray, np.ndarray]
+    standard_error: tuple[np.ndarray, np.ndarray]  # of rho
+    own_p: tuple[np.ndarray, np.ndarray]  # of each corpus against no edge
+    z: np.ndarray
+    p: np.ndarray
+    q: np.ndarray  # over all pairs of the p neurons
+
+    @property
+    def change(self) -> np.ndarray:
+        """Second partial correlation less the first."""
+        return self.rho[1] - self.rho[0]
+
+
+def with_own_errors(
+    found: Differences, sides: tuple[Side, Side], rows: np.ndarray, cols: np.ndarray, own: tuple[Own, Own]
+) -> PairDifferences:
+    """Pairs again, each with its own errors; all others keep theirs.
+
+    Own errors are larger, so a pair that was no discovery is none now: it is enough to give those that were.
+    """
+    values = [side.of_pairs(rows, cols) for side in sides]
+    variances = [variance * each.inflation for (_, variance), each in zip(values, own)]
+    total = variances[0] + variances[1]
+    z = (values[1][0] - values[0][0]) / np.sqrt(total)
+    rest = [
+        np.where(each.inflation > 1, variance**2 / each.freedom, 0.0) for variance, each in zip(variances, own)
+    ]  # Welch and Satterthwaite
+    with np.errstate(divide="ignore"):
+        freedom = np.minimum(total**2 / (rest[0] + rest[1]), found.freedom)
+    p = np.asarray(2 * np.where(np.isfinite(freedom), stdtr(freedom, -np.abs(z)), ndtr(-np.abs(z))))
+    every = p_values(np.abs(found.z), lambda size: _two_sided(size, found.freedom))
+    every[pair_places(rows, cols, found.p)] = p
+    every.sort()
+    q = q_values(every)
+    return PairDifferences(
+        rows=rows,
+        cols=cols,
+        rho=(sides[0].rho[rows, cols], sides[1].rho[rows, cols]),
+        standard_error=tuple(
+            np.sqrt(variance) * (1 - side.rho[rows, cols] ** 2) for side, variance in zip(sides, variances)
+        ),  # type: ignore[arg-type]
+        own_p=tuple(
+            _two_sided(np.abs(value) / np.sqrt(variance), np.inf) for (value, _), variance in zip(values, variances)
+        ),  # type: ignore[arg-type]
+        z=z,
+        p=p,
+        q=q[np.minimum(np.searchsorted(every, p * (1 - 1e-12)), len(every) - 1)] if len(every) else p,
+    )
+
+
+# -- what kind of difference ------------------------------------------------------------------------
+
+CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
+
+
+def classes_of(pairs: PairDifferences, differs: np.ndarray, fdr: float) -> np.ndarray:
+    """What the second corpus does to each pair ``(m,)`` that ``differs``, as an index into ``CLASSES``; -1 for the others.
+
+    A pair is there in both corpora where the larger of its two p-values passes ``fdr`` among those of all pairs that differ.
+    There in both: a sign flip, or stronger or weaker by size. Else gained or lost, by where it is larger.
+    """
+    before, after = pairs.rho
+    weaker = np.maximum(*pairs.own_p)[differs]
+    order = np.argsort(weaker, kind="stable")
+    q = np.empty(len(weaker))
+    q[order] = q_values(weaker[order])
+    both = np.zeros(len(differs), dtype=bool)
+    both[differs] = q <= fdr
+    larger = np.abs(after) > np.abs(before)
+    flips = both & (np.sign(before) != np.sign(after))
+    return np.select([~differs, flips, both & larger, both, larger], [-1, 4, 2, 3, 0], default=1).astype(np.int8)

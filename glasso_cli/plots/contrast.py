@@ -1,0 +1,87 @@
+"""What the pictures of a comparison are about: two corpora, their graphs, and the words that describe them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from glasso_cli.artifacts import ActivationStats, Comparison
+from glasso_cli.config import VisualizeSection
+from glasso_cli.plots.study import count, short_labels
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A comparison with the statistics of both corpora; ``title`` names the model and which is A and which B."""
+
+    found: Comparison
+    first: ActivationStats
+    second: ActivationStats
+    section: VisualizeSection
+    title: str
+
+    @property
+    def p(self) -> int:
+        return self.found.n_neurons
+
+    @property
+    def key(self) -> str:
+        return str(self.found.meta.get("key", ""))
+
+    @cached_property
+    def names(self) -> tuple[str, str]:
+        """The corpora A and B."""
+        a, b = self.found.meta["metrics"]["corpora"]
+        return a, b
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Neurons by community of A, inside one by the edges they have in both; isolated ones at the end, ``(p,)``."""
+        found = self.found
+        last = found.communities_a.max(initial=-1) + 1
+        community = np.where(found.communities_a < 0, last, found.communities_a)
+        return np.lexsort((-(found.degree_a + found.degree_b), community))
+
+    @cached_property
+    def position(self) -> np.ndarray:
+        """Where every neuron stands in ``order``, ``(p,)``."""
+        place = np.empty(self.p, dtype=np.int64)
+        place[self.order] = np.arange(self.p)
+        return place
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """A short name of every neuron."""
+        return short_labels([str(name) for name in self.found.neuron_ids], self.found.layers)
+
+    @property
+    def subject(self) -> str:
+        """Model, corpora, size and rule, for under the headline of a picture."""
+        metrics = self.found.meta["metrics"]
+        worth = ", ".join(
+            f"{name} {values['tokens']:,} tokens (worth {values['n_effective']:,.0f} independent ones)"
+            for name, values in metrics["corpora"].items()
+        )
+        return "  ·  ".join(
+            [
+                self.title,
+                count(self.p, "neuron"),
+                worth,
+                f"{count(metrics['edges'], 'pair')} of {metrics['pairs']['tested']:,} differ at a false discovery rate of "
+                f"{metrics['fdr']:g} by {metrics['min_effect']:g} or more",
+            ]
+        )
+
+    @property
+    def doubt(self) -> str:
+        """What the same rules find between halves of one corpus, in words."""
+        known = {name: found for name, found in self.found.meta["metrics"]["calibration"].items() if found is not None}
+        if not known:
+            return "There were too few tokens to compare halves of one corpus."
+        return (
+            "Between the halves of one corpus the same rules find "
+            + " and ".join(f"{found['discoveries']:,} pairs in {name}" for name, found in known.items())
+            + "."
+        )

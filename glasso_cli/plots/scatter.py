@@ -1,0 +1,89 @@
+"""The partial correlation of every pair in both corpora, one against the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.inference.differential import CLASSES
+from glasso_cli.plots import style
+from glasso_cli.plots.contrast import Contrast
+from glasso_cli.plots.glyphs import drawable
+from glasso_cli.plots.study import count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito (2008), and a shape for those who do not see the colours
+LOOK = {
+    "gained": ("#009E73", "^"),
+    "lost": ("#CC79A7", "v"),
+    "stronger": ("#0072B2", "s"),
+    "weaker": ("#56B4E9", "D"),
+    "sign flip": ("#D55E00", "X"),
+}
+
+
+def pictures(contrast: Contrast) -> Iterator[style.Picture]:
+    """All pairs of the comparison; those that differ in the colour and shape of their kind."""
+    note = (
+        "Every point is a pair of neurons that is an edge of A or B, or differs between them. Grey: no difference beyond the "
+        f"error. The cross in the corner is the median standard error. {contrast.doubt}"
+    )
+    page = style.page(contrast, "The same pairs in both corpora", note, (8.5, 6.4))
+    axes = page.figure.subplots()
+    _draw(axes, contrast)
+    yield style.Picture("scatter", page.figure, _alt(contrast), _table(contrast))
+
+
+def _draw(axes: Axes, contrast: Contrast) -> None:
+    found, (a, b) = contrast.found, contrast.names
+    reach = 1.08 * max(np.abs(found.rho_a).max(initial=0.05), np.abs(found.rho_b).max(initial=0.05))
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xlabel=f"partial correlation in A, {drawable(a)}", ylabel=f"partial correlation in B, {drawable(b)}")
+    for line in (axes.axhline, axes.axvline):
+        line(0, color=style.FAINT, linewidth=0.8)
+    axes.plot([-reach, reach], [-reach, reach], color=style.FAINT, linewidth=0.8)
+    same = ~found.differential
+    options: dict[str, Any] = {"linewidth": 0, "rasterized": True}
+    axes.scatter(
+        found.rho_a[same],
+        found.rho_b[same],
+        s=5,
+        color="#9A9A9A",
+        label=f"{np.count_nonzero(same):,} no difference",
+        **options,
+    )
+    for number, name in enumerate(CLASSES):
+        these = found.classes == number
+        colour, shape = LOOK[name]
+        label = f"{np.count_nonzero(these):,} {name}"
+        axes.scatter(found.rho_a[these], found.rho_b[these], s=22, color=colour, marker=shape, label=label, **options)
+    if len(found.rows):
+        axes.errorbar(
+            0.86 * reach, -0.86 * reach, xerr=float(np.median(found.error_a)), yerr=float(np.median(found.error_b)),
+            color=style.INK, linewidth=1.2, capsize=2,
+        )  # fmt: skip
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+
+
+def _alt(contrast: Contrast) -> str:
+    kinds = contrast.found.meta["metrics"]["classes"]
+    words = ", ".join(f"{number:,} {name}" for name, number in kinds.items())
+    return (
+        f"Scatter of the partial correlations of {count(len(contrast.found.rows), 'pair')} ({contrast.title}): "
+        f"{words}; the rest does not differ."
+    )
+
+
+def _table(contrast: Contrast) -> dict[str, Any]:
+    found = contrast.found
+    return {
+        "neuron_i": found.neuron_ids[found.rows],
+        "neuron_j": found.neuron_ids[found.cols],
+        "partial_correlation_a": found.rho_a,
+        "partial_correlation_b": found.rho_b,
+        "difference": np.array([*CLASSES, ""])[found.classes],
+    }
