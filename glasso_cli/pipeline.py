@@ -45,6 +45,10 @@ STAGES: dict[str, tuple[str, ...]] = {
 }
 
 
+# stages that may say for themselves what they make and read: the others are not imported only to be asked
+_DECLARING = frozenset({"synth", "collect", "compare"})
+
+
 @dataclass(frozen=True)
 class Job:
     """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces.
@@ -173,7 +177,7 @@ class Pipeline:
 
     def _targets(self, stage: str, *, alone: bool) -> Sequence[str]:
         """The names of the artifacts of ``stage``; raises :class:`ConfigError` when it is run alone and there are none."""
-        module = stage_module(stage)
+        module = _declaring(stage)
         if not hasattr(module, "targets"):
             return tuple(self.config.corpora)
         found: Sequence[str] = module.targets(self.config)
@@ -183,7 +187,7 @@ class Pipeline:
 
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
-        module = stage_module(stage)
+        module = _declaring(stage)
         if hasattr(module, "upstream"):
             pairs = module.upstream(self.config, corpus)
         else:
@@ -279,6 +283,11 @@ class Pipeline:
         for path in (target.path, *target.companions, *manifest):
             self.console.result({"path": str(path), **record})
         return [meta["below"]] if meta.get("below") else []
+
+
+def _declaring(stage: str) -> Any:
+    """The module of a stage that may say what it makes and reads; None for the others."""
+    return stage_module(stage) if stage in _DECLARING else None
 
 
 def stage_module(stage: str) -> ModuleType:

@@ -69,6 +69,9 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("visualize", "edges"): 10,
     ("visualize", "cards"): 3,
     ("visualize", "dpi"): 72,
+    ("compare", "fdr"): 0.01,
+    ("compare", "min_effect"): 0.1,
+    ("compare", "contexts"): 3,
 }
 RUNTIME = {
     ("out",),

@@ -17,6 +17,7 @@ READ_BY = {
     "collect": {"collect"},
     "fit": {"fit"},
     "visualize": {"visualize"},
+    "compare": {"compare"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {("corpora", "NAME", "files")}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from glasso_cli import comparison, neurons
+from glasso_cli import neurons
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.compared import Corpus, common_neurons, estimated
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline import Job
 from glasso_cli.tables import write_table
+
+if TYPE_CHECKING:
+    from glasso_cli.compared import Corpus
 
 VERSION = 1
 NO_TARGETS = ("There is one corpus, and nothing to compare it with.", "Give another under corpora.")
@@ -42,7 +44,7 @@ def settings(config: Config, pair: str) -> dict[str, Any]:
         "visualize": {name: public_fields(config.visualize)[name] for name in ("formats", "dpi")},
         "fit": {name: fit[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors")},
         "model": Path(config.model.id).name,
-        "corpora": list(pairs(config)[pair]),
+        "pair": pair,
     }
 
 
@@ -61,6 +63,8 @@ def paths(config: Config, pair: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Compare two corpora: the artifact, its graph, tables and figures."""
+    from glasso_cli import comparison
+    from glasso_cli.compared import common_neurons, estimated
     from glasso_cli.plots import draw_comparison
     from glasso_cli.plots.contrast import Contrast
 
@@ -96,6 +100,8 @@ def make(job: Job) -> str:
 
 
 def _corpus(job: Job, name: str) -> Corpus:
+    from glasso_cli.compared import Corpus
+
     stats: ActivationStats = ActivationStats.load(job.upstream[f"collect/{name}"])
     path: PrecisionPath = PrecisionPath.load(job.upstream[f"fit/{name}"])
     return Corpus(name, stats, path)

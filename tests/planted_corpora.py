@@ -1,0 +1,91 @@
+"""Corpora whose neurons have a known graph, as `collect` and `fit` would leave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glasso_cli import moments
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.compared import Corpus
+from glasso_cli.config import FitSection
+from glasso_cli.fit_artifact import Findings, assemble
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.effective_n import effective_n
+from glasso_cli.inference.select import Selection
+from glasso_cli.resamples import Stability
+from glasso_cli.solvers.path import fit_path
+from glasso_cli.tested_edges import tested_point
+
+FIT = FitSection(alpha=(0.1,), half_samples=0)
+
+
+def tokens_of(precision: np.ndarray, documents: int, length: int, seed: int) -> np.ndarray:
+    """``(documents, length, p)`` independent tokens."""
+    random = np.random.default_rng(seed)
+    steps = random.standard_normal((documents, length, len(precision)))
+    return steps @ np.linalg.cholesky(np.linalg.inv(precision)).T
+
+
+def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = None, **model: Any) -> ActivationStats:
+    """The statistics of ``tokens (D, T, p)``, with a context for every neuron."""
+    p = tokens.shape[2]
+    parts = [tokens[index::blocks].reshape(-1, p) for index in range(blocks)]
+    counts = np.array([len(part) for part in parts])
+    n = int(counts.sum())
+    worth = effective_n(np.zeros((p, 4)), n)
+    metrics = {
+        "tokens": {"read": n, "special": 0, "first": 0, "massive": 0, "kept": n},
+        "documents": {"read": len(tokens), "empty": 0},
+        "n_effective": {"n_tokens": n, "median": worth.median, "q05": worth.q05},
+    }
+    material = {"config": {"model": {"id": "m", **model}, "collect": {}}, "inputs": {"model": {"sha256": "0"}}}
+    everything = tokens.reshape(-1, p)
+    words = np.zeros((p, 1, 3), np.int32)
+    return ActivationStats(
+        meta={"key": "0" * 64, "metrics": metrics, "material": material},
+        neuron_ids=np.array(ids or [f"layers.0.mlp[{n}]" for n in range(p)]),
+        layers=np.zeros(p, np.int32),
+        counts=counts,
+        documents=np.full(blocks, len(tokens) // blocks),
+        centre=np.zeros(p),
+        sums=np.stack([part.sum(axis=0) for part in parts]),
+        moments=np.stack([moments.pack_upper(part.T @ part) for part in parts]).astype(np.float32),
+        null_moments=np.empty(0, np.float32),
+        mean=everything.mean(axis=0),
+        std=everything.std(axis=0),
+        kurtosis=np.zeros(p),
+        fraction_active=np.ones(p),
+        autocorrelation=np.zeros((p, 4), np.float32),
+        dead=np.zeros(p, bool),
+        duplicate_of=np.full(p, -1, np.int32),
+        vocabulary=np.array(["the", " film"]),
+        top_tokens=words,
+        top_values=words.astype(np.float32) + 1,
+        top_documents=np.zeros((p, 1), np.int32),
+        quantile_tokens=np.zeros((p, 5, 1, 3), np.int32),
+        quantile_values=np.zeros((p, 5, 1, 3), np.float32),
+        quantile_documents=np.zeros((p, 5, 1), np.int32),
+    )
+
+
+def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons: np.ndarray | None = None) -> Corpus:
+    """A corpus fitted as ``section`` says."""
+    chosen = np.arange(stats.n_neurons) if neurons is None else neurons
+    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, chosen)
+    S = blocks.correlation()
+    points = fit_path(S, section.alpha or (), **section.solving)
+    best = points[-1]
+    none = np.full(best.n_edges, np.nan)
+    found = Findings(
+        neurons=chosen,
+        correlation=S,
+        points=points,
+        chosen=Selection(len(points) - 1, "fixed", None, None, None),
+        tested=tested_point(best, S, stats, blocks, section),
+        stability=Stability(0, none, None),
+        factors=None,
+    )
+    path = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, found)
+    return Corpus(name, stats, path)
