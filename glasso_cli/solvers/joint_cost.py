@@ -1,0 +1,2 @@
+"""tmp"""
+def check_time(p, largest, K): pass
