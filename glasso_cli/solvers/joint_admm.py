@@ -119,6 +119,10 @@ def _admm() -> Callable[..., Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its docstrings, at its first compilation
         from gglasso.solver.admm_solver import ADMM_MGL
+        from gglasso.solver.ggl_helper import phiplus, prox_p, trp
+    with contextlib.suppress(RuntimeError):  # there is no folder that can be written
+        for compiled in (phiplus, prox_p, trp):
+            compiled.enable_caching()  # it would compile for half a minute in every process
     return ADMM_MGL
 
 
