@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import joint_admm, screening
@@ -26,6 +27,7 @@ from glasso_cli.solvers.joint_certificate import JointProblem
 from glasso_cli.solvers.joint_cost import check_time
 from glasso_cli.solvers.joint_penalty import PENALTIES
 from glasso_cli.solvers.joint_screening import joint_labels
+from glasso_cli.threads import numba_limited
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,9 @@ def _weights(weights: Sequence[float] | np.ndarray | None, K: int) -> np.ndarray
     if array.shape != (K,):
         raise InputError(f"The weights have shape {array.shape}, not ({K},).", "Give one weight per corpus.")
     if not ((array > 0) & np.isfinite(array)).all():
-        raise InputError("The weights contain one that is not a positive number.", "Give every corpus a weight above 0.")
+        raise InputError(
+            "The weights contain one that is not a positive number.", "Give every corpus a weight above 0."
+        )
     return array
 
 
@@ -148,7 +152,8 @@ def _together(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
     precisions = problem.isolated()
     objective = float(problem.weights @ (np.log(variances) + 1).sum(axis=1))
     gap, residual, most = 0.0, 0.0, 0
-    with screening.threads_for(largest):
+    # Two BLAS threads take three times as long for the eigendecompositions of a busy machine, and gain little elsewhere.
+    with numba_limited(), threadpool_limits(1, user_api="blas"):
         for members in components:
             part, n_iter = joint_admm.solve(problem.of(members), tol=tol, max_iter=max_iter)
             precisions[:, members[:, None], members] = part.precisions

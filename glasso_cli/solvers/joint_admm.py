@@ -97,10 +97,10 @@ def _advance(state: _State, problem: JointProblem, steps: int) -> _State:
             )
         except (AssertionError, np.linalg.LinAlgError, FloatingPointError) as error:
             raise _breakdown(str(error)) from error
-    found = _State(*(_symmetric(solution[name]) for name in ("Omega", "Theta", "X")), rho=state.rho)
-    if not np.isfinite(found.Theta).all() or not np.isfinite(found.X).all():
+    Omega, Theta, X = (_symmetric(solution[name]) for name in ("Omega", "Theta", "X"))
+    if not np.isfinite(Theta).all() or not np.isfinite(X).all():
         raise _breakdown("its precisions are not finite")
-    return found
+    return _State(Omega, Theta, X, state.rho)
 
 
 def _breakdown(reason: str) -> InputError:

@@ -21,9 +21,15 @@ _HALVINGS = 60
 class Penalty(Protocol):
     """What the certificate and the screening need to know of a penalty."""
 
-    lambda1: float
-    lambda2: float
-    name: str
+    @property
+    def lambda1(self) -> float: ...
+
+    @property
+    def lambda2(self) -> float: ...
+
+    @property
+    def name(self) -> str:
+        """Its key in ``PENALTIES``."""
 
     def value(self, x: np.ndarray) -> float:
         """The sum of P over the pairs."""

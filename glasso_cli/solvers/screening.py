@@ -138,7 +138,7 @@ def solved_components(
     weight of the diagonal, where ``alpha`` is a number.
     """
     blocks = members_of(labels(covariance, alpha, tree))
-    with threads_for(max(map(len, blocks), default=0)):
+    with _threads(max(map(len, blocks), default=0)):
         for members in blocks:
             S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
             if _is_tree(S, weights):
@@ -208,7 +208,7 @@ def _whole(variance: np.ndarray, parts: list[tuple[np.ndarray, SolverResult]], t
 
 
 @contextmanager
-def threads_for(largest: int) -> Iterator[None]:
+def _threads(largest: int) -> Iterator[None]:
     """No more threads than are allowed, and one BLAS thread for small blocks.
 
     A second one gains nothing there, and starves on a busy machine.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from glasso_problems import definite
 
@@ -25,7 +27,7 @@ def reference_penalty(x: np.ndarray, lambda1: float, lambda2: float, penalty: st
     """The penalty of one pair of neurons in K corpora."""
     if penalty == "group":
         return lambda1 * sum(abs(each) for each in x) + lambda2 * float(np.sqrt(sum(each**2 for each in x)))
-    return lambda1 * sum(abs(each) for each in x) + lambda2 * sum(abs(b - a) for a, b in zip(x[:-1], x[1:]))
+    return lambda1 * sum(abs(each) for each in x) + lambda2 * sum(abs(b - a) for a, b in pairwise(x))
 
 
 def reference_objective(precisions, S, lambda1, lambda2, penalty, weights) -> float:
