@@ -64,6 +64,18 @@ def fit_joint(
     return _together(problem, tol, max_iter)
 
 
+def largest_component(
+    correlations: Sequence[np.ndarray],
+    lambda1: float,
+    lambda2: float,
+    *,
+    penalty: Literal["group", "fused"],
+    weights: Sequence[float] | np.ndarray | None = None,
+) -> int:
+    """How many neurons :func:`fit_joint` would have to solve at once: what its time and memory depend on."""
+    return max(map(len, _components(_problem(correlations, lambda1, lambda2, penalty, weights))), default=1)
+
+
 def _problem(
     correlations: Sequence[np.ndarray],
     lambda1: float,
@@ -145,9 +157,8 @@ def _apart(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
 
 def _together(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
     K, p = problem.shape
-    components = screening.members_of(joint_labels(problem.covariances, problem.weights, problem.penalty))
-    largest = max(map(len, components), default=0)
-    check_time(p, largest, K)
+    components = _components(problem)
+    check_time(p, max(map(len, components), default=1), K)
     variances = np.einsum("kii->ki", problem.covariances)
     precisions = problem.isolated()
     objective = float(problem.weights @ (np.log(variances) + 1).sum(axis=1))
@@ -162,3 +173,8 @@ def _together(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
             gap += part.duality_gap * len(members) / p
             residual, most = max(residual, part.kkt_residual), max(most, n_iter)
     return JointResult(precisions, objective, gap, residual, most, gap <= tol)
+
+
+def _components(problem: JointProblem) -> list[np.ndarray]:
+    """The neurons of every component of two or more, in increasing order."""
+    return screening.members_of(joint_labels(problem.covariances, problem.weights, problem.penalty))
