@@ -55,8 +55,9 @@ def fit_joint(
     """The minimiser for ``correlations``, K >= 2 matrices ``(p, p)`` of the same neurons; the best seen if not converged.
 
     ``weights`` multiply the likelihoods, 1 each if left out; sample sizes over their mean keep the lambdas on the scale
-    that one corpus has. Raises :class:`InputError` for arrays, lambdas or weights that make no such problem, and where
-    the largest component would take more than about ten minutes.
+    that one corpus has. Of covariances whose variances differ by orders of magnitude ADMM may not reach ``tol``.
+    Raises :class:`InputError` for arrays, lambdas or weights that make no such problem, where the largest component
+    would take more than about ten minutes, and where GGLasso breaks down.
     """
     problem = _problem(correlations, lambda1, lambda2, penalty, weights)
     if lambda2 == 0:
@@ -163,7 +164,7 @@ def _together(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
     precisions = problem.isolated()
     objective = float(problem.weights @ (np.log(variances) + 1).sum(axis=1))
     gap, residual, most = 0.0, 0.0, 0
-    # Two BLAS threads take three times as long for the eigendecompositions of a busy machine, and gain little elsewhere.
+    # On a busy machine a second BLAS thread makes the eigendecompositions three times as slow (n = 400 to 1,400).
     with numba_limited(), threadpool_limits(1, user_api="blas"):
         for members in components:
             part, n_iter = joint_admm.solve(problem.of(members), tol=tol, max_iter=max_iter)
