@@ -10,6 +10,7 @@ from __future__ import annotations
 from glasso_cli.errors import InputError
 
 BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+_JOINT, _JOINT_WHOLE = 20, 5  # of GGLasso's joint ADMM, per corpus: (n, n) of a component, and (p, p) of all beside it
 _UNEQUAL = 2  # more of them where variances are not 1: the larger covariance and the scaled one
 
 
@@ -28,13 +29,40 @@ def peak(p: int, largest: int, solver: str, penalise_diagonal: bool = False) -> 
 
 def check_memory(p: int, largest: int, solver: str, available: int, penalise_diagonal: bool = False) -> None:
     """Nothing; raises :class:`InputError` where the peak is above ``available`` bytes."""
-    need = peak(p, largest, solver, penalise_diagonal)
+    _check(
+        f"The solver {solver}",
+        peak(p, largest, solver, penalise_diagonal),
+        p,
+        largest,
+        available,
+        "Fit fewer neurons (fit.neurons), use a machine with more memory, or a larger fit.alpha if it leaves "
+        "smaller components.",
+    )
+
+
+def joint_peak(p: int, largest: int, corpora: int) -> int:
+    """Bytes at the peak of a joint fit, the covariances among them."""
+    return 8 * corpora * (_JOINT * largest**2 + (0 if largest == p else _JOINT_WHOLE * p**2))
+
+
+def check_joint_memory(p: int, largest: int, corpora: int, available: int) -> None:
+    """Nothing; raises :class:`InputError` where the peak of a joint fit is above ``available`` bytes."""
+    _check(
+        f"A joint fit of {corpora} corpora",
+        joint_peak(p, largest, corpora),
+        p,
+        largest,
+        available,
+        "Compare fewer neurons (compare.neurons), or use a machine with more memory.",
+    )
+
+
+def _check(what: str, need: int, p: int, largest: int, available: int, hint: str) -> None:
     if need <= available:
         return
     part = "" if largest in (1, p) else f" ({largest:,} of them connected)"
     raise InputError(
-        f"The solver {solver} needs {need / 1e9:,.1f} GB of memory for {p:,} neurons{part}, "
+        f"{what} needs {need / 1e9:,.1f} GB of memory for {p:,} neurons{part}, "
         f"and {available / 1e9:,.1f} GB are available.",
-        "Fit fewer neurons (fit.neurons), use a machine with more memory, or a larger fit.alpha if it leaves "
-        "smaller components.",
+        hint,
     )

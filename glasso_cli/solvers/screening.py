@@ -137,7 +137,7 @@ def solved_components(
     ``covariance`` is from :func:`checked`, and ``tree`` is its spanning tree, if at hand. ``on_diagonal`` is the
     weight of the diagonal, where ``alpha`` is a number.
     """
-    blocks = _blocks(labels(covariance, alpha, tree))
+    blocks = members_of(labels(covariance, alpha, tree))
     with _threads(max(map(len, blocks), default=0)):
         for members in blocks:
             S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
@@ -218,7 +218,7 @@ def _threads(largest: int) -> Iterator[None]:
         yield
 
 
-def _blocks(component: np.ndarray) -> list[np.ndarray]:
+def members_of(component: np.ndarray) -> list[np.ndarray]:
     """The neurons of every component of two or more, in increasing order."""
     order = np.argsort(component, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(component))[:-1])

@@ -13,13 +13,14 @@ import pytest
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.memory import BUFFERS, check_memory, peak
+from glasso_cli.solvers.memory import BUFFERS, check_joint_memory, check_memory, joint_peak, peak
 
 # Prints the most resident memory while a problem of p neurons is solved, in float64 buffers (p, p), its covariance
 # among them. Small problems first: imports, compiled kernels and pools of threads are not of the problem.
 MEASURED = """
 import ctypes, gc, sys
 import numpy as np
+from glasso_cli.solvers.joint import fit_joint
 from glasso_cli.solvers.path import fit_path
 from glasso_cli.solvers.screening import solve
 
@@ -45,6 +46,7 @@ run = {
     "solve": lambda S: solve(S, 0.255, solver=solver),
     "path": lambda S: fit_path(S, [0.28, 0.255], solver=solver),
     "penalised": lambda S: fit_path(S, [0.28, 0.255], solver=solver, penalise_diagonal=True),
+    "joint": lambda S: fit_joint([S, S], 0.2, 0.05, penalty="fused", max_iter=11),
 }[job]
 run(problem(200, alone)), run(problem(600, alone))
 before = settled()
@@ -69,6 +71,17 @@ def test_the_measured_peak_of_newton_is_within_the_bound(job: str, alone: int) -
     assert 3 < found <= bound + 0.3  # pages and free entries, which are sparse
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
+@pytest.mark.parametrize("alone", [0, 700], ids=["one component", "a small one"])
+def test_the_measured_peak_of_a_joint_fit_is_within_the_bound(alone: int) -> None:
+    p = 800
+    words = [sys.executable, "-c", MEASURED, "joint", "", str(p), str(alone)]
+    found = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    bound = joint_peak(p, p - alone, 2) / (8 * p**2)
+    print(f"joint, {alone} alone: {found:.2f} buffers of {bound:.2f}")
+    assert 3 < found <= bound + 0.3
+
+
 def test_every_solver_has_a_bound() -> None:
     assert set(BUFFERS) == set(SOLVERS)
 
@@ -90,3 +103,14 @@ def test_what_does_not_fit_is_refused_with_both_numbers() -> None:
     assert "fit.neurons" in caught.value.hint
     with pytest.raises(InputError, match=r"needs 24\.8 GB of memory for 20,000 neurons \(10,000 of them connected\)"):
         check_memory(20_000, 10_000, "gglasso", 10**9)
+
+
+def test_a_joint_fit_that_does_not_fit_is_refused() -> None:
+    check_joint_memory(1000, 1000, 2, 320_000_000)
+    with pytest.raises(InputError) as caught:
+        check_joint_memory(10_000, 1000, 2, 10**9)
+    assert caught.value.message == (
+        "A joint fit of 2 corpora needs 8.3 GB of memory for 10,000 neurons (1,000 of them connected), "
+        "and 1.0 GB are available."
+    )
+    assert "compare.neurons" in caught.value.hint
