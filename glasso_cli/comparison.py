@@ -1,4 +1,4 @@
-"""What differs between two corpora, as one artifact, as tables, as Graphviz text and in sentences."""
+"""What differs between two corpora, as one artifact, as tables and as Graphviz text."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def assemble(
     metrics = {
         "neurons": p,
         "method": "differential",
-        "corpora": {corpus.name: _described(corpus) for corpus in (first, second)},
+        "corpora": [_described(corpus) for corpus in (first, second)],  # A and B
         "estimate": {"kind": compared.kind, "alpha": compared.alpha},
         "fdr": section.fdr,
         "min_effect": section.min_effect,
@@ -136,6 +136,7 @@ def _described(corpus: Corpus) -> dict[str, Any]:
     metrics = corpus.path.meta["metrics"]
     effective = metrics["collect"]["n_effective"]
     return {
+        "name": corpus.name,
         "tokens": effective["n_tokens"],
         "n_effective": effective["median"],
         "edges": metrics["edges"],
@@ -237,20 +238,3 @@ def dot_lines(found: Comparison) -> Iterator[str]:
             f'q_value="{found.q_values[edge]:.3g}", color="{_COLOURS[kind]}"];\n'
         )
     yield "}\n"
-
-
-# -- in sentences -----------------------------------------------------------------------------------
-
-
-def summary(metrics: dict[str, Any]) -> str:
-    """One line about a comparison."""
-    kinds = ", ".join(f"{count:,} {name}" for name, count in metrics["classes"].items() if count)
-    found = f"{metrics['edges']:,} of {metrics['pairs']['tested']:,} pairs differ"
-    return f"{found}{f' ({kinds})' if kinds else ''}; {_halves_in_words(metrics['calibration'])}"
-
-
-def _halves_in_words(calibration: dict[str, Any]) -> str:
-    known = {name: found for name, found in calibration.items() if found is not None}
-    if not known:
-        return "too few tokens to compare halves of a corpus"
-    return "halves of one corpus: " + ", ".join(f"{found['discoveries']:,} in {name}" for name, found in known.items())

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import PrecisionPath
+from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.cache import stored_meta
+from glasso_cli.comparison_summary import comparison_summary
 from glasso_cli.console import strict_json
 from glasso_cli.errors import ForeignFileError, InputError
 from glasso_cli.fit_summary import fit_summary
@@ -23,6 +24,9 @@ def describe(path: Path, *, as_json: bool) -> str:
     if meta["kind"] == PrecisionPath.kind and "half_samples" in meta.get("metrics", {}):
         settings = meta["material"]["config"]["fit"]
         rows += [_row(name, text) for name, text in fit_summary(meta["metrics"], settings)]
+        rows.append(_row("more", "--json prints every number"))
+    elif meta["kind"] == Comparison.kind:
+        rows += [_row(name, text) for name, text in comparison_summary(meta["metrics"])]
         rows.append(_row("more", "--json prints every number"))
     else:
         rows += _metrics(meta.get("metrics", {}))

@@ -36,6 +36,7 @@ LAYERS = [
         "env_file",
         "tables",
         "fit_summary",
+        "comparison_summary",
     },
     {"config", "npz", "neurons", "gguf_file", "gemma_gguf", "llama_gguf", "model_files", "crash", "starter"},
     {"config_problems", "config_schema", "artifacts", "cache"},

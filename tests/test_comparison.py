@@ -14,6 +14,7 @@ from planted_corpora import FIT, corpus, statistics, tokens_of
 from glasso_cli import comparison
 from glasso_cli.artifacts import Comparison
 from glasso_cli.compared import Corpus, common_neurons, estimated
+from glasso_cli.comparison_summary import comparison_summary, one_line
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.differential import CLASSES
@@ -75,7 +76,7 @@ def test_what_was_planted_is_found(estimate: str) -> None:
     assert metrics["edges"] == len(pairs) == sum(metrics["classes"].values())
     assert metrics["pairs"]["tested"] == P * (P - 1) // 2
     assert all(part["discoveries"] == 0 for part in metrics["calibration"].values())
-    assert "lost" in comparison.summary(metrics)
+    assert "lost" in one_line(metrics)
 
 
 def test_a_corpus_against_another_of_the_same_graph_shows_nothing() -> None:
@@ -83,7 +84,14 @@ def test_a_corpus_against_another_of_the_same_graph_shows_nothing() -> None:
     found = compared(first, second)
     assert found.meta["metrics"]["edges"] == 0
     assert 0.7 < found.meta["metrics"]["spread"] < 1.4
-    assert "halves of one corpus: 0 in a, 0 in b" in comparison.summary(found.meta["metrics"])
+    assert "halves of one corpus: 0 in a, 0 in b" in one_line(found.meta["metrics"])
+
+
+def test_a_comparison_in_sentences() -> None:
+    lines = dict(comparison_summary(compared(*corpora()).meta["metrics"]))
+    assert lines["A: before"].startswith("6,400 tokens, worth 6,400 independent ones")
+    assert "5 left (2 gained, 2 lost, 1 sign flip)" in lines["differences"]
+    assert lines["calibration"].startswith("halves of one corpus: 0 in before, 0 in after")
 
 
 def test_small_differences_are_counted_and_left_out() -> None:
@@ -163,7 +171,7 @@ def test_too_few_tokens_for_halves_are_said() -> None:
     found = compared(*(corpus(name, statistics(x), fit) for name, x in zip("ab", tokens)), fit)
     metrics = found.meta["metrics"]
     assert metrics["calibration"] == {"a": None, "b": None}
-    assert "too few tokens to compare halves" in comparison.summary(metrics)
+    assert "too few tokens to compare halves" in one_line(metrics)
 
 
 def test_drawn_edges_are_those_of_the_fits() -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison
+from glasso_cli.comparison_summary import halves
 from glasso_cli.config import VisualizeSection
 from glasso_cli.plots.study import count, short_labels
 
@@ -33,7 +34,7 @@ class Contrast:
     @cached_property
     def names(self) -> tuple[str, str]:
         """The corpora A and B."""
-        a, b = self.found.meta["metrics"]["corpora"]
+        a, b = (corpus["name"] for corpus in self.found.meta["metrics"]["corpora"])
         return a, b
 
     @cached_property
@@ -61,8 +62,8 @@ class Contrast:
         """Model, corpora, size and rule, for under the headline of a picture."""
         metrics = self.found.meta["metrics"]
         worth = ", ".join(
-            f"{name} {values['tokens']:,} tokens (worth {values['n_effective']:,.0f} independent ones)"
-            for name, values in metrics["corpora"].items()
+            f"{corpus['name']} {corpus['tokens']:,} tokens (worth {corpus['n_effective']:,.0f} independent ones)"
+            for corpus in metrics["corpora"]
         )
         return "  ·  ".join(
             [
@@ -77,11 +78,4 @@ class Contrast:
     @property
     def doubt(self) -> str:
         """What the same rules find between halves of one corpus, in words."""
-        known = {name: found for name, found in self.found.meta["metrics"]["calibration"].items() if found is not None}
-        if not known:
-            return "There were too few tokens to compare halves of one corpus."
-        return (
-            "Between the halves of one corpus the same rules find "
-            + " and ".join(f"{found['discoveries']:,} pairs in {name}" for name, found in known.items())
-            + "."
-        )
+        return f"By the same rules, where nothing differs: {halves(self.found.meta['metrics']['calibration'])}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli import neurons
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.comparison_summary import one_line
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline import Job
@@ -96,7 +97,7 @@ def make(job: Job) -> str:
     write_table(per_neuron, comparison.neuron_columns(found))
     write_table(communities, comparison.community_columns(found))
     found.save(job.target.path)
-    return comparison.summary(metrics)
+    return one_line(metrics)
 
 
 def _corpus(job: Job, name: str) -> Corpus:

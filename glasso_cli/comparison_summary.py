@@ -1,0 +1,57 @@
+"""What differs between two corpora and how far that can be trusted, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def one_line(metrics: dict[str, Any]) -> str:
+    """A comparison in a line."""
+    kinds = _kinds(metrics)
+    found = f"{metrics['edges']:,} of {metrics['pairs']['tested']:,} pairs differ"
+    return f"{found}{f' ({kinds})' if kinds else ''}; {halves(metrics['calibration'])}"
+
+
+def halves(calibration: dict[str, Any]) -> str:
+    """What the same rules find between the halves of one corpus."""
+    known = {name: found for name, found in calibration.items() if found is not None}
+    if not known:
+        return "too few tokens to compare halves of one corpus"
+    return "halves of one corpus: " + ", ".join(f"{found['discoveries']:,} in {name}" for name, found in known.items())
+
+
+def comparison_summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and text of every line of `glasso show`."""
+    lines = [("neurons", f"{metrics['neurons']:,}")]
+    for letter, corpus in zip("AB", metrics["corpora"]):
+        lines.append(
+            (
+                f"{letter}: {corpus['name']}",
+                f"{corpus['tokens']:,} tokens, worth {corpus['n_effective']:,.0f} independent ones; {corpus['edges']:,} edges "
+                f"at alpha {corpus['alpha']:.4g}",
+            )
+        )
+    graphs = metrics["graphs"]
+    lines += [
+        ("estimate", _estimate(metrics["estimate"])),
+        (
+            "differences",
+            f"{metrics['pairs']['discoveries']:,} of {metrics['pairs']['tested']:,} pairs have q <= {metrics['fdr']:g}; "
+            f"{metrics['dropped']['min_effect']:,} dropped by a difference below {metrics['min_effect']:g}; "
+            f"{metrics['edges']:,} left{f' ({_kinds(metrics)})' if _kinds(metrics) else ''}",
+        ),
+        ("false ones", f"at most {metrics['expected_false_edges']:.2g} expected among those left"),
+        ("calibration", f"{halves(metrics['calibration'])}, by the same rules, where nothing differs"),
+        ("graphs", f"{graphs['shared']:,} of the {graphs['either']:,} edges of either are drawn in both"),
+    ]
+    return lines
+
+
+def _kinds(metrics: dict[str, Any]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in metrics["classes"].items() if count)
+
+
+def _estimate(estimate: dict[str, Any]) -> str:
+    if estimate["kind"] == "inverse":
+        return "partial correlations given all other neurons, of the inverse correlation matrices"
+    return f"the de-sparsified graphical lasso at alpha {estimate['alpha']:.4g} in both"

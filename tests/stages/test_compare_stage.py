@@ -1,0 +1,95 @@
+"""The stage `compare` on a tiny model: its files, what it reads, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from real_runs import Runner, overrides
+
+from glasso_cli.artifacts import Comparison
+from glasso_cli.errors import ConfigError
+
+FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv")
+
+
+@pytest.fixture
+def pair(runner: Runner) -> Runner:
+    """Two corpora: the documents of the small experiment, and the same in another order of words."""
+    lines = [json.loads(line) for line in Path("texts.jsonl").read_text().splitlines()]
+    with open("others.jsonl", "w") as file:
+        file.writelines(json.dumps({"text": " ".join(reversed(line["text"].split()))}) + "\n" for line in lines)
+    text = Path("c.yaml").read_text()
+    Path("c.yaml").write_text(
+        text.replace(
+            "corpora: {words: {files: [texts.jsonl], text: text}}",
+            "corpora:\n  words: {files: [texts.jsonl]}\n  others: {files: [others.jsonl]}",
+        )
+    )
+    return runner
+
+
+def test_it_writes_an_artifact_its_tables_its_graph_and_its_figures(pair: Runner) -> None:
+    pair.run("collect", "fit", "compare")
+    folder = Path("out/compare")
+    for ending in FILES:
+        assert (folder / f"words-vs-others.{ending}").is_file()
+    found: Comparison = Comparison.load(folder / "words-vs-others.npz")
+    for name in found.meta["files"]:
+        assert (folder / name).is_file()
+    assert {"words-vs-others/maps.png", "words-vs-others/scatter.png"} <= set(found.meta["files"])
+    with open(folder / "words-vs-others.edges.csv", newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(found.rows)
+    assert found.differential.sum() == found.meta["metrics"]["edges"]
+    shown = pair.command("show", str(folder / "words-vs-others.npz")).output
+    assert shown.index("A: words") < shown.index("B: others") < shown.index("calibration")
+
+
+def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
+    pair.run("collect", "fit", "compare")
+    before = Path("out/compare/words-vs-others.npz").read_bytes()
+    pair.said()
+    pair.run("compare")
+    assert "up to date" in pair.said()
+    pair.run("compare", set_=overrides(compare={"fdr": 0.9, "min_effect": 0}))
+    assert Comparison.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["fdr"] == 0.9
+    pair.run("compare")
+    assert Path("out/compare/words-vs-others.npz").read_bytes() == before
+    Path("out/compare/words-vs-others/maps.png").unlink()
+    pair.said()
+    pair.run("compare")
+    assert "up to date" not in pair.said()
+
+
+def test_three_corpora_are_three_comparisons(pair: Runner) -> None:
+    text = Path("c.yaml").read_text()
+    Path("c.yaml").write_text(text.replace("corpora:\n", "corpora:\n  third: {files: [texts.jsonl]}\n"))
+    pair.run("collect", "fit", "compare")
+    names = sorted(path.stem for path in Path("out/compare").glob("*.npz"))
+    assert names == ["third-vs-others", "third-vs-words", "words-vs-others"]
+    same: Comparison = Comparison.load(Path("out/compare/third-vs-words.npz"))
+    assert same.meta["metrics"]["edges"] == 0
+    assert abs(same.rho_a - same.rho_b).max(initial=0) == 0
+
+
+def test_one_corpus_has_nothing_to_be_compared_with(runner: Runner) -> None:
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        runner.run("compare")
+    assert runner.command("compare", "c.yaml").exit_code == 2
+
+
+def test_a_missing_fit_is_named(pair: Runner) -> None:
+    pair.run("collect")
+    result = pair.command("compare", "c.yaml")
+    assert result.exit_code == 3
+    assert "fit/words.npz, which is not up to date" in " ".join(result.output.split())
+
+
+def test_different_neurons_are_said_and_the_common_ones_compared(pair: Runner) -> None:
+    pair.run("collect", "fit", set_=overrides(fit={"neurons": 20}))
+    pair.run("compare", set_=overrides(fit={"neurons": 20}))
+    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    if found.n_neurons < 20:
+        assert "are not in the other fit" in pair.said()
