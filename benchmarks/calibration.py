@@ -135,8 +135,8 @@ def measure(case: Case) -> list[Found]:
     """All methods on one data set."""
     truth = planted(case.p, seed=case.seed)
     tokens = documents(truth, SCENARIOS[case.scenario], case.documents, seed=case.seed)
-    blocks = _blocks(tokens)
-    R = _autocorrelation(tokens)
+    blocks = dealt_out(tokens)
+    R = autocorrelation(tokens)
     correlation = blocks.correlation()
     if case.remedy == "removed":
         blocks = blocks.without(leading_factors(correlation, FACTORS))
@@ -179,7 +179,7 @@ def _estimate(case: Case, point: PathPoint, correlation: np.ndarray, n_effective
     return lasso_estimate(point.precision(), correlation)
 
 
-def _blocks(tokens: np.ndarray) -> Blocks:
+def dealt_out(tokens: np.ndarray) -> Blocks:
     """Documents ``(D, T, p)`` dealt out to blocks, as `collect` does."""
     p = tokens.shape[2]
     parts = [tokens[index::BLOCKS].reshape(-1, p) for index in range(BLOCKS)]
@@ -188,7 +188,7 @@ def _blocks(tokens: np.ndarray) -> Blocks:
     return Blocks.of(counts, np.stack([part.sum(axis=0) for part in parts]), packed, np.arange(p))
 
 
-def _autocorrelation(tokens: np.ndarray) -> np.ndarray:
+def autocorrelation(tokens: np.ndarray) -> np.ndarray:
     """Within documents at lags 1 to L, ``(p, L)``."""
     centred = tokens - tokens.mean(axis=(0, 1))
     variance = (centred**2).mean(axis=(0, 1))

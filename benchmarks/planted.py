@@ -37,16 +37,28 @@ class Truth:
 
 
 def planted(p: int, seed: int) -> Truth:
-    """Random edges of mean degree ``DEGREE``, precision entries of 0.2 to 0.4 in size before scaling."""
+    """Random edges of mean degree ``DEGREE``."""
+    return truth_of(planted_precision(p, seed))
+
+
+def planted_precision(p: int, seed: int) -> np.ndarray:
+    """A precision matrix ``(p, p)`` of mean degree ``DEGREE``, its entries 0.2 to 0.4 in size."""
     random = np.random.default_rng([seed, 1])
     upper = np.triu(random.random((p, p)) < DEGREE / (p - 1), 1)
     size = random.uniform(0.2, 0.4, (p, p)) * random.choice([-1, 1], (p, p))
     precision = np.where(upper, size, 0.0)
     precision += precision.T
     np.fill_diagonal(precision, np.maximum(np.abs(precision).sum(axis=1) * 1.1, 1.0))
+    return precision
+
+
+def truth_of(precision: np.ndarray) -> Truth:
+    """The graph of a precision matrix, and a factor of its correlation matrix."""
     covariance = np.linalg.inv(precision)
     scale = 1 / np.sqrt(covariance.diagonal())
-    return Truth(upper | upper.T, np.linalg.cholesky(covariance * np.outer(scale, scale)))
+    edges = precision != 0
+    np.fill_diagonal(edges, False)
+    return Truth(edges, np.linalg.cholesky(covariance * np.outer(scale, scale)))
 
 
 def documents(truth: Truth, scenario: Scenario, count: int, seed: int) -> np.ndarray:
