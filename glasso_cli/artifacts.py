@@ -300,3 +300,24 @@ class Comparison(Artifact):
     def differential(self) -> np.ndarray:
         """Which of the pairs differ, ``(E,)``."""
         return self.classes >= 0
+
+
+@dataclass(frozen=True)
+class JointPrecision(Artifact):
+    """Sparse precision matrices of p neurons in K corpora, fitted at once; E pairs, those with an entry in any of them."""
+
+    kind: ClassVar[str] = "joint-precision"
+    schema: ClassVar[int] = 1
+
+    neuron_ids: np.ndarray  # (p,) str
+    layers: np.ndarray  # (p,) int32
+    corpora: np.ndarray  # (K,) str
+    rows: np.ndarray  # (E,) int32, row < column
+    cols: np.ndarray  # (E,) int32
+    values: np.ndarray  # (K, E) float64, precision entries
+    partial_correlations: np.ndarray  # (K, E) float64
+    diagonals: np.ndarray  # (K, p) float64
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.neuron_ids)

@@ -1,4 +1,4 @@
-"""Two fitted corpora made comparable: the same neurons, the same kind of estimate at the same penalty, and their halves.
+"""Fitted corpora made comparable: the same neurons, the same kind of estimate at the same penalty, and their halves.
 
 What a penalty leaves of an estimate after its bias is removed depends on the penalty. So both corpora are estimated at one:
 the larger of those that their edges were tested at. The fit of that is in the artifact of the one; of the other it is
@@ -7,6 +7,7 @@ solved from its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,31 +38,42 @@ class Corpus:
 
 @dataclass(frozen=True, eq=False)
 class Common:
-    """The p neurons that two fits share, in one order."""
+    """The p neurons that several fits share, in one order."""
 
     ids: np.ndarray  # (p,) str
-    first: np.ndarray  # (p,) where they stand in the first fit
-    second: np.ndarray  # (p,)
+    places: tuple[np.ndarray, ...]  # (p,) of each fit: where they stand in it
 
-    @property
-    def is_all(self) -> bool:
-        """Whether they are all neurons of both, so that the fits are of one problem each."""
-        return all(np.array_equal(places, np.arange(len(places))) for places in (self.first, self.second))
+    def part(self, chosen: np.ndarray) -> Common:
+        """Some of them, by index."""
+        return Common(self.ids[chosen], tuple(places[chosen] for places in self.places))
 
 
-def common_neurons(first: Corpus, second: Corpus) -> Common:
-    """The neurons that both fits have; raises :class:`InputError` for fewer than two and for fits of different models."""
-    _refuse_different(first, second)
-    here, there = first.path.neuron_ids, second.path.neuron_ids
-    places = {name: place for place, name in enumerate(there.tolist())}
-    mine = np.array([place for place, name in enumerate(here.tolist()) if name in places], dtype=np.int64)
-    theirs = np.array([places[name] for name in here[mine].tolist()], dtype=np.int64)
-    if len(mine) < 2:
+def common_neurons(*corpora: Corpus) -> Common:
+    """The neurons that all fits have; raises :class:`InputError` for fewer than two and for fits of different models."""
+    first = corpora[0]
+    ids = first.path.neuron_ids
+    for corpus in corpora[1:]:
+        _refuse_different(first, corpus)
+        ids = ids[np.isin(ids, corpus.path.neuron_ids)]
+    if len(ids) < 2:
+        names = ", ".join(corpus.name for corpus in corpora)
         raise InputError(
-            f"The fits of {first.name} and {second.name} have {len(mine)} neurons in common.",
-            "Fit the same neurons in both: fit.neurons: all, or a list of ids.",
+            f"The fits of {names} have {len(ids)} neurons in common.",
+            "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
-    return Common(here[mine], mine, theirs)
+    places = []
+    for corpus in corpora:
+        where = {name: place for place, name in enumerate(corpus.path.neuron_ids.tolist())}
+        places.append(np.array([where[name] for name in ids.tolist()], dtype=np.int64))
+    return Common(ids, tuple(places))
+
+
+def left_out(corpora: Sequence[Corpus], common: Common) -> str:
+    """How many neurons of each fit are in not all of the others, in words; empty if none."""
+    missing = {corpus.name: corpus.path.n_neurons - len(common.ids) for corpus in corpora}
+    if not any(missing.values()):
+        return ""
+    return ", ".join(f"{count:,} of {name}" for name, count in missing.items())
 
 
 def _refuse_different(first: Corpus, second: Corpus) -> None:
@@ -151,7 +163,7 @@ class Compared:
 
 def estimated(first: Corpus, second: Corpus, common: Common, section: FitSection) -> Compared:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
-    corpora, places = (first, second), (common.first, common.second)
+    corpora, places = (first, second), common.places
     kinds = [corpus.path.meta["metrics"]["estimate"]["kind"] for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
         found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]

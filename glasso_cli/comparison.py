@@ -62,7 +62,7 @@ def assemble(
 ) -> Comparison:
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
-    graphs = (drawn_edges(first.path, common.first), drawn_edges(second.path, common.second))
+    graphs = (drawn_edges(first.path, common.places[0]), drawn_edges(second.path, common.places[1]))
     found = contrasted(compared.first, compared.second, section, *graphs)
     pairs, differs = found.pairs, found.differs
     places = pair_places(pairs.rows, pairs.cols, p)
@@ -92,11 +92,11 @@ def assemble(
     return Comparison(
         meta=meta(metrics),
         neuron_ids=common.ids,
-        layers=first.path.layers[common.first],
-        neurons_a=first.path.neurons[common.first],
-        neurons_b=second.path.neurons[common.second],
-        communities_a=first.path.communities[common.first],
-        communities_b=second.path.communities[common.second],
+        layers=first.path.layers[common.places[0]],
+        neurons_a=first.path.neurons[common.places[0]],
+        neurons_b=second.path.neurons[common.places[1]],
+        communities_a=first.path.communities[common.places[0]],
+        communities_b=second.path.communities[common.places[1]],
         rows=pairs.rows.astype(np.int32),
         cols=pairs.cols.astype(np.int32),
         rho_a=pairs.rho[0],

@@ -46,7 +46,7 @@ LAYERS = [
     {"corpus_pass", "finished_points", "edge_table", "resampled", "rewiring"},
     {"resamples", "tested_edges", "fit_artifact"},
     {"compared"},
-    {"comparison"},
+    {"comparison", "joint_comparison"},
     {"stages"},
     {"cli"},
     {"__main__"},

@@ -13,7 +13,7 @@ from planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli import comparison
 from glasso_cli.artifacts import Comparison
-from glasso_cli.compared import Corpus, common_neurons, estimated
+from glasso_cli.compared import Corpus, common_neurons, estimated, left_out
 from glasso_cli.comparison_summary import comparison_summary, one_line
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
@@ -144,7 +144,7 @@ def test_only_the_neurons_of_both_are_compared() -> None:
     first = corpus("a", stats[0], neurons=np.arange(20))
     second = corpus("b", stats[1], neurons=np.arange(5, 30))
     common = common_neurons(first, second)
-    assert not common.is_all
+    assert left_out((first, second), common) == "5 of a, 10 of b"
     assert common.ids.tolist() == [f"layers.0.mlp[{n}]" for n in range(5, 20)]
     found = compared(first, second)
     assert found.neurons_a.tolist() == found.neurons_b.tolist() == list(range(5, 20))

@@ -1,4 +1,4 @@
-"""From two fitted corpora to the dependencies that differ, every pair of corpora of the experiment."""
+"""From fitted corpora to the dependencies that differ: every pair of corpora tested, or all fitted at once."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from glasso_cli.pipeline import Job
 from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
-    from glasso_cli.compared import Corpus
+    from glasso_cli.compared import Common, Corpus
 
 VERSION = 1
 NO_TARGETS = ("There is one corpus, and nothing to compare it with.", "Give another under corpora.")
 
 
-def pairs(config: Config) -> dict[str, tuple[str, str]]:
-    """The names of all comparisons, and the corpora A and B of each."""
-    return {f"{a}-vs-{b}": (a, b) for a, b in itertools.combinations(config.corpora, 2)}
+def compared_corpora(config: Config) -> dict[str, tuple[str, ...]]:
+    """The names of all comparisons, and the corpora of each: every pair of them, or all at once where they are fitted so."""
+    names = tuple(config.corpora)
+    if len(names) < 2:
+        return {}
+    groups = itertools.combinations(names, 2) if config.compare.method == "differential" else [names]
+    return {"-vs-".join(group): tuple(group) for group in groups}
 
 
 def targets(config: Config) -> list[str]:
-    """One comparison for every pair of corpora."""
-    return list(pairs(config))
+    """One comparison for every pair of corpora, or one of all."""
+    return list(compared_corpora(config))
 
 
-def upstream(config: Config, pair: str) -> list[tuple[str, str]]:
-    """The statistics and fits of both corpora."""
-    return [(stage, corpus) for corpus in pairs(config)[pair] for stage in ("collect", "fit")]
+def upstream(config: Config, name: str) -> list[tuple[str, str]]:
+    """The statistics and fits of all corpora compared."""
+    return [(stage, corpus) for corpus in compared_corpora(config)[name] for stage in ("collect", "fit")]
 
 
-def settings(config: Config, pair: str) -> dict[str, Any]:
+def settings(config: Config, name: str) -> dict[str, Any]:
     """What of the configuration decides the comparison; how a fit is solved, for the one that is solved anew."""
     fit = public_fields(config.fit)
     fit["neurons"] = neurons.without_path(config.fit.neurons)
@@ -45,38 +49,55 @@ def settings(config: Config, pair: str) -> dict[str, Any]:
         "visualize": {name: public_fields(config.visualize)[name] for name in ("formats", "dpi")},
         "fit": {name: fit[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors")},
         "model": Path(config.model.id).name,
-        "pair": pair,
+        "compared": name,
     }
 
 
-def pins(config: Config, pair: str) -> dict[str, Any]:
+def pins(config: Config, name: str) -> dict[str, Any]:
     """Nothing from outside."""
     return {}
 
 
-def paths(config: Config, pair: str) -> tuple[Path, tuple[Path, ...]]:
-    """Where the comparison, the graph of what differs and the tables of pairs and neurons go."""
+def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
+    """Where the comparison, the graph of what differs and the tables go."""
     folder = config.folder / "compare"
-    return folder / f"{pair}.npz", tuple(
-        folder / f"{pair}.{ending}" for ending in ("dot", "edges.csv", "neurons.csv", "communities.csv")
-    )
+    endings = ["dot", "edges.csv"]
+    if config.compare.method == "differential":
+        endings += ["neurons.csv", "communities.csv"]
+    return folder / f"{name}.npz", tuple(folder / f"{name}.{ending}" for ending in endings)
 
 
 def make(job: Job) -> str:
-    """Compare two corpora: the artifact, its graph, tables and figures."""
+    """Compare corpora: the artifact, its graph, tables and figures."""
+    from glasso_cli.compared import common_neurons, left_out
+
+    corpora = [_corpus(job, name) for name in compared_corpora(job.config)[job.corpus]]
+    common = common_neurons(*corpora)
+    if missing := left_out(corpora, common):
+        job.console.warn(
+            f"{job.corpus}: {len(common.ids):,} neurons are compared; {missing} are not in every other fit."
+        )
+    if job.config.compare.method == "differential":
+        first, second = corpora
+        return _differential(job, first, second, common)
+    return _joint(job, corpora, common)
+
+
+def _corpus(job: Job, name: str) -> Corpus:
+    from glasso_cli.compared import Corpus
+
+    stats: ActivationStats = ActivationStats.load(job.upstream[f"collect/{name}"])
+    path: PrecisionPath = PrecisionPath.load(job.upstream[f"fit/{name}"])
+    return Corpus(name, stats, path)
+
+
+def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> str:
     from glasso_cli import comparison
-    from glasso_cli.compared import common_neurons, estimated
+    from glasso_cli.compared import estimated
     from glasso_cli.plots import draw_comparison
     from glasso_cli.plots.contrast import Contrast
 
     config = job.config
-    first, second = (_corpus(job, name) for name in pairs(config)[job.corpus])
-    common = common_neurons(first, second)
-    if not common.is_all:
-        job.console.warn(
-            f"{job.corpus}: {len(common.ids):,} neurons are compared; {first.path.n_neurons - len(common.ids):,} of "
-            f"{first.name} and {second.path.n_neurons - len(common.ids):,} of {second.name} are not in the other fit."
-        )
     compared = estimated(first, second, common, config.fit)
     found = comparison.assemble(job.meta, first, second, common, compared, config.compare)
     metrics = found.meta["metrics"]
@@ -88,7 +109,8 @@ def make(job: Job) -> str:
             )
     dot, edges, per_neuron, communities = job.target.companions
     folder = dot.with_suffix("")
-    contrast = Contrast(found, first.stats, second.stats, config.visualize, _title(config, first, second))
+    title = f"{Path(config.model.id).name.removeprefix('builtin:')} · {first.name} (A) against {second.name} (B)"
+    contrast = Contrast(found, first.stats, second.stats, config.visualize, title)
     files = [path for written in draw_comparison(contrast, folder, config.compare.contexts) for path in written]
     found.meta["files"] = sorted(f"{folder.name}/{path.name}" for path in files)
     with atomic_write(dot, "w") as file:
@@ -100,13 +122,15 @@ def make(job: Job) -> str:
     return one_line(metrics)
 
 
-def _corpus(job: Job, name: str) -> Corpus:
-    from glasso_cli.compared import Corpus
+def _joint(job: Job, corpora: list[Corpus], common: Common) -> str:
+    from glasso_cli import joint_comparison
 
-    stats: ActivationStats = ActivationStats.load(job.upstream[f"collect/{name}"])
-    path: PrecisionPath = PrecisionPath.load(job.upstream[f"fit/{name}"])
-    return Corpus(name, stats, path)
-
-
-def _title(config: Config, first: Corpus, second: Corpus) -> str:
-    return f"{Path(config.model.id).name.removeprefix('builtin:')} · {first.name} (A) against {second.name} (B)"
+    found = joint_comparison.joint_fit(
+        lambda metrics, below: job.meta(metrics, below=below), corpora, common, job.config.compare
+    )
+    dot, edges = job.target.companions
+    with atomic_write(dot, "w") as file:
+        file.writelines(joint_comparison.dot_lines(found))
+    write_table(edges, joint_comparison.edge_columns(found))
+    found.save(job.target.path)
+    return joint_comparison.summary(found.meta["metrics"])

@@ -6,10 +6,12 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
+import pydot
 import pytest
 from real_runs import Runner, overrides
 
-from glasso_cli.artifacts import Comparison
+from glasso_cli.artifacts import Comparison, JointPrecision, PrecisionPath
 from glasso_cli.errors import ConfigError
 
 FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv")
@@ -93,3 +95,49 @@ def test_different_neurons_are_said_and_the_common_ones_compared(pair: Runner) -
     found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
     if found.n_neurons < 20:
         assert "are not in the other fit" in pair.said()
+
+
+@pytest.mark.parametrize("method", ["group", "fused"])
+def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method: str) -> None:
+    text = Path("c.yaml").read_text()
+    Path("c.yaml").write_text(text.replace("corpora:\n", "corpora:\n  third: {files: [texts.jsonl]}\n"))
+    pair.run("collect", "fit")
+    said = pair.command("compare", "c.yaml", "--set", f"compare.method={method}", "--set", "compare.tol=1e-8").output
+    found: JointPrecision = JointPrecision.load(Path("out/compare/third-vs-words-vs-others.npz"))
+    assert found.corpora.tolist() == ["third", "words", "others"]
+    metrics = found.meta["metrics"]
+    assert metrics["duality_gap"] <= 1e-8
+    assert metrics["lambda2"] == pytest.approx(metrics["lambda1"] / 5)
+    assert f"{metrics['edges']['all']:,} in all" in " ".join(said.split())
+    # the same documents twice: the same edges, and the same values where they are shared as such
+    np.testing.assert_array_equal(found.values[0] != 0, found.values[1] != 0)
+    np.testing.assert_allclose(found.values[0], found.values[1], atol=1e-4)
+    with open("out/compare/third-vs-words-vs-others.edges.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(found.rows)
+    assert {row["in"] for row in rows} <= {"all", "some", "one", "sign flip"}
+    (graph,) = pydot.graph_from_dot_data(Path("out/compare/third-vs-words-vs-others.dot").read_text())
+    assert len(graph.get_edges()) == len(found.rows)
+
+
+def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
+    pair.run("collect", "fit")
+    pair.run("compare", set_=overrides(compare={"method": "fused", "neurons": 8, "tol": 1e-6}))
+    found: JointPrecision = JointPrecision.load(Path("out/compare/words-vs-others.npz"))
+    assert found.n_neurons == 8
+    strength = np.zeros(0)
+    for name in ("words", "others"):
+        path: PrecisionPath = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
+        rows, cols, rho = (x[path.kept] for x in path.edges())
+        own = np.bincount(np.concatenate([rows, cols]), np.tile(np.abs(rho), 2), minlength=path.n_neurons)
+        strength = own if len(strength) == 0 else strength + own
+    best = np.sort(np.argsort(-strength, kind="stable")[:8])
+    assert found.neuron_ids.tolist() == path.neuron_ids[best].tolist()
+
+
+def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runner) -> None:
+    pair.run("collect", "fit")
+    result = pair.command("compare", "c.yaml", "--set", "compare.method=fused", "--set", "compare.max_iter=1")
+    assert result.exit_code == 5
+    assert "raise compare.max_iter" in " ".join(result.output.split())
+    assert not JointPrecision.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["converged"]
