@@ -11,24 +11,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from pydantic.config import JsonDict
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from glasso_cli.config_section import Section, is_runtime, public_fields, runtime
+from glasso_cli.config_synth import SynthSection
 from glasso_cli.config_values import Alphas, CorpusName, FilePath, Neurons, Strings, as_tuple
 
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, strictly typed, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def runtime(default: Any, description: str, **constraints: Any) -> Any:
-    """A field that changes how a result is computed, not what it is: left out of cache keys."""
-    extra: JsonDict = {"runtime": True}
-    return Field(default, description=description, json_schema_extra=extra, **constraints)
-
+__all__ = ["Config", "Section", "is_runtime", "public_fields"]
 
 # -- shared sections ------------------------------------------------------------------------------
 
@@ -323,6 +312,7 @@ class Config(Section):
     corpora: dict[CorpusName, CorpusSection] = Field(
         description="The texts, each under a name of your choice.", min_length=1
     )
+    synth: SynthSection = Field(default=SynthSection(), description="From topics to texts.")
     collect: CollectSection = Field(description="From text to statistics of activations.")
     fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
     visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
@@ -347,24 +337,3 @@ class Config(Section):
     def folder(self) -> Path:
         """Where the artifacts go."""
         return self.out if self.out is not None else Path("runs") / self.name
-
-
-def public_fields(section: Section) -> dict[str, Any]:
-    """``section`` as JSON values without its runtime fields: what may enter a cache key."""
-    fields = type(section).model_fields
-    return {name: _plain(getattr(section, name)) for name in fields if not is_runtime(fields[name])}
-
-
-def is_runtime(field: FieldInfo) -> bool:
-    """Whether ``field`` says how the work is done, not what comes out."""
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("runtime"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Section):
-        return public_fields(value)
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value

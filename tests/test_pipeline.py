@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_stages import INPUTS, Experiment
+from fake_stages import INPUTS, UPSTREAM, Experiment
 
 from glasso_cli import cache, pipeline
 from glasso_cli.config import Config
@@ -78,7 +78,7 @@ def test_a_changed_field_runs_its_stage_and_a_runtime_field_none(
 def test_a_changed_input_runs_its_corpus_and_all_that_follows(experiment: Experiment) -> None:
     experiment.run()
     (INPUTS / "films.txt").write_text("a b c")
-    assert experiment.run() == [(stage, "films") for stage in STAGES]
+    assert experiment.run() == [(stage, "films") for stage in UPSTREAM]
 
 
 def test_unchanged_content_stops_the_cascade(experiment: Experiment) -> None:
@@ -265,7 +265,7 @@ def test_the_summary_says_what_was_made_and_what_was_not(experiment: Experiment)
 
 def test_records_are_the_same_whether_made_or_found(experiment: Experiment) -> None:
     def records() -> list[dict[str, Any]]:
-        experiment.pipeline(as_json=True).run(list(STAGES))
+        experiment.pipeline(as_json=True).run(list(UPSTREAM))
         return [json.loads(line) for line in experiment.capsys.readouterr().out.splitlines()]
 
     made, found = records(), records()
@@ -283,7 +283,7 @@ def test_records_are_the_same_whether_made_or_found(experiment: Experiment) -> N
 # Runs the fake stages; collect announces itself and waits until it is told to go on.
 WORKER = """
 import sys
-from fake_stages import FakeStages
+from fake_stages import UPSTREAM, FakeStages
 from glasso_cli import pipeline
 from glasso_cli.config_file import load_config
 from glasso_cli.console import Console
@@ -296,6 +296,7 @@ def wait(job):
     sys.stdin.readline()
 
 stages = FakeStages(before=wait)
+pipeline.STAGES = UPSTREAM
 pipeline.stage_module = lambda stage: stages.modules()[stage]
 pipeline.Pipeline(load_config(Path("c.yaml")), Console(quiet=True)).run(["collect"])
 """
