@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 GIVE_UP = 5  # requests in a row whose tries have all failed
 AT_FIRST = 3  # further tries at most of a server that has not answered yet: its address may be wrong
-_HEADERS = {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
+_HEADERS = {
+    *("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"),
+    "x-stainless-raw-response",  # by which the client knows what to return
+}
 
 
 def asked_of_server(section: SynthSection) -> dict[str, Any]:
