@@ -11,9 +11,12 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TypeAlias
 
 SIZE = 5
 PAIRS = 20_000  # the mean over more than these is taken over a part of them
+
+Pieces: TypeAlias = "frozenset[str] | frozenset[int]"
 
 
 def pieces(text: str) -> frozenset[str]:
@@ -22,7 +25,7 @@ def pieces(text: str) -> frozenset[str]:
     return frozenset(plain[start : start + SIZE] for start in range(max(1, len(plain) - SIZE + 1)))
 
 
-def similarity(a: frozenset[str], b: frozenset[str]) -> float:
+def similarity(a: Pieces, b: Pieces) -> float:
     """The share of pieces that are in both of those that are in either."""
     both = len(a & b)
     return both / (len(a) + len(b) - both)
@@ -33,13 +36,11 @@ def distinct(texts: Sequence[str], threshold: float, kept: Sequence[str] = ()) -
 
     ``kept`` come first and are kept whatever they are.
     """
-    sets = [pieces(text) for text in (*kept, *texts)]
-    frequency = Counter(itertools.chain.from_iterable(sets))
-    holders: dict[str, list[int]] = defaultdict(list)  # rare piece → the kept texts that have it among theirs
+    sets = _by_rarity([pieces(text) for text in (*kept, *texts)])
+    holders: dict[int, list[int]] = defaultdict(list)  # rare piece → the kept texts that have it among theirs
     answers = []
     for index, found in enumerate(sets):
-        ordered = sorted(found, key=lambda piece: (frequency[piece], piece))
-        rare = ordered[: len(ordered) - _at_least(threshold, len(ordered)) + 1]
+        rare = sorted(found)[: len(found) - _at_least(threshold, len(found)) + 1]
         near = {other for piece in rare for other in holders[piece]} if index >= len(kept) else set()
         new = all(similarity(found, sets[other]) < threshold for other in near)
         answers.append(new)
@@ -47,6 +48,13 @@ def distinct(texts: Sequence[str], threshold: float, kept: Sequence[str] = ()) -
             for piece in rare:
                 holders[piece].append(index)
     return answers[len(kept) :]
+
+
+def _by_rarity(sets: Sequence[frozenset[str]]) -> list[frozenset[int]]:
+    """``sets`` with each piece as its rank, the rarest first."""
+    frequency = Counter(itertools.chain.from_iterable(sets))
+    rank = {piece: place for place, piece in enumerate(sorted(frequency, key=frequency.__getitem__))}
+    return [frozenset(map(rank.__getitem__, found)) for found in sets]
 
 
 def _at_least(threshold: float, size: int) -> int:

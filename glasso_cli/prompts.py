@@ -55,8 +55,8 @@ class Brief:
         lines = [f"Write one text about this topic: {self.topic}"]
         lines += [f"{name.replace('_', ' ').capitalize()}: {value}" for name, value in self.attributes]
         if before := self.replicate + draw:
-            others = "one other text" if before == 1 else f"{before} other texts"
-            lines.append(f"There is {others} like this already; choose another scene, argument or example.")
+            others = "is one other text" if before == 1 else f"are {before} other texts"
+            lines.append(f"There {others} like this already; choose another scene, argument or example.")
         return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": "\n".join(lines)}]
 
     def opening(self, draw: int) -> str:

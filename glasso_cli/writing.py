@@ -20,6 +20,8 @@ from glasso_cli.near_duplicates import distinct
 from glasso_cli.prices import dollars
 from glasso_cli.prompts import TEMPLATE, Brief
 
+_Found = dict[int, tuple[str, Answer]]  # place in the plan → key and answer
+
 
 @dataclass(frozen=True)
 class Text:
@@ -81,7 +83,7 @@ class Desk:
             requests = {brief.index: request_for(brief, draw, self.section) for brief in pending}
             answers = self._answers(requests, written)
             again = [brief for brief in pending if brief.index in answers]
-            self._judge(again, requests, answers, found, written)
+            self._judge(again, answers, found, written)
             for brief in pending:
                 if brief.index not in answers:
                     written.left["budget" if getattr(self.writer, "budget_reached", False) else "unanswered"] += 1
@@ -92,56 +94,51 @@ class Desk:
         written.texts = [found[index] for index in sorted(found)]
         return written
 
-    def _answers(self, requests: dict[int, Request], written: Written) -> dict[int, Answer]:
+    def _answers(self, requests: dict[int, Request], written: Written) -> _Found:
         """The answers by the place in the plan: the kept ones, and those that come now."""
-        answers: dict[int, Answer] = {}
+        answers: _Found = {}
         missing: dict[Request, int] = {}
         for index, request in requests.items():
-            kept = next((answer for key in self.writer.keys(request) if (answer := self.answers.get(key))), None)
-            if kept is None:
-                missing[request] = index
+            for key in self.writer.keys(request):
+                if kept := self.answers.get(key):
+                    answers[index] = (key, kept)
+                    self.spending.charge(request, kept.tokens)
+                    break
             else:
-                answers[index] = kept
-                self.spending.charge(request, kept.tokens)
+                missing[request] = index
         if missing:
             self._ask(missing, answers, written)
-        for answer in answers.values():
+        for _, answer in answers.values():
             counted = answer.tokens or (0, 0)
             written.tokens = (written.tokens[0] + counted[0], written.tokens[1] + counted[1])
             written.tokens_known &= answer.tokens is not None
         return answers
 
-    def _ask(self, missing: dict[Request, int], answers: dict[int, Answer], written: Written) -> None:
+    def _ask(self, missing: dict[Request, int], answers: _Found, written: Written) -> None:
         lock = threading.Lock()
         with self.console.progress(f"synth {self.name}", len(missing), "texts") as advance:
 
             def take(request: Request, answer: Answer) -> None:
+                key = self.writer.keys(request)[0]
                 if not answer.fault:
-                    self.answers.put(self.writer.keys(request)[0], self.writer.material(request), answer)
+                    self.answers.put(key, self.writer.material(request), answer)
                 with lock:
-                    answers[missing[request]] = answer
+                    answers[missing[request]] = (key, answer)
                     written.asked += 1
                     advance(1)
 
             self.writer.ask(list(missing), take)
 
-    def _judge(
-        self,
-        briefs: Sequence[Brief],
-        requests: dict[int, Request],
-        answers: dict[int, Answer],
-        found: dict[int, Text],
-        written: Written,
-    ) -> None:
+    def _judge(self, briefs: Sequence[Brief], answers: _Found, found: dict[int, Text], written: Written) -> None:
         """Put the texts that can be used into ``found`` and count what is wrong with the others."""
         usable: list[Text] = []
         for brief in briefs:
-            answer = answers[brief.index]
+            key, answer = answers[brief.index]
             text = clean(answer.text)
             if fault := answer.fault or ("" if text else "empty"):
                 written.faults[fault] += 1
             else:
-                usable.append(Text(brief, text, self.writer.keys(requests[brief.index])[0]))
+                usable.append(Text(brief, text, key))
         before = [found[index].text for index in sorted(found)]
         new = distinct([item.text for item in usable], self.section.near_duplicate, before)
         for item, keep in zip(usable, new, strict=True):

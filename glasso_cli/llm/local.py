@@ -109,10 +109,7 @@ def write(loaded: LoadedModel, requests: Sequence[Request]) -> list[Answer]:
             logits_processor=LogitsProcessorList(samplers),
         )
     new = written[:, width:].tolist()
-    return [
-        _answer(loaded.tokenizer, request, prompt, row, ends, chat)
-        for request, prompt, row in zip(requests, prompts, new, strict=True)
-    ]
+    return [_answer(loaded.tokenizer, prompt, row, ends, chat) for prompt, row in zip(prompts, new, strict=True)]
 
 
 def _prompt(tokenizer: Any, request: Request, chat: bool) -> list[int]:
@@ -127,12 +124,16 @@ def _prompt(tokenizer: Any, request: Request, chat: bool) -> list[int]:
 
 
 def _ends(loaded: LoadedModel) -> list[int]:
-    """The tokens that end a text, by the model's generation settings and by the tokenizer."""
+    """The tokens that end a text, by the model's generation settings and by the tokenizer.
+
+    Settings may name a token that the model does not have.
+    """
     found: list[int] = []
     settings = getattr(loaded.model, "generation_config", None)
     for value in (getattr(settings, "eos_token_id", None), loaded.tokenizer.eos_token_id):
         found += value if isinstance(value, list) else [] if value is None else [value]
-    return list(dict.fromkeys(found))
+    rows = loaded.model.get_input_embeddings().weight.shape[0]
+    return [token for token in dict.fromkeys(found) if token < rows]
 
 
 def _room(loaded: LoadedModel, width: int, asked: int) -> int:
@@ -146,9 +147,7 @@ def _room(loaded: LoadedModel, width: int, asked: int) -> int:
     return min(asked, positions - width)
 
 
-def _answer(
-    tokenizer: Any, request: Request, prompt: list[int], row: list[int], ends: Sequence[int], chat: bool
-) -> Answer:
+def _answer(tokenizer: Any, prompt: list[int], row: list[int], ends: Sequence[int], chat: bool) -> Answer:
     end = next((place for place, token in enumerate(row) if token in ends), None)
     tokens = row[:end]
     if chat:
@@ -156,7 +155,7 @@ def _answer(
         fault = "cut off" if end is None else "" if text.strip() else "empty"
     else:
         text = tokenizer.decode([*prompt, *tokens], skip_special_tokens=True)
-        text, fault = finished_sentences(text, beyond=len(request.opening))
+        text, fault = finished_sentences(text, beyond=len(tokenizer.decode(prompt, skip_special_tokens=True)))
     raw = {"finish_reason": "length" if end is None else "stop"}
     return Answer(text, fault, (len(prompt), len(tokens)), raw)
 

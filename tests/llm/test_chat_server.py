@@ -131,7 +131,6 @@ def test_a_busy_server_is_given_the_time_it_asks_for_and_less_to_do(synth: Synth
     assert "8 rate limited" in result.stderr
     # The first eight came together; what follows waits, and is fewer at a time.
     assert seen[8] - seen[7] >= 0.99
-    synth.api.forget()
 
 
 def test_back_pressure_lowers_what_is_in_flight(synth: Synth) -> None:
