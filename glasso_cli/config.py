@@ -26,7 +26,8 @@ class ModelSection(Section):
     """The network whose neurons are studied."""
 
     id: str = Field(
-        description="A hub id, a local folder, or a model that ships as a package: builtin:gemma-3-270m.",
+        description="A hub id, a local folder, or a model that ships as a package: builtin:gemma-3-270m, "
+        "builtin:smollm2-135m-instruct.",
         min_length=1,
     )
     revision: str | None = Field(

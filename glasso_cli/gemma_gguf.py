@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.gguf_file import GgufFile, TensorEntry
+from glasso_cli.gguf_file import CONTROL, USER_DEFINED, GgufFile, TensorEntry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,6 @@ GEMMA_MODULES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-CONTROL, USER_DEFINED = 3, 4  # token types in a GGUF vocabulary
 GEMMA_TOKENIZER_CONFIG = {
     "tokenizer_class": "GemmaTokenizer",
     "bos_token": "<bos>",
@@ -38,6 +37,11 @@ GEMMA_TOKENIZER_CONFIG = {
     "add_bos_token": True,
     "model_max_length": 32768,
 }
+
+
+def gemma_files(gguf: GgufFile) -> dict[str, dict[str, Any]]:
+    """The JSON files of a Gemma 3 beside its vocabulary, by name."""
+    return {"config.json": gemma_config(gguf), "tokenizer_config.json": GEMMA_TOKENIZER_CONFIG}
 
 
 def gemma_config(gguf: GgufFile) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 STRING, ARRAY = 8, 9
+CONTROL, USER_DEFINED = 3, 4  # token types of a vocabulary
 SCALARS = {
     0: "B",
     1: "b",
@@ -68,6 +69,10 @@ class GgufFile:
         # Blocks know nothing of rows; long ones are dequantised several times faster.
         long_rows = prod(entry.shape[:-1]) // gcd(prod(entry.shape[:-1]), 256)
         return dequantize(raw.reshape(long_rows, -1), block_type).reshape(entry.shape)
+
+    def token(self, role: str) -> str:
+        """The token of ``bos``, ``eos``, ``unknown`` or ``padding``."""
+        return self.metadata["tokenizer.ggml.tokens"][self.metadata[f"tokenizer.ggml.{role}_token_id"]]
 
 
 def parse_gguf(blob: bytes) -> GgufFile:

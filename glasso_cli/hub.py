@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from glasso_cli.builtin_models import user_cache
+from glasso_cli.builtin_models import builtin_ids, user_cache
 from glasso_cli.errors import GlassoError, InputError, ServiceError
 from glasso_cli.files import atomic_write, sha256_of
 
@@ -24,7 +24,7 @@ RACY_SECONDS = 2.0
 _TIMEOUT = 20.0  # seconds
 _HUB = "https://huggingface.co"
 _INSTEAD = {
-    "model": "give a local folder or a builtin model ('builtin:gemma-3-270m')",
+    "model": f"give a local folder or a builtin model ({builtin_ids()})",
     "dataset": "give local files",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glasso_cli.builtin_models import PREFIX, builtin_folder, builtin_identity
+from glasso_cli.builtin_models import PREFIX, builtin_folder, builtin_identity, builtin_ids
 from glasso_cli.errors import InputError
 from glasso_cli.files import disk_errors
 from glasso_cli.hub import folder_digest, hub_errors, model_commit
@@ -74,7 +74,7 @@ def _local_folder(model_id: str) -> Path | None:
     if not HUB_ID.fullmatch(model_id):
         raise InputError(
             f"The model folder '{model_id}' does not exist.",
-            "Check the path; a hub id looks like 'google/gemma-3-1b-it', a builtin like 'builtin:gemma-3-270m'.",
+            f"Check the path; a hub id looks like 'google/gemma-3-1b-it'. Builtin models: {builtin_ids()}.",
         )
     return None
 

@@ -56,7 +56,7 @@ def load_model(
     cache: Path | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> LoadedModel:
-    """The model behind a hub id, a local folder or ``builtin:gemma-3-270m``, checked with a fixed prompt.
+    """The model behind a hub id, a local folder or a builtin name, checked with a fixed prompt.
 
     ``dtype`` auto is float32 on every device, so that a result never depends on where it was computed.
     ``device`` auto takes a GPU where there is one; ``device_map="auto"`` spreads the layers over all GPUs

