@@ -87,6 +87,8 @@ class CorpusSection(Section):
         if len(given) != 1:
             found = " and ".join(given) if given else "none of them"
             raise ValueError(f"give exactly one of dataset, files, topic; this has {found}")
+        if self.topic is not None and not self.topic.strip():
+            raise ValueError("topic is empty; write what the texts are to be about")
         if self.files is not None and not self.files:
             raise ValueError("files is empty; name at least one file")
         belongs = {"dataset": (*_DATASET_ONLY, "text"), "files": ("lines", "text"), "topic": ()}[given[0]]

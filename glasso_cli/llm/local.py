@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from glasso_cli.models import LoadedModel
 
-_LIKELIEST = 2048  # tokens that are looked at first for top_p; all of them when that is not enough
+_LIKELIEST = 512  # tokens that are looked at first for top_p; all of them when that is not enough
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s|$)")
 
 
@@ -177,15 +177,18 @@ class Sampler:
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         import torch
 
-        shares = torch.softmax(scores.double() / self.temperature, dim=-1)
-        size = shares.shape[-1]
-        likely, tokens = shares.topk(min(size, _LIKELIEST), dim=-1)
+        scaled = scores.float() / self.temperature
+        total = scaled.logsumexp(dim=-1, keepdim=True)
+        size = scaled.shape[-1]
+        highest, tokens = scaled.topk(min(size, _LIKELIEST), dim=-1)
+        likely = (highest - total).double().exp()
         if float(likely.sum(dim=-1).min()) < self.top_p:
-            likely, tokens = shares.sort(dim=-1, descending=True)
+            highest, tokens = scaled.sort(dim=-1, descending=True)
+            likely = (highest - total).double().exp()
         up_to = likely.cumsum(dim=-1)
         inside = up_to - likely < self.top_p  # the first token that reaches the share is still inside
-        total = (likely * inside).sum(dim=-1, keepdim=True)
+        share = (likely * inside).sum(dim=-1, keepdim=True)
         drawn = torch.tensor([[draw.random()] for draw in self.draws], dtype=up_to.dtype, device=scores.device)
-        place = torch.searchsorted(up_to, drawn * total).clamp(max=likely.shape[-1] - 1)
+        place = torch.searchsorted(up_to, drawn * share).clamp(max=likely.shape[-1] - 1)
         chosen = tokens.gather(-1, place)
         return torch.full_like(scores, float("-inf")).scatter(-1, chosen, 0.0)

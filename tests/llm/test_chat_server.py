@@ -362,8 +362,8 @@ def test_a_dry_run_shows_counts_prompts_tokens_and_cost_and_asks_nobody(synth: S
     assert "6 texts on 'the tides' by small" in said
     assert "0 answers are kept, 6 to be asked for" in said
     assert said.count("Write one text about this topic: the tides") == 2
-    assert "at most 2,400 of answers" in said
-    assert "at most about $0.024, and never more than $2.00" in said
+    assert "at most 1,920 of answers" in said
+    assert "at most about $0.02, and never more than $2.00" in said
     assert "cost unknown" in synth("-n").stdout
     assert synth.api.bodies == []
     synth(examples=4)
