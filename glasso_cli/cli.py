@@ -131,6 +131,12 @@ def _print_plan(pipeline: Any, stages: list[str], as_json: bool) -> None:
         else:
             state = "up to date" if step.fresh else f"WILL RUN    {step.reason}"
             print(f"{step.stage:<10} {step.corpus:<16} {state}")
+    if len(stages) == 1:
+        for corpus, lines in pipeline.preview(stages[0]):
+            if as_json:
+                print(json.dumps({"stage": stages[0], "corpus": corpus, "preview": lines}, ensure_ascii=False))
+            else:
+                print("\n".join(["", f"{corpus}:", *(f"  {line}" for line in lines)]))
 
 
 def _stage_command(stage: str, summary: str, example: str) -> None:
@@ -164,6 +170,11 @@ def _stage_command(stage: str, summary: str, example: str) -> None:
     app.command(stage)(command)
 
 
+_stage_command(
+    "synth",
+    "From topics to texts: OUT/synth/CORPUS.jsonl; --dry-run shows prompts, tokens and cost",
+    "glasso synth my.yaml --set synth.provider=local --set synth.examples=20",
+)
 _stage_command(
     "collect",
     "From text to statistics of activations: OUT/collect/CORPUS.npz",

@@ -11,24 +11,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from pydantic.config import JsonDict
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from glasso_cli.config_compare import CompareSection
+from glasso_cli.config_section import Section, is_runtime, public_fields, runtime
+from glasso_cli.config_synth import SynthSection
 from glasso_cli.config_values import Alphas, CorpusName, FilePath, Neurons, Strings, as_tuple
 
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, strictly typed, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def runtime(default: Any, description: str, **constraints: Any) -> Any:
-    """A field that changes how a result is computed, not what it is: left out of cache keys."""
-    extra: JsonDict = {"runtime": True}
-    return Field(default, description=description, json_schema_extra=extra, **constraints)
-
+__all__ = ["Config", "Section", "is_runtime", "public_fields"]
 
 # -- shared sections ------------------------------------------------------------------------------
 
@@ -98,6 +88,8 @@ class CorpusSection(Section):
         if len(given) != 1:
             found = " and ".join(given) if given else "none of them"
             raise ValueError(f"give exactly one of dataset, files, topic; this has {found}")
+        if self.topic is not None and not self.topic.strip():
+            raise ValueError("topic is empty; write what the texts are to be about")
         if self.files is not None and not self.files:
             raise ValueError("files is empty; name at least one file")
         belongs = {"dataset": (*_DATASET_ONLY, "text"), "files": ("lines", "text"), "topic": ()}[given[0]]
@@ -314,65 +306,6 @@ class VisualizeSection(Section):
     dpi: int = Field(default=160, description="Resolution of the PNG files.", ge=50, le=1200)
 
 
-class CompareSection(Section):
-    """From fitted corpora to the dependencies that differ."""
-
-    method: Literal["differential", "group", "fused"] = Field(
-        default="differential",
-        description="differential tests every pair of neurons, for every pair of corpora; group and fused fit all corpora "
-        "at once (joint graphical lasso, by gglasso) and share edges, or their values.",
-    )
-    fdr: float = Field(
-        default=0.05,
-        description="For differential: pairs of a larger false discovery rate (q-value) are not called different.",
-        gt=0,
-        lt=1,
-    )
-    min_effect: float = Field(
-        default=0.02,
-        description="For differential: pairs whose partial correlations differ by less are not called different, however "
-        "significant.",
-        ge=0,
-        lt=2,
-    )
-    contexts: int = Field(
-        default=8,
-        description="For differential: neurons that rewire most, shown with their contexts in both corpora.",
-        ge=0,
-        le=50,
-    )
-    neurons: int | Literal["all"] = Field(
-        default="all",
-        description="For group and fused: all, or so many neurons of largest strength over all graphs; about 1,900 connected "
-        "ones take ten minutes, which is the limit.",
-    )
-    lambda1: float | None = Field(
-        default=None,
-        description="For group and fused: penalty on every entry; null takes the mean alpha of the fits.",
-        gt=0,
-    )
-    lambda2: float | None = Field(
-        default=None,
-        description="For group and fused: penalty on what corpora do not share; null takes a fifth of lambda1.",
-        ge=0,
-    )
-    tol: float = Field(
-        default=1e-10,
-        description="For group and fused: largest certified duality gap per neuron, in nats; 1e-10 leaves a KKT residual "
-        "below 1e-4.",
-        gt=0,
-        lt=1,
-    )
-    max_iter: int = Field(default=2000, description="For group and fused: iterations of the solver.", ge=1)
-
-    @field_validator("neurons")
-    @classmethod
-    def _some(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 2:
-            raise ValueError(f"should be at least 2, not {value}")
-        return value
-
-
 class Config(Section):
     """One experiment: what to study, and how each stage does its part."""
 
@@ -383,6 +316,7 @@ class Config(Section):
     corpora: dict[CorpusName, CorpusSection] = Field(
         description="The texts, each under a name of your choice.", min_length=1
     )
+    synth: SynthSection = Field(default=SynthSection(), description="From topics to texts.")
     collect: CollectSection = Field(description="From text to statistics of activations.")
     fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
     visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
@@ -410,24 +344,3 @@ class Config(Section):
     def folder(self) -> Path:
         """Where the artifacts go."""
         return self.out if self.out is not None else Path("runs") / self.name
-
-
-def public_fields(section: Section) -> dict[str, Any]:
-    """``section`` as JSON values without its runtime fields: what may enter a cache key."""
-    fields = type(section).model_fields
-    return {name: _plain(getattr(section, name)) for name in fields if not is_runtime(fields[name])}
-
-
-def is_runtime(field: FieldInfo) -> bool:
-    """Whether ``field`` says how the work is done, not what comes out."""
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("runtime"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Section):
-        return public_fields(value)
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from glasso_cli import hub, topics
+from glasso_cli import hub
+from glasso_cli.cache import stored_meta
 from glasso_cli.config import CorpusSection
-from glasso_cli.errors import GlassoError, InputError
-from glasso_cli.files import disk_errors
+from glasso_cli.errors import GlassoError, InputError, UpstreamError
+from glasso_cli.files import disk_errors, sha256_of
 from glasso_cli.text_files import Row, matching_files, no_rows, read_file, texts_of
 
 # What datasets complains of, and what to do then; its own advice is Python.
@@ -26,15 +27,16 @@ _ADVICE = (
 )
 
 
-def read_documents(name: str, corpus: CorpusSection) -> Iterator[str]:
+def read_documents(name: str, corpus: CorpusSection, synth: Path | None = None) -> Iterator[str]:
     """The texts of ``corpus`` in their order, at most ``max_documents``; empty ones included.
 
-    Raises :class:`InputError` when a source is missing, empty, not UTF-8 or lacks the text column, and
-    :class:`ServiceError` when a hub cannot be reached.
+    ``synth`` is the manifest of the texts that were written on a topic. Raises :class:`InputError` when a source is
+    missing, empty, not UTF-8 or lacks the text column, :class:`ServiceError` when a hub cannot be reached, and
+    :class:`UpstreamError` when the texts of a topic are no longer those that were written.
     """
     texts: Iterator[str]
-    if corpus.topic is not None:
-        texts = iter(topics.passages(corpus.topic))
+    if synth is not None:
+        texts = _written_texts(synth)
     elif corpus.files is not None:
         texts = itertools.chain.from_iterable(
             read_file(path, lines=corpus.lines, column=corpus.text) for path in corpus_files(name, corpus)
@@ -45,14 +47,28 @@ def read_documents(name: str, corpus: CorpusSection) -> Iterator[str]:
 
 
 def pin_corpus(name: str, corpus: CorpusSection) -> dict[str, Any]:
-    """What identifies the content of ``corpus``: file digests, or the commit of a hub dataset."""
+    """What identifies the content of ``corpus``: file digests, or the commit of a hub dataset.
+
+    Nothing for a topic, whose texts are an artifact of their own.
+    """
     if corpus.topic is not None:
-        return {"sha256": hashlib.sha256(topics.source(corpus.topic)).hexdigest()}
+        return {}
     if corpus.files is not None:
         return {"sha256": hub.file_digests(corpus_files(name, corpus))}
     if folder := _dataset_folder(corpus):
         return {"sha256": hub.folder_digest(folder, ["**/*"])}
     return {"commit": hub.dataset_commit(str(corpus.dataset), corpus.revision)}
+
+
+def _written_texts(manifest: Path) -> Iterator[str]:
+    texts = manifest.with_suffix(".jsonl")
+    if sha256_of(texts) != stored_meta(manifest)["content"]:
+        raise UpstreamError(
+            f"{texts} is not what synth wrote.",
+            "Run glasso synth with --force; to study texts of your own, give them as `files`.",
+        )
+    with open(texts, encoding="utf-8") as file:
+        yield from (json.loads(line)["text"] for line in file)
 
 
 def corpus_files(name: str, corpus: CorpusSection) -> list[Path]:

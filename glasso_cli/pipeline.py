@@ -10,7 +10,9 @@ A stage is a module of :mod:`glasso_cli.stages` with
 
 An artifact is named after the corpus that it is of. A stage that makes others has ``targets(config)``, their names, and
 ``NO_TARGETS``, what to say and what to do when there are none; one that does not read the artifacts of the same name has
-``upstream(config, corpus)``, pairs of a stage and a name.
+``upstream(config, corpus)``, pairs of a stage and a name. A stage that fell short and can go on later has
+``unfinished(config, meta)``, why to work again on an artifact that is up to date, and one whose work is worth a look before
+it is done has ``preview(config, corpus)``, lines for ``--dry-run``.
 
 Stages never import or start each other; they meet in files.
 """
@@ -38,7 +40,8 @@ from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, 
 
 # stage → the stages whose artifacts it may read, in the order they run
 STAGES: dict[str, tuple[str, ...]] = {
-    "collect": (),
+    "synth": (),
+    "collect": ("synth",),
     "fit": ("collect",),
     "visualize": ("collect", "fit"),
     "compare": ("collect", "fit"),
@@ -111,13 +114,29 @@ class Pipeline:
         for stage in stages:
             for corpus in self._targets(stage, alone=len(stages) == 1):
                 step = self.step(stage, corpus)
-                yield replace(step, fresh=False, reason="forced") if self.force and step.fresh else step
+                again = "forced" if self.force else self._unfinished(stage, corpus) if step.fresh else ""
+                yield replace(step, fresh=False, reason=again) if again and step.fresh else step
+
+    def preview(self, stage: str) -> Iterator[tuple[str, list[str]]]:
+        """What ``stage`` has to say about its work before it does it, by the names of what it makes."""
+        module = stage_module(stage)
+        if hasattr(module, "preview"):
+            for corpus in self._targets(stage, alone=True):
+                yield corpus, module.preview(self.config, corpus)
 
     def step(self, stage: str, corpus: str) -> Step:
         """Whether one artifact is fresh, and the reason if not."""
         if (stage, corpus) not in self._steps:
             self._steps[stage, corpus] = self._look(stage, corpus)
         return self._steps[stage, corpus]
+
+    def _unfinished(self, stage: str, corpus: str) -> str:
+        """Why ``stage`` goes on with an artifact that is up to date; empty when there is nothing left to do."""
+        module = stage_module(stage)
+        if not hasattr(module, "unfinished"):
+            return ""
+        reason: str = module.unfinished(self.config, cache.stored_meta(self._path(stage, corpus)))
+        return reason
 
     def _look(self, stage: str, corpus: str) -> Step:
         for label, upstream in self._reads(stage, corpus).items():
@@ -235,12 +254,13 @@ class Pipeline:
         self._require_upstream(stage, corpus)
         target = self._target(stage, corpus)
         state = self._state(target)
-        if state.fresh and not self.force:
+        again = "forced" if self.force else self._unfinished(stage, corpus) if state.fresh else ""
+        if state.fresh and not again:
             self.console.note(f"{stage} {corpus}: up to date")
             return self._report(target, cached=True, seconds=0.0)
         if not self.force:
             cache.refuse_foreign(target)
-        reason = "forced" if state.fresh else state.reason
+        reason = again if state.fresh else state.reason
         self.console.detail(f"{stage} {corpus}: {reason}")
         pieces = cache.partial_folder(self.config.folder, target)
         if self.force:

@@ -28,6 +28,26 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("corpora", "NAME", "text"): "review",
     ("corpora", "NAME", "topic"): "another topic",
     ("corpora", "NAME", "max_documents"): 7,
+    ("synth", "provider"): "local",
+    ("synth", "model"): "another-model",
+    ("synth", "revision"): "v2",
+    ("synth", "base_url"): "http://localhost:8000/v1",
+    ("synth", "api_key_env"): "ANOTHER_KEY",
+    ("synth", "examples"): 7,
+    ("synth", "attributes"): {"era": ["the past", "the future"]},
+    ("synth", "temperature"): 0.0,
+    ("synth", "top_p"): 0.5,
+    ("synth", "max_tokens"): 100,
+    ("synth", "near_duplicate"): 0.5,
+    ("synth", "max_redraws"): 0,
+    ("synth", "budget_usd"): 1.0,
+    ("synth", "price_input"): 1.0,
+    ("synth", "price_output"): 2.0,
+    ("synth", "max_parallel"): 2,
+    ("synth", "retries"): 1,
+    ("synth", "timeout"): 5.0,
+    ("synth", "batch"): 2,
+    ("synth", "cache"): "answers",
     ("collect", "hook_points"): ["resid.2"],
     ("collect", "neurons"): 12,
     ("collect", "max_tokens"): 1_000,
@@ -84,6 +104,13 @@ RUNTIME = {
     ("model", "device"),
     ("model", "device_map"),
     ("corpora", "NAME", "streaming"),
+    *(
+        ("synth", name)
+        for name in (
+            *("api_key_env", "budget_usd", "price_input", "price_output"),
+            *("max_parallel", "retries", "timeout", "batch", "cache"),
+        )
+    ),
     ("collect", "batch_tokens"),
     ("fit", "workers"),
 }
@@ -108,6 +135,8 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
     if loc[0] == "corpora" and loc[-1] not in ("topic", "max_documents"):
         source = {"files": ["a.txt"]} if loc[-1] in ("files", "lines") else {"dataset": "some/dataset"}
         data["corpora"]["NAME"] = source
+    if loc in (("synth", "price_input"), ("synth", "price_output")):  # they go together
+        data["synth"] = {"price_input": 3.0, "price_output": 3.0}
     inner = data
     for key in loc[:-1]:
         inner = inner.setdefault(key, {})

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glasso_cli import hub, topics
+from glasso_cli import hub
 from glasso_cli.config import CorpusSection
 from glasso_cli.corpora import pin_corpus, read_documents
-from glasso_cli.errors import GlassoError, InputError, ServiceError
+from glasso_cli.errors import GlassoError, InputError, ServiceError, UpstreamError
+from glasso_cli.files import sha256_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -34,13 +36,33 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # -- topics and files -----------------------------------------------------------------------------
 
 
-def test_a_topic_gives_its_passages() -> None:
-    assert documents(topic="climate change") == topics.passages("climate change")
+def written(folder: Path, *texts: str) -> Path:
+    """The manifest of ``texts`` as synth leaves it in ``folder``."""
+    lines = folder / "reviews.jsonl"
+    lines.write_text("".join(json.dumps({"id": "x", "text": text}) + "\n" for text in texts), encoding="utf-8")
+    manifest = folder / "reviews.json"
+    manifest.write_text(json.dumps({"kind": "texts", "content": sha256_of(lines)}))
+    return manifest
+
+
+def test_a_topic_gives_the_texts_that_were_written_on_it(tmp_path: Path) -> None:
+    manifest = written(tmp_path, "one", "zwei\nDrei – é", "three")
+    found = list(read_documents("reviews", CorpusSection(topic="t"), manifest))
+    assert found == ["one", "zwei\nDrei – é", "three"]
+    assert list(read_documents("reviews", CorpusSection(topic="t", max_documents=1), manifest)) == ["one"]
+
+
+def test_texts_on_a_topic_that_were_changed_by_hand_are_refused(tmp_path: Path) -> None:
+    manifest = written(tmp_path, "one", "two")
+    with open(manifest.with_suffix(".jsonl"), "a") as file:
+        file.write('{"text": "mine"}\n')
+    with pytest.raises(UpstreamError, match="is not what synth wrote") as caught:
+        list(read_documents("reviews", CorpusSection(topic="t"), manifest))
+    assert "--force" in caught.value.hint
 
 
 def test_max_documents_cuts_any_source(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\nthree\n")
-    assert documents(topic="climate change", max_documents=2) == topics.passages("climate change")[:2]
     assert documents(files=[f"{tmp_path}/a.txt"], lines=True, max_documents=2) == ["one", "two"]
 
 
@@ -73,10 +95,8 @@ def test_a_pin_follows_content_not_names(tmp_path: Path) -> None:
     assert pin("a.txt") == pin("b.txt") != pin("c.txt")
 
 
-def test_a_pin_of_a_topic_is_the_digest_of_its_passages() -> None:
-    first, second = (pin_corpus("x", CorpusSection(topic=name)) for name in topics.TOPICS[:2])
-    assert first != second
-    assert set(first) == {"sha256"}
+def test_a_topic_has_no_pin_of_its_own() -> None:
+    assert pin_corpus("x", CorpusSection(topic="climate change")) == {}
 
 
 def test_a_pin_of_a_dataset_folder_covers_its_subfolders(folder: Path) -> None:

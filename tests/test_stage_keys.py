@@ -11,9 +11,10 @@ from glasso_cli.pipeline import STAGES, stage_module
 READ_BY = {
     "name": set(),
     "out": set(),
-    "seed": {"collect"},
+    "seed": {"synth", "collect"},
     "model": {"collect"},
     "corpora": {"collect"},
+    "synth": {"synth"},
     "collect": {"collect"},
     "fit": {"fit"},
     "visualize": {"visualize"},

@@ -59,5 +59,6 @@ def test_an_unknown_topic_gets_the_near_one_and_the_list() -> None:
 
 
 def test_a_topic_unlike_any_gets_no_guess() -> None:
-    with pytest.raises(InputError, match=r"on the topic 'zebras'\.$"):
+    with pytest.raises(InputError, match=r"on the topic 'zebras'\.$") as caught:
         topics.source("zebras")
+    assert "synth.provider" in caught.value.hint

@@ -57,6 +57,11 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
     return config.folder / "collect" / f"{corpus}.npz", ()
 
 
+def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
+    """The texts of a topic are written by ``synth``; other corpora need nothing before."""
+    return [("synth", corpus)] if config.corpora[corpus].topic is not None else []
+
+
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
     from glasso_cli.hook_points import resolve_hook_points
@@ -67,7 +72,7 @@ def make(job: Job) -> str:
     loaded = _load(job)
     points = resolve_hook_points(loaded.model, section.hook_points)
     corpus = tokenize(
-        read_documents(job.corpus, job.config.corpora[job.corpus]),
+        read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         loaded.tokenizer,
         max_length=section.max_length,
         max_tokens=section.max_tokens,

@@ -25,12 +25,17 @@ def source(topic: str) -> bytes:
         near = difflib.get_close_matches(name, list(known), n=1)
         ask = f" Did you mean '{known[near[0]]}'?" if near else ""
         raise InputError(
-            f"There are no texts on the topic '{topic}'.{ask}",
-            f"The built-in topics are: {', '.join(TOPICS)}; any other corpus can be given as files or dataset.",
+            f"The package has no texts on the topic '{topic}'.{ask}",
+            f"The built-in topics are: {', '.join(TOPICS)}; synth.provider local or openai writes on any other.",
         )
     return (files("glasso_cli.topics") / f"{name}.jsonl").read_bytes()
 
 
+def rows(topic: str) -> list[dict[str, str]]:
+    """The passages of a built-in topic in their fixed order, each with ``id``, ``genre`` and ``text``."""
+    return [json.loads(line) for line in source(topic).decode("utf-8").splitlines()]
+
+
 def passages(topic: str) -> list[str]:
     """The texts of a built-in topic, in their fixed order."""
-    return [json.loads(line)["text"] for line in source(topic).decode("utf-8").splitlines()]
+    return [row["text"] for row in rows(topic)]

@@ -1,0 +1,43 @@
+"""What every section of the configuration is, and which of its fields may enter a cache key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, strictly typed, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def runtime(default: Any, description: str, **constraints: Any) -> Any:
+    """A field that changes how a result is computed, not what it is: left out of cache keys."""
+    extra: JsonDict = {"runtime": True}
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+def public_fields(section: Section) -> dict[str, Any]:
+    """``section`` as JSON values without its runtime fields: what may enter a cache key."""
+    fields = type(section).model_fields
+    return {name: _plain(getattr(section, name)) for name in fields if not is_runtime(fields[name])}
+
+
+def is_runtime(field: FieldInfo) -> bool:
+    """Whether ``field`` says how the work is done, not what comes out."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("runtime"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return public_fields(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,46 @@
+"""Who answers, by ``synth.provider``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from glasso_cli.builtin_models import user_cache
+from glasso_cli.config_synth import LOCAL_MODEL, SynthSection
+from glasso_cli.errors import GlassoError
+from glasso_cli.llm.answers import Writer
+from glasso_cli.llm.chat_server import ChatServer, asked_of_server
+from glasso_cli.llm.local import LocalModel, asked_of_model
+from glasso_cli.llm.replay import Replay
+from glasso_cli.llm.spending import Spending
+
+
+def answers_folder(section: SynthSection) -> Path:
+    """Where answers are kept."""
+    return section.cache or user_cache() / "synth"
+
+
+def local_model(section: SynthSection) -> str:
+    """The model that writes on this machine."""
+    return section.model or LOCAL_MODEL
+
+
+def writer_for(
+    section: SynthSection, spending: Spending, device: str, notify: Callable[[str], None] = lambda text: None
+) -> Writer:
+    """The writer of a section whose provider is ``openai``, ``local`` or ``replay``.
+
+    A replay finds the answers of a server of this address and model, and those of a local model of this id where there
+    is one to take the digest of. ``notify`` is told before slow steps.
+    """
+    if section.provider == "openai":
+        return ChatServer(section, spending)
+    if section.provider == "local":
+        return LocalModel(local_model(section), section.revision, device, section.batch, notify)
+    asked = [asked_of_server(section)] if section.model else []
+    try:
+        asked.append(asked_of_model(local_model(section), section.revision))
+    except GlassoError:
+        if not asked:
+            raise
+    return Replay(tuple(asked), answers_folder(section))

@@ -1,0 +1,52 @@
+"""What answers cost, in US dollars for a million tokens; a price that is not known is None, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+OPENAI_HOST = "api.openai.com"
+AS_OF = "August 2025"
+# List prices of OpenAI as of then, input and output. Another price goes into the configuration.
+_LISTED = {
+    "gpt-4o": (2.50, 10.00),
+    "gpt-4o-mini": (0.15, 0.60),
+    "gpt-4.1": (2.00, 8.00),
+    "gpt-4.1-mini": (0.40, 1.60),
+    "gpt-4.1-nano": (0.10, 0.40),
+    "gpt-5": (1.25, 10.00),
+    "gpt-5-mini": (0.25, 2.00),
+    "gpt-5-nano": (0.05, 0.40),
+}
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million tokens that go in and that come out."""
+
+    input: float
+    output: float
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """US dollars for so many tokens."""
+        return (tokens_in * self.input + tokens_out * self.output) / 1e6
+
+
+def listed_price(base_url: str, model: str) -> Price | None:
+    """The price of a model of OpenAI; None for a model or a server whose prices are not known here."""
+    if is_openai(base_url) and model in _LISTED:
+        return Price(*_LISTED[model])
+    return None
+
+
+def is_openai(base_url: str) -> bool:
+    """Whether requests to ``base_url`` go to OpenAI itself, encrypted."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and parts.hostname == OPENAI_HOST and parts.port in (None, 443)
+
+
+def dollars(amount: float | None) -> str:
+    """``amount`` for a person: ``$0.0123``, or that it is not known."""
+    if amount is None:
+        return "cost unknown"
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.2g}"
