@@ -281,9 +281,8 @@ class Comparison(Artifact):
     z: np.ndarray  # (E,) float64, B less A in Fisher's z over its standard error
     p_values: np.ndarray  # (E,) float64, two-sided
     q_values: np.ndarray  # (E,) float64, over all pairs
-    classes: (
-        np.ndarray
-    )  # (E,) int8, what B does to the pair, an index into differential.CLASSES; -1 where nothing differs
+    permutation_p: np.ndarray  # (E,) float64, against the largest difference of all pairs by chance; nan without any
+    classes: np.ndarray  # (E,) int8, what B does to the pair: index into differential.CLASSES, -1 where nothing differs
     drawn_a: np.ndarray  # (E,) bool, an edge of the graph of A
     drawn_b: np.ndarray  # (E,) bool
     degree_a: np.ndarray  # (p,) int32, edges in the graph of A

@@ -22,6 +22,7 @@ from glasso_cli.inference.differential import Own, Side
 from glasso_cli.inference.estimates import Estimate, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.inference.pair_errors import pair_inflation
+from glasso_cli.inference.permutation import Pooled, pooled
 from glasso_cli.tested_edges import estimate_on, fitted
 
 _ENOUGH_FOR_HALVES = 1.2  # effective tokens per neuron that a half needs where the inverse is taken
@@ -159,6 +160,22 @@ class Compared:
     alpha: float | None  # None for the inverse
     first: Estimated
     second: Estimated
+
+    def pooled(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> Pooled:
+        """Both together, for permutations; raises :class:`InputError` where factors are part of the fit."""
+        if self.kind == "latent" or self.first.removed:
+            raise InputError(
+                "Permutations hold one precision of all tokens, and this fit has hidden factors.",
+                "Set compare.permutations: 0, or fit.method: plain without fit.remove_factors.",
+            )
+
+        def precision(S: np.ndarray) -> np.ndarray:
+            if self.alpha is None:
+                return inverse_estimate(S).T
+            found: np.ndarray = fitted(S, self.alpha, self.first.precision, section).precision().toarray()
+            return found
+
+        return pooled(self.first.blocks, self.second.blocks, centres, precision)
 
 
 def estimated(first: Corpus, second: Corpus, common: Common, section: FitSection) -> Compared:

@@ -23,6 +23,7 @@ from glasso_cli.inference.differential import (
     with_own_errors,
 )
 from glasso_cli.inference.false_discovery import pair_places
+from glasso_cli.inference.permutation import Permuted
 from glasso_cli.rewiring import match_communities, rewiring
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
@@ -57,8 +58,17 @@ def contrasted(first: Estimated, second: Estimated, section: CompareSection, *gr
     return Contrasted(found, pairs, differs, int(np.count_nonzero(passed & ~differs)))
 
 
+Permute = Callable[[np.ndarray, np.ndarray], Permuted]  # pairs → their p-values
+
+
 def assemble(
-    meta: Meta, first: Corpus, second: Corpus, common: Common, compared: Compared, section: CompareSection
+    meta: Meta,
+    first: Corpus,
+    second: Corpus,
+    common: Common,
+    compared: Compared,
+    section: CompareSection,
+    permute: Permute | None = None,
 ) -> Comparison:
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
@@ -70,6 +80,7 @@ def assemble(
     kinds = classes_of(pairs, differs, section.fdr)
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
+    chance = permute(pairs.rows, pairs.cols) if permute else None
     metrics = {
         "neurons": p,
         "method": "differential",
@@ -84,6 +95,7 @@ def assemble(
         "expected_false_edges": float(pairs.q[differs].max(initial=0.0)) * edges,
         "graphs": _overlap(*drawn),
         "spread": found.all_pairs.spread,
+        "permutations": None if chance is None else _by_chance(chance, section),
         "calibration": {
             corpus.name: _calibration(side, section)
             for corpus, side in ((first, compared.first), (second, compared.second))
@@ -106,6 +118,7 @@ def assemble(
         z=pairs.z,
         p_values=pairs.p,
         q_values=pairs.q,
+        permutation_p=np.full(len(pairs.rows), np.nan) if chance is None else chance.p,
         classes=kinds,
         drawn_a=drawn[0],
         drawn_b=drawn[1],
@@ -130,6 +143,16 @@ def drawn_edges(path: PrecisionPath, places: np.ndarray) -> Pairs:
 def _union(p: int, *edges: Pairs) -> Pairs:
     """All pairs that stand in any of ``edges``, row by row."""
     return pairs_at(np.unique(np.concatenate([pair_places(*pairs, p) for pairs in edges])), p)
+
+
+def _by_chance(chance: Permuted, section: CompareSection) -> dict[str, Any]:
+    """What the divisions of the documents say about the corpora, and about how many pairs."""
+    return {
+        "count": chance.count,
+        "smallest_p": chance.smallest,
+        "whole": chance.whole,
+        "pairs": int(np.count_nonzero(chance.p <= section.fdr)),
+    }
 
 
 def _described(corpus: Corpus) -> dict[str, Any]:
@@ -178,6 +201,7 @@ def edge_columns(found: Comparison) -> dict[str, Any]:
         "z": found.z[order],
         "p_value": found.p_values[order],
         "q_value": found.q_values[order],
+        "permutation_p": found.permutation_p[order],
         "drawn_a": found.drawn_a[order].astype(int),
         "drawn_b": found.drawn_b[order].astype(int),
     }

@@ -42,9 +42,20 @@ def comparison_summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("false ones", f"at most {metrics['expected_false_edges']:.2g} expected among those left"),
         ("calibration", f"{halves(metrics['calibration'])}, by the same rules, where nothing differs"),
+        ("permutations", _permutations(metrics)),
         ("graphs", f"{graphs['shared']:,} of the {graphs['either']:,} edges of either are drawn in both"),
     ]
     return lines
+
+
+def _permutations(metrics: dict[str, Any]) -> str:
+    found = metrics["permutations"]
+    if found is None:
+        return "none were made (compare.permutations)"
+    return (
+        f"p = {found['whole']:.3g} that documents of both are alike ({found['count']:,} divisions, at best "
+        f"{found['smallest_p']:.2g}); {found['pairs']:,} pairs beyond chance at {metrics['fdr']:g} over all pairs"
+    )
 
 
 def _kinds(metrics: dict[str, Any]) -> str:

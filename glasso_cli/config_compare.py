@@ -30,6 +30,13 @@ class CompareSection(Section):
         ge=0,
         lt=2,
     )
+    permutations: int = Field(
+        default=0,
+        description="For differential: random divisions of the documents of both corpora, against which the largest difference "
+        "is held; 0 for none.",
+        ge=0,
+        le=100_000,
+    )
     contexts: int = Field(
         default=8,
         description="For differential: neurons that rewire most, shown with their contexts in both corpora.",

@@ -96,6 +96,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("compare", "tol"): 1e-6,
     ("compare", "max_iter"): 10,
     ("compare", "fdr"): 0.01,
+    ("compare", "permutations"): 99,
     ("compare", "min_effect"): 0.1,
     ("compare", "contexts"): 3,
 }

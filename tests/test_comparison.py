@@ -20,6 +20,7 @@ from glasso_cli.config_compare import CompareSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.differential import CLASSES
 from glasso_cli.inference.estimates import alpha_for_tests
+from glasso_cli.inference.permutation import permuted
 
 P = 30
 LOST, GAINED, FLIPPED = [(0, 1), (2, 3)], [(4, 20), (6, 22)], [(10, 11)]
@@ -185,3 +186,30 @@ def test_drawn_edges_are_those_of_the_fits() -> None:
         )
     swapped = compared(replace(second, name="x"), replace(first, name="y"))
     np.testing.assert_allclose(swapped.z, -found.z, atol=1e-9)
+
+
+def test_the_largest_difference_is_held_against_chance() -> None:
+    first, second = corpora()
+    common = common_neurons(first, second)
+    both = estimated(first, second, common, FIT)
+    pooled = both.pooled((first.stats.centre, second.stats.centre), FIT)
+    found = comparison.assemble(
+        lambda metrics: {"key": "2", "corpus": "a-vs-b", "metrics": metrics},
+        first,
+        second,
+        common,
+        both,
+        CompareSection(permutations=99),
+        lambda rows, cols: permuted(pooled, rows, cols, 99, 0),
+    )
+    planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
+    assert (found.permutation_p[list(planted.values())] == 0.01).all()
+    metrics = found.meta["metrics"]
+    assert metrics["permutations"]["whole"] == 0.01
+    assert metrics["permutations"]["pairs"] >= len(PLANTED)
+    assert (
+        "p = 0.01 that documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
+    )
+    hidden = replace(both, kind="latent")
+    with pytest.raises(InputError, match="has hidden factors"):
+        hidden.pooled((first.stats.centre, second.stats.centre), FIT)

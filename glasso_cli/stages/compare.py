@@ -15,7 +15,11 @@ from glasso_cli.pipeline import Job
 from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
-    from glasso_cli.compared import Common, Corpus
+    import numpy as np
+
+    from glasso_cli.compared import Common, Compared, Corpus
+    from glasso_cli.comparison import Permute
+    from glasso_cli.inference.permutation import Permuted
 
 VERSION = 1
 NO_TARGETS = ("There is one corpus, and nothing to compare it with.", "Give another under corpora.")
@@ -50,6 +54,7 @@ def settings(config: Config, name: str) -> dict[str, Any]:
         "fit": {name: fit[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors")},
         "model": Path(config.model.id).name,
         "compared": name,
+        "seed": config.seed if config.compare.permutations else None,
     }
 
 
@@ -99,7 +104,8 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
 
     config = job.config
     compared = estimated(first, second, common, config.fit)
-    found = comparison.assemble(job.meta, first, second, common, compared, config.compare)
+    permute = _permutations(job, first, second, compared) if config.compare.permutations else None
+    found = comparison.assemble(job.meta, first, second, common, compared, config.compare, permute)
     metrics = found.meta["metrics"]
     for name, calibration in metrics["calibration"].items():
         if calibration is not None and calibration["discoveries"]:
@@ -120,6 +126,22 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     write_table(communities, comparison.community_columns(found))
     found.save(job.target.path)
     return one_line(metrics)
+
+
+def _permutations(job: Job, first: Corpus, second: Corpus, compared: Compared) -> Permute:
+    """The test of pairs by divisions of the documents; raises :class:`InputError` where it could find nothing."""
+    from glasso_cli.inference.permutation import check_permutations, permuted
+
+    section, blocks = job.config.compare, (compared.first.blocks, compared.second.blocks)
+    check_permutations(len(blocks[0].filled), len(blocks[1].filled), section.permutations, section.fdr)
+    centres = (first.stats.centre[blocks[0].neurons], second.stats.centre[blocks[1].neurons])
+    both = compared.pooled(centres, job.config.fit)
+
+    def permute(rows: np.ndarray, cols: np.ndarray) -> Permuted:
+        with job.console.progress(f"permutations {job.corpus}", 2 * section.permutations, "divisions") as advance:
+            return permuted(both, rows, cols, section.permutations, job.config.seed, advance)
+
+    return permute
 
 
 def _joint(job: Job, corpora: list[Corpus], common: Common) -> str:

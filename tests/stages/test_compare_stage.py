@@ -141,3 +141,17 @@ def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runne
     assert result.exit_code == 5
     assert "raise compare.max_iter" in " ".join(result.output.split())
     assert not JointPrecision.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["converged"]
+
+
+def test_permutations_are_of_a_seed_and_refused_where_they_can_find_nothing(pair: Runner) -> None:
+    pair.run("collect", "fit")
+    pair.run("compare", set_=overrides(compare={"permutations": 39}))
+    first = Path("out/compare/words-vs-others.npz").read_bytes()
+    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    assert np.isfinite(found.permutation_p).all()
+    assert found.meta["metrics"]["permutations"]["smallest_p"] == 1 / 40
+    pair.command("compare", "c.yaml", "--force", "--set", "compare.permutations=39")
+    assert Path("out/compare/words-vs-others.npz").read_bytes() == first
+    refused = pair.command("compare", "c.yaml", "--set", "compare.permutations=5")
+    assert refused.exit_code == 2
+    assert "give no p-value below 0.17" in " ".join(refused.output.split())

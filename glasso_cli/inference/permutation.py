@@ -1,0 +1,154 @@
+"""Is the largest difference between two corpora larger than chance makes it? Documents change sides, and it is seen.
+
+If corpora did not matter, any division of all blocks of documents into two groups as large would do as well as the one that
+there is. Theta, of both corpora together, is held: the precision of a group is T = 2 Theta - Theta S Theta, whose S is a sum
+of blocks. The difference of each pair is taken in units of its own standard deviation over the divisions, and the largest of
+all pairs in one division is compared with each pair (max-T: Westfall and Young, 1993). So a pair with a p-value up to 0.05
+is a false one with that chance at most, over *all* pairs, whatever the tails of the values and however tokens depend on each
+other inside a block. It says that the corpora differ there if they are alike otherwise; what two corpora that differ everywhere
+would give without the difference of one pair, no relabelling can say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks
+
+Fit = Callable[[np.ndarray], np.ndarray]  # a correlation (p, p) to a precision (p, p)
+_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """The pairs asked for against the largest difference of all pairs under ``count`` divisions of the documents."""
+
+    p: np.ndarray  # (m,) adjusted for all pairs
+    whole: float  # of the largest difference of all: that the corpora are alike
+    smallest: float  # the least p-value that there can be
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """All blocks of two corpora through one Theta of both: moments of y = Theta z, z standardised over all tokens."""
+
+    theta: np.ndarray  # (p, p)
+    counts: np.ndarray  # (B,) tokens
+    means: np.ndarray  # (B, p) of y
+    seconds: np.ndarray  # (B, p, p) float32, of y about the mean of all
+    first: np.ndarray  # (B,) bool, of the first corpus
+
+    def difference(self, group: np.ndarray) -> np.ndarray:
+        """Partial correlations ``(p, p)`` of the blocks not in ``group (B,)`` less those in it."""
+        inside, outside = self._partial(group), self._partial(~group)
+        outside -= inside
+        return outside
+
+    def _partial(self, group: np.ndarray) -> np.ndarray:
+        weights = self.counts[group] / self.counts[group].sum()
+        T = np.tensordot(weights.astype(np.float32), self.seconds[group], axes=1).astype(np.float64)
+        mean = weights @ self.means[group]
+        T -= np.multiply.outer(mean, mean)
+        np.subtract(2 * self.theta, T, out=T)
+        scale = 1 / np.sqrt(np.maximum(T.diagonal(), 1e-12))
+        T *= -scale[:, None]
+        T *= scale
+        np.fill_diagonal(T, 0.0)
+        return np.clip(T, -1.0, 1.0, out=T)
+
+
+def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> Pooled:
+    """Both corpora together; ``centres (p,)`` are what the values of each are about, ``fit`` makes a Theta of their S."""
+    corpora = (first, second)
+    counts = np.concatenate([blocks.counts[blocks.filled] for blocks in corpora])
+    mine = [centre + blocks.mean for centre, blocks in zip(centres, corpora)]
+    tokens = [blocks.n_tokens for blocks in corpora]
+    middle = (mine[0] * tokens[0] + mine[1] * tokens[1]) / sum(tokens)
+    apart = [own - middle for own in mine]
+
+    def every() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for blocks, d in zip(corpora, apart):
+            for block in blocks.filled.tolist():
+                mean, moments = blocks.about_the_mean(block, np.float64)
+                moments += np.multiply.outer(mean + d, d)
+                moments += np.multiply.outer(d, mean)
+                yield mean + d, moments
+
+    S = np.zeros((len(middle), len(middle)))
+    for share, (_, moments) in zip(counts / counts.sum(), every()):
+        moments *= share
+        S += moments
+    scale = 1 / np.sqrt(S.diagonal())
+    S *= np.multiply.outer(scale, scale)
+    theta = fit(S)
+    onto = (theta * scale).astype(np.float32)
+    means, seconds = [], []
+    for mean, moments in every():
+        means.append(onto @ mean)
+        seconds.append(onto @ moments.astype(np.float32) @ onto.T)
+    sides = np.repeat([True, False], [len(blocks.filled) for blocks in corpora])
+    return Pooled(theta, counts, np.stack(means).astype(np.float64), np.stack(seconds), sides)
+
+
+def smallest_p(first: int, second: int, count: int) -> float:
+    """The least p-value that ``count`` divisions of so many blocks can give."""
+    return 1 / min(count + 1, math.comb(first + second, first))
+
+
+def check_permutations(first: int, second: int, count: int, rate: float) -> None:
+    """Raise :class:`InputError` where no p-value can be as small as ``rate``."""
+    least = smallest_p(first, second, count)
+    if least > rate:
+        raise InputError(
+            f"{count} divisions of {first} + {second} blocks of documents give no p-value below {least:.2g}, and {rate:g} is "
+            "asked for.",
+            f"Set compare.permutations to {math.ceil(1 / rate)} or more, and collect.blocks higher if there are few.",
+        )
+
+
+def permuted(
+    both: Pooled,
+    rows: np.ndarray,
+    cols: np.ndarray,
+    count: int,
+    seed: int,
+    advance: Callable[[float], None] = lambda amount: None,
+) -> Permuted:
+    """Test pairs ``rows (m,)`` < ``cols (m,)`` against ``count`` random divisions, which ``seed`` determines; ``advance`` counts twice as many."""
+    random = np.random.default_rng([seed, 0x9E27])
+    divisions = [random.permutation(both.first) for _ in range(count)]
+    observed = both.difference(both.first)
+    squares = observed**2
+    for division in divisions:
+        found = both.difference(division)
+        found *= found
+        squares += found
+        advance(1)
+    deviation = np.sqrt(squares / (count + 1))
+    deviation[deviation == 0] = np.inf
+    largest = np.empty(count)
+    for done, division in enumerate(divisions):
+        found = both.difference(division)
+        largest[done] = _largest(found, deviation)
+        advance(1)
+    sizes = np.abs(observed[rows, cols]) / deviation[rows, cols]
+    above = (largest[None] >= sizes[:, None]).sum(axis=1)
+    whole = (1 + np.count_nonzero(largest >= _largest(observed, deviation))) / (count + 1)
+    n = int(np.count_nonzero(both.first))
+    return Permuted((1 + above) / (count + 1), float(whole), smallest_p(n, len(both.first) - n, count), count)
+
+
+def _largest(difference: np.ndarray, deviation: np.ndarray) -> float:
+    """The largest of all pairs in units of its deviation."""
+    best = 0.0
+    for start in range(0, len(difference), _ROWS):
+        part = np.abs(difference[start : start + _ROWS])
+        part /= deviation[start : start + _ROWS]
+        best = max(best, float(part.max(initial=0.0)))
+    return best
