@@ -18,11 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from glasso_cli.config_synth import ATTRIBUTES, SynthSection
 from glasso_cli.console import Console
-from glasso_cli.llm.answers import Answers
+from glasso_cli.llm.answers import Answers, Request, Take
 from glasso_cli.llm.chat_server import ChatServer
 from glasso_cli.llm.spending import Spending
 from glasso_cli.prompts import plan
@@ -60,14 +61,25 @@ async def serve(seconds: float) -> None:
         await server.serve_forever()
 
 
-def ask(url: str, requests: int, parallel: int) -> float:
-    """Seconds for ``requests`` texts, none of them kept before."""
+class Timed(ChatServer):
+    """The writer, with the seconds in which it asked and its answers were kept."""
+
+    seconds = 0.0
+
+    def ask(self, requests: Sequence[Request], take: Take) -> None:
+        started = time.perf_counter()
+        super().ask(requests, take)
+        self.seconds += time.perf_counter() - started
+
+
+def ask(url: str, requests: int, parallel: int) -> tuple[float, float]:
+    """Seconds until all requests have ended, and until their texts are judged; no answer was kept before."""
     with tempfile.TemporaryDirectory() as folder:
         section = SynthSection(
             provider="openai", model="m", base_url=url, examples=requests, max_parallel=parallel, near_duplicate=1.0
         )
         spending = Spending()
-        writer = ChatServer(section, spending)
+        writer = Timed(section, spending)
         desk = Desk("bench", section, writer, Answers(Path(folder)), spending, Console(quiet=True))
         briefs = plan("the tides", ATTRIBUTES, requests, 0)
         started = time.perf_counter()
@@ -75,7 +87,7 @@ def ask(url: str, requests: int, parallel: int) -> float:
         seconds = time.perf_counter() - started
         assert len(written.texts) == requests, written.left
         assert len(list(Path(folder).rglob("*.json"))) == requests
-    return seconds
+    return writer.seconds, seconds
 
 
 def main() -> None:
@@ -102,12 +114,13 @@ def main() -> None:
         ideal = options.requests * options.milliseconds / 1000 / options.parallel
         times = [ask(url, options.requests, options.parallel) for _ in range(options.repeats)]
         print(f"ideal                  {ideal:6.2f} s")
-        for seconds in times:
-            print(f"{options.requests} texts              {seconds:6.2f} s   {seconds / ideal:.2f} x")
-        load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-        print(
-            f"median                 {statistics.median(times):6.2f} s   {statistics.median(times) / ideal:.2f} x{load}"
-        )
+        for seconds, judged in times:
+            print(
+                f"{options.requests} requests           {seconds:6.2f} s   {seconds / ideal:.2f} x   judged after {judged:.2f} s"
+            )
+        median = statistics.median(seconds for seconds, _ in times)
+        load = f", load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores" if hasattr(os, "getloadavg") else ""
+        print(f"median                 {median:6.2f} s   {median / ideal:.2f} x{load}")
     finally:
         server.terminate()
         server.wait()
