@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
-from conftest import Synth
+from synth_runs import Synth
 
 from glasso_cli.builtin_models import builtin_folder
 from glasso_cli.config_synth import LOCAL_MODEL
