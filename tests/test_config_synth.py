@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,12 @@ from pydantic import ValidationError
 from glasso_cli.config_file import load_config
 from glasso_cli.config_synth import ATTRIBUTES, SynthSection
 from glasso_cli.prices import AS_OF, Price, dollars, listed_price
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
 
 OPENAI = {"provider": "openai", "model": "gpt-4.1-mini"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from glasso_cli.builtin_models import user_cache
+from glasso_cli.builtin_models import PREFIX, user_cache
 from glasso_cli.config_synth import LOCAL_MODEL, SynthSection
-from glasso_cli.errors import GlassoError
+from glasso_cli.hub import COMMIT
 from glasso_cli.llm.answers import Writer
 from glasso_cli.llm.chat_server import ChatServer, asked_of_server
 from glasso_cli.llm.local import LocalModel, asked_of_model
@@ -30,17 +30,22 @@ def writer_for(
 ) -> Writer:
     """The writer of a section whose provider is ``openai``, ``local`` or ``replay``.
 
-    A replay finds the answers of a server of this address and model, and those of a local model of this id where there
-    is one to take the digest of. ``notify`` is told before slow steps.
+    A replay finds the answers of a server of this address and model, and those of a local model whose content is known
+    without asking a hub. ``notify`` is told before slow steps.
     """
     if section.provider == "openai":
         return ChatServer(section, spending)
     if section.provider == "local":
         return LocalModel(local_model(section), section.revision, device, section.batch, notify)
     asked = [asked_of_server(section)] if section.model else []
-    try:
+    if _known_here(section):
         asked.append(asked_of_model(local_model(section), section.revision))
-    except GlassoError:
-        if not asked:
-            raise
     return Replay(tuple(asked), answers_folder(section))
+
+
+def _known_here(section: SynthSection) -> bool:
+    """Whether the model of ``section`` is a builtin, a folder, or one of the hub at a commit."""
+    model = local_model(section)
+    if model.startswith(PREFIX) or Path(model).expanduser().is_dir():
+        return True
+    return COMMIT.fullmatch(section.revision or "") is not None

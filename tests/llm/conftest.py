@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chat_api import ChatApi, serving
+from synth_runs import Synth, write_config
 from tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
-from typer.testing import CliRunner
 
-from glasso_cli.cli import app
 from glasso_cli.llm import pace
 
 __all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
-
-
-class Synth:
-    """Runs ``glasso synth c.yaml`` in this process."""
-
-    manifest = Path("out/synth/tides.json")
-    texts = Path("out/synth/tides.jsonl")
-
-    def __init__(self, api: ChatApi) -> None:
-        self.api = api
-
-    def __call__(self, *words: str, code: int = 0, **synth: Any) -> Any:
-        """The result of the command with these values of the section ``synth``."""
-        changes = [word for name, value in synth.items() for word in ("--set", f"synth.{name}={json.dumps(value)}")]
-        result = CliRunner().invoke(app, ["synth", "c.yaml", *changes, *words])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        return result
-
-    def refused(self, code: int, **synth: Any) -> str:
-        """What a command that ends with ``code`` says, as one line after checking its form."""
-        result = self("-q", code=code, **synth)
-        lines = [line for line in result.stderr.splitlines() if not line.startswith("warning")]
-        assert lines[0].startswith("error: ")
-        assert len(lines) >= 2, "what was wrong, and what to do"
-        return " ".join(line.strip() for line in lines)
-
-    def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.texts.read_text(encoding="utf-8").splitlines()]
-
-    def metrics(self) -> dict[str, Any]:
-        metrics: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))["metrics"]
-        return metrics
-
-    @staticmethod
-    def kept() -> list[Path]:
-        """The files of the answers."""
-        return sorted(Path("answers").rglob("*.json"))
 
 
 @pytest.fixture
@@ -64,34 +22,11 @@ def api() -> Iterator[ChatApi]:
 
 
 @pytest.fixture
-def synth(api: ChatApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keys: Callable[[], None]) -> Synth:
+def synth(api: ChatApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Synth:
     """An experiment of six texts that asks ``api``; waiting between tries takes no time."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pace, "FIRST_WAIT", 0.001)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
     write_config(api.url)
     return Synth(api)
-
-
-@pytest.fixture
-def no_keys(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """No key or address of a service in the environment."""
-
-    def clear() -> None:
-        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
-            monkeypatch.delenv(name, raising=False)
-
-    clear()
-    return clear
-
-
-def write_config(url: str) -> None:
-    """``c.yaml`` in the working folder."""
-    Path("c.yaml").write_text(
-        f"""\
-out: out
-model: {{id: some/model}}
-corpora: {{tides: {{topic: the tides}}}}
-synth: {{provider: openai, model: small, base_url: "{url}", examples: 6, cache: answers}}
-collect: {{hook_points: [mlp.1]}}
-"""
-    )

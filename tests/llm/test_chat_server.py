@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chat_api import BAD_JSON, CUT, HTML, ChatApi, Reply, answer, error
-from conftest import Synth
+from synth_runs import Synth
 
 # -- answers ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from chat_api import ChatApi, Reply, answer
 from command_lines import finish, start
-from conftest import Synth
+from synth_runs import Synth
 
 # The command line with a Ctrl-C that works as in a terminal: a test run in the background is started without it.
 COMMAND = """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Synth
+from synth_runs import Synth
 
 from glasso_cli.config_synth import SynthSection
 from glasso_cli.llm.answers import Answer, Request
@@ -234,3 +234,14 @@ def test_a_model_that_cannot_write(
 def test_a_prompt_longer_than_the_model_reads(synth: Synth, model_dir: Callable[[str], Path]) -> None:
     Path("c.yaml").write_text(Path("c.yaml").read_text().replace("the tides", "the river " * 80))
     assert "leaves no room in the 128 positions" in synth.refused(2, provider="local", model=str(model_dir("llama")))
+
+
+@pytest.mark.real
+def test_the_default_model_writes_and_ends_its_texts(synth: Synth) -> None:
+    short = {"length": ["one sentence of at most twenty words"], "genre": ["a weather report", "a proverb"]}
+    synth("--threads", "1", provider="local", model=None, attributes=short, examples=3, max_tokens=80, max_redraws=6)
+    rows = synth.rows()
+    assert len(rows) == 3
+    assert all(3 <= len(row["text"].split()) < 80 for row in rows)
+    assert all("<|im" not in row["text"] for row in rows)
+    assert synth.metrics()["mean_similarity"] < 0.5

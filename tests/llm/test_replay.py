@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from chat_api import answer
-from conftest import Synth
+from synth_runs import Synth
 
 
 def test_a_replay_gives_the_same_texts_without_a_server(synth: Synth) -> None:
@@ -34,3 +35,14 @@ def test_a_missing_answer_shows_the_request(synth: Synth) -> None:
 def test_another_model_of_a_replay_is_another_answer(synth: Synth) -> None:
     synth()
     assert '"model": "large"' in synth.refused(4, provider="replay", model="large")
+
+
+def test_a_replay_asks_no_hub(synth: Synth, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*words: object) -> None:
+        raise AssertionError("a hub was asked")
+
+    monkeypatch.setattr("glasso_cli.hub._asked_commit", fail)
+    synth()
+    synth("--force", provider="replay")
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    assert '"model": "large/model"' in synth.refused(4, provider="replay", model="large/model", revision=commit)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from chat_api import ChatApi, Reply, answer, error
-from conftest import Synth
+from synth_runs import Synth
 
 from glasso_cli.config_synth import SynthSection
 from glasso_cli.errors import ServiceError
