@@ -83,7 +83,7 @@ class SynthSection(Section):
         gt=0,
         le=1,
     )
-    max_redraws: int = Field(default=3, description="So many more draws for a text that cannot be used.", ge=0, le=100)
+    max_redraws: int = Field(default=6, description="So many more draws for a text that cannot be used.", ge=0, le=100)
     budget_usd: float | None = runtime(
         None, "Most that the answers for one corpus may cost, kept answers included; null is no limit.", gt=0
     )
