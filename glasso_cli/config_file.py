@@ -50,7 +50,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         found = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
         loading.problems += [_problem(item, loading, path) for item in found]
     if loading.problems:
-        problems = sorted(set(loading.problems), key=lambda problem: problem.order)
+        problems = sorted(dict.fromkeys(loading.problems), key=lambda problem: problem.order)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigError(report(f"{path} has {count}", problems), hint(problems))
     return config
