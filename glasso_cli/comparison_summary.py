@@ -53,7 +53,7 @@ def _permutations(metrics: dict[str, Any]) -> str:
     if found is None:
         return "none were made (compare.permutations)"
     return (
-        f"p = {found['whole']:.3g} that documents of both are alike ({found['count']:,} divisions, at best "
+        f"largest difference of all: p = {found['whole']:.3g} if documents of both are alike ({found['count']:,} divisions, at best "
         f"{found['smallest_p']:.2g}); {found['pairs']:,} pairs beyond chance at {metrics['fdr']:g} over all pairs"
     )
 

@@ -207,9 +207,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     metrics = found.meta["metrics"]
     assert metrics["permutations"]["whole"] == 0.01
     assert metrics["permutations"]["pairs"] >= len(PLANTED)
-    assert (
-        "p = 0.01 that documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
-    )
+    assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
     hidden = replace(both, kind="latent")
     with pytest.raises(InputError, match="has hidden factors"):
         hidden.pooled((first.stats.centre, second.stats.centre), FIT)

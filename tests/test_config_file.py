@@ -124,7 +124,10 @@ def test_a_misspelt_key_is_found_in_every_section(section: tuple[str, ...]) -> N
         ),
         ("visualize: {edges: null}", "c.yaml:6:20 visualize.edges should be a whole number, not null"),
         ("tol: 1e-3", "c.yaml:6:1 tol unknown key here; did you mean fit.tol or compare.tol?"),
-        ("neurons: 3", "c.yaml:6:1 neurons unknown key here; did you mean collect.neurons or fit.neurons or compare.neurons?"),
+        (
+            "neurons: 3",
+            "c.yaml:6:1 neurons unknown key here; did you mean collect.neurons or fit.neurons or compare.neurons?",
+        ),
         ("topic: x", "c.yaml:6:1 topic unknown key here; did you mean corpora.NAME.topic?"),
         (
             "größe: 3",

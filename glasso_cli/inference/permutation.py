@@ -46,14 +46,17 @@ class Pooled:
 
     def difference(self, group: np.ndarray) -> np.ndarray:
         """Partial correlations ``(p, p)`` of the blocks not in ``group (B,)`` less those in it."""
-        inside, outside = self._partial(group), self._partial(~group)
+        weights = np.stack([np.where(side, self.counts, 0) for side in (group, ~group)]).astype(np.float64)
+        weights /= weights.sum(axis=1, keepdims=True)
+        sums = weights.astype(np.float32) @ self.seconds.reshape(len(self.seconds), -1)  # both groups in one pass
+        inside, outside = (
+            self._partial(each.reshape(self.theta.shape), mean) for each, mean in zip(sums, weights @ self.means)
+        )
         outside -= inside
         return outside
 
-    def _partial(self, group: np.ndarray) -> np.ndarray:
-        weights = self.counts[group] / self.counts[group].sum()
-        T = np.tensordot(weights.astype(np.float32), self.seconds[group], axes=1).astype(np.float64)
-        mean = weights @ self.means[group]
+    def _partial(self, second: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        T = second.astype(np.float64)
         T -= np.multiply.outer(mean, mean)
         np.subtract(2 * self.theta, T, out=T)
         scale = 1 / np.sqrt(np.maximum(T.diagonal(), 1e-12))
