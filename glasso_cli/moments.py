@@ -73,9 +73,9 @@ def pack_upper(matrix: np.ndarray) -> np.ndarray:
     return packed
 
 
-def unpack_upper(packed: np.ndarray, width: int, dtype: type[np.floating] = np.float64) -> np.ndarray:
-    """The symmetric ``(p, p)`` matrix whose upper triangle is ``packed``."""
-    matrix = np.empty((width, width), dtype=dtype)
+def unpack_upper(packed: np.ndarray, width: int) -> np.ndarray:
+    """The symmetric ``(p, p)`` float64 matrix whose upper triangle is ``packed``."""
+    matrix = np.empty((width, width), dtype=np.float64)
     start = 0
     for row in range(width):
         values = packed[start : start + width - row]

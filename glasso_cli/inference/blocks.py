@@ -15,6 +15,8 @@ from scipy.sparse import csr_array
 from glasso_cli import moments
 from glasso_cli.errors import InputError
 from glasso_cli.inference.factors import Factors
+from glasso_cli.solvers.mirror import mirror
+from glasso_cli.threads import numba_limited
 
 LEAST = 4  # blocks with tokens that any resampling needs
 
@@ -146,12 +148,16 @@ class Blocks:
     def about_the_mean(self, block: int, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
         """Mean ``(p,)`` and second moments ``(p, p)`` of the values in one block, about the mean of all tokens."""
         n = float(self.counts[block])
-        found = self._chosen(moments.unpack_upper(self.moments[block], self.sums.shape[1], dtype))
-        found /= n
+        found = moments.upper_triangle(self.moments[block], self.sums.shape[1]).astype(dtype, copy=False)
+        with numba_limited():
+            mirror(found)
+        found = self._chosen(found)
+        found /= dtype(n)
         own = self.sums[block][self.neurons] / n
-        found -= np.multiply.outer(own, self.mean).astype(dtype)
-        found -= np.multiply.outer(self.mean, own - self.mean).astype(dtype)
-        return (own - self.mean).astype(dtype), found
+        centre, apart = self.mean.astype(dtype), (own - self.mean).astype(dtype)
+        found -= np.multiply.outer(own.astype(dtype), centre)
+        found -= np.multiply.outer(centre, apart)
+        return apart, found
 
     def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
         """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.
