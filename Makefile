@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/glasso run configs/demo.yaml
 	@echo
-	@echo "The pictures: runs/demo/figures. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
+	@echo "The pictures: runs/demo/figures and runs/demo/compare. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

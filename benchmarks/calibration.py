@@ -17,21 +17,18 @@ calibration.md to ``--out``.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import math
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import astuple, dataclass, fields
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import machine
 import numpy as np
 from planted import SCENARIOS, documents, planted
+from repetitions import rate as rate_in_words
+from repetitions import repeat
 
-from glasso_cli import threads
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
@@ -81,25 +78,8 @@ class Found:
 
 def main() -> None:
     arguments = _arguments()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     cases = list(_cases(arguments))
-    found: list[Found] = []
-    path = arguments.out / "calibration.csv"
-    with threads.limited(1), open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Found))
-        with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-            for done, rows in enumerate(pool.map(measure, cases), 1):
-                writer.writerows(map(astuple, rows))
-                file.flush()
-                found += rows
-                if done % 25 == 0:
-                    print(f"{done} of {len(cases)}", flush=True)
-    print()
-    table = markdown(found)
-    (arguments.out / "calibration.md").write_text(table, encoding="utf-8")
-    print("\n".join(f"{name}: {value}" for name, value in machine.described().items()))
-    print(table)
+    repeat(measure, cases, Found, markdown, arguments.out / "calibration.csv", arguments.workers)
 
 
 def _arguments() -> argparse.Namespace:
@@ -214,18 +194,19 @@ def markdown(found: list[Found]) -> str:
         groups.setdefault((row.p, row.documents, row.scenario, row.remedy, row.method), []).append(row)
     for (p, count, scenario, remedy, method), rows in groups.items():
         data = f"{SCENARIOS[str(scenario)].title}{REMEDIES[str(remedy)]}"
-        cells = [_rate([r for r in rows if (r.edges, r.rate) == (e, q)], q) for e in ("found", "drawn") for q in RATES]
+        cells = [
+            rate_in_words(_shares(r for r in rows if (r.edges, r.rate) == (e, q)), q)
+            for e in ("found", "drawn")
+            for q in RATES
+        ]
         power = np.mean([r.true / r.planted for r in rows if (r.edges, r.rate) == ("drawn", RATES[0])])
         tokens = SCENARIOS[str(scenario)].length * int(str(count))
         lines.append("| " + " | ".join([str(p), f"{tokens:,}", data, str(method), *cells, f"{power:.2f}"]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _rate(rows: list[Found], asked: float) -> str:
-    """The observed false discovery rate with its standard error; bold above 1.5 times what was asked for."""
-    shares = np.array([row.false / max(1, row.false + row.true) for row in rows])
-    text = f"{shares.mean():.3f} ± {shares.std(ddof=1) / math.sqrt(len(shares)):.3f}"
-    return f"**{text}**" if shares.mean() > 1.5 * asked else text
+def _shares(rows: Iterable[Found]) -> np.ndarray:
+    return np.array([row.false / max(1, row.false + row.true) for row in rows])
 
 
 if __name__ == "__main__":

@@ -14,22 +14,18 @@ if an edge varied no more than a pair without one. Writes differential.csv and d
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
-import math
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import astuple, dataclass, fields
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import machine
 import numpy as np
 from calibration import autocorrelation, dealt_out
 from planted import SCENARIOS, Truth, documents, planted_precision, truth_of
+from repetitions import rate as rate_in_words
+from repetitions import repeat
 
-from glasso_cli import threads
 from glasso_cli.compared import Estimated
 from glasso_cli.comparison import contrasted
 from glasso_cli.config_compare import CompareSection
@@ -73,23 +69,8 @@ class Found:
 
 def main() -> None:
     arguments = _arguments()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     cases = list(_cases(arguments))
-    found: list[Found] = []
-    with (
-        threads.limited(1),
-        open(arguments.out / "differential.csv", "w", newline="", encoding="utf-8") as file,
-        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Found))
-        for rows in pool.map(measure, cases):
-            writer.writerows(map(astuple, rows))
-            found += rows
-    table = markdown(found)
-    (arguments.out / "differential.md").write_text(table, encoding="utf-8")
-    print("\n".join(f"{name}: {value}" for name, value in machine.described().items()))
-    print(table)
+    repeat(measure, cases, Found, markdown, arguments.out / "differential.csv", arguments.workers)
 
 
 def _arguments() -> argparse.Namespace:
@@ -199,7 +180,7 @@ def markdown(found: list[Found]) -> str:
     for (p, count, scenario, same, errors), rows in groups.items():
         kind = SCENARIOS[str(scenario)]
         data = kind.title + (", same graph" if same else "")
-        cells = [_rate([row for row in rows if row.rate == rate], rate) for rate in RATES]
+        cells = [rate_in_words(_shares(row for row in rows if row.rate == rate), rate) for rate in RATES]
         at_first = [row for row in rows if row.rate == RATES[0]]
         power = ["" if same else f"{np.mean([getattr(row, k) for row in at_first]) / n:.2f}" for k, n in KINDS.items()]
         lines.append(
@@ -208,11 +189,8 @@ def markdown(found: list[Found]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rate(rows: list[Found], asked: float) -> str:
-    """The observed false discovery rate with its standard error; bold above 1.5 times what was asked for."""
-    shares = np.array([row.false / max(1, row.false + row.removed + row.added + row.flipped) for row in rows])
-    text = f"{shares.mean():.3f} ± {shares.std(ddof=1) / math.sqrt(len(shares)):.3f}"
-    return f"**{text}**" if shares.mean() > 1.5 * asked else text
+def _shares(rows: Iterable[Found]) -> np.ndarray:
+    return np.array([row.false / max(1, row.false + row.removed + row.added + row.flipped) for row in rows])
 
 
 if __name__ == "__main__":

@@ -300,6 +300,10 @@ class Comparison(Artifact):
         """Which of the pairs differ, ``(E,)``."""
         return self.classes >= 0
 
+    def by_change(self) -> np.ndarray:
+        """All neurons, those that change most first, ``(p,)``."""
+        return np.lexsort((-self.changes, -self.change))
+
 
 @dataclass(frozen=True)
 class JointPrecision(Artifact):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,29 +11,22 @@ import numpy as np
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.compared import Common, Compared, Corpus, Estimated
 from glasso_cli.config_compare import CompareSection
-from glasso_cli.graph import quoted
+from glasso_cli.graph import dot_head, quoted
 from glasso_cli.inference.differential import (
     CLASSES,
     Differences,
     PairDifferences,
     classes_of,
     differences,
-    pairs_at,
     with_own_errors,
 )
-from glasso_cli.inference.false_discovery import pair_places
+from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.inference.permutation import Permuted
+from glasso_cli.plots.style import DIFFERENCES
 from glasso_cli.rewiring import match_communities, rewiring
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
 Pairs = tuple[np.ndarray, np.ndarray]
-_COLOURS = {
-    "gained": "#009E73",
-    "lost": "#CC79A7",
-    "stronger": "#0072B2",
-    "weaker": "#56B4E9",
-    "sign flip": "#D55E00",
-}  # Okabe and Ito (2008)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +201,7 @@ def edge_columns(found: Comparison) -> dict[str, Any]:
 
 def neuron_columns(found: Comparison) -> dict[str, Any]:
     """All neurons, those that change most first."""
-    order = np.lexsort((-found.changes, -found.change))
+    order = found.by_change()
     return {
         "neuron": found.neuron_ids[order],
         "layer": found.layers[order],
@@ -243,10 +235,7 @@ def community_columns(found: Comparison) -> dict[str, Any]:
 def dot_lines(found: Comparison) -> Iterator[str]:
     """The graph of what differs, a line at a time: a colour for each kind of difference."""
     differs = np.flatnonzero(found.differential)
-    title = str(found.meta["corpus"])
-    about = {"key": found.meta["key"], "title": title, "neurons": found.n_neurons, "edges": len(differs)}
-    yield f"// glasso: {json.dumps(about)}\n"
-    yield f"graph {{\n  label={quoted(title)};\n"
+    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(differs))
     names = [quoted(name) for name in found.neuron_ids.tolist()]
     for neuron in np.flatnonzero(found.changes).tolist():
         yield (
@@ -259,6 +248,6 @@ def dot_lines(found: Comparison) -> Iterator[str]:
         yield (
             f"  {names[found.rows[edge]]} -- {names[found.cols[edge]]} [difference={quoted(kind)}, "
             f"weight={abs(after - before):.6f}, partial_correlation_a={before:.6f}, partial_correlation_b={after:.6f}, "
-            f'q_value="{found.q_values[edge]:.3g}", color="{_COLOURS[kind]}"];\n'
+            f'q_value="{found.q_values[edge]:.3g}", color="{DIFFERENCES[kind]}"];\n'
         )
     yield "}\n"

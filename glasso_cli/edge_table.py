@@ -10,7 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.inference.edges import EdgeTests
-from glasso_cli.inference.false_discovery import pair_places
+from glasso_cli.inference.pairs import pair_places
 from glasso_cli.solvers.path import PathPoint
 
 # column of the table → field of PrecisionPath

@@ -143,19 +143,17 @@ def to_dot(graph: Graph, key: str, title: str) -> str:
 
 def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
     """The lines of :func:`to_dot`, one at a time."""
-    about = {
-        "key": key,
-        "title": title,
-        "neurons": len(graph.neuron_ids),
-        "edges": len(graph.rows),
-    }
-    yield f"// glasso: {json.dumps(about)}\n"
-    yield "graph {\n"
-    yield f"  label={quoted(title)};\n"
+    yield dot_head(key, title, len(graph.neuron_ids), len(graph.rows))
     names = [quoted(name) for name in graph.neuron_ids.tolist()]
     yield from _node_lines(graph, names)
     yield from _edge_lines(graph, names)
     yield "}\n"
+
+
+def dot_head(key: str, title: str, neurons: int, edges: int) -> str:
+    """The first lines of a graph: what it is, for `glasso show`, and its label."""
+    about = {"key": key, "title": title, "neurons": neurons, "edges": edges}
+    return f"// glasso: {json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
 
 
 def quoted(text: str) -> str:

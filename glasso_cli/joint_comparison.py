@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from glasso_cli.artifacts import JointPrecision
 from glasso_cli.compared import Common, Corpus
 from glasso_cli.config_compare import CompareSection
 from glasso_cli.errors import InputError
-from glasso_cli.graph import partial_correlation, quoted
+from glasso_cli.graph import dot_head, partial_correlation, quoted
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.solvers.joint import JointResult, fit_joint, largest_component
 from glasso_cli.solvers.memory import check_joint_memory
@@ -141,10 +140,7 @@ def edge_columns(found: JointPrecision) -> dict[str, Any]:
 
 def dot_lines(found: JointPrecision) -> Iterator[str]:
     """The Graphviz text, a line at a time: a colour for edges of all corpora, of some, of one, and of both signs."""
-    title = str(found.meta["corpus"])
-    about = {"key": found.meta["key"], "title": title, "neurons": found.n_neurons, "edges": len(found.rows)}
-    yield f"// glasso: {json.dumps(about)}\n"
-    yield f"graph {{\n  label={quoted(title)};\n"
+    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(found.rows))
     names = [quoted(name) for name in found.neuron_ids.tolist()]
     for neuron in np.unique(np.concatenate([found.rows, found.cols])).tolist():
         yield f"  {names[neuron]} [layer={found.layers[neuron]}];\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.inference.false_discovery import pair_places
+from glasso_cli.inference.pairs import pair_places
 
 Pairs = tuple[np.ndarray, np.ndarray]  # rows, cols (m,), row < col
 
@@ -20,11 +20,6 @@ class Rewiring:
     jaccard: np.ndarray  # neighbours in both over neighbours in either; nan where there is none
     changes: np.ndarray  # differential edges
     change: np.ndarray  # sum of the sizes of their differences
-
-    def ranked(self) -> np.ndarray:
-        """Neurons with a differential edge, those that change most first."""
-        order = np.lexsort((-self.changes, -self.change))
-        return order[self.changes[order] > 0]
 
 
 def rewiring(p: int, first: Pairs, second: Pairs, differential: Pairs, sizes: np.ndarray) -> Rewiring:

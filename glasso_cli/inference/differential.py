@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 from scipy.stats import chi2
 
 from glasso_cli.inference.effective_n import pair_tau, tau
-from glasso_cli.inference.false_discovery import Rates, p_values, pair_places, q_values
+from glasso_cli.inference.false_discovery import Rates, p_values, q_values
+from glasso_cli.inference.pairs import over_pairs, pair_places, pairs_at
+from glasso_cli.inference.tails import excess_of, freedom_of, two_sided
 
-_ROWS = 256
 _SAMPLE = 1_000_000  # statistics whose median is taken
 
 
@@ -55,11 +55,6 @@ class Side:
         R = self.autocorrelation
         return _fisher(self.rho[rows, cols]), pair_tau(R[rows], R[cols]) * (self.inflation / self.n_tokens)
 
-    @property
-    def excess(self) -> float:
-        """The excess kurtosis of the errors."""
-        return 6 / (self.freedom - 4) if np.isfinite(self.freedom) else 0.0
-
 
 def _fisher(rho: np.ndarray) -> np.ndarray:
     return np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
@@ -92,45 +87,29 @@ class Differences:
 def differences(first: Side, second: Side) -> Differences:
     """Test all pairs of the p neurons that both sides have, in one order."""
     p = len(first.rho)
-    z = np.empty(p * (p - 1) // 2)
     variances = np.zeros(2)
-    done = 0
-    for start in range(0, p, _ROWS):
-        rows, cols = slice(start, min(p, start + _ROWS)), slice(start, p)
+
+    def between(rows: slice, cols: slice) -> np.ndarray:
         (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
-        variances += error.sum(), other.sum()
+        variances[:] += error.sum(), other.sum()
         after -= before
         error += other
         np.sqrt(error, out=error)
         after /= error
-        for k in range(len(after)):
-            row = after[k, k + 1 :]
-            z[done : done + len(row)] = row
-            done += len(row)
-    freedom = _freedom(variances, (first.excess, second.excess))
-    return Differences(z, Rates.among(np.abs(z), lambda size: _two_sided(size, freedom)), freedom, p)
+        return after
+
+    z = over_pairs(p, between)
+    freedom = _freedom(variances, (first.freedom, second.freedom))
+    return Differences(z, Rates.among(np.abs(z), lambda size: two_sided(size, freedom)), freedom, p)
 
 
-def _freedom(variances: np.ndarray, excesses: tuple[float, float]) -> float:
+def _freedom(variances: np.ndarray, freedoms: tuple[float, float]) -> float:
     """Of the Student's t with the kurtosis of a difference of two independent errors."""
     total = float(variances.sum())
     if total == 0:
         return np.inf
-    excess = float((np.array(excesses) * variances**2).sum()) / total**2
-    return 4 + 6 / excess if excess > 1e-6 else np.inf
-
-
-def _two_sided(size: np.ndarray, freedom: float) -> np.ndarray:
-    tail = stdtr(freedom, -size) if np.isfinite(freedom) else ndtr(-size)
-    return np.asarray(2 * tail)
-
-
-def pairs_at(places: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs ``row < col`` of p neurons that stand at ``places (m,)`` among all pairs, row by row."""
-    starts = np.arange(p, dtype=np.int64)
-    starts = starts * (2 * p - starts - 1) // 2
-    rows = np.searchsorted(starts, places, side="right") - 1
-    return rows, places - starts[rows] + rows + 1
+    excesses = np.array([excess_of(freedom) for freedom in freedoms])
+    return freedom_of(float((excesses * variances**2).sum()) / total**2)
 
 
 # -- pairs by themselves ------------------------------------------------------------------------------
@@ -179,8 +158,8 @@ def with_own_errors(
     ]  # Welch and Satterthwaite
     with np.errstate(divide="ignore"):
         freedom = np.minimum(total**2 / (rest[0] + rest[1]), found.freedom)
-    p = np.asarray(2 * np.where(np.isfinite(freedom), stdtr(freedom, -np.abs(z)), ndtr(-np.abs(z))))
-    every = p_values(np.abs(found.z), lambda size: _two_sided(size, found.freedom))
+    p = two_sided(np.abs(z), freedom)
+    every = p_values(np.abs(found.z), lambda size: two_sided(size, found.freedom))
     every[pair_places(rows, cols, found.p)] = p
     every.sort()
     q = q_values(every)
@@ -192,7 +171,7 @@ def with_own_errors(
             np.sqrt(variance) * (1 - side.rho[rows, cols] ** 2) for side, variance in zip(sides, variances)
         ),  # type: ignore[arg-type]
         own_p=tuple(
-            _two_sided(np.abs(value) / np.sqrt(variance), np.inf) for (value, _), variance in zip(values, variances)
+            two_sided(np.abs(value) / np.sqrt(variance), np.inf) for (value, _), variance in zip(values, variances)
         ),  # type: ignore[arg-type]
         z=z,
         p=p,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
@@ -18,9 +17,10 @@ from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.false_discovery import Rates
 from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
 from glasso_cli.inference.pair_errors import pair_inflation
+from glasso_cli.inference.pairs import over_pairs
+from glasso_cli.inference.tails import two_sided
 
 VARIANCES = ("pooled", "normal", "jackknife")
-_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,7 @@ class _Errors:
 
     def two_sided(self, size: np.ndarray) -> np.ndarray:
         """The p-values of statistics of absolute ``size``."""
-        tail = stdtr(self.freedom, -size) if np.isfinite(self.freedom) else ndtr(-size)
-        return np.asarray(2 * tail)
+        return two_sided(size, self.freedom)
 
 
 def _errors(
@@ -179,16 +178,11 @@ def _tokens_left(formula: _Formula, some: np.ndarray) -> float:
 
 def _sizes(T: np.ndarray, errors: _Errors) -> np.ndarray:
     """|z| of all pairs, row by row, ``(p (p - 1) / 2,)``."""
-    p = len(T)
-    found = np.empty(p * (p - 1) // 2)
-    done = 0
-    for start in range(0, p, _ROWS):
-        first, second = np.arange(start, min(p, start + _ROWS)), np.arange(start, p)
-        size = errors.between(first, second)
+    every = np.arange(len(T))
+
+    def between(rows: slice, cols: slice) -> np.ndarray:
+        size = errors.between(every[rows], every[cols])
         np.sqrt(size, out=size)
-        np.divide(np.abs(T[start : start + _ROWS, start:]), size, out=size)
-        for k in range(len(first)):
-            row = size[k, k + 1 :]
-            found[done : done + len(row)] = row
-            done += len(row)
-    return found
+        return np.divide(np.abs(T[rows, cols]), size, out=size)
+
+    return over_pairs(len(T), between)

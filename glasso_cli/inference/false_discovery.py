@@ -55,9 +55,3 @@ class Rates:
     def discoveries(self, rate: float) -> int:
         """How many have a false discovery rate of at most ``rate``."""
         return int(np.count_nonzero(self.q <= rate))
-
-
-def pair_places(rows: np.ndarray, cols: np.ndarray, p: int) -> np.ndarray:
-    """Where pairs ``row < col`` of p neurons stand among all pairs, row by row, ``(m,)`` int64."""
-    rows = rows.astype(np.int64)
-    return rows * (2 * p - rows - 1) // 2 + cols - rows - 1

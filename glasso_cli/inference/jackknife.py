@@ -19,6 +19,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
 from glasso_cli.inference.estimates import Estimate
+from glasso_cli.inference.tails import freedom_of
 from glasso_cli.solvers.cholesky import factorise
 
 _NEURONS = 128  # whose pairs set the common factor
@@ -155,7 +156,7 @@ class Tails:
         median = 2 * float(gammaincinv(freedom / 2, 0.5)) / freedom
         excess = float((fourth - 3 * second**2).sum() / second.sum() ** 2)
         inflation = float(np.median(self._sums.variance())) / median
-        return Typical(inflation, 4 + 6 / excess if excess > 1e-6 else np.inf)
+        return Typical(inflation, freedom_of(excess))
 
 
 def typical_errors(

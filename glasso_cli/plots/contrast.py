@@ -10,7 +10,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Comparison
 from glasso_cli.comparison_summary import halves
 from glasso_cli.config import VisualizeSection
-from glasso_cli.plots.study import count, short_labels
+from glasso_cli.plots.study import count, positions, short_labels
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ class Contrast:
     @cached_property
     def position(self) -> np.ndarray:
         """Where every neuron stands in ``order``, ``(p,)``."""
-        place = np.empty(self.p, dtype=np.int64)
-        place[self.order] = np.arange(self.p)
-        return place
+        return positions(self.order)
 
     @cached_property
     def labels(self) -> list[str]:

@@ -28,7 +28,7 @@ _EDGES = 3  # named for each neuron
 def pictures(contrast: Contrast, wanted: int) -> Iterator[style.Picture]:
     """The ``wanted`` neurons with most change, if any differs."""
     found = contrast.found
-    ranked = np.lexsort((-found.changes, -found.change))[:wanted]
+    ranked = found.by_change()[:wanted]
     neurons = ranked[found.changes[ranked] > 0]
     if len(neurons) == 0:
         return

@@ -16,14 +16,8 @@ from glasso_cli.plots.study import count
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008), and a shape for those who do not see the colours
-LOOK = {
-    "gained": ("#009E73", "^"),
-    "lost": ("#CC79A7", "v"),
-    "stronger": ("#0072B2", "s"),
-    "weaker": ("#56B4E9", "D"),
-    "sign flip": ("#D55E00", "X"),
-}
+# a shape for those who do not see the colours
+_SHAPES = {"gained": "^", "lost": "v", "stronger": "s", "weaker": "D", "sign flip": "X"}
 
 
 def pictures(contrast: Contrast) -> Iterator[style.Picture]:
@@ -58,7 +52,7 @@ def _draw(axes: Axes, contrast: Contrast) -> None:
     )
     for number, name in enumerate(CLASSES):
         these = found.classes == number
-        colour, shape = LOOK[name]
+        colour, shape = style.DIFFERENCES[name], _SHAPES[name]
         label = f"{np.count_nonzero(these):,} {name}"
         axes.scatter(found.rho_a[these], found.rho_b[these], s=22, color=colour, marker=shape, label=label, **options)
     if len(found.rows):

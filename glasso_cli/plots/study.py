@@ -136,9 +136,7 @@ class Study:
     @cached_property
     def position(self) -> np.ndarray:
         """Where every neuron stands in ``order``, ``(p,)``."""
-        place = np.empty(self.p, dtype=np.int64)
-        place[self.order] = np.arange(self.p)
-        return place
+        return positions(self.order)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -226,6 +224,13 @@ class Study:
         if not bool(self.path.converged[self.index]):
             parts.append("NOT CONVERGED at this α")
         return "  ·  ".join(parts)
+
+
+def positions(order: np.ndarray) -> np.ndarray:
+    """Where every one of p stands in ``order (p,)``."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place
 
 
 def count(number: int, noun: str) -> str:

@@ -35,6 +35,15 @@ COMMUNITY = ("#E69F00", "#009E73", "#F0E442", "#CC79A7", "#000000")
 OTHER = ("#8C8C8C", "#BDBDBD")  # in turn: beyond five, colours are not told apart
 ISOLATED = "#FFFFFF"
 
+# What a second corpus does to a pair of neurons (Okabe & Ito, 2008)
+DIFFERENCES = {
+    "gained": "#009E73",
+    "lost": "#CC79A7",
+    "stronger": "#0072B2",
+    "weaker": "#56B4E9",
+    "sign flip": "#D55E00",
+}
+
 _DATE = "1980-01-01T00:00:00"
 _RC: dict[str, Any] = {
     "font.size": 9,

@@ -6,7 +6,6 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli import neurons
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.comparison_summary import one_line
 from glasso_cli.config import Config, public_fields
@@ -47,7 +46,6 @@ def upstream(config: Config, name: str) -> list[tuple[str, str]]:
 def settings(config: Config, name: str) -> dict[str, Any]:
     """What of the configuration decides the comparison; how a fit is solved, for the one that is solved anew."""
     fit = public_fields(config.fit)
-    fit["neurons"] = neurons.without_path(config.fit.neurons)
     return {
         "compare": public_fields(config.compare),
         "visualize": {name: public_fields(config.visualize)[name] for name in ("formats", "dpi")},

@@ -14,10 +14,9 @@ from glasso_cli.inference.differential import (
     Side,
     classes_of,
     differences,
-    pairs_at,
     with_own_errors,
 )
-from glasso_cli.inference.false_discovery import pair_places
+from glasso_cli.inference.pairs import pair_places, pairs_at
 
 
 def side(rho: np.ndarray, n: int = 1000, inflation: float = 1.0, freedom: float = np.inf, lags: float = 0.0) -> Side:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, norm, t
 
-from glasso_cli.inference.false_discovery import Rates, pair_places, q_values
+from glasso_cli.inference.false_discovery import Rates, q_values
+from glasso_cli.inference.pairs import pair_places
 
 
 @pytest.mark.parametrize("m", [1, 2, 50, 1000])

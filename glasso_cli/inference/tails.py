@@ -1,0 +1,21 @@
+"""P-values under Student's t, or the normal distribution for infinite degrees of freedom."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr, stdtr
+
+
+def two_sided(size: np.ndarray, freedom: float | np.ndarray) -> np.ndarray:
+    """The p-values ``(m,)`` of statistics of absolute ``size (m,)``, for one number of degrees of freedom or one each."""
+    return np.asarray(2 * np.where(np.isfinite(freedom), stdtr(freedom, -size), ndtr(-size)))
+
+
+def freedom_of(excess: float) -> float:
+    """The degrees of freedom of the Student's t with this excess kurtosis; inf where there is none."""
+    return 4 + 6 / excess if excess > 1e-6 else np.inf
+
+
+def excess_of(freedom: float) -> float:
+    """The excess kurtosis of Student's t."""
+    return 6 / (freedom - 4) if np.isfinite(freedom) else 0.0
