@@ -1,7 +1,7 @@
 """Texts written by a transformers model on this machine, many at once.
 
-A model with a chat template answers the messages; any other goes on from the written opening, and its text ends with
-the last sentence that it finished. Every text is drawn with random numbers of its own, so that it does not depend on
+A model with a chat template answers the messages; any other goes on from the written opening. A text that reaches the
+most tokens it may have ends with its last finished sentence. Every text is drawn with random numbers of its own, so that it does not depend on
 which others are written beside it, up to the rounding of the forward pass.
 """
 
@@ -150,12 +150,11 @@ def _room(loaded: LoadedModel, width: int, asked: int) -> int:
 def _answer(tokenizer: Any, prompt: list[int], row: list[int], ends: Sequence[int], chat: bool) -> Answer:
     end = next((place for place, token in enumerate(row) if token in ends), None)
     tokens = row[:end]
-    if chat:
-        text = tokenizer.decode(tokens, skip_special_tokens=True)
-        fault = "cut off" if end is None else "" if text.strip() else "empty"
-    else:
-        text = tokenizer.decode([*prompt, *tokens], skip_special_tokens=True)
-        text, fault = finished_sentences(text, beyond=len(tokenizer.decode(prompt, skip_special_tokens=True)))
+    known = [] if chat else prompt
+    text = tokenizer.decode([*known, *tokens], skip_special_tokens=True)
+    fault = "" if text.strip() else "empty"
+    if end is None or not chat:
+        text, fault = finished_sentences(text, beyond=len(tokenizer.decode(known, skip_special_tokens=True)))
     raw = {"finish_reason": "length" if end is None else "stop"}
     return Answer(text, fault, (len(prompt), len(tokens)), raw)
 

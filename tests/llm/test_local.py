@@ -36,12 +36,12 @@ def requests(count: int, **section: Any) -> list[Request]:
 def chat_model(model_dir: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
     """A tiny model with a chat template and a token that ends a turn."""
 
-    def load(template: str = TEMPLATE) -> LoadedModel:
+    def load(template: str = TEMPLATE, end: str = ".") -> LoadedModel:
         folder = tmp_path / f"chat-{len(template)}"
         shutil.copytree(model_dir("gemma3"), folder)
         (folder / "chat_template.jinja").write_text(template)
         found = load_model(str(folder))
-        found.model.generation_config.eos_token_id = [found.tokenizer.convert_tokens_to_ids(".")]
+        found.model.generation_config.eos_token_id = [found.tokenizer.convert_tokens_to_ids(end)]
         return found
 
     return load
@@ -103,6 +103,15 @@ def test_an_instruct_model_answers_the_messages_and_ends_its_turn(chat_model: Ca
         assert len(model.tokenizer(answer.text, add_special_tokens=False)["input_ids"]) <= answer.tokens[1] < 60
     # The prompt is the messages in the template, and no part of the answer.
     assert all(answer.tokens and answer.tokens[0] > 20 for answer in answers)
+
+
+def test_an_answer_that_reaches_its_most_tokens_ends_with_its_last_finished_sentence(
+    chat_model: Callable[..., LoadedModel],
+) -> None:
+    answers = write(chat_model(end="the"), requests(12, max_tokens=40))
+    reached = [answer for answer in answers if answer.raw["finish_reason"] == "length" and not answer.fault]
+    assert reached
+    assert all(answer.text.endswith(".") for answer in reached)
 
 
 def test_a_template_without_a_system_role_gets_one_message(chat_model: Callable[..., LoadedModel]) -> None:
