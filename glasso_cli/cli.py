@@ -11,12 +11,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glasso_cli.console import Console
 from glasso_cli.errors import GlassoError
+
+if TYPE_CHECKING:
+    from glasso_cli.pipeline import Pipeline
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -102,7 +105,7 @@ def _stages(
     quiet: bool,
     verbose: bool,
     threads: int | None = None,
-) -> None:
+) -> Pipeline:
     from glasso_cli.threads import limited
 
     with limited(threads):  # before anything is imported that counts its threads when it is loaded
@@ -119,9 +122,10 @@ def _stages(
             _print_plan(pipeline, stages, as_json)
         else:
             pipeline.run(stages)
+    return pipeline
 
 
-def _print_plan(pipeline: Any, stages: list[str], as_json: bool) -> None:
+def _print_plan(pipeline: Pipeline, stages: list[str], as_json: bool) -> None:
     import json
 
     for step in pipeline.plan(stages):
@@ -185,11 +189,41 @@ _stage_command(
     "From statistics to a sparse precision matrix at every alpha: OUT/fit/CORPUS.npz and .dot",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
-_stage_command(
-    "visualize",
-    "From the matrix to figures with their numbers: OUT/figures/CORPUS/",
-    "glasso visualize my.yaml --set visualize.edges=300",
-)
+
+
+@app.command("visualize")
+@guarded
+def visualize_command(
+    config: ConfigPath,
+    set_: Set = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the explorer in the browser.")] = False,
+    force: Force = False,
+    dry_run: DryRun = False,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> None:
+    """From the matrix to figures with their numbers, and the interactive explorer: OUT/figures/CORPUS/
+
+    [bold]Example[/bold]
+    $ glasso visualize my.yaml --open
+    """
+    pipeline = _stages(
+        ["visualize"],
+        config,
+        set_,
+        force=force,
+        dry_run=dry_run,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+        threads=threads,
+    )
+    for path in pipeline.made("visualize") if open_ and not dry_run else ():
+        if path.suffix == ".html":
+            typer.launch(str(path))
 
 
 _stage_command(

@@ -304,6 +304,13 @@ class VisualizeSection(Section):
     )
     cards: int = Field(default=10, description="Neuron cards drawn: the strongest neurons.", ge=0, le=100)
     dpi: int = Field(default=160, description="Resolution of the PNG files.", ge=50, le=1200)
+    explorer: bool = Field(default=True, description="Write explorer.html, the graph to look around in, as one file.")
+    explorer_mb: float = Field(
+        default=12.0,
+        description="Largest explorer.html; contexts of the weakest neurons are left out beyond, and counted.",
+        gt=0,
+        le=500,
+    )
 
 
 class Config(Section):

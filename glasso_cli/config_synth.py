@@ -75,7 +75,9 @@ class SynthSection(Section):
     )
     temperature: float = Field(default=0.8, description="Sampling temperature.", ge=0, le=2)
     top_p: float = Field(default=0.95, description="Sample from the likeliest tokens of this total share.", gt=0, le=1)
-    max_tokens: int = Field(default=320, description="Longest answer; a server's that is cut off is drawn again.", ge=16)
+    max_tokens: int = Field(
+        default=320, description="Longest answer; a server's that is cut off is drawn again.", ge=16
+    )
     near_duplicate: float = Field(
         default=0.8,
         description="A text that shares at least this much of its 5-character pieces (Jaccard) with one before it is "

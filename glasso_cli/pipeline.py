@@ -124,6 +124,11 @@ class Pipeline:
             for corpus in self._targets(stage, alone=True):
                 yield corpus, module.preview(self.config, corpus)
 
+    def made(self, stage: str) -> list[Path]:
+        """The files of a stage: its artifacts, each followed by those beside it."""
+        targets = [self._target(stage, corpus) for corpus in self._targets(stage, alone=False)]
+        return [path for target in targets for path in (target.path, *target.companions)]
+
     def step(self, stage: str, corpus: str) -> Step:
         """Whether one artifact is fresh, and the reason if not."""
         if (stage, corpus) not in self._steps:

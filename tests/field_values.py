@@ -89,6 +89,8 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("visualize", "edges"): 10,
     ("visualize", "cards"): 3,
     ("visualize", "dpi"): 72,
+    ("visualize", "explorer"): False,
+    ("visualize", "explorer_mb"): 3.0,
     ("compare", "method"): "fused",
     ("compare", "neurons"): 100,
     ("compare", "lambda1"): 0.1,

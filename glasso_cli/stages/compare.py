@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from glasso_cli.comparison import Permute
     from glasso_cli.inference.permutation import Permuted
 
-VERSION = 1
+VERSION = 2
+_DRAWN = ("formats", "dpi", "explorer", "explorer_mb")
 NO_TARGETS = ("There is one corpus, and nothing to compare it with.", "Give another under corpora.")
 
 
@@ -48,7 +49,7 @@ def settings(config: Config, name: str) -> dict[str, Any]:
     fit = public_fields(config.fit)
     return {
         "compare": public_fields(config.compare),
-        "visualize": {name: public_fields(config.visualize)[name] for name in ("formats", "dpi")},
+        "visualize": {name: public_fields(config.visualize)[name] for name in _DRAWN},
         "fit": {name: fit[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors")},
         "model": Path(config.model.id).name,
         "compared": name,
@@ -67,6 +68,7 @@ def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
     endings = ["dot", "edges.csv"]
     if config.compare.method == "differential":
         endings += ["neurons.csv", "communities.csv"]
+        endings += ["explorer.html"] if config.visualize.explorer else []
     return folder / f"{name}.npz", tuple(folder / f"{name}.{ending}" for ending in endings)
 
 
@@ -97,6 +99,8 @@ def _corpus(job: Job, name: str) -> Corpus:
 def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> str:
     from glasso_cli import comparison
     from glasso_cli.compared import estimated
+    from glasso_cli.explored import compared_view
+    from glasso_cli.explorer import write_explorer
     from glasso_cli.plots import draw_comparison
     from glasso_cli.plots.contrast import Contrast
 
@@ -111,7 +115,7 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
                 f"{job.corpus}: the halves of {name} differ in {calibration['discoveries']:,} pairs by the same rules, where "
                 "none should; take what is found here with as much doubt."
             )
-    dot, edges, per_neuron, communities = job.target.companions
+    dot, edges, per_neuron, communities, *page = job.target.companions
     folder = dot.with_suffix("")
     title = f"{Path(config.model.id).name.removeprefix('builtin:')} · {first.name} (A) against {second.name} (B)"
     contrast = Contrast(found, first.stats, second.stats, config.visualize, title)
@@ -122,6 +126,10 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     write_table(edges, comparison.edge_columns(found))
     write_table(per_neuron, comparison.neuron_columns(found))
     write_table(communities, comparison.community_columns(found))
+    for path in page:
+        write_explorer(
+            compared_view(contrast, (first.path, second.path)), path, config.visualize.explorer_mb, job.console.note
+        )
     found.save(job.target.path)
     return one_line(metrics)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.cache import write_manifest
@@ -11,7 +11,11 @@ from glasso_cli.config import Config, public_fields
 from glasso_cli.files import sha256_of
 from glasso_cli.pipeline import Job
 
-VERSION = 1
+if TYPE_CHECKING:
+    from glasso_cli.plots.study import Study
+
+VERSION = 2
+EXPLORER = "explorer.html"
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -25,8 +29,9 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
-    """The manifest that names the figures beside it."""
-    return config.folder / "figures" / corpus / "figures.json", ()
+    """The manifest that names the figures beside it, and the explorer."""
+    manifest = config.folder / "figures" / corpus / "figures.json"
+    return manifest, (manifest.with_name(EXPLORER),) if config.visualize.explorer else ()
 
 
 def make(job: Job) -> str:
@@ -49,8 +54,20 @@ def make(job: Job) -> str:
     for files in draw(study, folder):
         written += files
         job.console.detail(f"visualize {job.corpus}: {', '.join(path.name for path in files)}")
+    if job.config.visualize.explorer:
+        written.append(_explorer(job, study))
+    else:
+        (folder / EXPLORER).unlink(missing_ok=True)
     digests = {path.name: sha256_of(path) for path in written}
-    metrics = {"figures": len({path.stem for path in written}), "files": len(written)}
-    manifest = job.meta(metrics, kind="figures", schema=1, files=sorted(digests), content=digests)
+    metrics = {"figures": len({path.stem for path in written} - {"explorer"}), "files": len(written)}
+    manifest = job.meta(metrics, kind="figures", schema=1, files=sorted({*digests} - {EXPLORER}), content=digests)
     write_manifest(job.target.path, manifest)
     return f"{metrics['figures']} figures and tables in {folder}"
+
+
+def _explorer(job: Job, study: Study) -> Path:
+    from glasso_cli.explored import view_of
+    from glasso_cli.explorer import write_explorer
+
+    (page,) = job.target.companions
+    return write_explorer(view_of(study), page, job.config.visualize.explorer_mb, job.console.note).path

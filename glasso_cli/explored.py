@@ -1,0 +1,163 @@
+"""From artifacts to what the explorer shows: the path of a corpus as one table of edges, and what a comparison found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.explorer.view import MOST_ALPHAS, Change, Topic, View
+from glasso_cli.explorer.write import CONTEXTS
+from glasso_cli.fit_summary import fit_summary
+from glasso_cli.graph import partial_correlation
+from glasso_cli.inference.differential import CLASSES
+from glasso_cli.inference.pairs import pair_places, pairs_at
+from glasso_cli.plots.contrast import Contrast
+from glasso_cli.plots.study import Study, count, short_labels
+
+MOST_EDGES = 400_000  # of a topic: the densest alphas of its path are left out beyond
+
+
+def view_of(study: Study) -> View:
+    """One corpus."""
+    path = study.path
+    topic = topic_of(study.stats, path, study.title)
+    ids = [str(name) for name in path.neuron_ids]
+    return View(study.title, _sentence(study), path.neuron_ids, short_labels(ids, path.layers), path.layers, (topic,))
+
+
+def compared_view(contrast: Contrast, paths: tuple[PrecisionPath, PrecisionPath]) -> View:
+    """Two corpora over the neurons they share, and what differs."""
+    found = contrast.found
+    topics = tuple(
+        topic_of(stats, path, name, found.neuron_ids)
+        for stats, path, name in zip((contrast.first, contrast.second), paths, contrast.names)
+    )
+    sentence = f"{contrast.subject}. {contrast.doubt}"
+    return View(
+        contrast.title, sentence, found.neuron_ids, contrast.labels, found.layers, topics, change=_change(found)
+    )
+
+
+def _sentence(study: Study) -> str:
+    metrics = study.path.meta.get("metrics", {})
+    expected = metrics.get("expected_false_edges")
+    words = f"{study.subject}. Which neurons depend on each other once all others are accounted for"
+    if expected is not None:
+        words += f"; at most {expected:.2g} of the {count(study.n_edges, 'edge')} are expected to be false"
+    return f"{words}."
+
+
+# -- a corpus -------------------------------------------------------------------------------------------
+
+
+def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.ndarray | None = None) -> Topic:
+    """The path of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
+    chosen = np.arange(path.n_neurons) if ids is None else _places(path.neuron_ids, ids)
+    p = len(chosen)
+    renamed = np.full(path.n_neurons, -1)
+    renamed[chosen] = np.arange(p)
+    alphas = _alphas_shown(path)
+    pairs, values, marginals = zip(*(_at(path, k, renamed, p) for k in alphas))
+    union, first = np.unique(np.concatenate(pairs), return_index=True)
+    rows, cols = pairs_at(union, p)
+    places = [np.searchsorted(union, part) for part in pairs]
+    present = np.zeros(len(union), dtype=np.uint32)
+    for bit, place in enumerate(places):
+        present[place] |= np.uint32(1 << bit)
+    selected = alphas.index(int(path.selected))
+    tests = _tested(path, renamed, p)
+    tested = np.searchsorted(union, tests.pop("pairs"))
+    collected = path.neurons[chosen]
+    return Topic(
+        name=name,
+        words=_words(path, alphas),
+        alphas=path.alphas[alphas],
+        selected=selected,
+        rows=rows,
+        cols=cols,
+        present=present,
+        rho=np.concatenate(values),
+        marginal=np.concatenate(marginals)[first],
+        tested=tested,
+        communities=path.communities[chosen],
+        vocabulary=stats.vocabulary,
+        tokens=stats.top_tokens[collected, :CONTEXTS],
+        values=stats.top_values[collected, :CONTEXTS],
+        documents=stats.top_documents[collected, :CONTEXTS],
+        **tests,
+    )
+
+
+def _places(known: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    where = {name: place for place, name in enumerate(known.tolist())}
+    return np.array([where[name] for name in ids.tolist()], dtype=np.int64)
+
+
+def _alphas_shown(path: PrecisionPath) -> list[int]:
+    """Which alphas: the selected one and those next to it in density, as far as their edges and their number allow."""
+    selected = int(path.selected)
+    order = sorted(range(len(path.alphas)), key=lambda k: (abs(k - selected), k))[:MOST_ALPHAS]
+    return sorted(k for k in order if k <= selected or path.n_edges[k] <= MOST_EDGES)
+
+
+def _at(path: PrecisionPath, k: int, renamed: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of one alpha as numbers, with their partial and plain correlations, ``(E,)``."""
+    part = path.part(k)
+    rows, cols = path.rows[part], path.cols[part]
+    rho = partial_correlation(rows, cols, path.values[part], path.diagonals[k])
+    pairs, used = _numbered(rows, cols, renamed, p)
+    order = np.argsort(pairs, kind="stable")
+    return pairs[order], rho[used][order], np.asarray(path.marginals[part])[used][order]
+
+
+def _numbered(rows: np.ndarray, cols: np.ndarray, renamed: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of pairs among the p chosen neurons, and which of the pairs those are."""
+    first, second = renamed[rows], renamed[cols]
+    used = np.flatnonzero((first >= 0) & (second >= 0))
+    low, high = np.minimum(first, second)[used], np.maximum(first, second)[used]
+    return pair_places(low, high, p), used
+
+
+def _tested(path: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, np.ndarray]:
+    part = path.part()
+    pairs, used = _numbered(path.rows[part], path.cols[part], renamed, p)
+    order = used[np.argsort(pairs, kind="stable")]
+    return {
+        "pairs": np.sort(pairs),
+        "kept": path.kept[order],
+        "debiased": path.debiased[order],
+        "standard_error": path.standard_error[order],
+        "q_values": path.q_values[order],
+        "frequencies": path.frequencies[order],
+    }
+
+
+def _words(path: PrecisionPath, alphas: list[int]) -> dict[str, Any]:
+    metrics = path.meta.get("metrics", {})
+    settings = path.meta.get("material", {}).get("config", {}).get("fit", {})
+    summary = fit_summary(metrics, settings) if "half_samples" in metrics else []
+    return {
+        "criterion": [None if np.isnan(value) else float(value) for value in path.criterion[alphas]],
+        "duality_gap": [float(value) for value in path.duality_gap[alphas]],
+        "summary": [list(line) for line in summary],
+        "left_out": len(path.alphas) - len(alphas),
+    }
+
+
+# -- a comparison -----------------------------------------------------------------------------------------
+
+
+def _change(found: Comparison) -> Change:
+    differs = found.differential
+    return Change(
+        rows=found.rows[differs],
+        cols=found.cols[differs],
+        rho=(found.rho_a[differs], found.rho_b[differs]),
+        error=(found.error_a[differs], found.error_b[differs]),
+        q_values=found.q_values[differs],
+        classes=found.classes[differs],
+        kinds=CLASSES,
+        words={"fdr": found.meta["metrics"]["fdr"]},
+    )

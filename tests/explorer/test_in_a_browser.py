@@ -1,0 +1,330 @@
+"""The explorer in headless Chromium, opened from disk with no network: what a stranger does with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glasso_cli.explored import topic_of, view_of
+from glasso_cli.explorer import Change, View, write_explorer
+from glasso_cli.inference.differential import CLASSES
+from glasso_cli.plots.study import Study
+
+HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
+
+
+class Page:
+    """A page that is open in the browser."""
+
+    def __init__(self, driver: Any, path: Path, hash_: str = "") -> None:
+        self.driver = driver
+        driver.get_log("browser"), driver.get_log("performance")
+        driver.get("about:blank")
+        driver.get(f"{path.as_uri()}{hash_}")
+        driver.execute_async_script("window.glasso.ready.then(arguments[0], arguments[0])")
+
+    def run(self, script: str, *values: Any) -> Any:
+        return self.driver.execute_script(script, *values)
+
+    def wait(self, script: str) -> Any:
+        return self.driver.execute_async_script(f"(async () => {{ {script} }})().then(arguments[0])")
+
+    def set(self, **changes: Any) -> None:
+        self.run("window.glasso.set(arguments[0])", changes)
+
+    def counts(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.run("return window.glasso.counts()")
+        return found
+
+    def text(self, selector: str) -> str:
+        return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
+
+    def press(self, selector: str, key: str, **more: bool) -> None:
+        self.run(
+            "document.querySelector(arguments[0]).dispatchEvent(new KeyboardEvent('keydown', "
+            "{key: arguments[1], bubbles: true, cancelable: true, ...arguments[2]}))",
+            selector, key, more,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def opened(driver: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Opens the page of a view; at the end no request but for the file and no error was logged."""
+
+    def open_(view: View, hash_: str = "") -> Page:
+        path = write_explorer(view, tmp_path / "page.html", 12.0, lambda words: None).path
+        return Page(driver, path, hash_)
+
+    yield open_
+    errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert errors == []
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:", "about:"))] == []
+    assert sum(url.startswith("file:") for url in asked) <= 1 + sum("page.html#" in url for url in asked)
+
+
+def two_topics(make_study: Callable[..., Study]) -> View:
+    """One study under two names, with three pairs that differ."""
+    study = make_study(p=40, edges=70)
+    topics = tuple(topic_of(study.stats, study.path, name) for name in ("rivers", "courts"))
+    change = Change(
+        rows=np.array([0, 3, 5]), cols=np.array([7, 9, 6]),
+        rho=(np.array([0.2, -0.1, 0.0]), np.array([-0.2, -0.3, 0.25])),
+        error=(np.full(3, 0.01), np.full(3, 0.02)),
+        q_values=np.array([1e-9, 0.01, 0.04]), classes=np.array([4, 2, 0]), kinds=CLASSES, words={"fdr": 0.05},
+    )  # fmt: skip
+    view = view_of(study)
+    return View(
+        "Toy · rivers (A) against courts (B)", "Two topics.", view.ids, view.labels, view.layers, topics, change
+    )
+
+
+def test_the_first_view_says_what_it_is(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    assert f"{study.p} neurons" in page.text("#sentence")
+    assert f"{study.n_edges} edges" in page.text("#sentence")
+    assert page.counts()["shown"] == study.n_edges
+    assert page.run("return document.querySelectorAll('#strongest > li').length") == 15
+    strongest = study.labels[study.by_strength[0]]
+    assert page.text("#strongest > li").startswith(strongest)
+    page.wait("await new Promise((done) => setTimeout(done, 300))")
+    assert page.run("return document.querySelectorAll('#strongest .context').length") == 15
+
+
+def test_the_arrays_in_the_browser_are_those_of_the_fit(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    for k in range(len(study.path.alphas)):
+        found = page.run(
+            "const p = window.glasso.point('a', arguments[0]); return [[...p.rows], [...p.cols], [...p.rho]]", k
+        )
+        rows, cols, rho = study.path.edges(k)
+        assert {(i, j): pytest.approx(value, abs=2e-5) for i, j, value in zip(rows, cols, np.clip(rho, -1, 1))} == {
+            (i, j): value for i, j, value in zip(*found)
+        }
+        assert np.all(np.diff(np.abs(found[2])) <= 1e-9)
+    for k, chosen in enumerate(study.path.alphas):
+        page.set(alpha=k, tested=False)
+        assert page.counts()["shown"] == study.path.n_edges[k]
+        assert page.text("#alpha-value") == f"{chosen:.3f}"
+
+
+def test_filters_change_the_counts_as_they_should(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    rho = study.edges.rho
+    page.set(signs="+")
+    assert page.counts()["shown"] == (rho > 0).sum()
+    assert page.counts()["hidden"]["sign"] == (rho <= 0).sum()
+    page.set(signs="+-", least=0.05)
+    assert page.counts()["shown"] == (np.abs(rho) >= 0.05).sum()
+    assert "by size" in page.text("#counts")
+    page.set(least=0, frequency=1)
+    assert page.counts()["shown"] == 0
+    page.set(frequency=0.95)
+    assert page.counts()["shown"] == len(rho)
+    page.run("document.querySelector('#negative').click()")
+    assert page.counts()["shown"] == (rho > 0).sum()
+
+
+def test_a_word_finds_neurons_and_a_neuron_shows_why(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    page.press("body", "/")
+    assert page.run("return document.activeElement.id") == "search"
+    found = page.run("return window.glasso.found('FILM').map(({neuron}) => neuron)")
+    middle = study.stats.top_tokens.shape[2] // 2
+    film = study.stats.vocabulary.tolist().index(" film")
+    has = {n for n in range(study.p) if (study.stats.top_tokens[study.path.neurons[n], :, middle] == film).any()}
+    assert set(found) <= has
+    assert len(found) == min(12, len(has))
+    page.run(
+        "const s = document.querySelector('#search'); s.value = 'film'; s.dispatchEvent(new Event('input'));"
+        "document.querySelector('#controls').requestSubmit()"
+    )
+    neuron = page.run("return window.glasso.state().neuron")
+    assert neuron == found[0]
+    page.wait("await new Promise((done) => setTimeout(done, 200))")
+    card = page.text("#card")
+    assert study.labels[neuron] in card
+    neighbours = study.edges_of(neuron)
+    assert f"Positive edges ({(study.edges.rho[neighbours] > 0).sum()})" in card
+    assert page.run("return document.querySelectorAll('#card .context mark').length") == 6
+    page.run("document.querySelector('#card button[aria-label^=Why]').click()")
+    text = page.text("#card")
+    assert "plain correlation" in text
+    assert "It passes the tests and is drawn." in text
+    assert "95 %" in text
+
+
+def test_the_address_brings_the_same_page_back(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    page = opened(two_topics(make_study))
+    wanted = {
+        "tab": "graph", "topic": "b", "alpha": 1, "signs": "-", "least": 0.02, "neuron": 4, "budget": 500,
+        "pins": [{"neuron": 2, "note": "a & b=c", "group": "g"}],
+    }  # fmt: skip
+    for name, value in wanted.items():
+        page.set(**{name: value})
+    link = page.run("return location.hash")
+    page = opened(two_topics(make_study), link)
+    found = page.run("return window.glasso.state()")
+    assert {name: found[name] for name in wanted} == wanted
+    damaged = opened(two_topics(make_study), "#neuron=999&topic=z&pins=[&alpha=-1&tab=graph")
+    state = damaged.run("return window.glasso.state()")
+    assert (state["tab"], state["neuron"], state["topic"], state["pins"]) == ("graph", None, "a", [])
+
+
+def test_topics_and_what_differs(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    page = opened(two_topics(make_study))
+    assert [label.strip() for label in page.run("return [...document.querySelectorAll('#topics label')].map((l) => l.innerText)")] == [
+        "A: rivers", "B: courts", "what differs, B − A",
+    ]  # fmt: skip
+    page.run("document.querySelector('#topics input[value=change]').click()")
+    assert page.counts()["shown"] == 3
+    page.run("const k = document.querySelector('#kind'); k.value = '4'; k.dispatchEvent(new Event('change'))")
+    assert page.counts()["shown"] == 1
+    page.set(tab="edges", kind="")
+    assert "sign flip" in page.text("#edge-table")
+    page.set(edge="0-7")
+    assert "Between the topics: sign flip" in page.text("#card")
+    page.set(neuron=0)
+    assert "Strongest contexts in rivers" in page.text("#card")
+    assert "Strongest contexts in courts" in page.text("#card")
+
+
+def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    study = make_study(p=8, ids=HOSTILE, edges=14)
+    page = opened(view_of(study))
+    rows, cols, rho = study.edges
+    ids = study.path.neuron_ids
+    table = list(csv.DictReader(io.StringIO(page.wait("return window.glasso.text('csv')"), newline="")))
+    assert [(row["neuron_a"], row["neuron_b"]) for row in table] == [(ids[i], ids[j]) for i, j in zip(rows, cols)]
+    np.testing.assert_allclose([float(row["partial_correlation"]) for row in table], rho, atol=2e-5)
+    np.testing.assert_allclose([float(row["q_value"]) for row in table], 1e-3, rtol=1e-5)
+    import pydot
+
+    (dot,) = pydot.graph_from_dot_data(page.wait("return window.glasso.text('dot')"))
+    assert len(dot.get_edges()) == len(rho)
+    gexf = ET.fromstring(page.wait("return window.glasso.text('gexf')"))
+    space = {"g": "http://gexf.net/1.3"}
+    assert {node.get("label") for node in gexf.iterfind(".//g:node", space)} == {str(ids[n]) for n in {*rows, *cols}}
+    assert len(gexf.findall(".//g:edge", space)) == len(rho)
+    page.set(tab="graph")
+    svg = ET.fromstring(page.wait("return window.glasso.text('svg')"))
+    assert len(svg.findall("{http://www.w3.org/2000/svg}line")) == len(rho)
+    dashed = [line for line in svg.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-dasharray")]
+    assert len(dashed) == (rho < 0).sum()
+    assert page.wait("return (await window.glasso.text('png')).size") > 1000
+    page.set(signs="+")
+    assert page.wait("return window.glasso.text('csv')").count("\n") >= (rho > 0).sum() + 1
+
+
+def test_texts_are_texts(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    study = make_study(p=8, ids=HOSTILE, edges=14, title="<b onclick=x>T</b>")
+    page = opened(view_of(study))
+    for neuron in range(8):
+        page.set(neuron=neuron)
+        page.wait("await new Promise((done) => setTimeout(done, 30))")
+    for tab in ("graph", "edges", "neurons"):
+        page.set(tab=tab)
+    assert page.run("return window.hit") is None
+    assert page.run("return document.querySelectorAll('img, b').length") == 0
+    assert page.text("#title") == "<b onclick=x>T</b>"
+
+
+def test_the_graph_by_mouse_and_by_keys(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    page.set(tab="graph")
+    assert page.counts()["drawn"] == study.n_edges
+    neuron = int(study.by_strength[0])
+    x, y = page.run("return window.glasso.screenOf(arguments[0])", neuron)
+    assert page.run("return window.glasso.pick(arguments[0], arguments[1])", x, y) == neuron
+    canvas = page.driver.find_element("id", "graph")
+    size = canvas.size
+    page.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    place = (round(x - size["width"] / 2), round(y - size["height"] / 2))
+    ActionChains(page.driver).move_to_element_with_offset(canvas, *place).click().perform()
+    assert page.run("return window.glasso.state().neuron") == neuron
+    first = study.edges_of(neuron)[0]
+    other = int(study.edges.rows[first] + study.edges.cols[first] - neuron)
+    page.press("#graph", "n")
+    assert page.run("return window.glasso.state().neuron") == other
+    page.press("#graph", "Backspace")
+    assert page.run("return window.glasso.state().neuron") == neuron
+    page.press("#graph", "ArrowRight")
+    page.press("#graph", "+")
+    moved = page.run("return window.glasso.screenOf(arguments[0])", neuron)
+    assert moved != [x, y]
+    page.press("#graph", "0")
+    assert page.run("return window.glasso.screenOf(arguments[0])", neuron) == pytest.approx([x, y])
+    page.press("body", "Escape")
+    assert page.run("return window.glasso.state().neuron") is None
+    page.press("#tab-graph", "ArrowRight")
+    assert page.run("return window.glasso.state().tab") == "edges"
+
+
+def test_pins_keep_their_notes_and_groups(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    first = study.edges_of(int(study.by_strength[0]))[0]
+    for neuron in (int(study.edges.rows[first]), int(study.edges.cols[first])):
+        page.set(neuron=neuron)
+        page.run("document.querySelector('#pin').click()")
+        page.run(
+            "const f = document.querySelector('#card input'); f.value = 'pair'; f.dispatchEvent(new Event('input'))"
+        )
+    assert "pair 2 neurons, 1 edge inside" in page.text("#pinned")
+    page.run("document.querySelector('#pin').click()")
+    assert page.run("return window.glasso.state().pins.length") == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"p": 1, "sizes": (0,)}, {"edges": 0, "sizes": (0, 0)}, {"contexts": False}, {"p": 2, "sizes": (1,)}]
+)
+def test_small_graphs_open(
+    opened: Callable[..., Page], make_study: Callable[..., Study], options: dict[str, Any]
+) -> None:
+    page = opened(view_of(make_study(**options)))
+    for tab in ("graph", "edges", "neurons", "overview"):
+        page.set(tab=tab)
+    page.set(neuron=0)
+    page.wait("await new Promise((done) => setTimeout(done, 50))")
+    assert "Positive edges" in page.text("#card")
+
+
+@pytest.mark.parametrize("tab", ["overview", "graph", "edges", "neurons"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_serious_findings_of_axe(
+    opened: Callable[..., Page], make_study: Callable[..., Study], tab: str, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_core_python", reason="needs the extra 'dev'")
+    page = opened(two_topics(make_study))
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    page.set(tab=tab, neuron=0, pins=[{"neuron": 0, "note": "", "group": ""}])
+    page.wait("await new Promise((done) => setTimeout(done, 100))")
+    page.run((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.wait("return (await axe.run()).violations")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert [
+        (item["id"], item["nodes"][0]["html"][:200]) for item in found if item["impact"] in ("serious", "critical")
+    ] == []

@@ -1,0 +1,159 @@
+"""The page as a file: arrays come back as they went in, the program is inside, and nothing points outside."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glasso_cli.explored import topic_of, view_of
+from glasso_cli.explorer import write_explorer
+from glasso_cli.explorer.write import CHUNK
+from glasso_cli.plots.study import Study
+
+
+def quiet(text: str) -> None:
+    """Nobody listens."""
+
+
+def written(study: Study, folder: Path, most_mb: float = 12.0) -> str:
+    return write_explorer(view_of(study), folder / "page.html", most_mb, quiet).path.read_text(encoding="utf-8")
+
+
+def manifest_of(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="manifest">(.*?)</script>', page)
+    assert found
+    manifest: dict[str, Any] = json.loads(found[1])
+    return manifest
+
+
+def block_of(page: str, name: str) -> Any:
+    found = re.search(rf'data-block="{re.escape(name)}">([^<]*)</script>', page)
+    assert found, name
+    raw = gzip.decompress(base64.b64decode(found[1]))
+    entry = manifest_of(page)["blocks"][name]
+    if entry["type"] == "json":
+        return json.loads(raw)
+    kinds = {"u1": "<u1", "u2": "<u2", "u4": "<u4", "i2": "<i2", "i4": "<i4", "f4": "<f4"}
+    return np.frombuffer(raw, kinds[entry["type"]]).reshape(entry["shape"])
+
+
+def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    study = make_study(p=40, edges=70)
+    page = written(study, tmp_path)
+    path = study.path
+    rows, cols, present, rho = (block_of(page, f"a.{name}") for name in ("rows", "cols", "present", "rho"))
+    done = 0
+    for k in range(len(path.alphas)):
+        here = np.flatnonzero(present >> k & 1)
+        wanted = path.edges(k)
+        order = np.lexsort((wanted[1], wanted[0]))
+        np.testing.assert_array_equal(rows[here], wanted[0][order])
+        np.testing.assert_array_equal(cols[here], wanted[1][order])
+        np.testing.assert_allclose(rho[done : done + len(here)] / 32767, np.clip(wanted[2][order], -1, 1), atol=2e-5)
+        done += len(here)
+    assert done == len(rho)
+    wanted = path.edges()
+    order = np.lexsort((wanted[1], wanted[0]))
+    tested = block_of(page, "a.tested")
+    np.testing.assert_array_equal(np.stack([rows[tested], cols[tested]]), np.stack([wanted[0], wanted[1]])[:, order])
+    np.testing.assert_allclose(block_of(page, "a.debiased") / 32767, np.clip(path.debiased[order], -1, 1), atol=2e-5)
+    np.testing.assert_allclose(block_of(page, "a.q"), path.q_values[order], rtol=1e-6)
+    assert block_of(page, "ids") == path.neuron_ids.tolist()
+
+
+def test_the_contexts_of_the_page_are_those_that_were_collected(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study(p=CHUNK + 30, edges=300)
+    page = written(study, tmp_path)
+    order = block_of(page, "order")
+    vocabulary = block_of(page, "a.vocabulary")
+    stats = study.stats
+    for rank in (0, 1, CHUNK, CHUNK + 29):
+        neuron = int(study.path.neurons[order[rank]])
+        rows = block_of(page, f"a.contexts.{rank // CHUNK}")[rank % CHUNK]
+        assert len(rows) == stats.top_tokens.shape[1]
+        for k, (document, peak, tokens, values) in enumerate(rows):
+            inside = np.flatnonzero(stats.top_tokens[neuron, k] >= 0)
+            assert document == stats.top_documents[neuron, k]
+            wanted = stats.vocabulary[stats.top_tokens[neuron, k, inside]].tolist()
+            assert [vocabulary[token] for token in tokens] == wanted
+            assert inside[peak] == stats.top_tokens.shape[2] // 2
+            np.testing.assert_allclose(values, stats.top_values[neuron, k, inside], rtol=6e-3)
+
+
+def test_nothing_in_the_page_points_outside_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    page = written(
+        make_study(title="</script><img src=http://x.test/y>", ids=['"]</script><b>', "&amp;"] * 15), tmp_path
+    )
+    addresses = set(re.findall(r"https?://[\w./-]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://gexf.net/1.3", "http://x.test/y"}
+    assert "<img" not in page
+    assert page.count("</script>") == page.count("<script")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
+
+
+def test_the_same_study_gives_the_same_bytes(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    (tmp_path / "again").mkdir()
+    assert written(make_study(), tmp_path) == written(make_study(), tmp_path / "again")
+
+
+def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study(p=3 * CHUNK, edges=900)
+    said: list[str] = []
+    whole = write_explorer(view_of(study), tmp_path / "whole.html", 12.0, said.append)
+    assert whole.without_contexts == 0
+    room = (whole.bytes + 20_000) / 1e6 - 0.02
+    small = write_explorer(view_of(study), tmp_path / "small.html", room * 0.9, said.append)
+    assert 0 < small.without_contexts < study.p
+    assert small.bytes < whole.bytes
+    page = small.path.read_text()
+    assert manifest_of(page)["without_contexts"] == small.without_contexts
+    assert "a.contexts.0" in manifest_of(page)["blocks"]
+    assert "weakest neurons" in said[-1]
+
+
+def test_a_long_path_shows_the_alphas_around_the_selected_one(make_study: Callable[..., Study]) -> None:
+    study = make_study(p=30, sizes=[*range(1, 50), 60])
+    topic = topic_of(study.stats, study.path, "x")
+    assert len(topic.alphas) == 32
+    assert topic.alphas[topic.selected] == study.alpha
+    assert topic.words["left_out"] == 18
+
+
+@pytest.mark.parametrize(
+    "options", [{"p": 1, "sizes": (0,)}, {"edges": 0, "sizes": (0, 0)}, {"contexts": False}, {"rule": "cv"}]
+)
+def test_small_studies_have_a_page(make_study: Callable[..., Study], tmp_path: Path, options: dict[str, Any]) -> None:
+    page = written(make_study(**options), tmp_path)
+    assert len(block_of(page, "labels")) == manifest_of(page)["p"]
+
+
+def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable[..., Study]) -> None:
+    study = make_study(p=40, edges=70)
+    some = study.path.neuron_ids[[3, 1, 30, 12, 7, 39, 20, 22]]
+    topic = topic_of(study.stats, study.path, "x", some)
+    rows, cols, rho = study.path.edges()
+    names = study.path.neuron_ids
+    wanted = {
+        frozenset((names[i], names[j])): value
+        for i, j, value in zip(rows, cols, rho)
+        if names[i] in some and names[j] in some
+    }
+    bit = topic.present >> topic.selected & 1
+    before = int(sum((topic.present >> k & 1).sum() for k in range(topic.selected)))
+    found = topic.rho[before : before + int(bit.sum())]
+    here = np.flatnonzero(bit)
+    assert {frozenset((some[i], some[j])): v for i, j, v in zip(topic.rows[here], topic.cols[here], found)} == wanted
