@@ -306,6 +306,10 @@ def show(
     from glasso_cli.show import describe
 
     print(describe(artifact, as_json=as_json))
+    if not as_json:
+        from glasso_cli.graph_preview import preview
+
+        Console().show(preview(artifact))
 
 
 @app.command()

@@ -247,7 +247,7 @@ def dot_lines(found: Comparison) -> Iterator[str]:
         before, after = float(found.rho_a[edge]), float(found.rho_b[edge])
         yield (
             f"  {names[found.rows[edge]]} -- {names[found.cols[edge]]} [difference={quoted(kind)}, "
-            f"weight={abs(after - before):.6f}, partial_correlation_a={before:.6f}, partial_correlation_b={after:.6f}, "
+            f"weight={abs(after - before):.6f}, change={after - before:.6f}, partial_correlation_a={before:.6f}, partial_correlation_b={after:.6f}, "
             f'q_value="{found.q_values[edge]:.3g}", color="{DIFFERENCES[kind]}"];\n'
         )
     yield "}\n"

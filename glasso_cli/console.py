@@ -15,7 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 PLAIN_EVERY = 30.0  # seconds between progress lines off a terminal
 SHOW_AFTER = 2.0  # seconds before progress is worth showing
@@ -41,6 +44,13 @@ class Console:
         self.log(text)
         if not self.quiet:
             _stderr(text)
+
+    def show(self, drawing: RenderableType | None) -> None:
+        """Something drawn by rich, on stdout; in colour on a terminal."""
+        from rich.console import Console as RichConsole
+
+        if drawing is not None:
+            RichConsole(highlight=False, soft_wrap=not sys.stdout.isatty()).print(drawing)
 
     def detail(self, text: str) -> None:
         """A line for ``-v`` and the log."""

@@ -20,7 +20,8 @@ def describe(path: Path, *, as_json: bool) -> str:
     if as_json:
         return strict_json(meta, indent=1)
     rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
-    rows += [_row(name, meta[name]) for name in ("experiment", "corpus") if meta.get(name)]
+    rows += [_row(name, meta[name]) for name in ("experiment", "corpus", "title") if meta.get(name)]
+    rows += [_row(name, _number(meta[name])) for name in ("neurons", "edges") if name in meta]
     if meta["kind"] == PrecisionPath.kind and "half_samples" in meta.get("metrics", {}):
         settings = meta["material"]["config"]["fit"]
         rows += [_row(name, text) for name, text in fit_summary(meta["metrics"], settings)]

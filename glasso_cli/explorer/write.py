@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 import glasso_cli
+from glasso_cli.community_names import distinctive_tokens
 from glasso_cli.explorer.blocks import Block, indices, packed, packed_json, scaled
 from glasso_cli.explorer.layout import place
-from glasso_cli.explorer.naming import distinctive_tokens
 from glasso_cli.explorer.view import Change, Topic, View
 from glasso_cli.files import atomic_write
 

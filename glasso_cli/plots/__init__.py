@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glasso_cli.files import atomic_write
-from glasso_cli.plots import cards, degrees, diagnostics, heatmap, maps, network, path, rewired, scatter
+from glasso_cli.plots import (
+    accuracy,
+    cards,
+    communities,
+    degrees,
+    diagnostics,
+    heatmap,
+    maps,
+    network,
+    path,
+    rewired,
+    scatter,
+)
 from glasso_cli.plots.contrast import Contrast
 from glasso_cli.plots.glyphs import one_line
 from glasso_cli.plots.study import Study
@@ -20,8 +32,10 @@ from glasso_cli.tables import write_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "heatmap": heatmap.pictures,
+    "communities": communities.pictures,
     "network": network.pictures,
     "path": path.pictures,
+    "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,
     "diagnostics": diagnostics.pictures,
     "card": cards.pictures,

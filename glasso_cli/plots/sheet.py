@@ -79,10 +79,9 @@ def signed_image(peak: np.ndarray, limit: float) -> np.ndarray:
 def count_scale(counts: np.ndarray) -> Any:
     """A logarithmic scale of colours from 1 to the largest count."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+    from matplotlib.colors import LogNorm
 
-    colours = LinearSegmentedColormap.from_list("count", ["#E3DCEC", "#8E6BB0", "#2D0B45"])
-    return ScalarMappable(LogNorm(1, max(2, int(counts.max(initial=0)))), colours)
+    return ScalarMappable(LogNorm(1, max(2, int(counts.max(initial=0)))), style.count_colours())
 
 
 def count_image(counts: np.ndarray, scale: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import ListedColormap
+    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
     from matplotlib.figure import Figure
 
 POSITIVE = "#2166AC"  # blue and red are the sign, and nothing else
@@ -137,6 +137,13 @@ def signed_colours() -> ListedColormap:
     base = mpl.colormaps["RdBu"]
     halves = [np.linspace(0, 0.42, 128), np.linspace(0.58, 1, 128)]
     return ListedColormap(base(np.concatenate(halves)), name="signed")
+
+
+def count_colours() -> LinearSegmentedColormap:
+    """Pale to dark violet, for counts and shares: no hue that means a sign."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("count", ["#E3DCEC", "#8E6BB0", "#2D0B45"])
 
 
 # -- the page -----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import glasso_cli
 from glasso_cli.plots import PLOTS, draw, style
 
 HOSTILE = ['say "hi", $x$', "a\nb", "<b>&", "ユニット🎬", "$\\frac{", "x" * 90, "[1]", "", "#", "é"]
-EVERY_KIND = ("heatmap", "network", "path", "degrees", "diagnostics")
+EVERY_KIND = ("heatmap", "communities", "network", "path", "accuracy", "degrees", "diagnostics")
 
 SHAPES = {
     "usual": {},

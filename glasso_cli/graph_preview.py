@@ -1,0 +1,124 @@
+"""A graph in a terminal: how its edges spread over the neurons, and the strongest of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.artifacts import PrecisionPath
+from glasso_cli.cache import stored_meta
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_LISTED = 10
+_BAR = 36  # cells
+_NAME = r'"((?:[^"\\]|\\.)*)"'
+_NODE = re.compile(rf"\s*{_NAME} \[")
+_EDGE = re.compile(rf"\s*{_NAME} -- {_NAME} \[.*?\b(?:partial_correlation|change)=([-+.\deE]+)")
+_ESCAPE = re.compile(r"\\(.)")
+_UNESCAPED = {"n": "\n", "r": "\r"}
+
+
+@dataclass(frozen=True)
+class _Graph:
+    names: list[str]
+    rows: np.ndarray  # (E,)
+    cols: np.ndarray
+    values: np.ndarray
+
+    @property
+    def degree(self) -> np.ndarray:
+        return np.bincount(np.concatenate([self.rows, self.cols]), minlength=len(self.names))
+
+
+def preview(path: Path) -> RenderableType | None:
+    """The degrees and the strongest edges of a fit or of a .dot file; None for any other artifact."""
+    from rich.console import Group
+
+    graph = _graph(path)
+    if graph is None:
+        return None
+    if not len(graph.values):
+        return Group("", "  no edge is drawn")
+    return Group("", _degrees(graph), "", _strongest(graph))
+
+
+def _graph(path: Path) -> _Graph | None:
+    if path.suffix == ".dot":
+        return _of_dot(path)
+    if stored_meta(path)["kind"] != PrecisionPath.kind:
+        return None
+    fit: PrecisionPath = PrecisionPath.load(path)
+    rows, cols, rho = (part[fit.kept] for part in fit.edges())
+    return _Graph([str(name) for name in fit.neuron_ids], rows, cols, rho)
+
+
+def _of_dot(path: Path) -> _Graph:
+    """The statements of a file that glasso wrote: one a line."""
+    index: dict[str, int] = {}
+    edges: list[tuple[int, int, float]] = []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if found := _EDGE.match(line):
+                ends = (index.setdefault(_text(name), len(index)) for name in found.groups()[:2])
+                edges.append((*ends, float(found[3])))  # type: ignore[arg-type]
+            elif node := _NODE.match(line):
+                index.setdefault(_text(node[1]), len(index))
+    table = np.array(edges).reshape(-1, 3)
+    return _Graph(list(index), table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2])
+
+
+def _text(quoted: str) -> str:
+    return _ESCAPE.sub(lambda found: _UNESCAPED.get(found[1], found[1]), quoted)
+
+
+# -- words ------------------------------------------------------------------------------------------
+
+
+def _degrees(graph: _Graph) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("  edges", justify="right")
+    table.add_column("neurons", justify="right")
+    table.add_column("")
+    bins = list(_bins(graph.degree))
+    most = max(count for _, count in bins)
+    for name, count in bins:
+        table.add_row(name, f"{count:,}", Text("█" * max(1 if count else 0, round(_BAR * count / most))))
+    return table
+
+
+def _bins(degree: np.ndarray) -> Iterator[tuple[str, int]]:
+    """None, one, two, three or four, five to eight, and so on."""
+    yield "0", int(np.count_nonzero(degree == 0))
+    low, high = 1, 1
+    while low <= degree.max():
+        name = str(low) if low == high else f"{low}-{high}"
+        yield name, int(np.count_nonzero((degree >= low) & (degree <= high)))
+        low, high = high + 1, 2 * high
+
+
+def _strongest(graph: _Graph) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    order = np.argsort(-np.abs(graph.values), kind="stable")[:_LISTED]
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("  strongest", justify="right")
+    for title in ("neuron", "neuron"):
+        table.add_column(title, overflow="fold")
+    for place in order.tolist():
+        value = float(graph.values[place])
+        names = (graph.names[int(end)] for end in (graph.rows[place], graph.cols[place]))
+        table.add_row(
+            Text(f"{value:+.3f}", style="blue" if value > 0 else "red"), *(Text(repr(name)[1:-1]) for name in names)
+        )
+    return table

@@ -1,0 +1,167 @@
+"""Community against community: how much partial correlation is between them, and how many of the pairs are edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.community_names import distinctive_tokens
+from glasso_cli.plots import style
+from glasso_cli.plots.glyphs import drawable
+from glasso_cli.plots.study import Study, community_name, count, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SHOWN = 20  # the largest communities
+_CELL = 0.31  # inches
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """Of the k largest communities; the diagonal is what is inside one."""
+
+    sizes: np.ndarray  # (k,)
+    net: np.ndarray  # (k, k) sum of partial correlations
+    edges: np.ndarray  # (k, k)
+    of: int  # communities there are
+
+    @property
+    def strength(self) -> np.ndarray:
+        """``net`` per neuron: over the geometric mean of the two sizes, ``(k, k)``."""
+        root = np.sqrt(self.sizes)
+        return self.net / np.multiply.outer(root, root)
+
+    @property
+    def density(self) -> np.ndarray:
+        """Edges as a share of the pairs, ``(k, k)``."""
+        pairs = np.multiply.outer(self.sizes, self.sizes).astype(float)
+        np.fill_diagonal(pairs, self.sizes * (self.sizes - 1) / 2)
+        return self.edges / np.maximum(pairs, 1)
+
+
+def pictures(study: Study) -> Iterator[style.Picture]:
+    """Signed strength beside density, the communities named by the tokens that set them apart."""
+    matrix = _matrix(study)
+    names = _names(study, len(matrix.sizes))
+    side = max(2.6, _CELL * len(matrix.sizes))
+    page = style.page(study, _headline(matrix), _note(matrix), (2 * side + 5.4, side + 1.1))
+    axes = page.figure.subplots(1, 2)
+    if not len(matrix.sizes):
+        for panel in axes:
+            style.empty(panel, "no edges at this α, so no communities")
+    else:
+        _strength(axes[0], matrix, names)
+        _density(axes[1], matrix)
+    yield style.Picture("communities", page.figure, _alt(study, matrix), _table(matrix, names))
+
+
+def _matrix(study: Study) -> _Matrix:
+    communities, (rows, cols, rho) = study.communities, study.edges
+    of = int(communities.max(initial=-1)) + 1
+    k = min(of, _SHOWN)
+    a, b = communities[rows], communities[cols]
+    shown = (a >= 0) & (b >= 0) & (a < k) & (b < k)
+    low, high = np.minimum(a, b)[shown], np.maximum(a, b)[shown]
+    net = np.bincount(low * k + high, rho[shown], minlength=k * k).reshape(k, k)
+    edges = np.bincount(low * k + high, minlength=k * k).reshape(k, k)
+    sizes = np.bincount(communities[communities >= 0], minlength=k)[:k]
+    return _Matrix(sizes, net + np.triu(net, 1).T, edges + np.triu(edges, 1).T, of)
+
+
+def _names(study: Study, k: int) -> list[str]:
+    stats, neurons = study.stats, study.path.neurons
+    tokens, documents = stats.top_tokens[neurons], stats.top_documents[neurons]
+    peaks = np.where(documents >= 0, tokens[:, :, tokens.shape[2] // 2], -1)
+    found = distinctive_tokens(peaks, stats.vocabulary, study.communities, most=3)
+    return [" ".join(drawable(f"“{word}”") for word, _ in words) for words in found[:k]]
+
+
+# -- words ------------------------------------------------------------------------------------------
+
+
+def _headline(matrix: _Matrix) -> str:
+    if matrix.of == 1:
+        return "One community"
+    return f"{matrix.of} communities, and what is between them"
+
+
+def _note(matrix: _Matrix) -> str:
+    words = (
+        "Left: the sum of the partial correlations between two communities over the geometric mean of their sizes, blue positive and "
+        "red negative, the number being the edges. Right: edges as a share of all pairs. Communities: Leiden on the sizes of "
+        "partial correlations. Words: tokens at which their neurons are most active more often than all others, a guess."
+    )
+    return words if matrix.of <= _SHOWN else f"{words} The {_SHOWN} largest are shown."
+
+
+def _alt(study: Study, matrix: _Matrix) -> str:
+    words = f"Two matrices of {matrix.of} communities ({study.title})"
+    if not len(matrix.sizes):
+        return f"{words}: no edges at alpha {study.alpha:.4g}."
+    inside = int(np.trace(matrix.edges))
+    total = int(np.triu(matrix.edges).sum())
+    return (
+        f"{words}: {percent(inside / max(1, total))} of the {count(total, 'edge')} shown are inside one; the largest has "
+        f"{count(int(matrix.sizes[0]), 'neuron')}."
+    )
+
+
+def _table(matrix: _Matrix, names: list[str]) -> dict[str, Any]:
+    a, b = np.triu_indices(len(matrix.sizes))
+    return {
+        "community_a": [community_name(int(c)) for c in a],
+        "community_b": [community_name(int(c)) for c in b],
+        "words_a": [names[c] for c in a],
+        "words_b": [names[c] for c in b],
+        "neurons_a": matrix.sizes[a],
+        "neurons_b": matrix.sizes[b],
+        "edges": matrix.edges[a, b],
+        "sum_of_partial_correlations": matrix.net[a, b],
+        "strength_per_neuron": matrix.strength[a, b],
+        "density": matrix.density[a, b],
+    }
+
+
+# -- drawing ----------------------------------------------------------------------------------------
+
+
+def _strength(axes: Axes, matrix: _Matrix, names: list[str]) -> None:
+    import seaborn as sns
+
+    strength = matrix.strength
+    limit = float(np.abs(strength).max()) or 1.0
+    counts = np.where(matrix.edges > 0, matrix.edges.astype(str), "")
+    titles = [community_name(c) for c in range(len(matrix.sizes))]
+    sns.heatmap(
+        np.where(matrix.edges > 0, strength, np.nan), ax=axes, cmap=style.signed_colours(), vmin=-limit, vmax=limit,
+        annot=counts, fmt="", annot_kws={"fontsize": 6.5}, square=True, linewidths=0.4, linecolor=style.FAINT,
+        xticklabels=titles, yticklabels=[f"{title}  {name}".strip() for title, name in zip(titles, names)],
+        cbar_kws={"label": "per neuron (blue +, red −)", "shrink": 0.6},
+    )  # fmt: skip
+    axes.set_title("Partial correlation, with its sign")
+    _ticks(axes)
+
+
+def _density(axes: Axes, matrix: _Matrix) -> None:
+    import seaborn as sns
+    from matplotlib.colors import LogNorm
+
+    density = np.where(matrix.edges > 0, matrix.density, np.nan)
+    least, most = float(np.nanmin(density)), float(np.nanmax(density))
+    sns.heatmap(
+        density, ax=axes, cmap=style.count_colours(), norm=LogNorm(least * 0.9, most * 1.1), square=True, linewidths=0.4,
+        linecolor=style.FAINT, xticklabels=[community_name(c) for c in range(len(matrix.sizes))], yticklabels=False,
+        cbar_kws={"label": "edges as a share of pairs", "shrink": 0.6},
+    )  # fmt: skip
+    style.plain_log(axes.collections[0].colorbar.ax.yaxis)
+    axes.set_title("Density")
+    _ticks(axes)
+
+
+def _ticks(axes: Axes) -> None:
+    axes.tick_params(axis="both", length=0, labelsize=7.5, rotation=0)
+    axes.tick_params(axis="x", rotation=90 if len(axes.get_xticks()) > 12 else 0)
