@@ -49,3 +49,10 @@ def scaled(values: np.ndarray) -> np.ndarray:
     """Values between -1 and 1 as int16, in steps of 1/32,767; nan is -32,768."""
     steps = np.round(np.clip(values, -1, 1) * 32767)
     return np.where(np.isnan(values), -32768, steps).astype(np.int16)
+
+
+def logarithms(q: np.ndarray) -> np.ndarray:
+    """-log10 of values between 0 and 1 as uint16, in steps of 1/200: within 0.6 percent, and 1e-327 and below alike."""
+    with np.errstate(divide="ignore"):
+        steps = np.round(-200 * np.log10(np.nan_to_num(q, nan=1.0)))
+    return np.clip(steps, 0, 65535).astype(np.uint16)

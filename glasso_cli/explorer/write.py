@@ -16,7 +16,7 @@ import numpy as np
 
 import glasso_cli
 from glasso_cli.community_names import distinctive_tokens
-from glasso_cli.explorer.blocks import Block, indices, packed, packed_json, scaled
+from glasso_cli.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
 from glasso_cli.explorer.layout import place
 from glasso_cli.explorer.view import Change, Topic, View
 from glasso_cli.files import atomic_write
@@ -97,7 +97,7 @@ def _topic(topic: Topic, p: int) -> Iterator[tuple[str, Block]]:
     yield "kept", packed(topic.kept.astype(np.uint8))
     yield "debiased", packed(scaled(topic.debiased))
     yield "error", packed(scaled(topic.standard_error))
-    yield "q", packed(topic.q_values.astype(np.float32))
+    yield "q", packed(logarithms(topic.q_values))
     shares = np.where(np.isnan(topic.frequencies), 255, np.round(topic.frequencies * 200))
     yield "frequency", packed(shares.astype(np.uint8))  # in steps of 1/200; 255 is unknown
     yield "communities", packed(topic.communities.astype(np.int16))
@@ -117,7 +117,7 @@ def _change(change: Change, p: int) -> Iterator[tuple[str, Block]]:
     for letter, rho, error in zip("ab", change.rho, change.error):
         yield f"rho.{letter}", packed(scaled(rho))
         yield f"error.{letter}", packed(scaled(error))
-    yield "q", packed(change.q_values.astype(np.float32))
+    yield "q", packed(logarithms(change.q_values))
     yield "classes", packed(change.classes.astype(np.uint8))
 
 

@@ -216,7 +216,7 @@ def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_stu
     table = list(csv.DictReader(io.StringIO(page.wait("return window.glasso.text('csv')"), newline="")))
     assert [(row["neuron_a"], row["neuron_b"]) for row in table] == [(ids[i], ids[j]) for i, j in zip(rows, cols)]
     np.testing.assert_allclose([float(row["partial_correlation"]) for row in table], rho, atol=2e-5)
-    np.testing.assert_allclose([float(row["q_value"]) for row in table], 1e-3, rtol=1e-5)
+    np.testing.assert_allclose([float(row["q_value"]) for row in table], 1e-3, rtol=6e-3)
     import pydot
 
     (dot,) = pydot.graph_from_dot_data(page.wait("return window.glasso.text('dot')"))

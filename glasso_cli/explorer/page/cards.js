@@ -193,7 +193,7 @@ function changeOf(i, j) {
   if (at < 0) return [make('h3', {}, 'Between the topics'), make('p', {}, 'This pair does not differ beyond its error.')];
   const value = (letter) => `${signed(unscaled(data[`change.rho.${letter}`][at]))} ± ${unscaled(data[`change.error.${letter}`][at]).toFixed(3)}`;
   return [make('h3', {}, `Between the topics: ${manifest.change.kinds[data['change.classes'][at]]}`), definitions([
-    [TOPICS[0].name, value('a')], [TOPICS[1].name, value('b')], ['q of the difference', small(data['change.q'][at])],
+    [TOPICS[0].name, value('a')], [TOPICS[1].name, value('b')], ['q of the difference', small(qOf(at))],
   ])];
 }
 

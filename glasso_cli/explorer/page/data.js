@@ -4,6 +4,7 @@ const manifest = JSON.parse(document.getElementById('manifest').textContent);
 const P = manifest.p;
 const TOPICS = manifest.topics.map((topic, index) => ({ ...topic, letter: 'ab'[index], index }));
 const ARRAYS = { u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array, i4: Int32Array, f4: Float32Array };
+const Q_STEPS = 200; // of -log10(q)
 const SHORT = 32767; // steps of a value between -1 and 1
 const blocks = new Map();
 
@@ -99,6 +100,8 @@ function adjacency(point, chosen) {
 
 const unscaled = (value) => (value === undefined || value === -32768 ? NaN : value / SHORT);
 
+const qOf = (pair) => 10 ** (-data['change.q'][pair] / Q_STEPS); // of a pair that differs
+
 // What the tests of a topic say of an edge; null where it was not tested.
 function testOf(topic, edge) {
   const place = topic.test[edge];
@@ -106,7 +109,7 @@ function testOf(topic, edge) {
   const share = topic.frequency[place];
   return {
     kept: topic.kept[place] === 1, debiased: unscaled(topic.debiased[place]), error: unscaled(topic.error[place]),
-    q: topic.q[place], frequency: share === 255 ? NaN : share / 200,
+    q: 10 ** (-topic.q[place] / Q_STEPS), frequency: share === 255 ? NaN : share / 200,
   };
 }
 

@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const whole = (number) => Math.round(number).toLocaleString('en-US');
 const signed = (value, digits = 3) => (Number.isNaN(value) ? '–' : `${value > 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`);
-const small = (value) => (value === 0 ? '< 1e−38' : value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3));
+const small = (value) => (value < 1e-300 ? '< 1e−300' : value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3));
 const plural = (count, noun) => `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
 
 function colourOf(community) {

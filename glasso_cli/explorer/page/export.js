@@ -17,7 +17,7 @@ function asCsv() {
   const lines = shownEdges().map(({ i, j, rho, edge }) => {
     const test = change ? null : testOf(topic, edge) ?? {};
     const cells = change
-      ? [number(rho), number(unscaled(data['change.rho.a'][edge])), number(unscaled(data['change.rho.b'][edge])), number(data['change.q'][edge]), manifest.change.kinds[data['change.classes'][edge]]]
+      ? [number(rho), number(unscaled(data['change.rho.a'][edge])), number(unscaled(data['change.rho.b'][edge])), number(qOf(edge)), manifest.change.kinds[data['change.classes'][edge]]]
       : [number(rho), number(unscaled(topic.marginal[edge])), number(test.debiased), number(test.error), number(test.q), number(test.frequency), number(entryOf(topic, edge))];
     return [data.ids[i], data.ids[j], ...cells].map(csvCell).join(',');
   });

@@ -3,7 +3,7 @@
 
 const CELLS = 64;
 const MOST_DASHED = 5000;
-const graph = { view: null, canvas: null, picture: null, timer: 0, hover: null, frames: 0, edges: 0 };
+const graph = { view: null, canvas: null, base: null, picture: null, spare: {}, timer: 0, hover: null, frames: 0, edges: 0 };
 
 function setUpGraph() {
   const canvas = graph.canvas = $('graph');
@@ -186,31 +186,52 @@ function edgesDrawn() {
   return { rest: places.subarray(0, Math.min(state.budget, places.length)), near: [...near].sort((a, b) => b - a), wanted };
 }
 
+// Three layers: the edges and neurons without any choice, drawn when the view or a filter changes; over it, dimmed, what is
+// chosen; over that the rings. A click draws the second, a pointer that moves the third.
 function paint() {
   if (!graph.canvas || graph.canvas.closest('[hidden]')) return;
   const { context, width, height } = sharp(graph.canvas);
   const view = currentView();
-  context.fillStyle = token('--paper');
-  context.fillRect(0, 0, width, height);
   const { rest, near, wanted } = edgesDrawn();
-  const chosen = wanted.size > 0;
-  strokeEdges(context, view, rest, chosen ? 0.16 : 0.75);
-  strokeEdges(context, view, near, 1);
+  const key = [view.x, view.y, view.sx, view.sy, graph.canvas.width, graph.canvas.height, state.budget, state.arrangement, token('--paper')].join();
+  if (!graph.base || graph.base.key !== key || graph.base.shown !== shown()) {
+    context.fillStyle = token('--paper');
+    context.fillRect(0, 0, width, height);
+    strokeEdges(context, view, rest, 0.75);
+    drawNeurons(context, view, width, height, null);
+    graph.base = { image: copied('base'), key, shown: shown() };
+  }
+  compose(context, view, width, height, near, wanted);
   graph.edges = rest.length + near.length;
-  drawNeurons(context, view, width, height, near, wanted);
-  drawLabels(context, view, width, height, near, wanted);
-  graph.picture = { image: copied(graph.canvas), view };
+  graph.picture = { image: copied('picture'), view };
   graph.frames++;
   paintOver(false);
   graph.canvas.setAttribute('aria-label', `Graph of ${plural(P, 'neuron')}: ${plural(rest.length, 'strongest edge')} of ${whole(shown().places.length)} drawn${state.neuron === null ? '' : `, and the ${whole(near.length)} of ${data.labels[state.neuron]}`}.`);
   writeCounts();
 }
 
-function copied(canvas) {
-  const copy = graph.spare ?? document.createElement('canvas');
-  graph.spare = copy;
-  if (copy.width !== canvas.width || copy.height !== canvas.height) { copy.width = canvas.width; copy.height = canvas.height; }
-  copy.getContext('2d').drawImage(canvas, 0, 0);
+function compose(context, view, width, height, near, wanted) {
+  const { point } = shown();
+  context.fillStyle = token('--paper');
+  context.fillRect(0, 0, width, height);
+  context.globalAlpha = wanted.size ? 0.28 : 1;
+  context.drawImage(graph.base.image, 0, 0, width, height);
+  context.globalAlpha = 1;
+  if (wanted.size) {
+    const lit = new Set(wanted);
+    for (const place of near) { lit.add(point.rows[place]); lit.add(point.cols[place]); }
+    strokeEdges(context, view, near, 1);
+    drawNeurons(context, view, width, height, lit);
+  }
+  drawLabels(context, view, width, height, near, wanted);
+}
+
+// The canvas as it is, in a spare one of that name.
+function copied(name) {
+  const copy = graph.spare[name] ?? (graph.spare[name] = document.createElement('canvas'));
+  const { width, height } = graph.canvas;
+  if (copy.width !== width || copy.height !== height) { copy.width = width; copy.height = height; }
+  copy.getContext('2d').drawImage(graph.canvas, 0, 0);
   return copy;
 }
 
@@ -252,31 +273,29 @@ function radiusOf(neuron, view) {
   return Math.max(1.1, Math.min(11, (1.1 + 1.6 * Math.sqrt(strength[neuron])) * zoom * Math.min(1, Math.sqrt(3000 / P) + 0.25)));
 }
 
-function drawNeurons(context, view, width, height, near, wanted) {
+// All neurons, or those that are chosen.
+function drawNeurons(context, view, width, height, chosen) {
   const { communities } = activeTopic();
-  const { point } = shown();
-  const lit = new Set(wanted);
-  for (const place of near) { lit.add(point.rows[place]); lit.add(point.cols[place]); }
   const paths = new Map();
-  for (let i = 0; i < P; i++) {
+  const add = (i) => {
     const [x, y] = screen(i, view);
-    if (x < -12 || y < -12 || x > width + 12 || y > height + 12) continue;
-    const key = `${Math.min(communities[i], 6 + (communities[i] % 2))}|${!wanted.size || lit.has(i)}`;
-    if (!paths.has(key)) paths.set(key, { path: new Path2D(), community: communities[i], bright: !wanted.size || lit.has(i) });
+    if (x < -12 || y < -12 || x > width + 12 || y > height + 12) return;
+    const key = Math.min(communities[i], COMMUNITY.length + (communities[i] % 2));
+    if (!paths.has(key)) paths.set(key, new Path2D());
     const r = radiusOf(i, view);
-    const { path } = paths.get(key);
-    if (r < 1.6) path.rect(x - r, y - r, 2 * r, 2 * r);
+    const path = paths.get(key);
+    if (r < 2) path.rect(x - r, y - r, 2 * r, 2 * r);
     else { path.moveTo(x + r, y); path.arc(x, y, r, 0, 2 * Math.PI); }
-  }
+  };
+  if (chosen) chosen.forEach(add);
+  else for (let i = 0; i < P; i++) add(i);
   context.lineWidth = 0.7;
-  for (const { path, community, bright } of paths.values()) {
-    context.globalAlpha = bright ? 1 : 0.3;
-    context.fillStyle = colourOf(community);
-    context.strokeStyle = token('--line');
+  context.strokeStyle = token('--line');
+  for (const [key, path] of paths) {
+    context.fillStyle = colourOf(key);
     context.fill(path);
     context.stroke(path);
   }
-  context.globalAlpha = 1;
 }
 
 function drawLabels(context, view, width, height, near, wanted) {

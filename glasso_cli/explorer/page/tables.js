@@ -46,7 +46,7 @@ function setUpTables() {
   const ofChange = (letter) => ({ title: letter === 'a' ? 'in A' : 'in B', cell: (place) => signText(unscaled(data[`change.rho.${letter}`][shown().point.edge[place]])), by: (place) => Math.abs(unscaled(data[`change.rho.${letter}`][shown().point.edge[place]])) });
   const inChange = [
     ends('rows', 'neuron'), ends('cols', 'neuron'), { ...rho, title: 'B − A' }, ofChange('a'), ofChange('b'),
-    { title: 'q', cell: (place) => small(data['change.q'][shown().point.edge[place]]), by: (place) => -data['change.q'][shown().point.edge[place]] },
+    { title: 'q', cell: (place) => small(qOf(shown().point.edge[place])), by: (place) => -qOf(shown().point.edge[place]) },
     { title: 'what changes', word: true, cell: (place) => manifest.change.kinds[data['change.classes'][shown().point.edge[place]]], by: (place) => data['change.classes'][shown().point.edge[place]] },
     reason,
   ];
