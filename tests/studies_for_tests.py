@@ -73,6 +73,7 @@ def make_path(
     rule: str,
     converged: bool,
     seed: int,
+    layers: np.ndarray,
 ) -> PrecisionPath:
     """A path whose graphs have ``sizes`` edges; not of any data, but consistent in itself."""
     p, amount = len(ids), len(sizes)
@@ -80,7 +81,6 @@ def make_path(
     rows, cols, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
     offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
     diagonals = np.random.default_rng(seed).uniform(1, 3, (amount, p))
-    layers = np.full(p, 9, np.int32)
     graph = build_graph(ids, *parts[selected][:2], parts[selected][2].astype(float), diagonals[selected], layers)
     select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None, "instability": 0.05}
     return PrecisionPath(
@@ -144,6 +144,7 @@ def build_study(
     metrics: bool = True,
     title: str = "Toy model · toy corpus",
     seed: int = 0,
+    layers: int = 1,
     section: dict[str, Any] | None = None,
 ) -> Study:
     """A study of ``p`` neurons whose selected graph has about ``edges`` edges."""
@@ -154,7 +155,8 @@ def build_study(
     stats = make_stats(names, contexts, dead, {"key": "stats", "metrics": found})
     neurons = stats.usable()
     sizes = (edges // 3, edges // 2, edges) if sizes is None else sizes
-    path = make_path(names[neurons], neurons, sizes, len(sizes) - 1, rule, converged, seed)
+    row = 9 + np.arange(len(neurons)) % layers
+    path = make_path(names[neurons], neurons, sizes, len(sizes) - 1, rule, converged, seed, row.astype(np.int32))
     options: dict[str, Any] = {"formats": ("png",), "dpi": 50, "cards": 2, **(section or {})}
     dot = folder / "graph.dot"
     study = Study(stats, path, dot, VisualizeSection(**options), title)

@@ -104,6 +104,24 @@ def layout(edges: Edges, communities: np.ndarray) -> np.ndarray:
     return places - places.mean(axis=0)
 
 
+def in_rows(places: np.ndarray, layers: np.ndarray) -> np.ndarray:
+    """``places (m, 2)`` moved into a band for each layer, the first below; from left to right in the order they had.
+
+    A band has as many rows as keep neighbours about as far apart as the bands are high.
+    """
+    rows = np.empty_like(places)
+    known = np.unique(layers)
+    band = 1.0 / len(known)
+    for number, layer in enumerate(known.tolist()):
+        members = np.flatnonzero(layers == layer)
+        order = members[np.argsort(places[members, 0], kind="stable")]
+        lines = max(1, round(np.sqrt(len(members) * band / 3)))
+        index = np.arange(len(members))
+        rows[order, 0] = (index + 0.5) / len(members)
+        rows[order, 1] = band * (number + 0.15 + 0.7 * (index % lines + 0.5) / lines)
+    return rows
+
+
 def _graphviz(edges: Edges, communities: np.ndarray) -> np.ndarray:
     import pydot
 

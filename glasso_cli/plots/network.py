@@ -10,7 +10,7 @@ import numpy as np
 
 from glasso_cli.graph import quoted
 from glasso_cli.plots import style
-from glasso_cli.plots.backbone import Backbone, has_graphviz, layout, read_backbone
+from glasso_cli.plots.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
 from glasso_cli.plots.glyphs import cells, drawable
 from glasso_cli.plots.study import Study, community_name, count, signed
 
@@ -41,6 +41,7 @@ class _Drawing:
     places: np.ndarray  # (m, 2)
     radii: np.ndarray  # (m,)
     communities: np.ndarray  # (m,)
+    layers: np.ndarray | None  # (m,) where there are several: each has a row
 
 
 def pictures(study: Study) -> Iterator[style.Picture]:
@@ -59,6 +60,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         _draw_edges(axes, drawing)
         _draw_neurons(axes, drawing)
         _draw_labels(axes, study, drawing)
+        _name_rows(axes, drawing)
         _draw_legend(side, study, drawing)
     else:
         style.empty(axes, "no edges at this α")
@@ -74,10 +76,14 @@ def pictures(study: Study) -> Iterator[style.Picture]:
 def _drawing(study: Study, backbone: Backbone) -> _Drawing:
     communities = study.communities[backbone.neurons]
     places = layout(backbone.edges, communities)
+    layers = study.path.layers[backbone.neurons]
+    layered = len(np.unique(layers)) > 1
+    if layered:
+        places = in_rows(places, layers)
     strength = study.strength[backbone.neurons]
     largest = 5.4 * min(1.0, np.sqrt(120 / max(len(strength), 1)))  # many neurons leave less room each
     radii = 4.2 + largest * np.sqrt(strength / max(float(study.strength.max(initial=0)), 1e-300))
-    return _Drawing(backbone, _fitted(places), radii, communities)
+    return _Drawing(backbone, _fitted(places), radii, communities, layers if layered else None)
 
 
 def _fitted(places: np.ndarray) -> np.ndarray:
@@ -100,10 +106,16 @@ def _note(study: Study, drawing: _Drawing) -> str:
     if len(edges.rho) < study.n_edges:
         shown += f": every edge with a magnitude of {abs(edges.rho[-1]):.3f} or more"
     return (
-        f"{shown}. Placed so that edges are short and communities together; distances mean nothing else. "
+        f"{shown}. {_placed(drawing)} distances mean nothing else. "
         "Strength: the sum of |partial correlation| over all edges of a neuron. Names stand where they fit, "
         "strong neurons first; all are in network.csv."
     )
+
+
+def _placed(drawing: _Drawing) -> str:
+    if drawing.layers is not None:
+        return "Every layer has a row, the first below; inside a row neurons stand near those they have edges with;"
+    return "Placed so that edges are short and communities together;"
 
 
 def _alt(study: Study, drawing: _Drawing) -> str:
@@ -193,6 +205,12 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
         width = _width(value, float(np.abs(rho).max()))
         lines.append(f"  {names[a]} -- {names[b]} [penwidth={width:.2f}, partial_correlation={value:.6g}, {line}];")
     return "\n".join([*lines, "}", ""])
+
+
+def _name_rows(axes: Axes, drawing: _Drawing) -> None:
+    for layer in [] if drawing.layers is None else np.unique(drawing.layers).tolist():
+        height = float(drawing.places[drawing.layers == layer, 1].mean())
+        axes.text(-_SIDE * 36, height, f"layer {layer}", fontsize=8.5, color=style.MUTED, va="center", rotation=90)
 
 
 # -- labels ---------------------------------------------------------------------------------------------

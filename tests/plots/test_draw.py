@@ -36,6 +36,7 @@ SHAPES = {
     "dead neurons": {"dead": (0, 7, 12)},
     "nothing recorded": {"metrics": False},
     "above the exact heat map": {"p": 520, "edges": 900},
+    "three layers": {"p": 60, "edges": 90, "layers": 3},
     "no cards": {"section": {"cards": 0}},
 }
 

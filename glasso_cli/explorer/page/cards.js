@@ -44,7 +44,7 @@ function strongestNeurons() {
   return [
     make('h2', {}, isChange() ? 'Neurons that change most' : 'Strongest neurons'),
     make('p', { class: 'hint' }, 'Each with the context that activates it most. Choose one, a community or an edge, to see why it is there.'),
-    some.length ? make('ol', { class: 'plain', id: 'strongest' }, ...items) : make('p', {}, 'No edge passes what is set on the left.'),
+    some.length ? make('ol', { class: 'plain', id: 'strongest' }, ...items) : make('p', {}, isChange() && !changePoint().edge.length ? 'No pair differs beyond its error.' : 'No edge passes what is set on the left.'),
   ];
 }
 

@@ -184,6 +184,8 @@ async function start() {
     if (state.tab === 'graph') paint();
     listPins();
     showCard();
+    const chosen = ['neuron', 'edge', 'community'].some((name) => (changes[name] ?? null) !== null);
+    if (chosen && innerWidth <= 720) $('card').scrollIntoView(); // it stands below there
   });
   drawAll();
 }
