@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
 
-.PHONY: demo test check format bench bench-full bench-peers clean
+.PHONY: demo test check format images bench bench-full bench-peers clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,9 +17,18 @@ demo: $(STAMP)
 	$(BIN)/glasso run configs/demo.yaml
 	@echo
 	@echo "The pictures: runs/demo/figures and runs/demo/compare. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
+	@echo "To look around in the graph, open in a browser: $(CURDIR)/runs/demo/figures/ai/explorer.html"
+	@echo "Two topics and what differs: $(CURDIR)/runs/demo/compare/climate-vs-ai/explorer.html"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# The README's pictures, from the demo; the explorer's needs chromium.
+images: demo
+	cp runs/demo/figures/ai/network.png docs/images/demo-network.png
+	cp runs/demo/compare/climate-vs-ai/maps.png docs/images/topics-maps.png
+	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
+		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

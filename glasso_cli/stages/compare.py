@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glasso_cli.inference.permutation import Permuted
 
 VERSION = 2
+EXPLORER = "explorer.html"
 _DRAWN = ("formats", "dpi", "explorer", "explorer_mb")
 NO_TARGETS = ("There is one corpus, and nothing to compare it with.", "Give another under corpora.")
 
@@ -63,13 +64,14 @@ def pins(config: Config, name: str) -> dict[str, Any]:
 
 
 def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
-    """Where the comparison, the graph of what differs and the tables go."""
+    """Where the comparison, the graph of what differs, the tables and the explorer go."""
     folder = config.folder / "compare"
     endings = ["dot", "edges.csv"]
+    more: list[Path] = []
     if config.compare.method == "differential":
         endings += ["neurons.csv", "communities.csv"]
-        endings += ["explorer.html"] if config.visualize.explorer else []
-    return folder / f"{name}.npz", tuple(folder / f"{name}.{ending}" for ending in endings)
+        more += [folder / name / EXPLORER] if config.visualize.explorer else []
+    return folder / f"{name}.npz", (*(folder / f"{name}.{ending}" for ending in endings), *more)
 
 
 def make(job: Job) -> str:
@@ -126,6 +128,8 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     write_table(edges, comparison.edge_columns(found))
     write_table(per_neuron, comparison.neuron_columns(found))
     write_table(communities, comparison.community_columns(found))
+    if not page:
+        (folder / EXPLORER).unlink(missing_ok=True)
     for path in page:
         write_explorer(
             compared_view(contrast, (first.path, second.path)), path, config.visualize.explorer_mb, job.console.note

@@ -45,3 +45,19 @@ visualize: {{cards: 1, dpi: 60, formats: [png]}}
 """
     )
     return Runner(capsys)
+
+
+@pytest.fixture
+def pair(runner: Runner) -> Runner:
+    """Two corpora: the documents of the small experiment, and the same in another order of words."""
+    lines = [json.loads(line) for line in Path("texts.jsonl").read_text().splitlines()]
+    with open("others.jsonl", "w") as file:
+        file.writelines(json.dumps({"text": " ".join(reversed(line["text"].split()))}) + "\n" for line in lines)
+    text = Path("c.yaml").read_text()
+    Path("c.yaml").write_text(
+        text.replace(
+            "corpora: {words: {files: [texts.jsonl], text: text}}",
+            "corpora:\n  words: {files: [texts.jsonl]}\n  others: {files: [others.jsonl]}",
+        )
+    )
+    return runner

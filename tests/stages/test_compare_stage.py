@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +14,6 @@ from glasso_cli.artifacts import Comparison, JointPrecision, PrecisionPath
 from glasso_cli.errors import ConfigError
 
 FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv")
-
-
-@pytest.fixture
-def pair(runner: Runner) -> Runner:
-    """Two corpora: the documents of the small experiment, and the same in another order of words."""
-    lines = [json.loads(line) for line in Path("texts.jsonl").read_text().splitlines()]
-    with open("others.jsonl", "w") as file:
-        file.writelines(json.dumps({"text": " ".join(reversed(line["text"].split()))}) + "\n" for line in lines)
-    text = Path("c.yaml").read_text()
-    Path("c.yaml").write_text(
-        text.replace(
-            "corpora: {words: {files: [texts.jsonl], text: text}}",
-            "corpora:\n  words: {files: [texts.jsonl]}\n  others: {files: [others.jsonl]}",
-        )
-    )
-    return runner
 
 
 def test_it_writes_an_artifact_its_tables_its_graph_and_its_figures(pair: Runner) -> None:
