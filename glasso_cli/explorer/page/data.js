@@ -48,7 +48,7 @@ function prepare(topic) {
   topic.test = new Int32Array(edges).fill(-1); // where an edge stands in what the tests say
   of('tested').forEach((edge, place) => { topic.test[edge] = place; });
   Object.assign(topic, { kept: of('kept'), debiased: of('debiased'), error: of('error'), q: of('q'), frequency: of('frequency') });
-  topic.size = Math.max(-1, ...topic.communities) + 1;
+  topic.size = topic.communities.reduce((most, community) => Math.max(most, community), -1) + 1;
 }
 
 // The edges of a topic at one alpha, from strong to weak: `edge` and `rho`, and by neuron: `start`, `links`.
