@@ -111,6 +111,13 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     permute = _permutations(job, first, second, compared) if config.compare.permutations else None
     found = comparison.assemble(job.meta, first, second, common, compared, config.compare, permute)
     metrics = found.meta["metrics"]
+    for corpus in metrics["corpora"]:
+        if corpus["n_effective"] < metrics["neurons"]:
+            job.console.warn(
+                f"{job.corpus}: the tokens of {corpus['name']} are worth {corpus['n_effective']:,.0f} independent ones, fewer than "
+                f"the {metrics['neurons']:,} neurons: error bars are too small, and what differs cannot be trusted. Collect more "
+                "text, compare fewer neurons, or believe compare.permutations alone."
+            )
     for name, calibration in metrics["calibration"].items():
         if calibration is not None and calibration["discoveries"]:
             job.console.warn(

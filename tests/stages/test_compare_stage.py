@@ -32,6 +32,20 @@ def test_it_writes_an_artifact_its_tables_its_graph_and_its_figures(pair: Runner
     assert shown.index("A: words") < shown.index("B: others") < shown.index("calibration")
 
 
+@pytest.mark.parametrize("max_tokens", [44, None])
+def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int | None) -> None:
+    settings = overrides(collect={"max_tokens": max_tokens}) if max_tokens else []
+    pair.run("collect", "fit", set_=settings)
+    pair.said()
+    pair.run("compare", set_=settings)
+    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    few = [corpus["name"] for corpus in found.meta["metrics"]["corpora"] if corpus["n_effective"] < found.n_neurons]
+    assert bool(few) == bool(max_tokens)
+    said = " ".join(pair.said().split())
+    for name in ("words", "others"):
+        assert (f"tokens of {name} are worth" in said) == (name in few)
+
+
 def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     before = Path("out/compare/words-vs-others.npz").read_bytes()
