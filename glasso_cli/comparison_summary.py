@@ -14,10 +14,13 @@ def one_line(metrics: dict[str, Any]) -> str:
 
 def halves(calibration: dict[str, Any]) -> str:
     """What the same rules find between the halves of one corpus."""
-    known = {name: found for name, found in calibration.items() if found is not None}
-    if not known:
-        return "too few tokens to compare halves of one corpus"
-    return "halves of one corpus: " + ", ".join(f"{found['discoveries']:,} in {name}" for name, found in known.items())
+    why = "too few tokens or blocks of documents for its halves"
+    if all(found is None for found in calibration.values()):
+        return f"no corpus is compared with itself: {why}"
+    return "halves of one corpus: " + ", ".join(
+        f"{name} has {why}" if found is None else f"{found['discoveries']:,} in {name}"
+        for name, found in calibration.items()
+    )
 
 
 def comparison_summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:

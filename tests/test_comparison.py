@@ -173,7 +173,7 @@ def test_too_few_tokens_for_halves_are_said() -> None:
     found = compared(*(corpus(name, statistics(x), fit) for name, x in zip("ab", tokens)), fit)
     metrics = found.meta["metrics"]
     assert metrics["calibration"] == {"a": None, "b": None}
-    assert "too few tokens to compare halves" in one_line(metrics)
+    assert "too few tokens or blocks" in one_line(metrics)
 
 
 def test_drawn_edges_are_those_of_the_fits() -> None:
