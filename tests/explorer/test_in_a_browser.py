@@ -282,6 +282,59 @@ def test_the_graph_by_mouse_and_by_keys(opened: Callable[..., Page], make_study:
     assert page.run("return window.glasso.state().tab") == "edges"
 
 
+def test_from_a_word_to_an_edge_with_nothing_but_the_keyboard(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    def keys(*pressed: str) -> None:
+        ActionChains(page.driver).send_keys(*pressed).perform()
+
+    def tab_to(selector: str) -> None:
+        for _ in range(200):
+            keys(Keys.TAB)
+            if page.run("return document.activeElement.matches(arguments[0])", selector):
+                assert page.run("return document.activeElement.matches(':focus-visible')")
+                return
+        raise AssertionError(f"{selector} is not reached by Tab")
+
+    study = make_study(p=40, edges=70)
+    page = opened(view_of(study))
+    keys("/", "film", Keys.ENTER)
+    neuron = page.run("return window.glasso.state().neuron")
+    assert neuron is not None
+    tab_to("#tab-overview")
+    keys(Keys.ARROW_RIGHT)
+    assert page.run("return window.glasso.state().tab") == "graph"
+    tab_to("#graph")
+    keys("n")
+    assert page.run("return window.glasso.state().neuron") in study.edges.rows[study.edges_of(neuron)].tolist() + (
+        study.edges.cols[study.edges_of(neuron)].tolist()
+    )
+    tab_to("#card button[aria-label^=Why]")
+    keys(Keys.ENTER)
+    assert "plain correlation" in page.text("#card")
+    page.run("document.querySelector('#alpha').focus()")
+    keys(Keys.ARROW_LEFT)
+    assert page.run("return window.glasso.state().alpha") == len(study.path.alphas) - 2
+    page.run("document.querySelector('#only-tested').focus()")
+    keys(Keys.SPACE)
+    assert page.counts()["shown"] == study.path.n_edges[-2]
+
+
+def test_what_had_no_room_is_said_on_the_page(driver: Any, make_study: Callable[..., Study], tmp_path: Path) -> None:
+    view = view_of(make_study(p=600, edges=700))
+    whole = write_explorer(view, tmp_path / "whole.html", 12.0, lambda words: None)
+    small = write_explorer(view, tmp_path / "page.html", whole.bytes / 1e6 * 0.95, lambda words: None)
+    assert 0 < small.without_contexts < 600
+    page = Page(driver, small.path)
+    assert f"Contexts of the {small.without_contexts} weakest neurons had no room" in page.text("#counts")
+    page.set(neuron=int(page.run("return window.glasso.array('order')[599]")))
+    page.wait("await new Promise((done) => setTimeout(done, 100))")
+    assert "The file has no contexts of this neuron." in page.text("#card")
+
+
 def test_pins_keep_their_notes_and_groups(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
     study = make_study(p=40, edges=70)
     page = opened(view_of(study))
