@@ -13,6 +13,14 @@ _LEAST = 1.64  # standard errors; what is weaker is not named
 _PRIOR = 100.0  # tokens that the prior is worth
 
 
+def peak_tokens(tokens: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """The token at the peak, which is the middle, of every context, ``(p, K)``, -1 where a neuron has fewer.
+
+    ``tokens (p, K, W)`` and ``documents (p, K)`` as in :class:`ActivationStats`.
+    """
+    return np.where(documents >= 0, tokens[:, :, tokens.shape[2] // 2], -1)
+
+
 def distinctive_tokens(
     peaks: np.ndarray, vocabulary: np.ndarray, communities: np.ndarray, most: int = 5
 ) -> list[list[tuple[str, float]]]:

@@ -62,11 +62,13 @@ def common_neurons(*corpora: Corpus) -> Common:
             f"The fits of {names} have {len(ids)} neurons in common.",
             "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
-    places = []
-    for corpus in corpora:
-        where = {name: place for place, name in enumerate(corpus.path.neuron_ids.tolist())}
-        places.append(np.array([where[name] for name in ids.tolist()], dtype=np.int64))
-    return Common(ids, tuple(places))
+    return Common(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
+
+
+def places_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where each of ``ids (p,)`` stands in ``known``, ``(p,)``."""
+    where = {name: place for place, name in enumerate(known.tolist())}
+    return np.array([where[name] for name in ids.tolist()], dtype=np.int64)
 
 
 def left_out(corpora: Sequence[Corpus], common: Common) -> str:

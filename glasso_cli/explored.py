@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.compared import places_of
 from glasso_cli.explorer.view import MOST_ALPHAS, Change, Topic, View
 from glasso_cli.explorer.write import CONTEXTS
 from glasso_cli.fit_summary import fit_summary
@@ -14,7 +15,7 @@ from glasso_cli.graph import partial_correlation
 from glasso_cli.inference.differential import CLASSES
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.study import Study, count, short_labels
+from glasso_cli.plots.study import Study, count
 
 MOST_EDGES = 400_000  # of a topic: the densest alphas of its path are left out beyond
 
@@ -23,8 +24,7 @@ def view_of(study: Study) -> View:
     """One corpus."""
     path = study.path
     topic = topic_of(study.stats, path, study.title)
-    ids = [str(name) for name in path.neuron_ids]
-    return View(study.title, _sentence(study), path.neuron_ids, short_labels(ids, path.layers), path.layers, (topic,))
+    return View(study.title, _sentence(study), path.neuron_ids, study.labels, path.layers, (topic,))
 
 
 def compared_view(contrast: Contrast, paths: tuple[PrecisionPath, PrecisionPath]) -> View:
@@ -54,7 +54,7 @@ def _sentence(study: Study) -> str:
 
 def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.ndarray | None = None) -> Topic:
     """The path of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
-    chosen = np.arange(path.n_neurons) if ids is None else _places(path.neuron_ids, ids)
+    chosen = np.arange(path.n_neurons) if ids is None else places_of(ids, path.neuron_ids)
     p = len(chosen)
     renamed = np.full(path.n_neurons, -1)
     renamed[chosen] = np.arange(p)
@@ -88,11 +88,6 @@ def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.nda
         documents=stats.top_documents[collected, :CONTEXTS],
         **tests,
     )
-
-
-def _places(known: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    where = {name: place for place, name in enumerate(known.tolist())}
-    return np.array([where[name] for name in ids.tolist()], dtype=np.int64)
 
 
 def _alphas_shown(path: PrecisionPath) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import glasso_cli
-from glasso_cli.community_names import distinctive_tokens
+from glasso_cli.community_names import distinctive_tokens, peak_tokens
 from glasso_cli.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
 from glasso_cli.explorer.layout import place
 from glasso_cli.explorer.view import Change, Topic, View
@@ -102,13 +102,7 @@ def _topic(topic: Topic, p: int) -> Iterator[tuple[str, Block]]:
     yield "frequency", packed(shares.astype(np.uint8))  # in steps of 1/200; 255 is unknown
     yield "communities", packed(topic.communities.astype(np.int16))
     yield "vocabulary", packed_json([str(token) for token in topic.vocabulary])
-    yield "peaks", packed(_peaks(topic).astype(np.int32))
-
-
-def _peaks(topic: Topic) -> np.ndarray:
-    """The token at the peak of every context, ``(p, K)``, -1 where there are fewer."""
-    middle = topic.tokens.shape[2] // 2
-    return np.where(topic.documents >= 0, topic.tokens[:, :, middle], -1)
+    yield "peaks", packed(peak_tokens(topic.tokens, topic.documents).astype(np.int32))
 
 
 def _change(change: Change, p: int) -> Iterator[tuple[str, Block]]:
@@ -168,7 +162,7 @@ def _by_strength(view: View) -> np.ndarray:
 def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, Any]:
     topics = []
     for topic in view.topics:
-        named = distinctive_tokens(_peaks(topic), topic.vocabulary, topic.communities)
+        named = distinctive_tokens(peak_tokens(topic.tokens, topic.documents), topic.vocabulary, topic.communities)
         topics.append(
             {
                 "name": topic.name,

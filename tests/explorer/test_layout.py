@@ -16,7 +16,7 @@ def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.
     rows, cols = random.integers(0, p, (2, 60 * p))
     near = (rows // size == cols // size) | (random.random(len(rows)) < 0.01)
     keep = (rows < cols) & near
-    pairs = np.unique(np.stack([rows[keep], cols[keep]]), axis=1)[:, :]
+    pairs = np.unique(np.stack([rows[keep], cols[keep]]), axis=1)
     return p, pairs[0], pairs[1], random.uniform(0.05, 0.5, pairs.shape[1])
 
 
