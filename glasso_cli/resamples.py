@@ -119,5 +119,5 @@ class Resamples:
         section, p = self.job.config.fit, len(self.neurons)
         if section.workers is None and p < _SMALL:
             return 1
-        need = peak(p, self.largest, section.solver, section.penalise_diagonal)
+        need = peak(p, self.largest, section.solver)
         return max(1, min(section.workers or threads.allowed(), self.memory // need))

@@ -50,8 +50,10 @@ Start: TypeAlias = np.ndarray | csr_array | None
 """A positive definite precision matrix ``(p, p)`` to begin with; None for isolated neurons."""
 
 Solver = Callable[..., SolverResult]
-"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000) -> SolverResult``; ``init`` is a :data:`Start`,
-and the input is one that :func:`check_problem` accepts."""
+"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000, overwrite_covariance=False) -> SolverResult``.
+
+``init`` is a :data:`Start`, and the input is one that :func:`check_problem` accepts. A solver that is told that it may
+overwrite the covariance can do with one buffer less."""
 
 
 # -- the problem ----------------------------------------------------------------------------------
@@ -171,35 +173,51 @@ def objective(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inver
     return _fit_term(precision, S) - log_determinant + _penalty(precision, weights)
 
 
-def kkt_residual(precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None) -> float:
+def kkt_residual(
+    precision: np.ndarray,
+    covariance: np.ndarray,
+    alpha: Alpha,
+    inverse: Inverse | None = None,
+    units: np.ndarray | None = None,
+) -> float:
     """The largest violation of an optimality condition, on the scale of ``alpha``; inf if not PD.
 
     G_ij = -alpha_ij sign(Theta_ij) where Theta_ij is not zero, |G_ij| <= alpha_ij elsewhere, G_ii = 0.
+    ``units (p,)`` are what the variables were divided by, for violations in the units they had before.
     """
     inverse = inverse or invert(precision)
     if inverse is None:
         return np.inf
     S, weights = free_diagonal(covariance, alpha)
     weights = np.broadcast_to(weights, S.shape)
-    worst = float(np.abs(S.diagonal() - inverse.matrix.diagonal()).max())
+    squares = 1.0 if units is None else units**2
+    worst = float((squares * np.abs(S.diagonal() - inverse.matrix.diagonal())).max())
     for rows in row_blocks(len(S)):
         some = weights[rows]
         gradient = S[rows] - inverse.matrix[rows]
         on_support = np.abs(gradient + np.copysign(some, precision[rows]))
         violation = np.where(precision[rows] != 0, on_support, np.abs(gradient) - some)
         np.fill_diagonal(violation[:, rows], 0.0)
+        if units is not None:
+            violation *= np.outer(units[rows], units)
         worst = max(worst, float(violation.max()))
     return worst
 
 
 def certificate(
-    precision: np.ndarray, covariance: np.ndarray, alpha: Alpha, inverse: Inverse | None = None, enough: float = 0.0
+    precision: np.ndarray,
+    covariance: np.ndarray,
+    alpha: Alpha,
+    inverse: Inverse | None = None,
+    enough: float = 0.0,
+    units: np.ndarray | None = None,
 ) -> Certificate:
     """How far ``precision`` is from the optimum, proved by a feasible point of the dual problem.
 
     The dual maximises log det W + p over |W_ij - S_ij| <= alpha_ij, W_ii = S_ii, W positive definite
     (Banerjee, El Ghaoui and d'Aspremont, 2008), so any such W bounds the optimum from below. A gap of
-    ``enough`` nats per neuron is not improved by further dual points.
+    ``enough`` nats per neuron is not improved by further dual points. ``units`` are as in :func:`kkt_residual`; the
+    objective and its gap are of the problem given (the gap is the same in all units).
     """
     inverse = inverse or invert(precision)
     if inverse is None:
@@ -213,7 +231,7 @@ def certificate(
         if value - best - p <= enough * p:
             break
     gap = max(0.0, value - best - p) / p  # the bound holds exactly, so what is below zero is rounding
-    return Certificate(value, gap, kkt_residual(precision, covariance, alpha, inverse))
+    return Certificate(value, gap, kkt_residual(precision, covariance, alpha, inverse, units))
 
 
 def _fit_term(precision: np.ndarray, S: np.ndarray) -> float:

@@ -7,6 +7,8 @@ gradients; W travels once a step. Nothing is summed in an order that may change:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.errors import ServiceError
 from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric
 
@@ -48,6 +51,19 @@ class Device:
     """A torch device as a :class:`glasso_cli.solvers.place.Place`."""
 
     device: torch.device
+
+    @contextmanager
+    def errors(self, p: int) -> Iterator[None]:
+        """See :class:`glasso_cli.solvers.place.Place`: another process may have taken the room that was counted on."""
+        import torch
+
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise ServiceError(
+                f"The GPU has no room left to fit {p:,} neurons.",
+                "Free its memory, or set CUDA_VISIBLE_DEVICES= to fit on the CPU.",
+            ) from error
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> DeviceFactor | None:
         """The Cholesky factor, in float64 whatever is asked for; None if it is not positive definite."""

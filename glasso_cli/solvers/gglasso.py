@@ -50,6 +50,7 @@ def solve(
     init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
+    overwrite_covariance: bool = False,
 ) -> SolverResult:
     """The minimiser by ADMM, one eigendecomposition an iteration; the best point seen if not converged.
 

@@ -11,27 +11,25 @@ from glasso_cli.errors import InputError
 
 BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
 _JOINT, _JOINT_WHOLE = 20, 5  # of GGLasso's joint ADMM, per corpus: (n, n) of a component, and (p, p) of all beside it
-_UNEQUAL = 2  # more of them where variances are not 1: the larger covariance and the scaled one
 
 
-def peak(p: int, largest: int, solver: str, penalise_diagonal: bool = False) -> int:
+def peak(p: int, largest: int, solver: str) -> int:
     """Bytes at the peak for p neurons whose largest component, at the smallest alpha, has ``largest``.
 
-    It is that of a correlation matrix; a penalised diagonal makes one with larger variances of it.
+    It is that of a correlation matrix, with a penalised diagonal or without.
     """
-    buffers = BUFFERS[solver] + (_UNEQUAL if penalise_diagonal else 0)
     if largest == p:
-        return 8 * buffers * p**2
-    solving = buffers * largest**2 + (2 if penalise_diagonal else 1) * p**2
+        return 8 * BUFFERS[solver] * p**2
+    solving = BUFFERS[solver] * largest**2 + p**2
     placing = 3 * p**2 + 2 * largest * p
     return 8 * max(solving, placing)
 
 
-def check_memory(p: int, largest: int, solver: str, available: int, penalise_diagonal: bool = False) -> None:
+def check_memory(p: int, largest: int, solver: str, available: int) -> None:
     """Nothing; raises :class:`InputError` where the peak is above ``available`` bytes."""
     _check(
         f"The solver {solver}",
-        peak(p, largest, solver, penalise_diagonal),
+        peak(p, largest, solver),
         p,
         largest,
         available,

@@ -32,7 +32,6 @@ from glasso_cli.solvers.base import (
     Certificate,
     SolverResult,
     Start,
-    certificate,
 )
 from glasso_cli.solvers.cholesky import Inverse, invert
 from glasso_cli.solvers.newton_problem import Point, Problem
@@ -67,6 +66,7 @@ def solve(
     init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
+    overwrite_covariance: bool = False,
 ) -> SolverResult:
     """The minimiser by Newton steps; the best certified point if ``max_iter`` of them are not enough.
 
@@ -74,14 +74,13 @@ def solve(
     """
     from glasso_cli.solvers.place import place_for
 
-    return solve_at(place_for(len(covariance)), covariance, alpha, init, tol, max_iter)
+    place = place_for(len(covariance))
+    with place.errors(len(covariance)):
+        return solve_at(place, Problem.of(covariance, alpha, overwrite_covariance), init, tol, max_iter)
 
 
-def solve_at(
-    place: Place, covariance: np.ndarray, alpha: Alpha, init: Start, tol: float, max_iter: int
-) -> SolverResult:
+def solve_at(place: Place, problem: Problem, init: Start, tol: float, max_iter: int) -> SolverResult:
     """:func:`solve` with the factorisations and the products at ``place``."""
-    problem = Problem.of(covariance, alpha)
     run = _Run(place, problem, _start(place, problem, init), tol, max_iter)
     if init is None or not run.starts_at_the_answer(init):
         for level in run.levels():
@@ -97,19 +96,21 @@ def solve_at(
 class _Best:
     """The point with the smallest gap that is not small enough: sparse, since it is seldom asked for."""
 
-    precision: csr_array  # in the units given
+    Theta: csr_array
     proof: Certificate
 
-    def result(self) -> SolverResult:
-        precision = self.precision.toarray()
-        inverse = invert(precision)
+    def result(self, problem: Problem) -> SolverResult:
+        Theta = self.Theta.toarray()
+        inverse = invert(Theta)
         assert inverse is not None
-        return _result(precision, inverse, self.proof, False)
+        return _result(problem, Theta, inverse, self.proof, False)
 
 
-def _result(precision: np.ndarray, inverse: Inverse, proof: Certificate, converged: bool) -> SolverResult:
+def _result(problem: Problem, Theta: np.ndarray, inverse: Inverse, proof: Certificate, converged: bool) -> SolverResult:
+    """It takes the arrays over."""
+    precision, covariance = problem.as_given(Theta, inverse.matrix)
     gap, residual = proof.duality_gap, proof.kkt_residual
-    return SolverResult(precision, inverse.matrix, proof.objective, gap, residual, 0, converged)
+    return SolverResult(precision, covariance, proof.objective, gap, residual, 0, converged)
 
 
 def _start(place: Place, problem: Problem, init: Start) -> Point:
@@ -220,7 +221,7 @@ class _Run:
         found = self._answer
         if found is None:
             assert self._best is not None
-            found = self._best.result()
+            found = self._best.result(self._problem)
         return replace(found, n_iter=self._n_iter, cost=dict(self._cost))
 
     def _certify(self) -> bool:
@@ -228,13 +229,13 @@ class _Run:
         if self._workspace:
             self._workspace.release()
         self._sharpen()
-        precision, inverse = self._problem.as_given(self._point.Theta, self._point.inverse)
-        proof = certificate(precision, self._problem.covariance, self._problem.alpha, inverse, enough=self._tol)
+        Theta, inverse = self._point.Theta, self._point.inverse
+        proof = self._problem.certificate(Theta, inverse, self._tol)
         self._cost["n_cholesky"] += 1
         if proof.duality_gap <= self._tol:
-            self._answer = _result(precision, inverse, proof, True)
+            self._answer = _result(self._problem, Theta, inverse, proof, True)
         elif self._best is None or proof.duality_gap < self._best.proof.duality_gap:
-            self._best = _Best(csr_array(precision), proof)
+            self._best = _Best(csr_array(Theta), proof)
         return self._answer is not None
 
     def _sharpen(self) -> bool:

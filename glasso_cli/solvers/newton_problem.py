@@ -2,78 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glasso_cli.solvers.base import Alpha, Start, dense_start, free_diagonal, row_blocks
+from glasso_cli.solvers.base import Alpha, Certificate, Start, certificate, dense_start, free_variance, row_blocks
 from glasso_cli.solvers.cholesky import Inverse
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The problem as given, and the equal one for the correlation matrix: weights alpha_ij / (s_i s_j)."""
+    """A problem for a correlation matrix, equal to the one given: its weights are alpha_ij / (s_i s_j).
 
-    covariance: np.ndarray
-    alpha: Alpha
+    Theta is s_i s_j times that of the one given, whose objective is larger by 2 sum_i log s_i; the gap is the same.
+    """
+
     S: np.ndarray  # (p, p) with unit diagonal
-    weights: np.ndarray  # (p, p), 0 on the diagonal where it matters
+    alpha: Alpha  # a number, or (p, p) with 0 on the diagonal
     deviation: np.ndarray | None  # s (p,), None where all are 1
 
     @classmethod
-    def of(cls, covariance: np.ndarray, alpha: Alpha) -> Problem:
-        S, weights = free_diagonal(covariance, alpha)
-        variance = S.diagonal()
-        deviation = None if (variance == 1).all() else np.sqrt(variance)
-        if deviation is not None:
-            S = _scaled(np.divide, S, deviation)
-            np.fill_diagonal(S, 1.0)
-            weights = _scaled_weights(weights, deviation)
-        return cls(covariance, alpha, S, np.broadcast_to(np.asarray(weights, np.float64), S.shape), deviation)
+    def of(cls, covariance: np.ndarray, alpha: Alpha, overwrite: bool = False) -> Problem:
+        """With ``overwrite``, S can take the place of the covariance."""
+        alpha = float(alpha) if np.ndim(alpha) == 0 else np.asarray(alpha, dtype=np.float64)
+        variance = free_variance(covariance, alpha)
+        if (variance == 1).all() and not (isinstance(alpha, np.ndarray) and alpha.diagonal().any()):
+            return cls(covariance, alpha, None)
+        deviation = np.sqrt(variance)
+        S = _scaled(np.divide, covariance, deviation, out=covariance if overwrite else None)
+        np.fill_diagonal(S, 1.0)
+        return cls(S, _scaled_weights(alpha, deviation), deviation)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """``(p, p)``; what stands on the diagonal does not matter."""
+        return np.broadcast_to(np.asarray(self.alpha, np.float64), self.S.shape)
 
     @property
     def typical_weight(self) -> float:
         """The median of the positive finite weights: the scale of violations."""
-        if self.weights.strides == (0, 0):
-            return float(self.weights[0, 0])
-        some = self.weights[(self.weights > 0) & np.isfinite(self.weights)]
+        if not isinstance(self.alpha, np.ndarray):
+            return self.alpha
+        some = self.alpha[(self.alpha > 0) & np.isfinite(self.alpha)]
         return float(np.median(some)) if len(some) else 1.0
 
     def precision_from(self, init: Start) -> np.ndarray:
         """The precision of a start, in the units of the correlation and without its forced zeros; always a new array."""
         dense = dense_start(init, self.S, 1.0)
         if self.deviation is not None:
-            dense = _scaled(np.multiply, dense, self.deviation)
+            dense = _scaled(np.multiply, dense, self.deviation, out=None if dense is init else dense)
         elif dense is init:
             dense = dense.copy()
-        if self.weights.strides != (0, 0):
-            dense[np.isinf(self.weights)] = 0.0
+        if isinstance(self.alpha, np.ndarray):
+            dense[np.isinf(self.alpha)] = 0.0
         return dense
 
-    def as_given(self, Theta: np.ndarray, inverse: Inverse) -> tuple[np.ndarray, Inverse]:
-        """A precision and its inverse in the units of the covariance given; the same arrays where those are its own."""
-        s = self.deviation
-        if s is None:
-            return Theta, inverse
-        log_det = inverse.log_det - 2 * float(np.log(s).sum())
-        return _scaled(np.divide, Theta, s), Inverse(_scaled(np.multiply, inverse.matrix, s), log_det)
+    def certificate(self, Theta: np.ndarray, inverse: Inverse, enough: float) -> Certificate:
+        """That of :func:`base.certificate`, with the objective and the residual of the problem given."""
+        proof = certificate(Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation)
+        if self.deviation is None:
+            return proof
+        return replace(proof, objective=proof.objective + 2 * float(np.log(self.deviation).sum()))
+
+    def as_given(self, Theta: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A precision and its inverse in the units of the covariance given, in the same arrays."""
+        if self.deviation is not None:
+            _scaled(np.divide, Theta, self.deviation, out=Theta)
+            _scaled(np.multiply, W, self.deviation, out=W)
+        return Theta, W
 
 
-def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """The matrix with entries times, or divided by, s_i s_j: exactly symmetric if it was."""
-    out = np.empty(matrix.shape)
+def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The matrix with entries times, or divided by, s_i s_j, in ``out`` if given: exactly symmetric if it was."""
+    out = np.empty(matrix.shape) if out is None else out
     for rows in row_blocks(len(matrix)):
         operation(matrix[rows], np.outer(s[rows], s), out=out[rows])
     return out
 
 
-def _scaled_weights(weights: Alpha, s: np.ndarray) -> Alpha:
-    """Weights divided by s_i s_j: one number if it was one and all s are equal."""
-    if isinstance(weights, np.ndarray):
-        return _scaled(np.divide, weights, s)
-    if (s == s[0]).all():
-        return weights / float(s[0] * s[0])
-    return _scaled(np.divide, np.broadcast_to(weights, (len(s), len(s))), s)
+def _scaled_weights(alpha: Alpha, s: np.ndarray) -> Alpha:
+    """Weights divided by s_i s_j: one number if it was one and all s are equal; a matrix has 0 on the diagonal."""
+    if not isinstance(alpha, np.ndarray) and (s == s[0]).all():
+        return alpha / float(s[0] * s[0])
+    weights = _scaled(np.divide, np.broadcast_to(alpha, (len(s), len(s))), s)
+    np.fill_diagonal(weights, 0.0)
+    return weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ entry after the other, and stays on the host. ``CUDA_VISIBLE_DEVICES=`` hides th
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -57,6 +58,9 @@ class Products(Protocol):
 class Place(Protocol):
     """Where to factorise and to multiply."""
 
+    def errors(self, p: int) -> AbstractContextManager[None]:
+        """Within it, what goes wrong at the place with a problem of p neurons is one of our errors."""
+
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """The Cholesky factor of a symmetric ``(p, p)`` matrix in that precision or a higher one.
 
@@ -69,6 +73,10 @@ class Place(Protocol):
 
 class Host:
     """LAPACK, and the compiled panels of :mod:`glasso_cli.solvers.products`."""
+
+    def errors(self, p: int) -> AbstractContextManager[None]:
+        """See :class:`Place`."""
+        return nullcontext()
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""

@@ -52,23 +52,16 @@ def solve(
     """
     run = get_solver(solver)
     S = checked(covariance, alpha)
-    if penalise_diagonal:
-        S = with_larger_diagonal(S, alpha)
-    return solve_checked(S, alpha, run, init=init, tol=tol, max_iter=max_iter)
+    on_diagonal = _cost_of_diagonal(alpha) if penalise_diagonal else 0.0
+    return solve_checked(S, alpha, run, init=init, tol=tol, max_iter=max_iter, on_diagonal=on_diagonal)
 
 
-def with_larger_diagonal(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
-    """A copy with ``alpha`` on top of every variance: the problem with it is that of a penalised diagonal.
-
-    Raises :class:`InputError` for a matrix of weights.
-    """
+def _cost_of_diagonal(alpha: Alpha) -> float:
     if isinstance(alpha, np.ndarray):
         raise InputError(
             "The weights say themselves what the diagonal costs.", "Put its cost on their diagonal instead."
         )
-    larger = covariance.copy()
-    larger.flat[:: len(larger) + 1] += alpha
-    return larger
+    return alpha
 
 
 def get_solver(name: str) -> Solver:
@@ -110,11 +103,15 @@ def solve_checked(
     init: Start,
     tol: float,
     max_iter: int,
+    on_diagonal: float = 0.0,
 ) -> SolverResult:
-    """:func:`solve` for a covariance from :func:`checked`."""
-    variance = free_variance(covariance, alpha)
+    """:func:`solve` for a covariance from :func:`checked`; ``on_diagonal`` is as in :func:`solved_components`."""
+    variance = free_variance(covariance, alpha) + on_diagonal
     parts = []
-    for members, part in solved_components(covariance, alpha, solver, init=init, tol=tol, max_iter=max_iter):
+    solved = solved_components(
+        covariance, alpha, solver, init=init, tol=tol, max_iter=max_iter, on_diagonal=on_diagonal
+    )
+    for members, part in solved:
         if len(members) == len(covariance):
             return part
         parts.append((members, part))
@@ -143,7 +140,8 @@ def solved_components(
             S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
             if _is_tree(S, weights):
                 start = _tree_solution(S, weights)
-            yield members, solver(S, weights, init=start, tol=tol, max_iter=max_iter)
+            own = S is not covariance
+            yield members, solver(S, weights, init=start, tol=tol, max_iter=max_iter, overwrite_covariance=own)
 
 
 def _component(

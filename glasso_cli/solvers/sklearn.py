@@ -34,6 +34,7 @@ def solve(
     init: Start = None,
     tol: float = 1e-7,
     max_iter: int = 1000,
+    overwrite_covariance: bool = False,
 ) -> SolverResult:
     """The minimiser by block coordinate descent; the best point seen if not converged.
 

@@ -67,7 +67,7 @@ def make(job: Job) -> str:
     if removed is not None:
         blocks = blocks.without(removed)
     largest = _largest(section, correlation)
-    check_memory(len(correlation), largest, section.solver, available, section.penalise_diagonal)
+    check_memory(len(correlation), largest, section.solver, available)
     _warn_isolated(job, section, correlation)
     points = _solve(job, section, correlation)
     resamples = Resamples(job, chosen_neurons, removed, blocks.filled, memory=available, largest=largest)

@@ -101,6 +101,21 @@ def test_objective_and_kkt_equal_the_sums_written_out(seed, weighted):
     np.testing.assert_allclose(kkt_residual(precision, S, penalty), reference_kkt(precision, S, penalty), **CLOSE)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted):
+    S, alpha = PROBLEMS["random"]
+    p = len(S)
+    s = np.random.default_rng(0).uniform(0.01, 100, p)
+    units = np.outer(s, s)
+    weights = (random_weights(p, 0) if weighted else np.full(S.shape, alpha)) * ~np.eye(p, dtype=bool)
+    precision = poor_precision(p, 0)
+    given = certificate(precision / units, S * units, weights * units)
+    scaled = certificate(precision, S, weights, units=s)
+    assert scaled.duality_gap == pytest.approx(given.duality_gap, rel=1e-6)
+    assert scaled.kkt_residual == pytest.approx(given.kkt_residual, rel=1e-9)
+    assert scaled.objective + 2 * np.log(s).sum() == pytest.approx(given.objective, rel=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(solved, seed):
     S, alpha, optimum = solved

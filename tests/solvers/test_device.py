@@ -12,12 +12,15 @@ from glasso_problems import PROBLEMS, neuron_like
 from scipy.sparse import csr_array
 from test_newton import every_size, random_definite, random_symmetric, upper_entries
 
+from glasso_cli.errors import ServiceError
 from glasso_cli.solvers import device as devices
+from glasso_cli.solvers import newton
 from glasso_cli.solvers import place as places
 from glasso_cli.solvers.base import certificate
 from glasso_cli.solvers.device import Device
 from glasso_cli.solvers.free_set import symmetric
 from glasso_cli.solvers.newton import solve_at
+from glasso_cli.solvers.newton_problem import Problem
 from glasso_cli.solvers.place import Host, Place, place_for
 
 PRECISIONS = [(np.float32, 1e-5), (np.float64, 1e-10)]
@@ -134,7 +137,7 @@ def test_the_host_and_a_device_multiply_alike(device: Device, p: int) -> None:
 
 
 def solve_there(place: Place, S: np.ndarray, alpha: float, init: np.ndarray | None = None) -> np.ndarray:
-    result = solve_at(place, S, alpha, init, 1e-10, 100)
+    result = solve_at(place, Problem.of(S, alpha), init, 1e-10, 100)
     assert result.converged
     assert certificate(result.precision, S, alpha).duality_gap <= 1.1e-10
     np.testing.assert_allclose(result.precision @ result.covariance, np.eye(len(S)), atol=1e-9)
@@ -157,6 +160,17 @@ def test_the_same_device_gives_the_same_bytes(device: Device) -> None:
     S = neuron_like(70)
     first, second = (solve_there(device, S, 0.05) for _ in range(2))
     assert first.tobytes() == second.tobytes()
+
+
+def test_a_device_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", full)
+    monkeypatch.setattr(places, "place_for", lambda p: Device(torch.device("cpu")))
+    with pytest.raises(ServiceError, match="no room left to fit 70 neurons") as caught:
+        newton.solve(neuron_like(70), 0.05)
+    assert "CUDA_VISIBLE_DEVICES=" in caught.value.hint
 
 
 # -- which one --------------------------------------------------------------------------------------------

@@ -137,6 +137,20 @@ def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver):
 
 
 @every_solver
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_a_covariance_is_destroyed_only_where_that_is_allowed(solver, scale):
+    S, alpha = PROBLEMS["cluster"]
+    S = scale * S
+    given = S.copy()
+    kept = SOLVERS[solver](given, scale * alpha, tol=1e-8)
+    np.testing.assert_array_equal(given, S)
+    spent = SOLVERS[solver](given, scale * alpha, tol=1e-8, overwrite_covariance=True)
+    np.testing.assert_array_equal(spent.precision, kept.precision)
+    np.testing.assert_array_equal(spent.covariance, kept.covariance)
+    assert (spent.objective, spent.kkt_residual) == (kept.objective, kept.kkt_residual)
+
+
+@every_solver
 def test_a_penalised_diagonal_is_a_shifted_covariance(solver):
     S, alpha = PROBLEMS["cluster"]
     penalised = SOLVERS[solver](S, np.full(S.shape, alpha), tol=TOL)
