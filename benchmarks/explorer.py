@@ -23,6 +23,7 @@ from typing import Any
 import machine
 import numpy as np
 
+from glasso_cli.community_names import distinctive_tokens
 from glasso_cli.explorer import Topic, View, write_explorer
 from glasso_cli.graph import find_communities
 
@@ -198,6 +199,8 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
     for k in range(ALPHAS):
         present |= np.where(entry <= k, np.uint32(1 << k), np.uint32(0))
     tokens = random.integers(0, words, (p, contexts, width)).astype(np.int32)
+    communities = find_communities(p, rows, cols, np.abs(rho), 0).astype(np.int32)
+    vocabulary = np.array([f" word{n}" for n in range(words)])
     topic = Topic(
         name="planted",
         words={},
@@ -214,8 +217,9 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
         standard_error=random.uniform(0.005, 0.02, len(rows)),
         q_values=random.uniform(0, 0.05, len(rows)),
         frequencies=random.uniform(0.5, 1, len(rows)),
-        communities=find_communities(p, rows, cols, np.abs(rho), 0).astype(np.int32),
-        vocabulary=np.array([f" word{n}" for n in range(words)]),
+        communities=communities,
+        distinctive=distinctive_tokens(tokens[:, :, width // 2], vocabulary, communities),
+        vocabulary=vocabulary,
         tokens=tokens,
         values=random.exponential(1.0, tokens.shape).astype(np.float32),
         documents=random.integers(0, 5000, (p, contexts)).astype(np.int32),

@@ -9,8 +9,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+
 _LEAST = 1.64  # standard errors; what is weaker is not named
 _PRIOR = 100.0  # tokens that the prior is worth
+
+
+def community_tokens(stats: ActivationStats, path: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
+    """:func:`distinctive_tokens` of the communities of a fit, by all contexts that were kept of its neurons."""
+    peaks = peak_tokens(stats.top_tokens[path.neurons], stats.top_documents[path.neurons])
+    return distinctive_tokens(peaks, stats.vocabulary, path.communities, most)
 
 
 def peak_tokens(tokens: np.ndarray, documents: np.ndarray) -> np.ndarray:

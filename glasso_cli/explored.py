@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.community_names import community_tokens
 from glasso_cli.compared import places_of
 from glasso_cli.explorer.view import MOST_ALPHAS, Change, Topic, View
 from glasso_cli.explorer.write import CONTEXTS
@@ -82,6 +83,7 @@ def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.nda
         marginal=np.concatenate(marginals)[first],
         tested=tested,
         communities=path.communities[chosen],
+        distinctive=community_tokens(stats, path),
         vocabulary=stats.vocabulary,
         tokens=stats.top_tokens[collected, :CONTEXTS],
         values=stats.top_values[collected, :CONTEXTS],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Topic:
     q_values: np.ndarray  # (S,)
     frequencies: np.ndarray  # (S,) share of half-samples, nan without any
     communities: np.ndarray  # (p,) -1 for isolated neurons
+    distinctive: Sequence[Sequence[tuple[str, float]]]  # of each community the tokens that set it apart, with their z
     vocabulary: np.ndarray  # (V,) str
     tokens: np.ndarray  # (p, K, W) into vocabulary, -1 outside the text
     values: np.ndarray  # (p, K, W) nan outside the text

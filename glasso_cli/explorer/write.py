@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import glasso_cli
-from glasso_cli.community_names import distinctive_tokens, peak_tokens
+from glasso_cli.community_names import peak_tokens
 from glasso_cli.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
 from glasso_cli.explorer.layout import place
 from glasso_cli.explorer.view import Change, Topic, View
@@ -162,14 +162,13 @@ def _by_strength(view: View) -> np.ndarray:
 def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, Any]:
     topics = []
     for topic in view.topics:
-        named = distinctive_tokens(peak_tokens(topic.tokens, topic.documents), topic.vocabulary, topic.communities)
         topics.append(
             {
                 "name": topic.name,
                 "words": dict(topic.words),
                 "alphas": [float(alpha) for alpha in topic.alphas],
                 "selected": topic.selected,
-                "tokens": [[[word, round(z, 2)] for word, z in words] for words in named],
+                "tokens": [[[word, round(z, 2)] for word, z in words] for words in topic.distinctive],
             }
         )
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.community_names import distinctive_tokens, peak_tokens
+from glasso_cli.community_names import community_tokens
 from glasso_cli.plots import style
 from glasso_cli.plots.glyphs import drawable
 from glasso_cli.plots.study import Study, community_name, count, percent
@@ -73,9 +73,7 @@ def _matrix(study: Study) -> _Matrix:
 
 
 def _names(study: Study, k: int) -> list[str]:
-    stats, neurons = study.stats, study.path.neurons
-    peaks = peak_tokens(stats.top_tokens[neurons], stats.top_documents[neurons])
-    found = distinctive_tokens(peaks, stats.vocabulary, study.communities, most=3)
+    found = community_tokens(study.stats, study.path, most=3)
     return [" ".join(drawable(f"“{word}”") for word, _ in words) for words in found[:k]]
 
 

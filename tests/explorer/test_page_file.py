@@ -7,15 +7,19 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from glasso_cli.community_names import community_tokens
 from glasso_cli.explored import topic_of, view_of
 from glasso_cli.explorer import write_explorer
 from glasso_cli.explorer.write import CHUNK
+from glasso_cli.plots import communities
+from glasso_cli.plots.glyphs import drawable
 from glasso_cli.plots.study import Study
 
 
@@ -157,3 +161,18 @@ def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable
     found = topic.rho[before : before + int(bit.sum())]
     here = np.flatnonzero(bit)
     assert {frozenset((some[i], some[j])): v for i, j, v in zip(topic.rows[here], topic.cols[here], found)} == wanted
+    assert topic.distinctive == community_tokens(study.stats, study.path)
+
+
+def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    study = make_study(p=300, edges=900)
+    tokens = np.zeros_like(study.stats.top_tokens)
+    tokens[study.path.neurons] = study.path.communities[:, None, None] % len(study.stats.vocabulary)
+    values = np.ones(tokens.shape, np.float32)
+    study = replace(study, stats=replace(study.stats, top_tokens=tokens, top_values=values))
+    names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["topics"][0]["tokens"]]
+    (picture,) = communities.pictures(study)
+    in_figure = dict(zip(picture.table["community_a"], picture.table["words_a"]))
+    assert any(names)
+    in_page = {f"C{k}": " ".join(drawable(f"“{word}”") for word in words[:3]) for k, words in enumerate(names, start=1)}
+    assert {name: in_page[name] for name in in_figure} == in_figure
