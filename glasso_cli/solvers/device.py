@@ -1,13 +1,15 @@
 """The expensive parts of a Newton step on a torch device: dense, where the host's are sparse.
 
 A device multiplies dense matrices faster than it follows a sparse pattern. So D is scattered into a dense matrix, W D W
-takes two plain products, and its entries are gathered. Only patterns and entries travel in an iteration of conjugate
-gradients; W travels once a step. Nothing is summed in an order that may change: the same device gives the same bytes.
+takes two plain products, and its entries are gathered. Only entries travel in an iteration of conjugate gradients;
+Theta and its inverse W travel once a step. Nothing is summed in an order that may change: the same device gives the same
+bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 _BUFFERS = 8  # (p, p) float64 on the device at its peak, with room to spare
+_KNOWN = 8  # patterns and places of entries that stay on the device
 
 
 def cuda(p: int) -> Device | None:
@@ -66,14 +69,16 @@ class Device:
             ) from error
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> DeviceFactor | None:
-        """The Cholesky factor, in float64 whatever is asked for; None if it is not positive definite."""
+        """The Cholesky factor in that precision; None if it is not positive definite."""
         import torch
 
-        lower, failed = torch.linalg.cholesky_ex(torch.as_tensor(matrix, dtype=torch.float64, device=self.device))
+        precision = torch.float32 if dtype == np.float32 else torch.float64
+        there = torch.as_tensor(matrix).to(precision).to(self.device)  # converted here: half as much travels
+        lower, failed = torch.linalg.cholesky_ex(there)
         diagonal = lower.diagonal()
         if failed.item() or not diagonal.isfinite().all().item():
             return None
-        return DeviceFactor(lower, 2.0 * float(diagonal.log().sum().item()))
+        return DeviceFactor(lower, 2.0 * float(diagonal.double().log().sum().item()))
 
     def products(self, p: int) -> DenseProducts:
         """Products with matrices ``(p, p)``."""
@@ -81,36 +86,52 @@ class Device:
 
 
 @dataclass(frozen=True, eq=False)
+class DeviceInverse(Inverse):
+    """An inverse that is on the device too."""
+
+    there: torch.Tensor  # (p, p), equal to the matrix
+
+
+@dataclass(frozen=True, eq=False)
 class DeviceFactor:
     """A Cholesky factor that is on the device."""
 
-    lower: torch.Tensor  # (p, p) float64
+    lower: torch.Tensor  # (p, p) float32 or float64
     log_det: float  # of the matrix that was factorised
 
-    def inverse(self) -> Inverse:
-        """The inverse of the matrix, on the host, exactly symmetric."""
+    def inverse(self) -> DeviceInverse:
+        """The inverse of the matrix, exactly symmetric."""
         import torch
 
         inverse = torch.cholesky_inverse(self.lower).tril_()
         inverse += inverse.tril(-1).T
-        return Inverse(inverse.cpu().numpy(), self.log_det)
+        if not inverse.is_contiguous():  # column-major, as LAPACK has it: the host reads rows
+            inverse = inverse.T
+        return DeviceInverse(inverse.cpu().numpy(), self.log_det, inverse)
 
 
 class DenseProducts:
-    """Products in the precision of the W loaded, as :class:`glasso_cli.solvers.place.Products`."""
+    """Products in float32, as :class:`glasso_cli.solvers.place.Products`.
+
+    Patterns travel once: an array of a pattern must not be changed.
+    """
 
     def __init__(self, device: torch.device, p: int) -> None:
         self.swept = np.empty((p, p), dtype=np.float32)
-        self._device = device
+        self._device, self._p = device, p
         self._W: torch.Tensor
+        self._outer: tuple[csr_array, torch.Tensor] | None = None  # a Theta, and the same dense
+        self._known: deque[tuple[tuple[np.ndarray, ...], torch.Tensor]] = deque(maxlen=_KNOWN)
 
-    def load(self, W: np.ndarray) -> None:
-        """Go on with this ``W (p, p)``, float32 or float64."""
-        self._W = self._there(W)
+    def load(self, inverse: Inverse) -> np.ndarray:
+        """See :class:`glasso_cli.solvers.place.Products`."""
+        rows = np.ascontiguousarray(inverse.matrix, dtype=np.float32)
+        self._W = inverse.there.float() if isinstance(inverse, DeviceInverse) else self._there(rows)
+        return rows
 
     def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""
-        self._W = self._W.addmm(self._there(left), self._there(right).T)  # not in place: on a CPU it is the caller's
+        self._W = self._W.addmm(self._there(left), self._there(right).T)  # not in place: it may be the caller's
 
     def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
@@ -118,37 +139,55 @@ class DenseProducts:
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
-        D = self._dense(pattern.indptr, pattern.indices, values[pattern.entry], self._W.dtype)
-        return self._entries(self._W @ (D @ self._W), rows, cols)
+        return self._entries(self._W @ (self._on(pattern, values) @ self._W), rows, cols)
 
     def sandwich(
         self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
     ) -> np.ndarray:
         """Theta X Theta on entries ``(m,)``, for the X that has ``values`` on ``pattern``."""
-        outer = self._dense(Theta.indptr, Theta.indices, Theta.data)
-        X = self._dense(pattern.indptr, pattern.indices, values[pattern.entry], outer.dtype)
-        return self._entries(outer @ (X @ outer), rows, cols)
+        if self._outer is None or self._outer[0] is not Theta:
+            self._outer = None  # its room is for the next one
+            where = self._places_in_rows(Theta.indptr, Theta.indices)
+            self._outer = Theta, self._dense(where, self._there(Theta.data).float())
+        outer = self._outer[1]
+        return self._entries(outer @ (self._on(pattern, values) @ outer), rows, cols)
 
-    def _there(self, array: np.ndarray, dtype: torch.dtype | None = None) -> torch.Tensor:
+    # -- between the host's patterns and dense matrices there -----------------------------------------------
+
+    def _on(self, pattern: Symmetric, values: np.ndarray) -> torch.Tensor:
+        """The matrix ``(p, p)`` that has ``values (m,)`` on a pattern."""
+        where = self._once(self._places_in_rows, pattern.indptr, pattern.indices)
+        return self._dense(where, self._there(values).float()[self._once(self._there, pattern.entry)])
+
+    def _dense(self, where: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
         import torch
 
-        return torch.as_tensor(array, dtype=dtype, device=self._device)
-
-    def _dense(
-        self, indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, dtype: torch.dtype | None = None
-    ) -> torch.Tensor:
-        """A matrix ``(p, p)`` given in CSR form."""
-        import torch
-
-        p = len(indptr) - 1
-        entries = self._there(data, dtype)
-        rows = torch.arange(p, device=self._device).repeat_interleave(self._there(np.diff(indptr)))
-        out = torch.zeros((p, p), dtype=entries.dtype, device=self._device)
-        out[rows, self._there(indices, torch.int64)] = entries
-        return out
+        out = torch.zeros(self._p**2, dtype=entries.dtype, device=self._device)
+        return out.scatter_(0, where, entries).view(self._p, self._p)
 
     def _entries(self, matrix: torch.Tensor, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        return matrix.take(self._once(self._places, rows, cols)).cpu().numpy().astype(np.float64)
+
+    def _places_in_rows(self, indptr: np.ndarray, indices: np.ndarray) -> torch.Tensor:
+        """Where the entries of a CSR matrix are in a dense one."""
         import torch
 
-        some = matrix[self._there(rows, torch.int64), self._there(cols, torch.int64)]
-        return some.double().cpu().numpy()
+        rows = torch.arange(self._p, device=self._device).repeat_interleave(self._there(np.diff(indptr)))
+        return rows * self._p + self._there(indices)
+
+    def _places(self, rows: np.ndarray, cols: np.ndarray) -> torch.Tensor:
+        """Where entries are in a dense matrix."""
+        return self._there(rows).long() * self._p + self._there(cols)
+
+    def _once(self, make: Callable[..., torch.Tensor], *arrays: np.ndarray) -> torch.Tensor:
+        """What is made of arrays; of those met last it is there already."""
+        for met, made in self._known:
+            if len(met) == len(arrays) and all(a is b for a, b in zip(met, arrays)):
+                return made
+        self._known.append((arrays, make(*arrays)))
+        return self._known[-1][1]
+
+    def _there(self, array: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.as_tensor(array, device=self._device)

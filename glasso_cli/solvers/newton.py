@@ -272,11 +272,10 @@ class _Run:
         accuracy = Accuracy(*(_EXACT if near or (self._warm and trusted and level == 1) else _ROUGH))
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
-        W = point.inverse.matrix
-        for step in self._workspace.directions(W, free, accuracy, self._cost, curbed=not near, coarse=trusted):
-            if self._search(free, step):
-                return True
-        return False
+        directions = self._workspace.directions(
+            point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
+        )
+        return any(self._search(free, step) for step in directions)
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:
         """Go along ``step`` if the objective falls on it."""

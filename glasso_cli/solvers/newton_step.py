@@ -9,6 +9,7 @@ import numpy as np
 from numba import get_num_threads
 from scipy.sparse import csr_array
 
+from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.coarse import Coarse, Leading, entries
 from glasso_cli.solvers.curb import excess
 from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
@@ -39,16 +40,15 @@ class Workspace:
         self._products = None
 
     def directions(
-        self, W: np.ndarray, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool, coarse: bool
+        self, inverse: Inverse, free: FreeSet, accuracy: Accuracy, cost: Counter[str], *, curbed: bool, coarse: bool
     ) -> list[np.ndarray]:
-        """Steps ``(m,)`` on the free entries at inverse ``W (p, p)``, the better one first.
+        """Steps ``(m,)`` on the free entries at an inverse W, the better one first.
 
         A ``curbed`` step has been kept from overshooting, which costs about a product. ``coarse`` asks for the coarse
         correction of the preconditioner, which costs about two and makes the solution of the model better.
         """
-        rows = W.astype(np.float32, copy=False)
         products = self._products = self._products or self._place.products(self._p)
-        products.load(rows)
+        rows = products.load(inverse)
         swept = np.zeros(len(free.rows))
         sweep(rows, free.starts, free.cols, free.gradient, free.values, free.weights, swept, products.swept)
         cost["n_sweeps"] += 1

@@ -37,8 +37,8 @@ class Products(Protocol):
 
     swept: np.ndarray  # (p, p) float32, room for the D W that a sweep leaves; it lasts until the first product
 
-    def load(self, W: np.ndarray) -> None:
-        """Go on with this ``W (p, p)``, float32."""
+    def load(self, inverse: Inverse) -> np.ndarray:
+        """Go on with this W; returns it as ``(p, p)`` float32, row-major."""
 
     def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""

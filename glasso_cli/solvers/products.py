@@ -18,6 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.sparse import csr_array
 
+from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric, row_starts
 
 WIDTH = 64
@@ -33,9 +34,11 @@ class Panels:
         self.swept = self._product.reshape(-1)[: p * p].reshape(p, p)  # needed until the first product only
         self._threads = get_num_threads()
 
-    def load(self, W: np.ndarray) -> None:
-        """Go on with this ``W (p, p)``, float32."""
-        split(W, self._W)
+    def load(self, inverse: Inverse) -> np.ndarray:
+        """See :class:`glasso_cli.solvers.place.Products`."""
+        rows = np.ascontiguousarray(inverse.matrix, dtype=np.float32)
+        split(rows, self._W)
+        return rows
 
     def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""

@@ -17,7 +17,8 @@ from glasso_cli.solvers import device as devices
 from glasso_cli.solvers import newton
 from glasso_cli.solvers import place as places
 from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.device import Device
+from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.solvers.device import Device, DeviceFactor
 from glasso_cli.solvers.free_set import symmetric
 from glasso_cli.solvers.newton import solve_at
 from glasso_cli.solvers.newton_problem import Problem
@@ -42,6 +43,12 @@ def assert_near(found: np.ndarray, expected: np.ndarray, error: float) -> None:
 # -- the parts --------------------------------------------------------------------------------------------
 
 
+def factorised(device: Device, matrix: np.ndarray, dtype: type = np.float64) -> DeviceFactor:
+    factor = device.factorise(matrix, dtype)
+    assert factor is not None
+    return factor
+
+
 @every_size
 @each_precision
 def test_entries_of_products_with_w(device: Device, p: int, dtype: type, error: float) -> None:
@@ -49,20 +56,53 @@ def test_entries_of_products_with_w(device: Device, p: int, dtype: type, error: 
     rows, cols = upper_entries(D)
     some = np.arange(0, len(rows), 2)  # entries wanted and entries of D may differ
     products = device.products(p)
-    products.load(W)
+    loaded = products.load(Inverse(W, 0.0))
+    np.testing.assert_array_equal(loaded, W.astype(np.float32))
     values = D[rows, cols]
     found = products.product(symmetric(rows, cols, p), rows[some], cols[some], values)
     assert found.dtype == np.float64
-    assert_near(found, (W @ D @ W)[rows[some], cols[some]], error)
+    assert_near(found, (W @ D @ W)[rows[some], cols[some]], 1e-5)
+
+
+@each_precision
+def test_an_inverse_from_the_device_is_what_is_loaded(device: Device, dtype: type, error: float) -> None:
+    p = 40
+    inverse, products = factorised(device, random_definite(p), dtype).inverse(), device.products(p)
+    loaded = products.load(inverse)
+    assert loaded.dtype == np.float32
+    assert loaded.flags.c_contiguous
+    np.testing.assert_array_equal(loaded, inverse.matrix.astype(np.float32))
+    rows, cols = upper_entries(np.ones((p, p)))
+    found = products.product(symmetric(rows, cols, p), rows, cols, np.ones(len(rows)))
+    assert_near(found, (inverse.matrix @ np.ones((p, p)) @ inverse.matrix)[rows, cols], 1e-5)
+
+
+def test_patterns_that_follow_each_other_are_kept_apart(device: Device) -> None:
+    p = 40
+    W, Theta, products = random_definite(p), csr_array(random_symmetric(p).astype(np.float32)), device.products(p)
+    products.load(Inverse(W, 0.0))
+    outer = Theta.toarray()
+    patterns = [upper_entries(random_symmetric(p, seed) > limit) for seed, limit in enumerate([0.0, 0.5, 1.0] * 4)]
+    for rows, cols in patterns * 2:
+        pattern = symmetric(rows, cols, p)
+        for size in (1.0, 2.0):
+            D = np.zeros((p, p))
+            D[rows, cols] = D[cols, rows] = size
+            values = np.full(len(rows), size)
+            assert_near(products.product(pattern, rows, cols, values), (W @ D @ W)[rows, cols], 1e-5)
+            found = products.sandwich(Theta, pattern, rows, cols, values)
+            assert_near(found, (outer @ D @ outer)[rows, cols], 1e-5)
+        Theta = csr_array(2 * Theta)
+        outer = Theta.toarray()
 
 
 @every_size
-@each_precision
-def test_entries_of_theta_x_theta(device: Device, p: int, dtype: type, error: float) -> None:
-    Theta, X = random_symmetric(p, 1).astype(dtype), random_symmetric(p, 2)
+def test_entries_of_theta_x_theta(device: Device, p: int) -> None:
+    Theta, X = random_symmetric(p, 1), random_symmetric(p, 2)
     rows, cols = upper_entries(X)
-    found = device.products(p).sandwich(csr_array(Theta), symmetric(rows, cols, p), rows, cols, X[rows, cols])
-    assert_near(found, (Theta @ X @ Theta)[rows, cols], error)
+    pattern, values = symmetric(rows, cols, p), X[rows, cols]
+    found = device.products(p).sandwich(csr_array(Theta.astype(np.float32)), pattern, rows, cols, values)
+    assert_near(found, (Theta @ X @ Theta)[rows, cols], 1e-5)
 
 
 @every_size
@@ -70,42 +110,43 @@ def test_after_a_sweep_d_w_is_known(device: Device, p: int) -> None:
     W, D = random_definite(p).astype(np.float32), random_symmetric(p)
     rows, cols = upper_entries(D)
     products = device.products(p)
-    products.load(W)
+    products.load(Inverse(W, 0.0))
     products.swept[:] = D @ W
     assert_near(products.after_sweep(rows, cols), (W @ D @ W)[rows, cols], 1e-5)
 
 
-@each_precision
-def test_a_low_rank_part_is_added_to_w_but_not_to_the_callers(device: Device, dtype: type, error: float) -> None:
+def test_a_low_rank_part_is_added_to_w_but_not_to_the_callers(device: Device) -> None:
     p = 40
-    W, D = random_definite(p).astype(dtype), random_symmetric(p)
-    left = np.random.default_rng(2).standard_normal((p, 3)).astype(dtype)
+    inverse, D = factorised(device, random_definite(p), np.float32).inverse(), random_symmetric(p)
+    W, left = inverse.matrix, np.random.default_rng(2).standard_normal((p, 3)).astype(np.float32)
     rows, cols = upper_entries(D)
     before, products = W.copy(), device.products(p)
-    products.load(W)
+    products.load(inverse)
     products.add_low_rank(left, 2 * left)
     changed = W + 2 * left @ left.T
     found = products.product(symmetric(rows, cols, p), rows, cols, D[rows, cols])
-    assert_near(found, (changed @ D @ changed)[rows, cols], error)
+    assert_near(found, (changed @ D @ changed)[rows, cols], 1e-5)
     np.testing.assert_array_equal(W, before)
+    np.testing.assert_array_equal(inverse.there.cpu().numpy(), before)
 
 
 @every_size
 @each_precision
 def test_factor_and_inverse(device: Device, p: int, dtype: type, error: float) -> None:
-    matrix = random_definite(p).astype(dtype)
+    matrix = random_definite(p)
     matrix = (matrix + matrix.T) / 2
     before = matrix.copy()
-    factor = device.factorise(matrix)
-    assert factor is not None
+    factor = factorised(device, matrix, dtype)
     lower = np.tril(factor.lower.cpu().numpy())
-    assert_near(lower, np.linalg.cholesky(matrix.astype(np.float64)), error)
-    assert factor.log_det == pytest.approx(np.linalg.slogdet(matrix.astype(np.float64))[1], rel=error, abs=error)
+    assert_near(lower, np.linalg.cholesky(matrix), error)
+    assert factor.log_det == pytest.approx(np.linalg.slogdet(matrix)[1], rel=error, abs=error)
     inverse = factor.inverse()
     assert inverse.log_det == factor.log_det
-    assert inverse.matrix.dtype == np.float64
-    assert_near(inverse.matrix, np.linalg.inv(matrix.astype(np.float64)), error)
+    assert inverse.matrix.dtype == dtype
+    assert inverse.matrix.flags.c_contiguous  # the sweep reads its rows
+    assert_near(inverse.matrix, np.linalg.inv(matrix), error)
     np.testing.assert_array_equal(inverse.matrix, inverse.matrix.T)
+    np.testing.assert_array_equal(inverse.matrix, inverse.there.cpu().numpy())
     np.testing.assert_array_equal(matrix, before)
 
 
@@ -123,7 +164,7 @@ def test_the_host_and_a_device_multiply_alike(device: Device, p: int) -> None:
     pattern, values = symmetric(rows, cols, p), D[rows, cols]
     found = []
     for products in (Host().products(p), device.products(p)):
-        products.load(W)
+        products.load(Inverse(W, 0.0))
         products.swept[:] = D @ W
         swept = products.after_sweep(rows, cols)
         product = products.product(pattern, rows, cols, values)
