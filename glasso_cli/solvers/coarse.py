@@ -9,6 +9,7 @@ definite whatever the errors of the stand-in. A product with P or P' costs one p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,16 +28,19 @@ class Leading:
         self._p = p
         self._vectors: np.ndarray | None = None
 
-    def of(self, W: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Eigenvalues ``(RANK,)`` and vectors ``(p, RANK)`` of ``W (p, p)`` float32; None for few neurons."""
+    def of(self, times: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Eigenvalues ``(RANK,)`` and vectors ``(p, RANK)``; None for few neurons.
+
+        ``times`` gives W V for V ``(p, k)`` float32.
+        """
         if self._p < _SMALLEST:
             return None
         powers = _POWERS[self._vectors is not None]
         start = np.random.default_rng(0).standard_normal((self._p, RANK))
         vectors = (start if self._vectors is None else self._vectors).astype(np.float32)
         for _ in range(powers):
-            vectors = np.linalg.qr(W @ vectors)[0]
-        small = (vectors.T @ (W @ vectors)).astype(np.float64)
+            vectors = np.linalg.qr(times(vectors))[0]
+        small = (vectors.T @ times(vectors)).astype(np.float64)
         values, turn = np.linalg.eigh((small + small.T) / 2)
         self._vectors = vectors.astype(np.float64) @ turn
         return np.maximum(values, 1e-6), self._vectors

@@ -9,38 +9,42 @@ Lanczos' method converges first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csr_array
+
+Times = Callable[[np.ndarray], np.ndarray]
 
 _STEPS = 24  # of Lanczos' method
 _CLEAR = -0.4  # nu below which a direction is curbed
 
 
-def excess(W: np.ndarray, step: csr_array, Theta: csr_array) -> tuple[np.ndarray, np.ndarray]:
+def excess(times: Times, step: csr_array, Theta: csr_array) -> tuple[np.ndarray, np.ndarray]:
     """``left, right (p, k)`` float32 with W + left right' the curbed W; k may be 0.
 
-    ``W (p, p)`` is float32, ``step`` and ``Theta`` are symmetric.
+    ``times`` gives W V for V ``(p, k)`` float32; ``step`` and ``Theta`` are symmetric.
     """
-    values, vectors = _spectrum(W, step, Theta)
+    values, vectors = _spectrum(times, step, Theta)
     few = values < _CLEAR
     right = vectors[:, few]
     left = right * (np.sqrt(1 - values[few]) - 1)
     return left.astype(np.float32), right.astype(np.float32)
 
 
-def _spectrum(W: np.ndarray, D: csr_array, Theta: csr_array) -> tuple[np.ndarray, np.ndarray]:
+def _spectrum(times: Times, D: csr_array, Theta: csr_array) -> tuple[np.ndarray, np.ndarray]:
     """Ritz values and vectors of D y = nu Theta y, the vectors orthonormal in Theta's inner product.
 
     W D is self-adjoint in it. Two rounds of orthogonalisation: the basis is small.
     """
-    y = np.random.default_rng(0).standard_normal(len(W))
+    y = np.random.default_rng(0).standard_normal(D.shape[0])
     image = Theta @ y
     size = np.sqrt(y @ image)
-    basis, images = np.empty((2, _STEPS, len(W)))
+    basis, images = np.empty((2, _STEPS, len(y)))
     diagonal, beside = [], []
-    for k in range(min(_STEPS, len(W))):
+    for k in range(min(_STEPS, len(y))):
         basis[k], images[k] = y / size, image / size
-        y = (W @ (D @ basis[k]).astype(np.float32)).astype(np.float64)
+        y = times((D @ basis[k])[:, None].astype(np.float32))[:, 0].astype(np.float64)
         along = images[: k + 1] @ y
         y -= along @ basis[: k + 1]
         y -= (images[: k + 1] @ y) @ basis[: k + 1]

@@ -2,7 +2,7 @@
 
 A device multiplies dense matrices faster than it follows a sparse pattern. So D is scattered into a dense matrix, W D W
 takes two plain products, and its entries are gathered. Only entries travel in an iteration of conjugate gradients;
-Theta and its inverse W travel once a step. Nothing is summed in an order that may change: the same device gives the same
+Theta and its inverse W travel once a step. What is sparse throughout, the preconditioner, stays on the host. Nothing is summed in an order that may change: the same device gives the same
 bytes.
 """
 
@@ -16,7 +16,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from glasso_cli.errors import ServiceError
 from glasso_cli.solvers.cholesky import Inverse
@@ -117,10 +116,8 @@ class DenseProducts:
     """
 
     def __init__(self, device: torch.device, p: int) -> None:
-        self.swept = np.empty((p, p), dtype=np.float32)
         self._device, self._p = device, p
         self._W: torch.Tensor
-        self._outer: tuple[csr_array, torch.Tensor] | None = None  # a Theta, and the same dense
         self._known: deque[tuple[tuple[np.ndarray, ...], torch.Tensor]] = deque(maxlen=_KNOWN)
 
     def load(self, inverse: Inverse) -> np.ndarray:
@@ -133,37 +130,20 @@ class DenseProducts:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""
         self._W = self._W.addmm(self._there(left), self._there(right).T)  # not in place: it may be the caller's
 
-    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
-        return self._entries(self._W @ self._there(self.swept), rows, cols)
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """W V, ``(p, k)`` float32."""
+        return (self._W @ self._there(vectors)).cpu().numpy()
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
-        return self._entries(self._W @ (self._on(pattern, values) @ self._W), rows, cols)
-
-    def sandwich(
-        self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
-    ) -> np.ndarray:
-        """Theta X Theta on entries ``(m,)``, for the X that has ``values`` on ``pattern``."""
-        if self._outer is None or self._outer[0] is not Theta:
-            self._outer = None  # its room is for the next one
-            where = self._places_in_rows(Theta.indptr, Theta.indices)
-            self._outer = Theta, self._dense(where, self._there(Theta.data).float())
-        outer = self._outer[1]
-        return self._entries(outer @ (self._on(pattern, values) @ outer), rows, cols)
-
-    # -- between the host's patterns and dense matrices there -----------------------------------------------
-
-    def _on(self, pattern: Symmetric, values: np.ndarray) -> torch.Tensor:
-        """The matrix ``(p, p)`` that has ``values (m,)`` on a pattern."""
-        where = self._once(self._places_in_rows, pattern.indptr, pattern.indices)
-        return self._dense(where, self._there(values).float()[self._once(self._there, pattern.entry)])
-
-    def _dense(self, where: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
         import torch
 
-        out = torch.zeros(self._p**2, dtype=entries.dtype, device=self._device)
-        return out.scatter_(0, where, entries).view(self._p, self._p)
+        where = self._once(self._places_in_rows, pattern.indptr, pattern.indices)
+        entries = self._there(values).float()[self._once(self._there, pattern.entry)]
+        D = torch.zeros(self._p**2, device=self._device).scatter_(0, where, entries).view(self._p, self._p)
+        return self._entries(self._W @ (D @ self._W), rows, cols)
+
+    # -- between the host's patterns and dense matrices there -----------------------------------------------
 
     def _entries(self, matrix: torch.Tensor, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         return matrix.take(self._once(self._places, rows, cols)).cpu().numpy().astype(np.float64)

@@ -54,6 +54,8 @@ _ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the
 _EXACT = (0.1, 12)  # and near it, or from a start that is
 _SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
 _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
+_SLOW = 0.3  # share of the gain of the full step before, above which the next model gets twice the iterations
+_PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
@@ -138,6 +140,7 @@ class _Run:
         self._warm = start.connected  # from a start that is expected to be near
         self._length = 1.0 if self._warm else 0.0  # of the last step, or what is expected of the first
         self._n_iter = 0
+        self._patience = 1  # factor on the iterations of conjugate gradients
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
 
@@ -201,7 +204,7 @@ class _Run:
                 if self._certify():
                     return
                 assert self._best is not None
-                idle = idle + 1 if self._best.proof.duality_gap > 0.9 * before else 0
+                idle = idle + 1 if self._best.proof.duality_gap > 0.99 * before else 0
             if idle == 3 or self._n_iter == self._max_iter:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
@@ -262,14 +265,19 @@ class _Run:
 
     def _step(self, level: float, counts: np.ndarray) -> bool:
         """One Newton step; false when the objective does not fall along any direction found."""
+        from glasso_cli.solvers.face import Accuracy
         from glasso_cli.solvers.free_set import free_set
-        from glasso_cli.solvers.newton_step import Accuracy, Workspace
+        from glasso_cli.solvers.newton_step import Workspace
 
         problem, point = self._problem, self._point
         self._workspace = self._workspace or Workspace(self._place, len(counts))
         near = level == 1 and self._gain <= _NEAR * len(counts)
         trusted = near or self._length == 1  # where steps fall short, a better solution of the model overshoots more
-        accuracy = Accuracy(*(_EXACT if near or (self._warm and trusted and level == 1) else _ROUGH))
+        residual, iterations = _EXACT if near or (self._warm and trusted and level == 1) else _ROUGH
+        if near and self._length == 1:
+            is_slow = self._gain > _SLOW * self._gain_before
+            self._patience = min(2 * self._patience, _PATIENCE) if is_slow else max(self._patience // 2, 1)
+        accuracy = Accuracy(residual, iterations * self._patience)
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
         directions = self._workspace.directions(

@@ -1,6 +1,6 @@
 """Where the expensive parts of a Newton step are computed: on the host's cores, or on a CUDA device.
 
-They are the factorisation with its inverse and the products with the Hessian. Everything else is cheap or goes one
+They are the factorisation with its inverse and the products with a dense W. Everything else is sparse, cheap, or goes one
 entry after the other, and stays on the host. ``CUDA_VISIBLE_DEVICES=`` hides the devices there are.
 """
 
@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from glasso_cli.solvers import cholesky
 from glasso_cli.solvers.cholesky import Inverse
@@ -35,24 +34,17 @@ class Factor(Protocol):
 class Products(Protocol):
     """Products with one dense W that the directions of a Newton step need."""
 
-    swept: np.ndarray  # (p, p) float32, room for the D W that a sweep leaves; it lasts until the first product
-
     def load(self, inverse: Inverse) -> np.ndarray:
         """Go on with this W; returns it as ``(p, p)`` float32, row-major."""
 
     def add_low_rank(self, left: np.ndarray, right: np.ndarray) -> None:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""
 
-    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """W V, ``(p, k)`` float32, for V ``(p, k)`` float32."""
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
-
-    def sandwich(
-        self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
-    ) -> np.ndarray:
-        """Theta X Theta on entries ``(m,)`` in the order of rows, for the X that has ``values`` on ``pattern``."""
 
 
 class Place(Protocol):

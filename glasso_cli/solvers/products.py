@@ -16,10 +16,9 @@ from llvmlite import ir
 from numba import get_num_threads, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from scipy.sparse import csr_array
 
 from glasso_cli.solvers.cholesky import Inverse
-from glasso_cli.solvers.free_set import Symmetric, row_starts
+from glasso_cli.solvers.free_set import Symmetric
 
 WIDTH = 64
 _LANES = 16  # of a panel's row, summed side by side
@@ -31,7 +30,6 @@ class Panels:
 
     def __init__(self, p: int) -> None:
         self._W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
-        self.swept = self._product.reshape(-1)[: p * p].reshape(p, p)  # needed until the first product only
         self._threads = get_num_threads()
 
     def load(self, inverse: Inverse) -> np.ndarray:
@@ -44,33 +42,22 @@ class Panels:
         """Add ``left right'``, of ``(p, k)`` factors, to W."""
         add_low_rank(self._W, left, right)
 
-    def after_sweep(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for the D whose product with W is in ``swept``."""
-        transpose_rows(self.swept, self._transposed)
-        return self._sample(rows, cols)
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """W V, ``(p, k)`` float32."""
+        p, k = vectors.shape
+        across = np.zeros((k, len(self._W) * WIDTH), dtype=np.float32)
+        across[:, :p] = vectors.T
+        out = np.empty((p, k), dtype=np.float32)
+        times(self._W, across.reshape(k, -1, WIDTH), out, self._threads)
+        return out
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
         data = values.astype(np.float32)[pattern.entry]
         multiply(pattern.indptr, pattern.indices, data, self._W, self._product, self._threads)
         transpose(self._product, self._transposed)
-        return self._sample(rows, cols)
-
-    def _sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         out = np.empty(len(rows), dtype=np.float32)
         sample(rows, cols, self._transposed, self._W, out, self._threads)
-        return out.astype(np.float64)
-
-    def sandwich(
-        self, Theta: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
-    ) -> np.ndarray:
-        """Theta X Theta on entries ``(m,)`` in the order of rows, for the X that has ``values`` on ``pattern``."""
-        out = np.empty(len(rows), dtype=np.float32)
-        sandwich(
-            row_starts(rows, len(pattern.indptr) - 1), cols,
-            pattern.indptr, pattern.indices, values.astype(np.float32)[pattern.entry],
-            Theta.indptr, Theta.indices, Theta.data, out, self._threads,
-        )  # fmt: skip
         return out.astype(np.float64)
 
 
@@ -106,6 +93,22 @@ def add_low_rank(panels: np.ndarray, left: np.ndarray, right: np.ndarray) -> Non
                 s, line = left[i, a], across[a, q * WIDTH : q * WIDTH + WIDTH]
                 for t in range(WIDTH):
                     row[t] += s * line[t]
+
+
+@njit(parallel=True, cache=True)
+def times(W: np.ndarray, across: np.ndarray, out: np.ndarray, threads: int) -> None:
+    """``out = W V`` for W in panels and V' in ``across (k, n, WIDTH)``."""
+    n, p, _ = W.shape
+    chunk = (p + threads - 1) // threads
+    for thread in prange(threads):
+        first, last = thread * chunk, min(p, thread * chunk + chunk)
+        for q in range(n):
+            w = W[q]
+            for i in range(first, last):
+                row = w[i]
+                for a in range(len(across)):
+                    part: float = _dot(row, across[a, q])  # type: ignore[call-arg]
+                    out[i, a] = part if q == 0 else out[i, a] + part
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -148,19 +151,6 @@ def transpose(C: np.ndarray, out: np.ndarray) -> None:
                 for u in range(WIDTH):
                     k = r * WIDTH + u
                     row[u] = C[q, k, t] if k < p else _ZERO
-
-
-@njit(parallel=True, cache=True)
-def transpose_rows(B: np.ndarray, out: np.ndarray) -> None:
-    """The transpose of a row-major ``(p, p)`` matrix, in panels."""
-    n, p, _ = out.shape
-    for r in prange(n):
-        for q in range(n):
-            for j in range(q * WIDTH, min(p, q * WIDTH + WIDTH)):
-                row = out[r, j]
-                for u in range(WIDTH):
-                    k = r * WIDTH + u
-                    row[u] = B[k, j] if k < p else _ZERO
 
 
 @intrinsic
@@ -209,41 +199,3 @@ def sample(rows: np.ndarray, cols: np.ndarray, T: np.ndarray, W: np.ndarray, out
             left, right = T[r], W[r]
             for e in range(first, last):
                 out[e] += _dot(left[rows[e]], right[cols[e]])  # type: ignore[call-arg]
-
-
-@njit(parallel=True, fastmath=True, cache=True)
-def sandwich(
-    starts: np.ndarray,
-    cols: np.ndarray,
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    data: np.ndarray,
-    outer_indptr: np.ndarray,
-    outer_indices: np.ndarray,
-    outer_data: np.ndarray,
-    out: np.ndarray,
-    threads: int,
-) -> None:
-    """Entries of A X A for sparse symmetric A (``outer_``) and X, both in CSR form.
-
-    Row i of the pattern is ``cols[starts[i]:starts[i + 1]]``.
-    """
-    p = len(indptr) - 1
-    total = max(starts[p], 1)
-    for thread in prange(threads):
-        y = np.zeros(p, dtype=np.float32)  # row i of A X
-        for i in range(p):
-            if starts[i] * threads // total != thread:
-                continue
-            for a in range(outer_indptr[i], outer_indptr[i + 1]):
-                k, value = outer_indices[a], outer_data[a]
-                for b in range(indptr[k], indptr[k + 1]):
-                    y[indices[b]] += value * data[b]
-            for e in range(starts[i], starts[i + 1]):
-                j = cols[e]
-                s = _ZERO
-                for a in range(outer_indptr[j], outer_indptr[j + 1]):
-                    s += y[outer_indices[a]] * outer_data[a]
-                out[e] = s
-            for k in range(p):
-                y[k] = _ZERO

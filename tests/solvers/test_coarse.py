@@ -16,7 +16,7 @@ def setting():
     upper = np.triu(rng.random((p, p)) < 0.2) | np.eye(p, dtype=bool)
     rows, cols = (index.astype(np.int32) for index in np.nonzero(upper))
     diagonal = rng.uniform(0.5, 2.0, len(rows))
-    return W, rows, cols, diagonal, Leading(p).of(W.astype(np.float32))
+    return W, rows, cols, diagonal, Leading(p).of(W.astype(np.float32).__matmul__)
 
 
 def dense(setting):
@@ -35,7 +35,7 @@ def test_leading_vectors_are_those_of_the_largest_eigenvalues(setting):
 
 
 def test_there_are_none_for_few_neurons():
-    assert Leading(3 * RANK).of(np.eye(3 * RANK, dtype=np.float32)) is None
+    assert Leading(3 * RANK).of(np.eye(3 * RANK, dtype=np.float32).__matmul__) is None
 
 
 @pytest.mark.parametrize("threads", [1, 2])

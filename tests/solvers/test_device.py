@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from glasso_problems import PROBLEMS, neuron_like
-from scipy.sparse import csr_array
 from test_newton import every_size, random_definite, random_symmetric, upper_entries
 
 from glasso_cli.errors import ServiceError
@@ -79,9 +78,8 @@ def test_an_inverse_from_the_device_is_what_is_loaded(device: Device, dtype: typ
 
 def test_patterns_that_follow_each_other_are_kept_apart(device: Device) -> None:
     p = 40
-    W, Theta, products = random_definite(p), csr_array(random_symmetric(p).astype(np.float32)), device.products(p)
+    W, products = random_definite(p), device.products(p)
     products.load(Inverse(W, 0.0))
-    outer = Theta.toarray()
     patterns = [upper_entries(random_symmetric(p, seed) > limit) for seed, limit in enumerate([0.0, 0.5, 1.0] * 4)]
     for rows, cols in patterns * 2:
         pattern = symmetric(rows, cols, p)
@@ -90,29 +88,17 @@ def test_patterns_that_follow_each_other_are_kept_apart(device: Device) -> None:
             D[rows, cols] = D[cols, rows] = size
             values = np.full(len(rows), size)
             assert_near(products.product(pattern, rows, cols, values), (W @ D @ W)[rows, cols], 1e-5)
-            found = products.sandwich(Theta, pattern, rows, cols, values)
-            assert_near(found, (outer @ D @ outer)[rows, cols], 1e-5)
-        Theta = csr_array(2 * Theta)
-        outer = Theta.toarray()
 
 
 @every_size
-def test_entries_of_theta_x_theta(device: Device, p: int) -> None:
-    Theta, X = random_symmetric(p, 1), random_symmetric(p, 2)
-    rows, cols = upper_entries(X)
-    pattern, values = symmetric(rows, cols, p), X[rows, cols]
-    found = device.products(p).sandwich(csr_array(Theta.astype(np.float32)), pattern, rows, cols, values)
-    assert_near(found, (Theta @ X @ Theta)[rows, cols], 1e-5)
-
-
-@every_size
-def test_after_a_sweep_d_w_is_known(device: Device, p: int) -> None:
-    W, D = random_definite(p).astype(np.float32), random_symmetric(p)
-    rows, cols = upper_entries(D)
+@pytest.mark.parametrize("k", [1, 5])
+def test_w_times_vectors(device: Device, p: int, k: int) -> None:
+    W, V = random_definite(p), np.random.default_rng(5).standard_normal((p, k)).astype(np.float32)
     products = device.products(p)
     products.load(Inverse(W, 0.0))
-    products.swept[:] = D @ W
-    assert_near(products.after_sweep(rows, cols), (W @ D @ W)[rows, cols], 1e-5)
+    found = products.times(V)
+    assert found.dtype == np.float32
+    assert_near(found, W @ V, 1e-5)
 
 
 def test_a_low_rank_part_is_added_to_w_but_not_to_the_callers(device: Device) -> None:
@@ -159,17 +145,15 @@ def test_what_is_not_positive_definite_has_no_factor(device: Device, bad: float)
 
 @every_size
 def test_the_host_and_a_device_multiply_alike(device: Device, p: int) -> None:
-    W, D, Theta = random_definite(p).astype(np.float32), random_symmetric(p), csr_array(random_symmetric(p, 3))
+    W, D = random_definite(p).astype(np.float32), random_symmetric(p)
+    V = np.random.default_rng(5).standard_normal((p, 3)).astype(np.float32)
     rows, cols = upper_entries(D)
     pattern, values = symmetric(rows, cols, p), D[rows, cols]
     found = []
     for products in (Host().products(p), device.products(p)):
         products.load(Inverse(W, 0.0))
-        products.swept[:] = D @ W
-        swept = products.after_sweep(rows, cols)
         product = products.product(pattern, rows, cols, values)
-        sandwich = products.sandwich(Theta.astype(np.float32), pattern, rows, cols, values)
-        found.append((swept, product, sandwich))
+        found.append((product, products.times(V)))
     for host, there in zip(*found):
         assert_near(there, host, 1e-5)
 

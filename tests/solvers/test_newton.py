@@ -5,29 +5,36 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from glasso_problems import PROBLEMS, neuron_like, reference_kkt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 import glasso_cli
 from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers import sweep as sweeps
 from glasso_cli.solvers.base import certificate
+from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.solvers.face import Accuracy, without_small
 from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
-from glasso_cli.solvers.newton_step import without_small
+from glasso_cli.solvers.newton_step import Model
 from glasso_cli.solvers.products import (
+    Panels,
     add_low_rank,
     multiply,
     panels_of,
     sample,
-    sandwich,
     split,
+    times,
     transpose,
-    transpose_rows,
 )
+from glasso_cli.solvers.sandwich import sandwich
 from glasso_cli.solvers.screening import solve
 from glasso_cli.solvers.sweep import sweep
 
@@ -93,27 +100,22 @@ def test_entries_of_a_product_with_two_dense_sides(p: int, threads: int) -> None
 
 
 @every_size
-def test_the_transpose_of_rows(p: int) -> None:
-    rows = np.random.default_rng(0).standard_normal((p, p)).astype(np.float32)
-    out = panels_of(p)
-    transpose_rows(rows, out)
-    np.testing.assert_array_equal(from_panels(out), rows.T)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_w_times_vectors(p: int, threads: int) -> None:
+    W, V = random_definite(p), np.random.default_rng(5).standard_normal((p, 5)).astype(np.float32)
+    across, out = np.zeros((5, -(-p // 64) * 64), dtype=np.float32), np.empty((p, 5), dtype=np.float32)
+    across[:, :p] = V.T
+    times(in_panels(W), across.reshape(5, -1, 64), out, threads)
+    np.testing.assert_allclose(out, W @ V, rtol=1e-4, atol=1e-5)
 
 
 @every_size
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_sparse_sandwich(p: int, threads: int) -> None:
+def test_a_sparse_sandwich(p: int) -> None:
     A, X = random_symmetric(p, 1), random_symmetric(p, 2)
     rows, cols = upper_entries(X)
-    x, outer_rows = symmetric(rows, cols, p), upper_entries(A)
-    a = symmetric(*outer_rows, p)
-    starts = np.searchsorted(rows, np.arange(p + 1)).astype(np.int64)
-    out = np.empty(len(rows), dtype=np.float32)
-    sandwich(
-        starts, cols, x.indptr, x.indices, X[rows, cols].astype(np.float32)[x.entry],
-        a.indptr, a.indices, A[outer_rows].astype(np.float32)[a.entry], out, threads,
-    )  # fmt: skip
-    np.testing.assert_allclose(out, (A @ X @ A)[rows, cols], rtol=1e-3, atol=1e-3)
+    found = sandwich(csr_array(A.astype(np.float32)), symmetric(rows, cols, p), rows, cols, X[rows, cols])
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, (A @ X @ A)[rows, cols], rtol=1e-3, atol=1e-3)
 
 
 @every_size
@@ -171,26 +173,95 @@ def test_without_small_entries_theta_stays_positive_definite() -> None:
     assert np.linalg.eigvalsh(less - Theta)[0] > -1e-6
 
 
-def test_a_sweep_minimises_over_one_coordinate_after_the_other() -> None:
-    p = 30
+@pytest.mark.parametrize("many", [0, 10**9])
+@pytest.mark.parametrize("p", [2, 30, 64, 65])
+def test_a_sweep_minimises_over_one_coordinate_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, p: int, many: int
+) -> None:
+    monkeypatch.setattr(sweeps, "_MANY", many)
     _, W, Theta, _, free = a_free_set(p)
-    step, B = np.zeros(len(free.rows)), np.empty((p, p), dtype=np.float32)
-    sweep(W.astype(np.float32), free.starts, free.cols, free.gradient, free.values, free.weights, step, B)
+    start = np.random.default_rng(4).standard_normal(len(free.rows)) * 0.1
+    found = sweep(W.astype(np.float32), free, start)
     D = np.zeros((p, p))
+    D[free.rows, free.cols] = D[free.cols, free.rows] = start
     for e, (i, j) in enumerate(zip(free.rows, free.cols)):
-        slope = free.gradient[e] + (W @ D @ W)[i, j]
+        slope = free.gradient[e] + W[i] @ (D @ W[j])
         if i == j:
             D[i, i] -= slope / W[i, i] ** 2
             continue
         curvature = W[i, j] ** 2 + W[i, i] * W[j, j]
-        target = Theta[i, j] - slope / curvature
+        target = Theta[i, j] + D[i, j] - slope / curvature
         value = np.sign(target) * max(abs(target) - free.weights[e] / curvature, 0.0)
         D[i, j] = D[j, i] = value - Theta[i, j]
-    np.testing.assert_allclose(step, D[free.rows, free.cols], rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(B, D @ W, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found, D[free.rows, free.cols], rtol=1e-3, atol=1e-4)
+    at_zero = np.abs(found + free.values) < 1e-9
+    assert p == 2 or at_zero.any()
+    np.testing.assert_array_equal(found[at_zero], -free.values[at_zero])
+
+
+@pytest.mark.parametrize("many", [0, 10**9])
+def test_a_sweep_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(sweeps, "_MANY", many)
+    _, W, _, _, free = a_free_set(70)
+    before, found = numba.get_num_threads(), []
+    try:
+        for threads in range(1, before + 1):
+            numba.set_num_threads(threads)
+            found.append(sweep(W.astype(np.float32), free, np.zeros(len(free.rows))).tobytes())
+    finally:
+        numba.set_num_threads(before)
+    assert len(set(found)) == 1
+
+
+@pytest.fixture
+def a_model() -> Model:
+    _, W, _, _, free = a_free_set(40)
+    rows = W.astype(np.float32)
+    products = Panels(40)
+    products.load(Inverse(rows, 0.0))
+    return Model(products, free, rows, None, Accuracy(1e-6, 200), Counter())
+
+
+def test_the_residual_of_a_model_falls_to_zero_as_its_rounds_go_on(a_model: Model) -> None:
+    step = np.zeros(len(a_model.free.rows))
+    residuals = [a_model.residual(None)]
+    assert residuals[0] == pytest.approx(a_model.residual(step), rel=1e-6)
+    for _ in range(5):
+        step, _ = a_model.fitted(a_model.swept(step), False)
+        residuals.append(a_model.residual(step))
+    assert residuals[-1] < 1e-4 * residuals[0]
+
+
+def test_a_coordinate_alone_has_the_residual_of_its_own_minimum(a_model: Model) -> None:
+    free, W = a_model.free, a_model.W.astype(np.float64)
+    total = 0.0
+    for i, j, slope, value, weight in zip(free.rows, free.cols, free.gradient, free.values, free.weights):
+        curvature = W[i, i] * W[j, j] + (W[i, j] ** 2 if i != j else 0.0)
+        target = value - slope / curvature
+        end = np.sign(target) * max(abs(target) - weight / curvature, 0.0)
+        total += (2 if i != j else 1) * curvature * (end - value) ** 2
+    assert a_model.residual(None) == pytest.approx(np.sqrt(total), rel=1e-5)
 
 
 # -- the whole ----------------------------------------------------------------------------------------------
+
+
+def test_neurons_that_one_factor_drives_take_few_steps() -> None:
+    rng = np.random.default_rng(0)
+    S = np.corrcoef(1.5 * rng.standard_normal(3000) + rng.standard_normal((160, 3000)))
+    result = SOLVERS["newton"](S, 0.05)
+    assert result.converged
+    assert reference_kkt(result.precision, S, 0.05) <= 0.01 * 0.05
+    assert result.n_iter <= 25
+
+
+def test_groups_of_nearly_equal_neurons_converge() -> None:
+    rng = np.random.default_rng(0)
+    S = np.corrcoef(np.repeat(rng.standard_normal((18, 2000)), 16, axis=0) + 0.3 * rng.standard_normal((288, 2000)))
+    result = SOLVERS["newton"](S, 0.01)
+    assert result.converged
+    assert reference_kkt(result.precision, S, 0.01) <= 0.01 * 0.01
+    assert result.n_iter <= 60
 
 
 def test_the_same_problem_gives_the_same_bytes() -> None:
