@@ -29,10 +29,11 @@ def sweep(W: np.ndarray, free: FreeSet, start: np.ndarray) -> np.ndarray:
     D = start.astype(np.float32)[pattern.entry]
     step = start.copy()
     strip, columns = np.empty((p, _STRIP), dtype=np.float32), np.empty((_STRIP, p + _TILE), dtype=np.float32)
+    stops = (pattern.indptr[1:] if step.any() else pattern.indptr[:-1]).copy()  # of what is not zero in each row of D
     threads = get_num_threads()
     for begin in range(0, p, _STRIP):
         width = min(_STRIP, p - begin)
-        _make(W, pattern.indptr, pattern.indices, D, begin, width, strip, columns, threads)
+        _make(W, pattern.indptr, pattern.indices, D, stops, begin, width, strip, columns, threads)
         _descend(
             W, free.starts, free.cols, free.gradient, free.values, free.weights,
             begin, width, strip, columns, step, D, above, below, _MANY,
@@ -58,6 +59,7 @@ def _make(
     indptr: np.ndarray,
     indices: np.ndarray,
     D: np.ndarray,
+    stops: np.ndarray,
     begin: int,
     width: int,
     strip: np.ndarray,
@@ -69,6 +71,8 @@ def _make(
     for k in prange(p):
         for r in range(width):
             strip[k, r] = W[k, begin + r]
+        while stops[k] < indptr[k + 1] and (k < begin or indices[stops[k]] < begin):
+            stops[k] += 1  # past the entries of the rows done
     tiles = (p + _TILE - 1) // _TILE
     for thread in prange(threads):
         tile = np.empty((_TILE, _STRIP), dtype=np.float32)
@@ -79,15 +83,11 @@ def _make(
                 row = tile[k]
                 for r in range(_STRIP):
                     row[r] = _ZERO
-                e, stop = indptr[first + k], indptr[first + k + 1]
+                e, stop = indptr[first + k], stops[first + k]
                 while e + 4 <= stop:  # four at a time: one pass over the row of sums for four of W
                     d0, d1, d2, d3 = D[e], D[e + 1], D[e + 2], D[e + 3]
-                    w0, w1, w2, w3 = (
-                        strip[indices[e]],
-                        strip[indices[e + 1]],
-                        strip[indices[e + 2]],
-                        strip[indices[e + 3]],
-                    )
+                    w0, w1 = strip[indices[e]], strip[indices[e + 1]]
+                    w2, w3 = strip[indices[e + 2]], strip[indices[e + 3]]
                     for r in range(_STRIP):
                         row[r] += d0 * w0[r] + d1 * w1[r] + d2 * w2[r] + d3 * w3[r]
                     e += 4

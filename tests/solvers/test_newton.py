@@ -174,13 +174,14 @@ def test_without_small_entries_theta_stays_positive_definite() -> None:
 
 
 @pytest.mark.parametrize("many", [0, 10**9])
+@pytest.mark.parametrize("size", [0.0, 0.1])
 @pytest.mark.parametrize("p", [2, 30, 64, 65])
 def test_a_sweep_minimises_over_one_coordinate_after_the_other(
-    monkeypatch: pytest.MonkeyPatch, p: int, many: int
+    monkeypatch: pytest.MonkeyPatch, p: int, size: float, many: int
 ) -> None:
     monkeypatch.setattr(sweeps, "_MANY", many)
     _, W, Theta, _, free = a_free_set(p)
-    start = np.random.default_rng(4).standard_normal(len(free.rows)) * 0.1
+    start = np.random.default_rng(4).standard_normal(len(free.rows)) * size
     found = sweep(W.astype(np.float32), free, start)
     D = np.zeros((p, p))
     D[free.rows, free.cols] = D[free.cols, free.rows] = start
