@@ -174,3 +174,12 @@ def test_numpy_keeps_to_one_thread_and_scipy_does_not() -> None:
     assert {path: within[path] for path in own} == dict.fromkeys(own, 1)
     assert {path: within[path] for path in within.keys() - own} == {path: before[path] for path in before.keys() - own}
     assert counts() == before
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "12"), ("26", "26")])
+def test_the_workers_of_openblas_do_not_spin_unless_told_so(given: str | None, expected: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    environment |= {"OPENBLAS_THREAD_TIMEOUT": given} if given else {}
+    code = "import sys, glasso_cli, os; assert 'numpy' not in sys.modules; print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == expected
