@@ -87,6 +87,11 @@ def sparse(p: int, rng: np.random.Generator) -> csr_array:
     return csr_array(links + diags_array(np.asarray(abs(links).sum(axis=1)) + 0.5))
 
 
+def isolated(p: int, rng: np.random.Generator) -> csr_array:
+    """No links."""
+    return csr_array(diags_array(np.ones(p)))
+
+
 GENERATORS: dict[str, Callable[[int, np.random.Generator], csr_array]] = {
     "sparse": sparse,
     "hub": hub,
@@ -95,7 +100,8 @@ GENERATORS: dict[str, Callable[[int, np.random.Generator], csr_array]] = {
     "scale-free": scale_free,
     "random": random,
     "chain": chain,
-    "neuron-like": sparse,  # and what correlation() adds
+    "neuron-like": sparse,  # and what correlation() adds, here too:
+    "one-factor": isolated,
 }
 PROBLEMS = ("real", *GENERATORS)
 
@@ -104,23 +110,24 @@ def correlation(name: str, p: int) -> np.ndarray:
     """The correlation ``(p, p)`` of samples from the generator of that name; the same for the same ``p``.
 
     ``neuron-like`` adds p/20 shared factors of falling strength, and heavy tails: a t distribution with
-    five degrees of freedom.
+    five degrees of freedom. ``one-factor`` adds one, alike to all: any two neurons are correlated by 0.69.
     """
     rng = np.random.default_rng(p)
     lower = np.linalg.cholesky(GENERATORS[name](p, rng).toarray())
-    loadings = _loadings(lower, rng) if name == "neuron-like" else None
+    loadings = _FACTORS[name](lower, rng) if name in _FACTORS else None
     moments = np.zeros((p, p))
     for start in range(0, SAMPLES * p, _BATCH):
         n = min(_BATCH, SAMPLES * p - start)
         draws = solve_triangular(lower, rng.standard_normal((p, n)), lower=True, trans="T", overwrite_b=True)
         if loadings is not None:
             draws += loadings @ rng.standard_normal((loadings.shape[1], n))
+        if name == "neuron-like":
             draws *= np.sqrt(5 / rng.chisquare(5, n))
         moments += draws @ draws.T
     return _unit_diagonal(moments)
 
 
-def _loadings(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _falling(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Of the factors ``(p, p/20)``; together they have as much variance as the sparse part."""
     p = len(lower)
     n = max(1, p // 20)
@@ -128,6 +135,17 @@ def _loadings(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     own = np.sqrt((inverse**2).sum(axis=0))  # of every neuron
     strength = 1 / np.sqrt(np.arange(1, n + 1))
     return own[:, None] * rng.standard_normal((p, n)) * strength / np.linalg.norm(strength)
+
+
+def _alike(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Of one factor ``(p, 1)``."""
+    return np.full((len(lower), 1), 1.5)
+
+
+_FACTORS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "neuron-like": _falling,
+    "one-factor": _alike,
+}
 
 
 def _unit_diagonal(moments: np.ndarray) -> np.ndarray:

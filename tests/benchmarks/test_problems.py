@@ -56,6 +56,12 @@ def test_factors_make_neurons_like_each_other():
     assert factors > 2 * plain
 
 
+def test_one_factor_makes_all_neurons_alike():
+    others = correlation("one-factor", P)[np.triu_indices(P, 1)]
+    assert others.mean() == pytest.approx(1.5**2 / (1 + 1.5**2), abs=0.05)
+    assert others.min() > 0.5
+
+
 def test_a_generator_is_its_inverse_covariance():
     """Many more samples than neurons: the largest entries of the inverse are the edges."""
     S, Theta = correlation("chain", 100), GENERATORS["chain"](100, np.random.default_rng(0)).toarray()
