@@ -129,9 +129,9 @@ def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver):
     scale = np.geomspace(0.01, 100, 12)
     S = R * np.outer(scale, scale)
     alpha = 0.05
-    result = SOLVERS[solver](S, alpha, tol=TOL / 100)
-    assert result.duality_gap <= TOL / 100
-    assert reference_kkt(result.precision, S, alpha) <= 1e-7 * 1e4  # the largest variance: it is in units of S
+    # the residual is in units of S, whose variances reach 1e4
+    result = SOLVERS[solver](S, alpha, tol=TOL / 1000)
+    assert reference_kkt(result.precision, S, alpha) <= 1e-4
     weighted = SOLVERS["gglasso"](R, alpha / np.outer(scale, scale) * (1 - np.eye(12)), tol=TOL)
     np.testing.assert_allclose(result.precision * np.outer(scale, scale), weighted.precision, rtol=1e-3, atol=1e-4)
 
