@@ -9,11 +9,12 @@ definite whatever the errors of the stand-in. A product with P or P' costs one p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
+
+from glasso_cli.solvers.place import Times
 
 RANK = 12  # eigenvectors: 78 pairs of them
 _BATCH = 4096  # entries at a time
@@ -28,7 +29,7 @@ class Leading:
         self._p = p
         self._vectors: np.ndarray | None = None
 
-    def of(self, times: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+    def of(self, times: Times) -> tuple[np.ndarray, np.ndarray] | None:
         """Eigenvalues ``(RANK,)`` and vectors ``(p, RANK)``; None for few neurons.
 
         ``times`` gives W V for V ``(p, k)`` float32.

@@ -9,12 +9,10 @@ Lanczos' method converges first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.sparse import csr_array
 
-Times = Callable[[np.ndarray], np.ndarray]
+from glasso_cli.solvers.place import Times
 
 _STEPS = 24  # of Lanczos' method
 _CLEAR = -0.4  # nu below which a direction is curbed

@@ -2,8 +2,8 @@
 
 A device multiplies dense matrices faster than it follows a sparse pattern. So D is scattered into a dense matrix, W D W
 takes two plain products, and its entries are gathered. Only entries travel in an iteration of conjugate gradients;
-Theta and its inverse W travel once a step. What is sparse throughout, the preconditioner, stays on the host. Nothing is summed in an order that may change: the same device gives the same
-bytes.
+Theta and its inverse W travel once a step. What is sparse throughout, the preconditioner, stays on the host. Nothing is
+summed in an order that may change: the same device gives the same bytes.
 """
 
 from __future__ import annotations

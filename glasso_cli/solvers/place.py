@@ -7,6 +7,7 @@ entry after the other, and stays on the host. ``CUDA_VISIBLE_DEVICES=`` hides th
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -15,6 +16,8 @@ import numpy as np
 from glasso_cli.solvers import cholesky
 from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric
+
+Times = Callable[[np.ndarray], np.ndarray]  # W V, of V (p, k) float32: what Products.times is
 
 _SMALLEST = 1024  # neurons from which a device is worth its transfers
 _DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")  # the last one is that of WSL
