@@ -34,7 +34,7 @@ from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.estimates import ENOUGH, Estimate, inverse_estimate, lasso_estimate, latent_estimate
 from glasso_cli.inference.factors import leading_factors
-from glasso_cli.moments import pack_upper
+from glasso_cli.linalg.moments import pack_upper
 from glasso_cli.solvers.path import PathPoint, fit_from
 
 BLOCKS, LAGS, FACTORS = 16, 32, 2

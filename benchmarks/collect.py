@@ -136,12 +136,12 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     """The covariance out of what `collect` does: pilot, blocks written to disk, blocks added up."""
     import tempfile
 
-    from glasso_cli import moments
     from glasso_cli.config import CollectSection, MaskSection
     from glasso_cli.console import Console
     from glasso_cli.corpus_pass import CorpusPass
     from glasso_cli.hook_points import resolve_hook_points
     from glasso_cli.hooks import record
+    from glasso_cli.linalg import moments
 
     # The same mask as the naive way: it does not look for massive tokens.
     section = CollectSection(hook_points=[HOOK_POINT], mask=MaskSection(massive=None))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from worker import Answer
 
+from glasso_cli.linalg.cholesky import invert
 from glasso_cli.solvers.base import certificate, diagonal_start
-from glasso_cli.solvers.cholesky import invert
 
 REACHED, MISSED, OVER, FAILED, SKIPPED = "reached", "not reached", "over the limit", "failed", "skipped"
 

@@ -59,7 +59,7 @@ def _newton(S: np.ndarray, alphas: Sequence[float], setting: str) -> tuple[float
 
 def unit(S: np.ndarray, alphas: Sequence[float], setting: str) -> tuple[float, Results]:
     """CI, the unit of cost: one Cholesky factorisation with inverse, the median of five."""
-    from glasso_cli.solvers.cholesky import invert
+    from glasso_cli.linalg.cholesky import invert
 
     matrix, times = S + 0.1 * np.eye(len(S)), []
     for _ in range(5):

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import glasso_cli
-from glasso_cli import moments
 from glasso_cli.errors import InputError
 from glasso_cli.graph import partial_correlation
+from glasso_cli.linalg import moments
 from glasso_cli.npz import Chunked, read_meta, read_npz, write_npz
 
 if TYPE_CHECKING:

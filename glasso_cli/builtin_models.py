@@ -16,7 +16,6 @@ import difflib
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.files import disk_errors
+from glasso_cli.files import disk_errors, user_cache
 from glasso_cli.gemma_gguf import gemma_files, gemma_tensor, gemma_tokenizer
 from glasso_cli.gguf_file import GgufFile, TensorEntry, parse_gguf
 from glasso_cli.llama_gguf import llama_files, llama_tensor, smollm_tokenizer
@@ -52,15 +51,6 @@ class BuiltinModel:
     files: Callable[[GgufFile], dict[str, dict[str, Any]]]  # the JSON files
     tensor: Callable[[GgufFile, TensorEntry], tuple[str, np.ndarray]]
     tokenizer: Callable[[dict[str, Any]], Tokenizer]
-
-
-def user_cache() -> Path:
-    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's own."""
-    if override := os.environ.get("GLASSO_CACHE_DIR"):
-        return Path(override).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("glasso")
 
 
 def builtin_ids() -> str:

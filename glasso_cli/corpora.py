@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from glasso_cli import hub
+from glasso_cli import digests, hub
 from glasso_cli.cache import stored_meta
 from glasso_cli.config import CorpusSection
 from glasso_cli.errors import GlassoError, InputError, UpstreamError
@@ -54,9 +54,9 @@ def pin_corpus(name: str, corpus: CorpusSection) -> dict[str, Any]:
     if corpus.topic is not None:
         return {}
     if corpus.files is not None:
-        return {"sha256": hub.file_digests(corpus_files(name, corpus))}
+        return {"sha256": digests.file_digests(corpus_files(name, corpus))}
     if folder := _dataset_folder(corpus):
-        return {"sha256": hub.folder_digest(folder, ["**/*"])}
+        return {"sha256": digests.folder_digest(folder, ["**/*"])}
     return {"commit": hub.dataset_commit(str(corpus.dataset), corpus.revision)}
 
 

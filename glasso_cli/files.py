@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: atomic writes, digests, and what a full disk means."""
+"""Files that are either whole or not there: atomic writes, digests, the user's cache, and what a full disk means."""
 
 from __future__ import annotations
 
@@ -80,3 +80,12 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def user_cache() -> Path:
+    """The folder for things worth keeping between runs: ``GLASSO_CACHE_DIR``, or the platform's own."""
+    if override := os.environ.get("GLASSO_CACHE_DIR"):
+        return Path(override).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("glasso")

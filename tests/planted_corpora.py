@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import moments
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.compared import Corpus
 from glasso_cli.config import FitSection
@@ -14,6 +13,7 @@ from glasso_cli.fit_artifact import Findings, assemble
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.select import Selection
+from glasso_cli.linalg import moments
 from glasso_cli.resamples import Stability
 from glasso_cli.solvers.path import fit_path
 from glasso_cli.tested_edges import tested_point

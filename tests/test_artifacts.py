@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glasso_cli
-from glasso_cli import moments
 from glasso_cli.artifacts import ActivationStats, Artifact, PrecisionPath
 from glasso_cli.errors import InputError
+from glasso_cli.linalg import moments
 from glasso_cli.npz import Chunked, read_meta, write_npz
 from glasso_cli.show import describe, dot_meta
 

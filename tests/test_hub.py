@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi, constants, errors
 
-from glasso_cli import files, hub
+from glasso_cli import digests, files, hub
 from glasso_cli.errors import GlassoError, InputError, ServiceError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -211,7 +211,7 @@ FILES = {"a.json": "one", "sub/b.json": "two", "c.bin": "three"}
 
 def test_a_folder_is_its_names_and_contents(tmp_path: Path) -> None:
     def digest(name: str, content: dict[str, str], patterns: list[str]) -> str:
-        return hub.folder_digest(make(tmp_path / name, content), patterns, tmp_path / "cache")
+        return digests.folder_digest(make(tmp_path / name, content), patterns, tmp_path / "cache")
 
     every = ["**/*"]
     assert digest("here", FILES, every) == digest("there", FILES, every)
@@ -226,54 +226,54 @@ def test_a_folder_is_its_names_and_contents(tmp_path: Path) -> None:
 
 
 def test_hidden_files_do_not_count(tmp_path: Path) -> None:
-    before = hub.folder_digest(make(tmp_path / "data", FILES), ["**/*"], tmp_path / "cache")
+    before = digests.folder_digest(make(tmp_path / "data", FILES), ["**/*"], tmp_path / "cache")
     make(tmp_path / "data", {".cache/download": "x", ".gitignore": "y", "sub/.lock": "z"})
-    assert hub.folder_digest(tmp_path / "data", ["**/*"], tmp_path / "cache") == before
+    assert digests.folder_digest(tmp_path / "data", ["**/*"], tmp_path / "cache") == before
 
 
 def test_file_digests_are_those_of_their_bytes(tmp_path: Path) -> None:
     folder = make(tmp_path, FILES)
-    found = hub.file_digests([folder / "c.bin", folder / "a.json"], tmp_path / "cache")
+    found = digests.file_digests([folder / "c.bin", folder / "a.json"], tmp_path / "cache")
     assert found == [hashlib.sha256(text).hexdigest() for text in (b"three", b"one")]
 
 
 def test_nothing_is_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = make(tmp_path, FILES) / "a.json", tmp_path / "cache"
     hashed = []
-    monkeypatch.setattr(hub, "sha256_of", lambda p: hashed.append(p) or files.sha256_of(p))
-    first = hub.file_digests([path], cache)
-    assert hub.file_digests([path], cache) == first
+    monkeypatch.setattr(digests, "sha256_of", lambda p: hashed.append(p) or files.sha256_of(p))
+    first = digests.file_digests([path], cache)
+    assert digests.file_digests([path], cache) == first
     assert hashed == [path]
     make(tmp_path, {"a.json": "two"})
     os.utime(path, (1, 1))
-    assert hub.file_digests([path], cache) != first
+    assert digests.file_digests([path], cache) != first
     assert hashed == [path, path]
 
 
 def test_a_file_just_written_is_not_remembered(tmp_path: Path) -> None:
     path = make(tmp_path, {"a.json": "one"}, age=0) / "a.json"
     status = path.stat()
-    first = hub.file_digests([path], tmp_path / "cache")
+    first = digests.file_digests([path], tmp_path / "cache")
     path.write_text("two")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # within one tick of the clock
-    assert hub.file_digests([path], tmp_path / "cache") != first
+    assert digests.file_digests([path], tmp_path / "cache") != first
 
 
 @pytest.mark.parametrize("memo", ["", "[]", "{", '{"a": 1}'])
 def test_a_broken_memory_is_forgotten(tmp_path: Path, memo: str) -> None:
     make(tmp_path, {**FILES, "cache/file-digests.json": memo})
-    found = hub.file_digests([tmp_path / "a.json"], tmp_path / "cache")
+    found = digests.file_digests([tmp_path / "a.json"], tmp_path / "cache")
     assert found == [hashlib.sha256(b"one").hexdigest()]
     assert str(tmp_path / "a.json") in json.loads((tmp_path / "cache" / "file-digests.json").read_text())
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
     make(tmp_path, {**FILES, "cache": "a file where the folder should be"})
-    found = hub.file_digests([tmp_path / "a.json"], tmp_path / "cache")
+    found = digests.file_digests([tmp_path / "a.json"], tmp_path / "cache")
     assert found == [hashlib.sha256(b"one").hexdigest()]
 
 
 def test_the_memory_is_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "mine"))
-    hub.file_digests([make(tmp_path, FILES) / "a.json"])
+    digests.file_digests([make(tmp_path, FILES) / "a.json"])
     assert (tmp_path / "mine" / "file-digests.json").is_file()

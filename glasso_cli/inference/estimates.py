@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.debiased import debiased, sandwich
-from glasso_cli.solvers.cholesky import invert
+from glasso_cli.linalg.cholesky import invert
 from glasso_cli.threads import numba_limited
 
 ENOUGH = 3.0  # effective tokens per neuron from which the inverse is taken

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from glasso_cli.builtin_models import PREFIX, user_cache
+from glasso_cli.builtin_models import PREFIX
 from glasso_cli.config_synth import LOCAL_MODEL, SynthSection
+from glasso_cli.files import user_cache
 from glasso_cli.hub import COMMIT
 from glasso_cli.llm.answers import Writer
 from glasso_cli.llm.chat_server import ChatServer, asked_of_server

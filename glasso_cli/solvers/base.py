@@ -17,7 +17,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.cholesky import Inverse, invert, log_det
+from glasso_cli.linalg.cholesky import Inverse, invert, log_det
 
 Alpha = float | np.ndarray
 _CACHED = 1 << 15  # numbers in a block of rows

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.errors import ServiceError
-from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.linalg.cholesky import invert
 from glasso_cli.solvers.base import (
     Alpha,
     SolverResult,
@@ -26,7 +27,6 @@ from glasso_cli.solvers.base import (
     free_diagonal,
     symmetric_support,
 )
-from glasso_cli.solvers.cholesky import invert
 
 STRETCH = 10  # iterations between two certificates, which cost about one iteration together
 ADAPTED = 200  # rho stays fixed from this iteration on, where ADMM is known to converge

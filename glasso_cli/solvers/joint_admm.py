@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.cholesky import invert
+from glasso_cli.linalg.cholesky import invert
 from glasso_cli.solvers.joint_certificate import JointPoint, JointProblem, judged
 
 STRETCH = 10  # iterations between two certificates

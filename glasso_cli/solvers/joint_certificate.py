@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.solvers.cholesky import Inverse, invert, log_det
+from glasso_cli.linalg.cholesky import Inverse, invert, log_det
 from glasso_cli.solvers.joint_penalty import Penalty
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.errors import InputError
+from glasso_cli.linalg.cholesky import invert, log_det
 from glasso_cli.solvers.base import symmetric_support
-from glasso_cli.solvers.cholesky import invert, log_det
 from glasso_cli.solvers.gglasso import quiet_admm
 
 MOST = 1000  # neurons

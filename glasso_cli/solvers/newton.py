@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.solvers.base import (
     Alpha,
     Certificate,
     SolverResult,
     Start,
 )
-from glasso_cli.solvers.cholesky import Inverse, invert
 from glasso_cli.solvers.newton_problem import Point, Problem
 from glasso_cli.threads import numpy_on_one_thread
 

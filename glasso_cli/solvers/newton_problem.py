@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.base import Alpha, Certificate, Start, certificate, dense_start, free_variance, row_blocks
-from glasso_cli.solvers.cholesky import Inverse
 
 
 @dataclass(frozen=True, eq=False)

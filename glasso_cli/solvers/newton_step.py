@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.coarse import Leading
 from glasso_cli.solvers.curb import excess
 from glasso_cli.solvers.face import Accuracy, Face, Search

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from glasso_cli.solvers import cholesky
-from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.linalg import cholesky
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric
 
 Times = Callable[[np.ndarray], np.ndarray]  # W V, of V (p, k) float32: what Products.times is

@@ -17,7 +17,7 @@ from numba import get_num_threads, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from glasso_cli.solvers.cholesky import Inverse
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.free_set import Symmetric
 
 WIDTH = 64

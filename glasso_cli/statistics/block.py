@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.moments import BlockMoments, added, correlation
+from glasso_cli.linalg.moments import BlockMoments, added, correlation
 from glasso_cli.statistics import contexts, marginals
 from glasso_cli.statistics.autocorrelation import Autocorrelation, autocorrelation
 from glasso_cli.statistics.contexts import Contexts, TopContexts

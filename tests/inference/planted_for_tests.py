@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasso_cli.inference.blocks import Blocks
-from glasso_cli.moments import pack_upper
+from glasso_cli.linalg.moments import pack_upper
 
 
 def chain(p: int, strength: float = 0.3) -> np.ndarray:

@@ -19,16 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli import builtin_models
-from glasso_cli.builtin_models import (
-    BUILTIN_MODELS,
-    BuiltinModel,
-    builtin_folder,
-    builtin_identity,
-    builtin_ids,
-    user_cache,
-)
+from glasso_cli.builtin_models import BUILTIN_MODELS, BuiltinModel, builtin_folder, builtin_identity, builtin_ids
 from glasso_cli.config import ModelSection
 from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.files import user_cache
 from glasso_cli.gemma_gguf import GEMMA_MODULES, gemma_files, gemma_tensor, gemma_tokenizer
 from glasso_cli.gguf_file import GgufFile, parse_gguf
 from glasso_cli.models import load_model

@@ -11,6 +11,7 @@ from glasso_problems import (
 )
 
 from glasso_cli.errors import InputError
+from glasso_cli.linalg.cholesky import factorise, invert, log_det
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.base import (
     alpha_max,
@@ -20,7 +21,6 @@ from glasso_cli.solvers.base import (
     kkt_residual,
     objective,
 )
-from glasso_cli.solvers.cholesky import factorise, invert, log_det
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 

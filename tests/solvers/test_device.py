@@ -12,11 +12,11 @@ from glasso_problems import PROBLEMS, neuron_like
 from test_newton import every_size, random_definite, random_symmetric, upper_entries
 
 from glasso_cli.errors import ServiceError
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers import device as devices
 from glasso_cli.solvers import newton
 from glasso_cli.solvers import place as places
 from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.device import Device, DeviceFactor
 from glasso_cli.solvers.free_set import symmetric
 from glasso_cli.solvers.newton import solve_at

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 import glasso_cli
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers import sweep as sweeps
 from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.cholesky import Inverse
 from glasso_cli.solvers.face import Accuracy, without_small
 from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
 from glasso_cli.solvers.newton_step import Model

@@ -7,7 +7,7 @@ import pytest
 from batches_for_tests import kept_values, random_batch
 from scipy import stats
 
-from glasso_cli import moments
+from glasso_cli.linalg import moments
 from glasso_cli.statistics import pilot
 from glasso_cli.statistics.batch import ActivationBatch
 from glasso_cli.statistics.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from glasso_cli.moments import unpack_upper
+from glasso_cli.linalg.moments import unpack_upper
 from glasso_cli.statistics import shifted
 from glasso_cli.statistics.shifted import ShiftedMoments, turned
 

@@ -31,7 +31,7 @@ class Factor:
 
     def inverse(self) -> Inverse:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
-        from glasso_cli.solvers.mirror import mirror
+        from glasso_cli.linalg.mirror import mirror
 
         (potri,) = lapack.get_lapack_funcs(("potri",), (self.lower,))
         lower, _ = potri(self.lower, lower=1, overwrite_c=1)

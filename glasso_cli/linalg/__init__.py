@@ -1,0 +1,1 @@
+"""Linear algebra on arrays: Cholesky factors, inverses, and packed second moments."""
