@@ -28,7 +28,7 @@ from repetitions import repeat
 
 from glasso_cli.compared import Estimated
 from glasso_cli.comparison import contrasted
-from glasso_cli.config_compare import CompareSection
+from glasso_cli.config import CompareSection
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.estimates import inverse_estimate

@@ -33,7 +33,7 @@ from scipy.linalg import lapack
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
-from glasso_cli.config_file import load_config
+from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests

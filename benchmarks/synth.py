@@ -21,7 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from glasso_cli.config_synth import ATTRIBUTES, SynthSection
+from glasso_cli.config import SynthSection
+from glasso_cli.config.sections.synth import ATTRIBUTES
 from glasso_cli.console import Console
 from glasso_cli.llm.answers import Answers, Request, Take
 from glasso_cli.llm.chat_server import ChatServer

@@ -109,8 +109,8 @@ def _stages(
     from glasso_cli.threads import limited
 
     with limited(threads):  # before anything is imported that counts its threads when it is loaded
-        from glasso_cli.config_file import load_config
-        from glasso_cli.env_file import load_env_file
+        from glasso_cli.config.env_file import load_env_file
+        from glasso_cli.config.load import load_config
         from glasso_cli.pipeline import Pipeline
 
         load_env_file(Path(".env"))
@@ -320,7 +320,7 @@ def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
     [bold]Example[/bold]
     $ glasso check my.yaml
     """
-    from glasso_cli.config_file import load_config
+    from glasso_cli.config.load import load_config
 
     load_config(config, set_ or [])
     Console().note(f"{config} is valid")
@@ -338,7 +338,7 @@ def schema(
     $ glasso schema > glasso.schema.json
     $ glasso schema fit
     """
-    from glasso_cli.config_schema import schema_text
+    from glasso_cli.config.schema import schema_text
 
     print(schema_text(section))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.compared import Common, Compared, Corpus, Estimated
-from glasso_cli.config_compare import CompareSection
+from glasso_cli.config import CompareSection
 from glasso_cli.graph import dot_head, quoted
 from glasso_cli.inference.differential import (
     CLASSES,

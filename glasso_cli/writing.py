@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from glasso_cli.config_synth import LOCAL_MODEL, SynthSection
+from glasso_cli.config import SynthSection
+from glasso_cli.config.sections.prices import dollars
+from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.console import Console
 from glasso_cli.llm.answers import Answer, Answers, Request, Writer
 from glasso_cli.llm.spending import Spending, likely_tokens_in
 from glasso_cli.near_duplicates import distinct
-from glasso_cli.prices import dollars
 from glasso_cli.prompts import TEMPLATE, Brief
 
 _Found = dict[int, tuple[str, Answer]]  # place in the plan → key and answer

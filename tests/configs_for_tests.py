@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glasso_cli.config_file import load_config
+from glasso_cli.config.load import load_config
 from glasso_cli.errors import ConfigError
 
 BASE = """\

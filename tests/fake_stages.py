@@ -20,7 +20,7 @@ import pytest
 
 from glasso_cli import cache
 from glasso_cli.config import Config, public_fields
-from glasso_cli.config_file import load_config
+from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.cli import app
-from glasso_cli.config_file import load_config
+from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from glasso_cli.pipeline import Pipeline
 

@@ -24,9 +24,9 @@ from glasso_cli.config import (
     is_runtime,
     public_fields,
 )
-from glasso_cli.config_problems import sections
-from glasso_cli.config_schema import schema_text
-from glasso_cli.config_values import MAX_ALPHAS, expand_alphas, shown
+from glasso_cli.config.problems import sections
+from glasso_cli.config.schema import schema_text
+from glasso_cli.config.sections.values import MAX_ALPHAS, expand_alphas, shown
 from glasso_cli.errors import ConfigError
 
 SECTIONS = {tuple(map(str, loc)): section for loc, section in sections().items()}

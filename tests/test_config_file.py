@@ -8,8 +8,8 @@ import pytest
 from configs_for_tests import BASE, refused, rows, write
 
 from glasso_cli.config import Config
-from glasso_cli.config_file import load_config
-from glasso_cli.config_problems import sections
+from glasso_cli.config.load import load_config
+from glasso_cli.config.problems import sections
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,10 @@ import pytest
 from configs_for_tests import BASE, refused, rows, write
 from pydantic import ValidationError
 
-from glasso_cli.config_file import load_config
-from glasso_cli.config_synth import ATTRIBUTES, SynthSection
-from glasso_cli.prices import AS_OF, Price, dollars, listed_price
+from glasso_cli.config import SynthSection
+from glasso_cli.config.load import load_config
+from glasso_cli.config.sections.prices import AS_OF, Price, dollars, listed_price
+from glasso_cli.config.sections.synth import ATTRIBUTES
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glasso_cli.env_file import load_env_file
+from glasso_cli.config.env_file import load_env_file
 from glasso_cli.errors import ConfigError
 
 SECRET = "hf_S3cr3tValue"
@@ -83,6 +83,6 @@ def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     Path(".env").touch()
-    monkeypatch.setattr("glasso_cli.env_file.open", refuse, raising=False)
+    monkeypatch.setattr("glasso_cli.config.env_file.open", refuse, raising=False)
     with pytest.raises(ConfigError, match=r"\.env cannot be read \(Permission denied\)"):
         load_env_file(Path(".env"))

@@ -9,9 +9,9 @@ import pytest
 from configs_for_tests import BASE, refused, rows, write
 
 from glasso_cli.config import Config, FitSection
-from glasso_cli.config_file import load_config
-from glasso_cli.config_problems import Problem, report
-from glasso_cli.strict_yaml import Position
+from glasso_cli.config.load import load_config
+from glasso_cli.config.problems import Problem, report
+from glasso_cli.config.strict_yaml import Position
 
 
 @pytest.fixture(autouse=True)

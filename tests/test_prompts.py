@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli.config_synth import ATTRIBUTES
+from glasso_cli.config.sections.synth import ATTRIBUTES
 from glasso_cli.prompts import plan
 
 LISTS = st.dictionaries(

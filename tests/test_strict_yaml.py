@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli.strict_yaml import Position, StrictYamlError, parse
+from glasso_cli.config.strict_yaml import Position, StrictYamlError, parse
 
 # https://yaml.org/spec/1.2.2/#1032-tag-resolution, row by row
 CORE: list[tuple[str, Callable[[str], object]]] = [

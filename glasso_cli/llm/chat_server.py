@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.config_synth import SynthSection
+from glasso_cli.config import SynthSection
+from glasso_cli.config.sections.prices import is_openai
 from glasso_cli.errors import ServiceError
 from glasso_cli.llm.answers import Answer, Request, Take
 from glasso_cli.llm.pace import Pace, backoff
 from glasso_cli.llm.refusals import BusyError, FilteredError, ParameterError, PassingError, Server
 from glasso_cli.llm.spending import Spending
-from glasso_cli.prices import is_openai
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

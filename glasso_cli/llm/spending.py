@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glasso_cli.config.sections.prices import Price
 from glasso_cli.llm.answers import Request
-from glasso_cli.prices import Price
 
 
 @dataclass

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from glasso_cli.builtin_models import PREFIX
-from glasso_cli.config_synth import LOCAL_MODEL, SynthSection
+from glasso_cli.config import SynthSection
+from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.files import user_cache
 from glasso_cli.hub import COMMIT
 from glasso_cli.llm.answers import Writer

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli import neurons
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.config import Config, public_fields
+from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora import pin_corpus, read_documents
 from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.inference.effective_n import effective_n

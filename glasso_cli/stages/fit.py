@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import edge_table, finished_points, machine, neurons
+from glasso_cli import edge_table, finished_points, machine
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.config import Config, FitSection, public_fields
+from glasso_cli.config import Config, FitSection, neurons, public_fields
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.fit_artifact import Findings, assemble, dot_text

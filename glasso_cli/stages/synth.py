@@ -15,10 +15,10 @@ from typing import Any
 from glasso_cli import topics
 from glasso_cli.cache import write_manifest
 from glasso_cli.config import Config, public_fields
+from glasso_cli.config.sections.prices import dollars
 from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline import Job
-from glasso_cli.prices import dollars
 from glasso_cli.prompts import TEMPLATE, plan
 
 VERSION = 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from synth_runs import Synth
 
-from glasso_cli.config_synth import SynthSection
+from glasso_cli.config import SynthSection
 from glasso_cli.llm.answers import Answer, Request
 from glasso_cli.llm.local import Sampler, finished_sentences, write
 from glasso_cli.models import LoadedModel, load_model

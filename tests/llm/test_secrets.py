@@ -12,7 +12,7 @@ import pytest
 from chat_api import ChatApi, Reply, answer, error
 from synth_runs import Synth
 
-from glasso_cli.config_synth import SynthSection
+from glasso_cli.config import SynthSection
 from glasso_cli.errors import ServiceError
 from glasso_cli.llm.chat_server import api_key
 

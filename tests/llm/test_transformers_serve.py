@@ -14,7 +14,7 @@ import pytest
 from synth_runs import Synth
 
 from glasso_cli.builtin_models import builtin_folder
-from glasso_cli.config_synth import LOCAL_MODEL
+from glasso_cli.config.sections.synth import LOCAL_MODEL
 
 pytestmark = [
     pytest.mark.real,

@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 from rich.cells import cell_len
 
-from glasso_cli.config import Config, Section
-from glasso_cli.config_values import shown
-from glasso_cli.strict_yaml import Loc, Position
+from glasso_cli.config.experiment import Config, Section
+from glasso_cli.config.sections.values import shown
+from glasso_cli.config.strict_yaml import Loc, Position
 
 EXCERPT = 68  # cells of a source line that are shown, so that a report fits 80 columns
 _ANY = "NAME"  # stands for every name in a mapping of sections

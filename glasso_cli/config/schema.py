@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from glasso_cli.config import Config
+from glasso_cli.config.experiment import Config
 from glasso_cli.errors import ConfigError
 
 _EXTENDS = {

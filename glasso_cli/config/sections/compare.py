@@ -1,4 +1,4 @@
-"""The section of the configuration that says how corpora are compared."""
+"""The section `compare`: how corpora are compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from glasso_cli.config_section import Section
+from glasso_cli.config.sections.section import Section
 
 
 class CompareSection(Section):

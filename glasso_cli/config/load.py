@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from glasso_cli.config import Config
-from glasso_cli.config_problems import Problem, dotted, hint, message, report, section_at
+from glasso_cli.config.experiment import Config
+from glasso_cli.config.problems import Problem, dotted, hint, message, report, section_at
+from glasso_cli.config.strict_yaml import Document, Loc, StrictYamlError, parse
 from glasso_cli.errors import ConfigError
-from glasso_cli.strict_yaml import Document, Loc, StrictYamlError, parse
 
 
 @dataclass

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from glasso_cli.config_section import Section, runtime
-from glasso_cli.config_values import FilePath, Strings
-from glasso_cli.prices import Price, listed_price
+from glasso_cli.config.sections.prices import Price, listed_price
+from glasso_cli.config.sections.section import Section, runtime
+from glasso_cli.config.sections.values import FilePath, Strings
 
 LOCAL_MODEL = "builtin:smollm2-135m-instruct"
 ATTRIBUTES = {

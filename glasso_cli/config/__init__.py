@@ -1,0 +1,27 @@
+"""From YAML to a checked configuration, with every problem at its line and column."""
+
+from glasso_cli.config.experiment import Config
+from glasso_cli.config.sections.collect import CollectSection, MaskSection
+from glasso_cli.config.sections.compare import CompareSection
+from glasso_cli.config.sections.corpora import CorpusSection
+from glasso_cli.config.sections.fit import FitSection, SelectSection
+from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.section import Section, is_runtime, public_fields
+from glasso_cli.config.sections.synth import SynthSection
+from glasso_cli.config.sections.visualize import VisualizeSection
+
+__all__ = [
+    "CollectSection",
+    "CompareSection",
+    "Config",
+    "CorpusSection",
+    "FitSection",
+    "MaskSection",
+    "ModelSection",
+    "Section",
+    "SelectSection",
+    "SynthSection",
+    "VisualizeSection",
+    "is_runtime",
+    "public_fields",
+]

@@ -1,0 +1,63 @@
+"""The whole configuration: one frozen pydantic model per section, unknown keys rejected.
+
+A field marked ``runtime`` says how the work is done, not what comes out: it is not part of a cache key. Every
+field carries one line of help, which ``glasso schema`` shows. :mod:`glasso_cli.config.load` reads the files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from glasso_cli.config.sections.collect import CollectSection
+from glasso_cli.config.sections.compare import CompareSection
+from glasso_cli.config.sections.corpora import CorpusSection
+from glasso_cli.config.sections.fit import FitSection
+from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.section import Section, runtime
+from glasso_cli.config.sections.synth import SynthSection
+from glasso_cli.config.sections.values import CorpusName, FilePath
+from glasso_cli.config.sections.visualize import VisualizeSection
+
+
+class Config(Section):
+    """One experiment: what to study, and how each stage does its part."""
+
+    name: str = Field(default="", description="Name of the experiment; the file's name if left out.")
+    out: FilePath | None = runtime(None, "Folder of the artifacts, relative to where you run; runs/NAME if left out.")
+    seed: int = Field(default=0, description="Seed of everything random.", ge=0, lt=2**63)
+    model: ModelSection = Field(description="The network.")
+    corpora: dict[CorpusName, CorpusSection] = Field(
+        description="The texts, each under a name of your choice.", min_length=1
+    )
+    synth: SynthSection = Field(default=SynthSection(), description="From topics to texts.")
+    collect: CollectSection = Field(description="From text to statistics of activations.")
+    fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
+    visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
+    compare: CompareSection = Field(
+        default=CompareSection(), description="From two fitted corpora to the dependencies that differ."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, value: str) -> str:
+        if re.search(r"[/\\]", value) or value in ("", ".", ".."):
+            raise ValueError(f"{value!r} cannot name a folder: give a word without slashes")
+        return value
+
+    @field_validator("corpora")
+    @classmethod
+    def _distinct_files(cls, value: dict[str, CorpusSection]) -> dict[str, CorpusSection]:
+        names = sorted(value, key=str.lower)
+        for name, after in itertools.pairwise(names):
+            if name.lower() == after.lower():
+                raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one")
+        return value
+
+    @property
+    def folder(self) -> Path:
+        """Where the artifacts go."""
+        return self.out if self.out is not None else Path("runs") / self.name
