@@ -8,21 +8,16 @@ materials. Paths, times, hosts and package versions are not in it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from glasso_cli.artifacts.keys import Material, differences, key_of
+from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
-from glasso_cli.files import atomic_write, disk_errors, drop_leftovers
-from glasso_cli.npz import read_meta
-
-FORMAT = "glasso.key/1"
-Material = dict[str, Any]
+from glasso_cli.files import disk_errors, drop_leftovers
 
 
 @dataclass(frozen=True)
@@ -46,47 +41,6 @@ class Freshness:
 
     fresh: bool
     reason: str
-
-
-def material_of(stage: str, version: int, config: dict[str, Any], inputs: dict[str, Any]) -> Material:
-    """What determines an artifact of ``stage``."""
-    return {
-        "format": FORMAT,
-        "stage": stage,
-        "stage_version": version,
-        "config": config,
-        "inputs": inputs,
-    }
-
-
-def key_of(material: Material) -> str:
-    """The cache key: SHA-256 of the canonical JSON, in hexadecimal."""
-    text = json.dumps(material, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def stored_meta(path: Path) -> dict[str, Any]:
-    """The meta of an artifact, from ``meta.json`` inside an ``.npz`` or from a ``.json`` manifest."""
-    if path.suffix != ".json":
-        return read_meta(path)
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", "Check the path.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).", "Give a file of glasso.") from None
-    try:
-        meta = json.loads(text)
-    except ValueError as error:
-        if text[:1] in (b"", b"{"):  # a manifest cut short
-            raise InputError(f"{path} is damaged.", "Delete it and run its stage again.") from error
-        meta = None
-    if not isinstance(meta, dict) or "kind" not in meta:
-        raise ForeignFileError(
-            f"{path} is not an artifact of glasso: it names no kind.",
-            "Give an .npz, .dot or figures.json file that glasso wrote.",
-        )
-    return meta
 
 
 def freshness(target: Target) -> Freshness:
@@ -118,45 +72,6 @@ def refuse_foreign(target: Target) -> None:
         ) from None
     except InputError:
         return  # not there yet, or damaged: making it is the remedy
-
-
-# -- what changed -----------------------------------------------------------------------------------
-
-
-def differences(old: Material, new: Material) -> list[str]:
-    """The changes between two materials in words, such as ``collect.max_tokens 1000 → 2000``."""
-    before, after = dict(_leaves(old)), dict(_leaves(new))
-    changes = []
-    for name in sorted(set(before) | set(after)):
-        if before.get(name, _ABSENT) != after.get(name, _ABSENT):
-            changes.append(_change(name, before.get(name, _ABSENT), after.get(name, _ABSENT)))
-    return changes
-
-
-_ABSENT = object()
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else key)
-    else:
-        yield name, value
-
-
-def _change(name: str, old: Any, new: Any) -> str:
-    name = name.removeprefix("config.")
-    if name.startswith("inputs."):
-        parts = name.split(".")
-        return f"{parts[-1]} changed" if parts[1] == "upstream" else f"{'.'.join(parts[1:])} changed"
-    if old is _ABSENT or new is _ABSENT:
-        return f"{name} is {'new' if old is _ABSENT else 'gone'}"
-    return f"{name} {_short(old)} → {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 48 else text[:45] + "…"
 
 
 # -- unfinished work ----------------------------------------------------------------------------------
@@ -200,10 +115,3 @@ def lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         holder.release()
-
-
-def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    """Write a JSON manifest of files that belong together, such as a folder of figures."""
-    with atomic_write(path, "w") as file:
-        json.dump(manifest, file, indent=1, sort_keys=True, ensure_ascii=False)
-        file.write("\n")

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.cache import Material, differences
+from glasso_cli.artifacts.keys import Material, differences
+from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, Blocks
@@ -63,12 +64,6 @@ def common_neurons(*corpora: Corpus) -> Common:
             "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
     return Common(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
-
-
-def places_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where each of ``ids (p,)`` stands in ``known``, ``(p,)``."""
-    where = {name: place for place, name in enumerate(known.tolist())}
-    return np.array([where[name] for name in ids.tolist()], dtype=np.int64)
 
 
 def left_out(corpora: Sequence[Corpus], common: Common) -> str:

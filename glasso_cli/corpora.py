@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli import digests, hub
-from glasso_cli.cache import stored_meta
+from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.config import CorpusSection
 from glasso_cli.errors import GlassoError, InputError, UpstreamError
 from glasso_cli.files import disk_errors, sha256_of

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.capture import Capture
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Console
 from glasso_cli.errors import InputError
-from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.statistics import contexts, pilot
 from glasso_cli.statistics.batch import RULES, ActivationBatch, add_counts, join
 from glasso_cli.statistics.block import BlockStatistics, Piece

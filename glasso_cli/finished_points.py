@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
-from glasso_cli.cache import Material, key_of
+from glasso_cli.artifacts.keys import Material, key_of
+from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.errors import InputError
-from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.solvers.path import PathPoint
 
 _OF_THE_PATH = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
-from glasso_cli.cache import stored_meta
+from glasso_cli.artifacts.manifest import stored_meta
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

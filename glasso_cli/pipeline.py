@@ -34,6 +34,8 @@ from typing import Any
 
 import glasso_cli
 from glasso_cli import cache
+from glasso_cli.artifacts.keys import material_of
+from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
@@ -140,7 +142,7 @@ class Pipeline:
         module = stage_module(stage)
         if not hasattr(module, "unfinished"):
             return ""
-        reason: str = module.unfinished(self.config, cache.stored_meta(self._path(stage, corpus)))
+        reason: str = module.unfinished(self.config, stored_meta(self._path(stage, corpus)))
         return reason
 
     def _look(self, stage: str, corpus: str) -> Step:
@@ -169,11 +171,11 @@ class Pipeline:
         path, companions = module.paths(self.config, corpus)
         inputs = dict(self._pins(stage, corpus, path))
         inputs["upstream"] = {
-            label: cache.stored_meta(self._path(*upstream))["content"]
+            label: stored_meta(self._path(*upstream))["content"]
             for label, upstream in self._reads(stage, corpus).items()
         }
         settings = module.settings(self.config, corpus)
-        material = cache.material_of(stage, module.VERSION, settings, inputs)
+        material = material_of(stage, module.VERSION, settings, inputs)
         return cache.Target(stage, corpus, path, material, tuple(companions))
 
     def _pins(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
@@ -192,7 +194,7 @@ class Pipeline:
             return dict(stage_module(stage).pins(self.config, corpus))
         except GlassoError as error:
             try:
-                stored = dict(cache.stored_meta(path)["material"]["inputs"])
+                stored = dict(stored_meta(path)["material"]["inputs"])
             except (GlassoError, KeyError, TypeError):
                 raise error from None
             stored.pop("upstream", None)
@@ -295,7 +297,7 @@ class Pipeline:
 
         All of it is read from the artifact, so that what was found says the same as what was made.
         """
-        meta = cache.stored_meta(target.path)
+        meta = stored_meta(target.path)
         record = {
             "stage": target.stage,
             "corpus": target.corpus,

@@ -23,11 +23,11 @@ from scipy.sparse import csr_array
 
 from glasso_cli import threads
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.cache import key_of
+from glasso_cli.artifacts.keys import key_of
+from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
-from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.solvers.path import PathPoint, fit_from, fit_path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
-from glasso_cli.cache import stored_meta
+from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.comparison_summary import comparison_summary
 from glasso_cli.console import strict_json
 from glasso_cli.errors import ForeignFileError, InputError

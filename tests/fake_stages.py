@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glasso_cli import cache
+from glasso_cli.artifacts import manifest
+from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of
-from glasso_cli.npz import read_npz, write_npz
 from glasso_cli.pipeline import Job, Pipeline
 
 UPSTREAM = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
@@ -131,7 +131,7 @@ class FakeStages:
                 with atomic_write(picture, "w") as file:
                     file.write("<svg/>")
             meta = {"kind": "figures", **job.meta({"figures": 2}, files=[picture.name for picture in pictures])}
-            cache.write_manifest(job.target.path, meta)
+            manifest.write_manifest(job.target.path, meta)
             return "2 figures"
 
         return self._module(

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli import cache
-from glasso_cli.cache import Target, differences, freshness, key_of, material_of
+from glasso_cli.artifacts import manifest
+from glasso_cli.artifacts.keys import differences, key_of, material_of
+from glasso_cli.artifacts.npz import write_npz
+from glasso_cli.cache import Target, freshness
 from glasso_cli.errors import ForeignFileError, InputError, ServiceError
-from glasso_cli.npz import write_npz
 
 LEAVES = st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=3)
 NAMES = st.sampled_from(["model", "fit", "alpha", "tol", "id", "inputs", "config"])
@@ -146,17 +148,17 @@ def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path, name: str, c
 
 def test_a_manifest_is_an_artifact_too(tmp_path: Path) -> None:
     made = Target("visualize", "films", tmp_path / "figures" / "figures.json", {"a": 1})
-    cache.write_manifest(made.path, {"kind": "figures", "key": made.key, "files": []})
+    manifest.write_manifest(made.path, {"kind": "figures", "key": made.key, "files": []})
     assert freshness(made).fresh
     assert made.path.read_text().endswith("}\n")
 
 
 def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no file"):
-        cache.stored_meta(tmp_path / "figures.json")
+        manifest.stored_meta(tmp_path / "figures.json")
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
-        cache.stored_meta(tmp_path / "folder.json")
+        manifest.stored_meta(tmp_path / "folder.json")
 
 
 # -- unfinished work --------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli import comparison
 from glasso_cli.artifacts import Comparison
+from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.compared import Corpus, common_neurons, estimated, left_out
 from glasso_cli.comparison_summary import comparison_summary, one_line
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
-from glasso_cli.inference.differential import CLASSES
 from glasso_cli.inference.estimates import alpha_for_tests
 from glasso_cli.inference.permutation import permuted
 

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from glasso_cli.cache import key_of, material_of
+from glasso_cli.artifacts.keys import key_of, material_of
 from glasso_cli.config import (
     Config,
     CorpusSection,

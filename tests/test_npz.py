@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from glasso_cli import npz
+from glasso_cli.artifacts import npz
+from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
 from glasso_cli.errors import ForeignFileError, InputError
-from glasso_cli.npz import Chunked, read_meta, read_npz, write_npz
 
 META: dict[str, Any] = {"kind": "test", "schema": 1}
 DTYPES = st.one_of(

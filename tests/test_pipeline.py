@@ -15,9 +15,9 @@ import pytest
 from fake_stages import INPUTS, UPSTREAM, Experiment
 
 from glasso_cli import cache, pipeline
+from glasso_cli.artifacts.npz import read_npz
 from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
-from glasso_cli.npz import read_npz
 from glasso_cli.pipeline import STAGES, Job, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
@@ -285,7 +285,7 @@ WORKER = """
 import sys
 from fake_stages import UPSTREAM, FakeStages
 from glasso_cli import pipeline
-from glasso_cli.config_file import load_config
+from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from pathlib import Path
 

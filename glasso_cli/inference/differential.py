@@ -181,8 +181,6 @@ def with_own_errors(
 
 # -- what kind of difference ------------------------------------------------------------------------
 
-CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
-
 
 def classes_of(pairs: PairDifferences, differs: np.ndarray, fdr: float) -> np.ndarray:
     """What the second corpus does to each pair ``(m,)`` that ``differs``, as an index into ``CLASSES``; -1 for the others.

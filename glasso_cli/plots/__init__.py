@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from glasso_cli.artifacts.tables import write_table
 from glasso_cli.files import atomic_write
 from glasso_cli.plots import (
     accuracy,
@@ -28,7 +29,6 @@ from glasso_cli.plots.glyphs import one_line
 from glasso_cli.plots.study import Study
 from glasso_cli.plots.style import Picture, Subject, look, save
 from glasso_cli.plots.tables import edge_table, neuron_table
-from glasso_cli.tables import write_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "heatmap": heatmap.pictures,

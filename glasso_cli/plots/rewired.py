@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.inference.differential import CLASSES
+from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.plots import style
 from glasso_cli.plots.contexts import Context, draw_contexts, height_of, read_contexts
 from glasso_cli.plots.contrast import Contrast

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.inference.differential import CLASSES
+from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.plots import style
 from glasso_cli.plots.contrast import Contrast
 from glasso_cli.plots.glyphs import drawable

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 import glasso_cli
+from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import VisualizeSection
 from glasso_cli.files import atomic_write
 from glasso_cli.plots import glyphs
-from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

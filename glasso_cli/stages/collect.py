@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora import pin_corpus, read_documents
 from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
 from glasso_cli.model_source import model_digest
-from glasso_cli.npz import Chunked
 from glasso_cli.pipeline import Job
 from glasso_cli.statistics import block as blocks
 from glasso_cli.statistics import contexts

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.tables import write_table
 from glasso_cli.comparison_summary import one_line
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline import Job
-from glasso_cli.tables import write_table
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,6 +14,7 @@ import numpy as np
 
 from glasso_cli import edge_table, finished_points, machine
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, FitSection, neurons, public_fields
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
@@ -27,7 +28,6 @@ from glasso_cli.solvers.base import alpha_max
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.memory import check_memory
 from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
-from glasso_cli.tables import write_table
 from glasso_cli.tested_edges import tested_point
 
 VERSION = 4

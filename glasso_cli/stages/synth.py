@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli import topics
-from glasso_cli.cache import write_manifest
+from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.errors import BelowBar

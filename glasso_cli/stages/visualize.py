@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.cache import write_manifest
+from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import sha256_of
 from glasso_cli.pipeline import Job

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
+from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.inference.differential import (
-    CLASSES,
     Differences,
     Own,
     PairDifferences,

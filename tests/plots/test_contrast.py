@@ -11,9 +11,9 @@ import pytest
 from planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli import comparison
+from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.compared import common_neurons, estimated
 from glasso_cli.config import CompareSection, VisualizeSection
-from glasso_cli.inference.differential import CLASSES
 from glasso_cli.plots import draw_comparison
 from glasso_cli.plots.contrast import Contrast
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from real_runs import Runner
 
-from glasso_cli.npz import read_npz, write_npz
+from glasso_cli.artifacts.npz import read_npz, write_npz
 
 
 def refused(runner: Runner, *words: str, code: int = 2) -> str:

@@ -1,0 +1,9 @@
+"""The types that stages hand to each other, one file each, and how they are stored."""
+
+from glasso_cli.artifacts.activation_stats import ActivationStats
+from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.comparison import Comparison
+from glasso_cli.artifacts.joint_precision import JointPrecision
+from glasso_cli.artifacts.precision_path import PrecisionPath
+
+__all__ = ["ActivationStats", "Artifact", "Comparison", "JointPrecision", "PrecisionPath"]

@@ -1,0 +1,75 @@
+"""What the stages hand to each other: frozen dataclasses of arrays with ``meta``, saved as ``.npz``.
+
+``meta`` names the kind, the schema version, the cache key and what went into it, and the metrics of the run.
+Nothing in an artifact depends on the time, the host or the path of the run.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import glasso_cli
+from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
+from glasso_cli.errors import InputError
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Arrays and ``meta``; every dataclass field but ``meta`` is one member of the file."""
+
+    kind: ClassVar[str]
+    schema: ClassVar[int]
+
+    meta: dict[str, Any]
+
+    def save(self, path: Path, **streamed: Chunked) -> str:
+        """The content digest, after writing to ``path``; ``streamed`` members replace fields of that name."""
+        names = [item.name for item in fields(self) if item.name != "meta"]
+        arrays: dict[str, np.ndarray | Chunked] = {name: getattr(self, name) for name in names}
+        return write_npz(path, {**arrays, **streamed}, self.described())
+
+    def described(self) -> dict[str, Any]:
+        """``meta`` with the kind, the schema version and the versions that wrote it."""
+        versions = {
+            "glasso": glasso_cli.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        }
+        merged = {**versions, **self.meta.get("versions", {})}
+        return {**self.meta, "kind": self.kind, "schema": self.schema, "versions": merged}
+
+    @classmethod
+    def load(cls, path: Path) -> Any:
+        """The artifact at ``path``; raises :class:`InputError` if it is of another kind or a newer schema."""
+        check_kind(path, read_meta(path), cls.kind, cls.schema)
+        arrays, meta = read_npz(path)
+        names = {item.name for item in fields(cls)} - {"meta"}
+        missing = sorted(names - set(arrays))
+        if missing:
+            raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")
+        return cls(meta=meta, **{name: arrays[name] for name in names})
+
+
+def check_kind(path: Path, meta: dict[str, Any], kind: str, schema: int) -> None:
+    """Raise :class:`InputError` unless ``meta`` is of ``kind`` in a schema version this glasso reads."""
+    if meta["kind"] != kind:
+        raise InputError(
+            f"{path} holds '{meta['kind']}', not '{kind}'.",
+            "Give the artifact of the right stage; `glasso show` tells what a file is.",
+        )
+    if meta["schema"] > schema:
+        writer = meta.get("versions", {}).get("glasso", "a newer version")
+        raise InputError(
+            f"{path} was written by glasso {writer} (schema {kind}/{meta['schema']}; this one reads up to {schema}).",
+            "Upgrade glasso, or run the stage again with this one.",
+        )
+    if meta["schema"] < schema:
+        raise InputError(
+            f"{path} was written by an older glasso (schema {kind}/{meta['schema']}; this one reads {schema}).",
+            "Run the stage again.",
+        )

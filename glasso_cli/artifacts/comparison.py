@@ -1,0 +1,62 @@
+"""What differs between two corpora, as `compare` writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from glasso_cli.artifacts.artifact import Artifact
+
+
+@dataclass(frozen=True)
+class Comparison(Artifact):
+    """The dependencies of p neurons in two corpora, A and B, and which of them differ.
+
+    The E pairs are those that differ and the edges drawn in either graph, each once, row < column.
+    """
+
+    kind: ClassVar[str] = "comparison"
+    schema: ClassVar[int] = 1
+
+    neuron_ids: np.ndarray  # (p,) str
+    layers: np.ndarray  # (p,) int32
+    neurons_a: np.ndarray  # (p,) int32, index into the ActivationStats of A
+    neurons_b: np.ndarray  # (p,) int32
+    communities_a: np.ndarray  # (p,) int32 of the graph of A, by size; -1 for isolated neurons
+    communities_b: np.ndarray  # (p,) int32
+    rows: np.ndarray  # (E,) int32
+    cols: np.ndarray  # (E,) int32
+    rho_a: np.ndarray  # (E,) float64, partial correlation in A, not shrunken
+    rho_b: np.ndarray  # (E,) float64
+    error_a: np.ndarray  # (E,) float64, standard error of rho_a
+    error_b: np.ndarray  # (E,) float64
+    z: np.ndarray  # (E,) float64, B less A in Fisher's z over its standard error
+    p_values: np.ndarray  # (E,) float64, two-sided
+    q_values: np.ndarray  # (E,) float64, over all pairs
+    permutation_p: np.ndarray  # (E,) float64, against the largest difference of all pairs by chance; nan without any
+    classes: np.ndarray  # (E,) int8, what B does to the pair: index into differential.CLASSES, -1 where nothing differs
+    drawn_a: np.ndarray  # (E,) bool, an edge of the graph of A
+    drawn_b: np.ndarray  # (E,) bool
+    degree_a: np.ndarray  # (p,) int32, edges in the graph of A
+    degree_b: np.ndarray  # (p,) int32
+    jaccard: np.ndarray  # (p,) float64, neighbours in both graphs over those in either; nan without any
+    changes: np.ndarray  # (p,) int32, differential edges
+    change: np.ndarray  # (p,) float64, sum of |rho_b - rho_a| over them
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.neuron_ids)
+
+    @property
+    def differential(self) -> np.ndarray:
+        """Which of the pairs differ, ``(E,)``."""
+        return self.classes >= 0
+
+    def by_change(self) -> np.ndarray:
+        """All neurons, those that change most first, ``(p,)``."""
+        return np.lexsort((-self.changes, -self.change))
+
+
+CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")

@@ -1,0 +1,31 @@
+"""Precision matrices of several corpora fitted at once, as `compare` writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from glasso_cli.artifacts.artifact import Artifact
+
+
+@dataclass(frozen=True)
+class JointPrecision(Artifact):
+    """Sparse precision matrices of p neurons in K corpora, fitted at once; E pairs, those with an entry in any of them."""
+
+    kind: ClassVar[str] = "joint-precision"
+    schema: ClassVar[int] = 1
+
+    neuron_ids: np.ndarray  # (p,) str
+    layers: np.ndarray  # (p,) int32
+    corpora: np.ndarray  # (K,) str
+    rows: np.ndarray  # (E,) int32, row < column
+    cols: np.ndarray  # (E,) int32
+    values: np.ndarray  # (K, E) float64, precision entries
+    partial_correlations: np.ndarray  # (K, E) float64
+    diagonals: np.ndarray  # (K, p) float64
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.neuron_ids)
