@@ -13,11 +13,10 @@ from glasso_cli.compared import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.errors import InputError
 from glasso_cli.graph import dot_head, partial_correlation, quoted
+from glasso_cli.graph.colours import PRESENCE
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.solvers.joint import JointResult, fit_joint, largest_component
 from glasso_cli.solvers.memory import check_joint_memory
-
-_COLOURS = {"all": "#7F7F7F", "some": "#0072B2", "one": "#E69F00", "sign flip": "#D55E00"}  # Okabe and Ito (2008)
 
 
 def joint_fit(
@@ -118,7 +117,7 @@ def presence(values: np.ndarray) -> np.ndarray:
 def _counts(values: np.ndarray) -> dict[str, int]:
     kinds = presence(values)
     equal = (values == values[0]).all(axis=0) & (kinds == "all")
-    found = {kind: int(np.count_nonzero(kinds == kind)) for kind in _COLOURS}
+    found = {kind: int(np.count_nonzero(kinds == kind)) for kind in PRESENCE}
     return {**found, "equal in all": int(np.count_nonzero(equal))}
 
 
@@ -152,7 +151,7 @@ def dot_lines(found: JointPrecision) -> Iterator[str]:
         )
         yield (
             f"  {names[i]} -- {names[j]} [in={quoted(kind)}, weight={np.abs(rho).max():.6f}, {each}, "
-            f'color="{_COLOURS[kind]}"];\n'
+            f'color="{PRESENCE[kind]}"];\n'
         )
     yield "}\n"
 

@@ -6,17 +6,8 @@ import numpy as np
 import pydot
 import pytest
 
-from glasso_cli.graph import (
-    ISOLATED,
-    Graph,
-    backbone,
-    build_graph,
-    community_order,
-    dot_lines,
-    find_communities,
-    partial_correlation,
-    to_dot,
-)
+from glasso_cli.graph import ISOLATED, Graph, build_graph, dot_lines, find_communities, partial_correlation, to_dot
+from glasso_cli.graph.graph import backbone, community_order
 
 NASTY = [
     "model.layers.9.mlp.down_proj:in[3]",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.glyphs import drawable
 from glasso_cli.plots.study import Study, count
@@ -69,7 +70,7 @@ def _edges(axes: Axes, study: Study, listed: int) -> None:
     value, error, share = (study.tested(name)[:listed] for name in ("debiased", "standard_error", "frequencies"))
     order = np.argsort(-value, kind="stable")
     places = np.arange(listed)
-    for sign, colour in ((1, style.POSITIVE), (-1, style.NEGATIVE)):
+    for sign, colour in ((1, colours.POSITIVE), (-1, colours.NEGATIVE)):
         here = np.flatnonzero(np.sign(value[order]) == sign)
         axes.errorbar(
             value[order][here], places[here], xerr=_INTERVAL * error[order][here], fmt="o" if sign > 0 else "s", markersize=4,

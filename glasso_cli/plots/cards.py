@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.contexts import Context, draw_contexts, height_of, read_contexts
 from glasso_cli.plots.glyphs import UNDRAWABLE, drawable
@@ -227,7 +228,7 @@ def _draw_neighbours(axes: Axes, study: Study, card: _Card) -> None:
 def _draw_sign(axes: Axes, study: Study, neighbours: list[_Neighbour], first: float, longest: float, sign: str) -> None:
     shown = neighbours[:_NEIGHBOURS]
     more = f", the {len(shown)} strongest" if len(neighbours) > len(shown) else ""
-    colour = style.POSITIVE if sign == "positive" else style.NEGATIVE
+    colour = colours.POSITIVE if sign == "positive" else colours.NEGATIVE
     left = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     heading = f"{len(neighbours):,} {sign}{more}"
     axes.annotate(heading, (0, first - 0.75), (-82, 0), fontsize=9, color=colour, va="center", **left)

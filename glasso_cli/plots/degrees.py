@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.glyphs import drawable
 from glasso_cli.plots.study import Study, community_name, count
@@ -91,8 +92,8 @@ def _strongest(axes: Axes, study: Study) -> None:
     strength, influence = study.strength[listed], study.influence[listed]
     positive, negative = (strength + influence) / 2, (strength - influence) / 2
     rows = np.arange(len(listed))
-    axes.barh(rows, positive, color=style.POSITIVE, height=0.72, label="positive edges")
-    axes.barh(rows, -negative, color=style.NEGATIVE, height=0.72, hatch="////", edgecolor="white",
+    axes.barh(rows, positive, color=colours.POSITIVE, height=0.72, label="positive edges")
+    axes.barh(rows, -negative, color=colours.NEGATIVE, height=0.72, hatch="////", edgecolor="white",
               linewidth=0, label="negative edges")  # fmt: skip
     axes.plot(influence, rows, "d", color="white", markeredgecolor="black", markersize=5,
               label="expected influence")  # fmt: skip

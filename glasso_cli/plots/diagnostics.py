@@ -113,8 +113,8 @@ def _bands(study: Study) -> np.ndarray:
 def _draw_bars(axes: Axes, bars: _Bars, title: str, whole: float | None = None) -> None:
     """Horizontal bars with their values written beside; shares of ``whole`` where given."""
     rows = np.arange(len(bars.names))
-    colours = [style.FAINT if name in bars.muted else style.ACCENT for name in bars.names]
-    axes.barh(rows, bars.values, height=_BAR, color=colours)
+    fills = [style.FAINT if name in bars.muted else style.ACCENT for name in bars.names]
+    axes.barh(rows, bars.values, height=_BAR, color=fills)
     longest = max([*bars.values, 1])
     for row, value in zip(rows, bars.values):
         share = f"  ({percent(value / whole)})" if whole else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.binning import Cells, bin_entries, factor_for, limit_of
 from glasso_cli.plots.glyphs import drawable
@@ -252,8 +253,8 @@ def _strengths(sheet: Sheet, matrix: _Matrix, box: Box) -> None:
     axes = sheet.axes(box)
     rho = matrix.edges.rho
     for values, colour, name in (
-        (rho[rho > 0], style.POSITIVE, "positive"),
-        (-rho[rho < 0], style.NEGATIVE, "negative"),
+        (rho[rho > 0], colours.POSITIVE, "positive"),
+        (-rho[rho < 0], colours.NEGATIVE, "negative"),
     ):
         sns.histplot(
             x=values, ax=axes, bins=40, binrange=(0, abs(matrix.strongest)), element="step",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.graph import quoted
+from glasso_cli.graph import colours, quoted
 from glasso_cli.plots import style
 from glasso_cli.plots.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
 from glasso_cli.plots.glyphs import cells, drawable
@@ -166,7 +166,7 @@ def _draw_edges(axes: Axes, drawing: _Drawing) -> None:
         LineCollection(
             list(lines),
             linewidths=_width(rho, float(np.abs(rho).max())),
-            colors=np.where(positive, style.POSITIVE, style.NEGATIVE).tolist(),
+            colors=np.where(positive, colours.POSITIVE, colours.NEGATIVE).tolist(),
             linestyles=["solid" if sign else _DASH for sign in positive],
             alpha=0.8,
             capstyle="butt",
@@ -176,15 +176,13 @@ def _draw_edges(axes: Axes, drawing: _Drawing) -> None:
 
 def _draw_neurons(axes: Axes, drawing: _Drawing) -> None:
     """Discs in the colour of the community with its number inside: colour is never the only sign."""
-    colours = [style.community_colour(int(c)) for c in drawing.communities]
-    axes.scatter(
-        *drawing.places.T, s=(2 * drawing.radii) ** 2, c=colours, edgecolors=style.INK, linewidths=0.7, zorder=3
-    )
+    fills = [colours.community_colour(int(c)) for c in drawing.communities]
+    axes.scatter(*drawing.places.T, s=(2 * drawing.radii) ** 2, c=fills, edgecolors=style.INK, linewidths=0.7, zorder=3)
     for (x, y), community, radius in zip(drawing.places, drawing.communities, drawing.radii):
         if community >= 0:
             axes.text(
                 x, y, str(community + 1), fontsize=min(7.5, radius * 1.05), ha="center",
-                va="center_baseline", zorder=4, color=style.text_on(style.community_colour(int(community))),
+                va="center_baseline", zorder=4, color=colours.text_on(colours.community_colour(int(community))),
             )  # fmt: skip
 
 
@@ -195,13 +193,13 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
     lines = ["graph {", "  node [shape=circle, style=filled, fixedsize=true, fontsize=7];"]
     for neuron, name, (x, y), radius in zip(neurons, names, drawing.places.tolist(), drawing.radii):
         community = int(study.communities[neuron])
-        colour = style.community_colour(community)
+        colour = colours.community_colour(community)
         lines.append(
             f'  {name} [pos="{x:.2f},{y:.2f}", width={radius / 36:.3f}, label="{community + 1 or ""}", '
-            f'fillcolor="{colour}", fontcolor="{style.text_on(colour)}", xlabel={quoted(study.labels[neuron])}];'
+            f'fillcolor="{colour}", fontcolor="{colours.text_on(colour)}", xlabel={quoted(study.labels[neuron])}];'
         )
     for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
-        line = f'color="{style.POSITIVE}"' if value > 0 else f'color="{style.NEGATIVE}", style=dashed'
+        line = f'color="{colours.POSITIVE}"' if value > 0 else f'color="{colours.NEGATIVE}", style=dashed'
         width = _width(value, float(np.abs(rho).max()))
         lines.append(f"  {names[a]} -- {names[b]} [penwidth={width:.2f}, partial_correlation={value:.6g}, {line}];")
     return "\n".join([*lines, "}", ""])
@@ -285,8 +283,8 @@ def _edge_handles(drawing: _Drawing) -> list[Any]:
     rho = drawing.backbone.edges.rho
     strongest, weakest = float(np.abs(rho[0])), float(np.abs(rho[-1]))
     handles = [
-        Line2D([], [], color=style.POSITIVE, linewidth=2, label="positive partial correlation"),
-        Line2D([], [], color=style.NEGATIVE, linewidth=2, linestyle=_DASH, label="negative partial correlation"),
+        Line2D([], [], color=colours.POSITIVE, linewidth=2, label="positive partial correlation"),
+        Line2D([], [], color=colours.NEGATIVE, linewidth=2, linestyle=_DASH, label="negative partial correlation"),
     ]
     sizes = dict.fromkeys(f"{size:.2f}" for size in (strongest, (strongest + weakest) / 2, weakest))
     for text in sizes:
@@ -316,7 +314,7 @@ def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
     shown = np.unique(drawing.communities[drawing.communities >= 0]).tolist()
     handles = [
         Line2D(
-            [], [], marker="o", linestyle="", markersize=10, color=style.community_colour(c),
+            [], [], marker="o", linestyle="", markersize=10, color=colours.community_colour(c),
             markeredgecolor=style.INK, markeredgewidth=0.7,
             label=f"{community_name(c)}: {count(int(sizes[c]), 'neuron')}, "
             f"{np.count_nonzero(drawing.communities == c)} shown",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.study import Study, count
 
@@ -165,7 +166,7 @@ def _certificate(axes: Axes, study: Study) -> None:
     axes.plot(path.alphas, gap, "o-", color=style.ACCENT, markersize=4, label="duality gap (nats per neuron)")
     axes.plot(path.alphas, kkt, "s:", color="#009E73", markersize=4, label="KKT residual")
     bad = ~path.converged
-    axes.plot(path.alphas[bad], gap[bad], "x", color=style.NEGATIVE, markersize=9, markeredgewidth=2)
+    axes.plot(path.alphas[bad], gap[bad], "x", color=colours.NEGATIVE, markersize=9, markeredgewidth=2)
     axes.set(title="How well each was solved", ylabel="error, smaller is better", yscale="log")
     values = np.concatenate([gap, kkt, [tolerance] if tolerance else []])
     axes.set_ylim(values.min() / 5, values.max() * 60)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.contrast import Contrast
 from glasso_cli.plots.glyphs import drawable
@@ -52,7 +53,7 @@ def _draw(axes: Axes, contrast: Contrast) -> None:
     )
     for number, name in enumerate(CLASSES):
         these = found.classes == number
-        colour, shape = style.DIFFERENCES[name], _SHAPES[name]
+        colour, shape = colours.DIFFERENCES[name], _SHAPES[name]
         label = f"{np.count_nonzero(these):,} {name}"
         axes.scatter(found.rho_a[these], found.rho_b[these], s=22, color=colour, marker=shape, label=label, **options)
     if len(found.rows):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.plots import style
 from glasso_cli.plots.study import community_name
 
@@ -121,7 +122,7 @@ def mark_communities(sheet: Sheet, axes: Axes, box: Box, runs: list[Run]) -> Non
     left.set(xlim=(0, 1), ylim=(reach, 0))
     above.set(xlim=(0, reach), ylim=(0, 1))
     for run in runs:
-        colour = style.community_colour(run.community)
+        colour = colours.community_colour(run.community)
         extent = run.stop - run.first
         left.add_patch(Rectangle((0, run.first), 1, extent, facecolor=colour, edgecolor="none"))
         above.add_patch(Rectangle((run.first, 0), extent, 1, facecolor=colour, edgecolor="none"))

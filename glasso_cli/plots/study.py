@@ -14,7 +14,8 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import VisualizeSection
-from glasso_cli.graph import Graph, build_graph, community_order
+from glasso_cli.graph import Graph, build_graph
+from glasso_cli.graph.graph import community_order
 
 
 class Edges(NamedTuple):

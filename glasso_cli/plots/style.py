@@ -22,27 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap, ListedColormap
     from matplotlib.figure import Figure
 
-POSITIVE = "#2166AC"  # blue and red are the sign, and nothing else
-NEGATIVE = "#B2182B"
 INK = "#222222"
 MUTED = "#5F5F5F"
 FAINT = "#D9D9D9"
 ACCENT = "#333333"  # bars and lines that carry no sign
 MARK = "#E69F00"  # the selected alpha
 
-# Okabe & Ito (2008) without its blues and its vermillion, which would read as a sign.
-COMMUNITY = ("#E69F00", "#009E73", "#F0E442", "#CC79A7", "#000000")
-OTHER = ("#8C8C8C", "#BDBDBD")  # in turn: beyond five, colours are not told apart
-ISOLATED = "#FFFFFF"
-
-# What a second corpus does to a pair of neurons (Okabe & Ito, 2008)
-DIFFERENCES = {
-    "gained": "#009E73",
-    "lost": "#CC79A7",
-    "stronger": "#0072B2",
-    "weaker": "#56B4E9",
-    "sign flip": "#D55E00",
-}
 
 _DATE = "1980-01-01T00:00:00"
 _RC: dict[str, Any] = {
@@ -112,21 +97,6 @@ def look() -> Iterator[None]:
         mpl.rcParams.update(_RC)
         mpl.rcParams["font.family"] = [glyphs.SANS, *glyphs.wide_fonts()]
         yield
-
-
-def community_colour(community: int) -> str:
-    """The colour of a community: five that are told apart, then two greys in turn, white for isolated neurons."""
-    if community < 0:
-        return ISOLATED
-    if community < len(COMMUNITY):
-        return COMMUNITY[community]
-    return OTHER[community % len(OTHER)]
-
-
-def text_on(colour: str) -> str:
-    """Black or white, whichever is easier to read on ``colour``."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else "#FFFFFF"
 
 
 def signed_colours() -> ListedColormap:

@@ -1,0 +1,17 @@
+"""A sparse precision matrix as a graph: communities, Graphviz text and colours."""
+
+from glasso_cli.graph.communities import ISOLATED, find_communities
+from glasso_cli.graph.dot import dot_head, dot_lines, quoted, to_dot
+from glasso_cli.graph.graph import Graph, build_graph, partial_correlation
+
+__all__ = [
+    "ISOLATED",
+    "Graph",
+    "build_graph",
+    "dot_head",
+    "dot_lines",
+    "find_communities",
+    "partial_correlation",
+    "quoted",
+    "to_dot",
+]
