@@ -71,7 +71,7 @@ def _speed(texts: list[str], arguments: argparse.Namespace) -> list[dict[str, An
     import torch
     import transformers
 
-    from glasso_cli.models import load_model
+    from glasso_cli.models.load import load_model
     from glasso_cli.texts import tokenize
 
     loaded = load_model(MODEL)
@@ -139,8 +139,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     from glasso_cli.config import CollectSection, MaskSection
     from glasso_cli.console import Console
     from glasso_cli.corpus_pass import CorpusPass
-    from glasso_cli.hook_points import resolve_hook_points
-    from glasso_cli.hooks import record
+    from glasso_cli.hooks import record, resolve_hook_points
     from glasso_cli.linalg import moments
 
     # The same mask as the naive way: it does not look for massive tokens.

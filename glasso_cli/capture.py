@@ -14,7 +14,7 @@ from glasso_cli.texts import Batch, Frame
 if TYPE_CHECKING:
     import torch
 
-    from glasso_cli.hook_points import HookPoint
+    from glasso_cli.hooks import HookPoint
 
 
 @dataclass

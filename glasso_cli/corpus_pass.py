@@ -25,8 +25,8 @@ from glasso_cli.statistics.pilot import Pilot
 from glasso_cli.texts import Batch, TokenizedCorpus, Window, batches, special_frame
 
 if TYPE_CHECKING:
-    from glasso_cli.hook_points import HookPoint
-    from glasso_cli.models import LoadedModel
+    from glasso_cli.hooks import HookPoint
+    from glasso_cli.models.loaded import LoadedModel
 
 PILOT_TOKENS = 2_048
 LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
@@ -103,7 +103,7 @@ class CorpusPass:
             return {}
         import torch
 
-        from glasso_cli.invariants import dtype_difference
+        from glasso_cli.hooks.invariants import dtype_difference
 
         ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
         measured = dtype_difference(self.loaded, self.points, ids, attention)

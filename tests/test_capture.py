@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glasso_cli.capture import Capture
 from glasso_cli.config import MaskSection
 from glasso_cli.errors import InputError
-from glasso_cli.hook_points import HookPoint
+from glasso_cli.hooks import HookPoint
 from glasso_cli.statistics.batch import add_counts
 from glasso_cli.texts import Batch, Frame, Window, batches
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from glasso_cli import hub
 from glasso_cli.config import CorpusSection
 from glasso_cli.corpora import pin_corpus, read_documents
 from glasso_cli.errors import GlassoError, InputError, ServiceError, UpstreamError
 from glasso_cli.files import sha256_of
+from glasso_cli.models import hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

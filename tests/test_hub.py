@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi, constants, errors
 
-from glasso_cli import digests, files, hub
+from glasso_cli import digests, files
 from glasso_cli.errors import GlassoError, InputError, ServiceError
+from glasso_cli.models import hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COMMITS = {"model": hub.model_commit, "dataset": hub.dataset_commit}
@@ -186,7 +187,7 @@ def test_an_error_of_the_disk_is_not_one_of_the_hub(answer: Any) -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from glasso_cli import hub; hub.dataset_commit('a/b', '0' * 40)\n"
+        "import sys; from glasso_cli.models import hub; hub.dataset_commit('a/b', '0' * 40)\n"
         "print([m for m in ('torch', 'transformers', 'datasets', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

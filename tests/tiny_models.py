@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 
 TEXT = (
     "the a of and in to river queue museum opens at nine by noon reaches nobody answered paris is "

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.llm.answers import Answer, Request, Take
-from glasso_cli.model_source import model_digest
+from glasso_cli.models.source import model_digest
 
 if TYPE_CHECKING:
     import torch
 
-    from glasso_cli.models import LoadedModel
+    from glasso_cli.models.loaded import LoadedModel
 
 _LIKELIEST = 512  # tokens that are looked at first for top_p; all of them when that is not enough
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s|$)")
@@ -65,7 +65,7 @@ class LocalModel:
         return self._asked
 
     def _load(self) -> LoadedModel:
-        from glasso_cli.models import load_model
+        from glasso_cli.models.load import load_model
 
         if self._loaded is None:
             loaded = load_model(self.model_id, revision=self.revision, device=self.device, notify=self.notify)
@@ -83,7 +83,7 @@ def write(loaded: LoadedModel, requests: Sequence[Request]) -> list[Answer]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    from glasso_cli.models import quiet_transformers
+    from glasso_cli.models.load import quiet_transformers
 
     chat = bool(loaded.tokenizer.chat_template)
     prompts = [_prompt(loaded.tokenizer, request, chat) for request in requests]

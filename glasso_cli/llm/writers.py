@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from glasso_cli.builtin_models import PREFIX
 from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.files import user_cache
-from glasso_cli.hub import COMMIT
 from glasso_cli.llm.answers import Writer
 from glasso_cli.llm.chat_server import ChatServer, asked_of_server
 from glasso_cli.llm.local import LocalModel, asked_of_model
 from glasso_cli.llm.replay import Replay
 from glasso_cli.llm.spending import Spending
+from glasso_cli.models.builtin import PREFIX
+from glasso_cli.models.hub import COMMIT
 
 
 def answers_folder(section: SynthSection) -> Path:

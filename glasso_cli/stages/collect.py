@@ -18,7 +18,7 @@ from glasso_cli.corpora import pin_corpus, read_documents
 from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
-from glasso_cli.model_source import model_digest
+from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline import Job
 from glasso_cli.statistics import block as blocks
 from glasso_cli.statistics import contexts
@@ -27,7 +27,7 @@ from glasso_cli.statistics.contexts import Contexts
 from glasso_cli.texts import tokenize
 
 if TYPE_CHECKING:
-    from glasso_cli.models import LoadedModel
+    from glasso_cli.models.loaded import LoadedModel
 
 VERSION = 2
 
@@ -64,9 +64,8 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
-    from glasso_cli.hook_points import resolve_hook_points
-    from glasso_cli.hooks import record
-    from glasso_cli.invariants import check_hook_points
+    from glasso_cli.hooks import record, resolve_hook_points
+    from glasso_cli.hooks.invariants import check_hook_points
 
     section = job.config.collect
     loaded = _load(job)
@@ -103,7 +102,7 @@ def make(job: Job) -> str:
 
 
 def _load(job: Job) -> LoadedModel:
-    from glasso_cli.models import load_model
+    from glasso_cli.models.load import load_model
 
     model = job.config.model
     loaded = load_model(

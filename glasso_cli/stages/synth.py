@@ -51,7 +51,7 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """The digest of the package's passages, or of the model that writes here."""
     from glasso_cli.llm.writers import local_model
-    from glasso_cli.model_source import model_digest
+    from glasso_cli.models.source import model_digest
 
     if config.synth.provider == "builtin":
         return {"passages": hashlib.sha256(topics.source(_topic(config, corpus))).hexdigest()}

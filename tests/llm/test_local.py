@@ -15,7 +15,8 @@ from synth_runs import Synth
 from glasso_cli.config import SynthSection
 from glasso_cli.llm.answers import Answer, Request
 from glasso_cli.llm.local import Sampler, finished_sentences, write
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.prompts import plan
 from glasso_cli.writing import request_for
 
@@ -198,7 +199,7 @@ def test_kept_texts_need_no_model(
     model = {"model": str(model_dir("llama")), **LIVELY}
     synth(provider="local", **model)
     rows = synth.rows()
-    monkeypatch.setattr("glasso_cli.models.load_model", None)
+    monkeypatch.setattr("glasso_cli.models.load.load_model", None)
     synth("--force", provider="local", **model)
     synth(provider="replay", **model)
     assert synth.rows() == rows

@@ -41,7 +41,7 @@ def test_a_replay_asks_no_hub(synth: Synth, monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*words: object) -> None:
         raise AssertionError("a hub was asked")
 
-    monkeypatch.setattr("glasso_cli.hub._asked_commit", fail)
+    monkeypatch.setattr("glasso_cli.models.hub._asked_commit", fail)
     synth()
     synth("--force", provider="replay")
     commit = "0123456789abcdef0123456789abcdef01234567"

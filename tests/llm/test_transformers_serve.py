@@ -13,8 +13,8 @@ from importlib.util import find_spec
 import pytest
 from synth_runs import Synth
 
-from glasso_cli.builtin_models import builtin_folder
 from glasso_cli.config.sections.synth import LOCAL_MODEL
+from glasso_cli.models.builtin import builtin_folder
 
 pytestmark = [
     pytest.mark.real,

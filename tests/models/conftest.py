@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tiny_models import FAMILIES, loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
-from glasso_cli import builtin_models
-from glasso_cli.builtin_models import BuiltinModel
-from glasso_cli.models import LoadedModel
+from glasso_cli.models import builtin
+from glasso_cli.models.builtin import BuiltinModel
+from glasso_cli.models.loaded import LoadedModel
 
 __all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
 
@@ -36,7 +36,7 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Buil
         (package / "part1").write_bytes(blob[1000:])
         monkeypatch.syspath_prepend(str(package.parent))
         monkeypatch.delitem(sys.modules, "tiny_gguf", raising=False)
-        builtin = BuiltinModel(
+        model = BuiltinModel(
             chunks=(("tiny_gguf", "part0"), ("tiny_gguf", "part1")),
             install="--no-deps tiny-gguf==0.1",
             licence="nobody's",
@@ -44,8 +44,8 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Buil
             n_bytes=1_000_000,
             **readers,
         )
-        monkeypatch.setitem(builtin_models.BUILTIN_MODELS, "tiny", builtin)
-        return builtin
+        monkeypatch.setitem(builtin.BUILTIN_MODELS, "tiny", model)
+        return model
 
     return planted
 

@@ -18,14 +18,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli import builtin_models
-from glasso_cli.builtin_models import BUILTIN_MODELS, BuiltinModel, builtin_folder, builtin_identity, builtin_ids
 from glasso_cli.config import ModelSection
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.files import user_cache
-from glasso_cli.gemma_gguf import GEMMA_MODULES, gemma_files, gemma_tensor, gemma_tokenizer
-from glasso_cli.gguf_file import GgufFile, parse_gguf
-from glasso_cli.models import load_model
+from glasso_cli.models import builtin
+from glasso_cli.models.builtin import BUILTIN_MODELS, BuiltinModel, builtin_folder, builtin_identity, builtin_ids
+from glasso_cli.models.gemma_gguf import GEMMA_MODULES, gemma_files, gemma_tensor, gemma_tokenizer
+from glasso_cli.models.gguf_file import GgufFile, parse_gguf
+from glasso_cli.models.load import load_model
 
 # Gemma's vocabulary is in merge order: specials, runs of spaces, merged pieces, then single characters.
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "[multimodal]"]
@@ -212,13 +212,13 @@ def test_converting_twice_gives_the_same_bytes(planted, tmp_path):
 
 
 def test_processes_at_once_convert_once(planted, cache, monkeypatch):
-    write, started = builtin_models._write_folder, []
+    write, started = builtin._write_folder, []
 
     def slow(builtin: BuiltinModel, folder: Path) -> None:
         started.append(folder)
         write(builtin, folder)
 
-    monkeypatch.setattr(builtin_models, "_write_folder", slow)
+    monkeypatch.setattr(builtin, "_write_folder", slow)
     folders: list[Path] = []
     threads = [threading.Thread(target=lambda: folders.append(builtin_folder("builtin:tiny"))) for _ in range(4)]
     for thread in threads:
@@ -235,7 +235,7 @@ def test_an_interrupted_conversion_leaves_nothing_and_starts_again(planted, cach
         raise error
 
     with monkeypatch.context() as patch, pytest.raises(error):
-        patch.setattr(builtin_models, "_write_folder", interrupted)
+        patch.setattr(builtin, "_write_folder", interrupted)
         builtin_folder("builtin:tiny")
     assert not [path for path in (cache / "models").iterdir() if path.is_dir()]
     assert (builtin_folder("builtin:tiny") / "model.safetensors").is_file()
@@ -262,7 +262,7 @@ def test_a_disk_that_fills_up_is_a_sentence(planted, cache, monkeypatch):
     def full(*args: Any, **options: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(builtin_models, "_write_folder", full)
+    monkeypatch.setattr(builtin, "_write_folder", full)
     with pytest.raises(ServiceError, match="The disk is full"):
         builtin_folder("builtin:tiny")
 
@@ -294,10 +294,8 @@ def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
     ],
 )
 def test_without_the_packages(planted, cache, monkeypatch, missing, command):
-    find_spec = builtin_models.importlib.util.find_spec
-    monkeypatch.setattr(
-        builtin_models.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name)
-    )
+    find_spec = builtin.importlib.util.find_spec
+    monkeypatch.setattr(builtin.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     with pytest.raises(InputError, match=f"needs the package '{missing[-1]}'") as caught:
         builtin_folder("builtin:tiny")
     assert caught.value.hint == command

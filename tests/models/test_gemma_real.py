@@ -8,12 +8,12 @@ import math
 import pytest
 import torch
 
-from glasso_cli.builtin_models import builtin_folder
-from glasso_cli.hook_points import resolve_hook_points
-from glasso_cli.hooks import ablate, record
-from glasso_cli.interventions import Intervention, add
-from glasso_cli.invariants import check_hook_points
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.hooks import ablate, record, resolve_hook_points
+from glasso_cli.hooks.edit import Intervention, add
+from glasso_cli.hooks.invariants import check_hook_points
+from glasso_cli.models.builtin import builtin_folder
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 
 pytestmark = pytest.mark.real
 PASSAGES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glasso_cli.errors import InputError
-from glasso_cli.hook_points import find_layers, resolve_hook_points
-from glasso_cli.hooks import record
+from glasso_cli.hooks import record, resolve_hook_points
+from glasso_cli.models.layers import find_layers
 
 # What a reader of each model's code would point to as the MLP's output projection.
 PROJECTIONS = {

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from glasso_cli.errors import InputError
-from glasso_cli.hook_points import HookPoint, find_layers, resolve_hook_points
-from glasso_cli.hooks import ablate, record
-from glasso_cli.interventions import Intervention, add, set_to, zero
+from glasso_cli.hooks import HookPoint, ablate, record, resolve_hook_points
+from glasso_cli.hooks.edit import Intervention, add, set_to, zero
+from glasso_cli.models.layers import find_layers
 
 IDS = torch.tensor([[1, 5, 9, 14, 7, 22], [1, 8, 8, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from glasso_cli.errors import InputError
-from glasso_cli.hook_points import resolve_hook_points
-from glasso_cli.hooks import record
-from glasso_cli.invariants import TOLERANCE, check_canary, check_hook_points, dtype_difference
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.hooks import record, resolve_hook_points
+from glasso_cli.hooks.invariants import TOLERANCE, check_hook_points, dtype_difference
+from glasso_cli.models.canary import check_canary
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 
 IDS = torch.tensor([[1, 5, 9, 14, 7, 22], [1, 8, 8, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])

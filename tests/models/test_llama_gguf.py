@@ -16,9 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from glasso_cli.builtin_models import BuiltinModel, builtin_folder
-from glasso_cli.llama_gguf import LLAMA_MODULES, llama_files, llama_tensor, smollm_tokenizer
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.models.builtin import BuiltinModel, builtin_folder
+from glasso_cli.models.llama_gguf import LLAMA_MODULES, llama_files, llama_tensor, smollm_tokenizer
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 MERGES = ["t h", "th e", "Ġ the", "Ġ a", "a b", "Ġa b", "b a", "ab ba", "1 2", "Ġ Ġ", "' s", "Ã ©"]

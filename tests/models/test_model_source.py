@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.model_source import model_digest, model_folder
-from glasso_cli.models import load_model
+from glasso_cli.models.load import load_model
+from glasso_cli.models.source import model_digest, model_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -261,10 +261,10 @@ def test_a_file_under_another_name_is_another_model(folder, tmp_path):
 
 
 def test_a_large_file_is_read_once(folder, tmp_path, monkeypatch):
-    from glasso_cli import hub
+    from glasso_cli import digests
 
     before = digest_of(folder, tmp_path)
-    monkeypatch.setattr(hub, "sha256_of", lambda path: pytest.fail(f"read {path} again"))
+    monkeypatch.setattr(digests, "sha256_of", lambda path: pytest.fail(f"read {path} again"))
     assert digest_of(folder, tmp_path) == before
 
 
@@ -278,7 +278,7 @@ def test_a_folder_has_no_revisions(folder, tmp_path):
 
 def test_a_digest_needs_neither_torch_nor_transformers(folder, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from glasso_cli.model_source import model_digest\n"
+        "import sys; from pathlib import Path; from glasso_cli.models.source import model_digest\n"
         f"model_digest({str(folder)!r}, cache=Path({str(tmp_path)!r}))\n"
         "model_digest('builtin:gemma-3-270m')\n"
         f"model_digest('lab/tiny', {COMMIT!r})\n"

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.models import choose_device, load_model, quiet_transformers
+from glasso_cli.models.load import choose_device, load_model, quiet_transformers
 
 
 @pytest.fixture

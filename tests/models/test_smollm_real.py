@@ -9,11 +9,12 @@ import pytest
 import torch
 from byte_pairs import encoder
 
-from glasso_cli.builtin_models import BUILTIN_MODELS, _read_chunks
-from glasso_cli.gguf_file import parse_gguf
-from glasso_cli.hook_points import resolve_hook_points
-from glasso_cli.invariants import check_hook_points
-from glasso_cli.models import LoadedModel, load_model
+from glasso_cli.hooks import resolve_hook_points
+from glasso_cli.hooks.invariants import check_hook_points
+from glasso_cli.models.builtin import BUILTIN_MODELS, _read_chunks
+from glasso_cli.models.gguf_file import parse_gguf
+from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.topics import TOPICS, passages
 
 pytestmark = pytest.mark.real

@@ -20,7 +20,7 @@ from real_runs import Runner, interrupted_after, overrides
 from glasso_cli import corpus_pass
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.errors import InputError
-from glasso_cli.models import LoadedModel
+from glasso_cli.models.loaded import LoadedModel
 
 ROOM = 31  # words in a window of 32 tokens, the first of which is <bos>
 MODULE = "model.layers.{}.mlp.down_proj"

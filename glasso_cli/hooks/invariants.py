@@ -13,14 +13,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.hook_points import HookPoint, linear_widths, resolve_hook_points
-from glasso_cli.hooks import record
+from glasso_cli.hooks.point import HookPoint
+from glasso_cli.hooks.record import record
+from glasso_cli.hooks.resolve import linear_widths, resolve_hook_points
+from glasso_cli.models.loaded import encode, padding_id
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    from glasso_cli.models import LoadedModel
+    from glasso_cli.models.loaded import LoadedModel
 
 # How far two ways to compute a token's vector may be apart, relative to its norm: sums are taken in another
 # order. Measured on Gemma 3 270M, all layers: 4e-6 (float32), 0.036 (bfloat16).
@@ -31,7 +33,6 @@ TEXTS = (
     "In 1869 Mendeleev left gaps in his table for elements that nobody had seen yet; "
     "six years later gallium filled one of them.",
 )
-CANARY = "Paris is the capital of France, and the Seine runs through it."
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def check_hook_points(
     that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
     not doubled. ``texts`` (two or more, of different lengths) replace the built-in ones.
     """
-    ids = _encode(loaded, texts or TEXTS)
+    ids = encode(loaded, texts or TEXTS)
     alone, projection = [], dict[str, float]()
     for row in ids:
         values, errors = _projection_errors(loaded, hook_points, row)
@@ -79,51 +80,7 @@ def check_hook_points(
     return report
 
 
-def check_canary(loaded: LoadedModel) -> None:
-    """Nothing, when every layer's output on a fixed prompt is finite and tells its tokens apart.
-
-    Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model
-    spread over several GPUs does when a copy between them fails without an error.
-    """
-    import torch
-
-    ids = _encode(loaded, [CANARY])[0][None].to(loaded.device)
-    with torch.inference_mode():
-        states = loaded.model(ids, output_hidden_states=True).hidden_states or ()
-    for layer, values in enumerate(states[1:]):
-        if fault := _fault(values.flatten(0, -2)):
-            raise InputError(
-                f"Layer {layer} of the model gives {fault} on a fixed prompt ({loaded.dtype} on {loaded.device}).",
-                "Use dtype float32 and a single device; if it stays, the checkpoint is damaged.",
-            )
-
-
-def _fault(rows: Tensor) -> str | None:
-    """What is wrong with a layer's output ``(rows, width)``, or None."""
-    if not bool(rows.isfinite().all()):
-        return "values that are not finite"
-    if not bool(rows.any()):
-        return "only zeros"
-    if bool((rows == rows[:1]).all()) or bool((rows == rows[:, :1]).all()):
-        return "a constant"
-    return None
-
-
 # -- what is compared -----------------------------------------------------------------------------
-
-
-def _encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
-    """Token ids of each text, as the tokenizer frames it. Raises :class:`InputError` for a doubled BOS."""
-    import torch
-
-    rows = [loaded.tokenizer(text)["input_ids"] for text in texts]
-    bos = loaded.tokenizer.bos_token_id
-    if bos is not None and any(row[:2] == [bos, bos] for row in rows):  # 0 is an id, too
-        raise InputError(
-            "The tokenizer puts two BOS tokens before a text.",
-            "Repair add_bos_token or the post-processor in the tokenizer files.",
-        )
-    return [torch.tensor(row) for row in rows]
 
 
 def _bos(loaded: LoadedModel) -> str:
@@ -175,11 +132,6 @@ def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequen
     mask = pad_sequence([row.new_ones(len(row)) for row in rows], batch_first=True)
     with record(loaded.model, hook_points) as recorder:
         return recorder.run(ids, mask)
-
-
-def padding_id(tokenizer: Any) -> int:
-    """The id to pad with: the tokenizer's, or 0, since a masked position's id does not matter."""
-    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
 
 
 def _difference(first: Tensor, second: Tensor) -> float:

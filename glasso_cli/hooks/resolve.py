@@ -11,7 +11,7 @@
 
 The layers and the output projection are found by structure, not by a table of architectures: the list of
 ``num_hidden_layers`` modules, and in a layer the linear module outside attention that ends in the hidden size
-and is fed by another one; of several, the widest. :mod:`glasso_cli.invariants` then checks the tensor itself.
+and is fed by another one; of several, the widest. :mod:`glasso_cli.hooks.invariants` then checks the tensor itself.
 """
 
 from __future__ import annotations
@@ -19,57 +19,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, cast
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks.point import SIDES, HookPoint
+from glasso_cli.models.layers import LayerStack, find_layers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedModel
 
-SIDES = ("in", "out")
 NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
 SHORT = re.compile(r"(mlp|resid)\.([^:]+)")
-
-
-@dataclass(frozen=True)
-class HookPoint:
-    """A tensor of the network: a module's first input or output, ``width`` numbers a token.
-
-    ``label`` is the base of neuron ids, ``"{label}[{index}]"``: ``layers.9.mlp`` and ``layers.9.resid`` for
-    the short forms, otherwise the name. ``layer`` is None outside the stack of layers.
-    """
-
-    name: str
-    layer: int | None
-    width: int
-    label: str
-
-    @property
-    def module(self) -> str:
-        """The path of the module in the model."""
-        return self.name.rpartition(":")[0]
-
-    @property
-    def side(self) -> str:
-        """``in`` or ``out``."""
-        return self.name.rpartition(":")[2]
-
-
-@dataclass(frozen=True)
-class LayerStack:
-    """The list of a model's layers, its path, and the width of the residual stream."""
-
-    path: str
-    layers: tuple[nn.Module, ...]
-    hidden_size: int
-
-    def layer_of(self, module_name: str) -> int | None:
-        """The layer a module belongs to, or None."""
-        found = re.match(re.escape(self.path) + r"\.(\d+)(\.|$)", module_name)
-        return int(found[1]) if found else None
 
 
 def resolve_hook_points(model: PreTrainedModel, patterns: Sequence[str]) -> tuple[HookPoint, ...]:
@@ -81,29 +43,6 @@ def resolve_hook_points(model: PreTrainedModel, patterns: Sequence[str]) -> tupl
     stack = find_layers(model)
     points = {point.name: point for pattern in patterns for point in _matches(model, stack, pattern)}
     return tuple(sorted(points.values(), key=lambda p: (-1 if p.layer is None else p.layer, p.name)))
-
-
-def find_layers(model: PreTrainedModel) -> LayerStack:
-    """The stack of layers of the text part; :class:`InputError` when there is none."""
-    from torch import nn
-
-    config = model.config.get_text_config()
-    n_layers = getattr(config, "num_hidden_layers", 0)
-    stacks = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == n_layers
-    ]
-    inside = {id(module) for module in model.get_decoder().modules()}
-    # An image or audio tower can have as many layers as the text part.
-    stacks = [stack for stack in stacks if id(stack[1]) in inside] or stacks
-    if not stacks or n_layers == 0:
-        raise InputError(
-            f"'{type(model).__name__}' has no list of {n_layers} layers, so its layers cannot be told apart.",
-            "Models that run one layer several times (ALBERT) are not supported.",
-        )
-    path, layers = min(stacks, key=lambda stack: stack[0].count("."))
-    return LayerStack(path, tuple(layers), config.hidden_size)
 
 
 def output_projection(stack: LayerStack, layer: int) -> str:
@@ -256,7 +195,7 @@ def _observed_width(model: PreTrainedModel, name: str) -> int:
     """The last dimension of what a module outside the known kinds sees, from a pass over three tokens."""
     import torch
 
-    from glasso_cli.hooks import record
+    from glasso_cli.hooks.record import record
 
     probe = HookPoint(name, None, width=0, label=name)  # width 0: any
     with record(model, [probe]) as recorder:

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.files import disk_errors, user_cache
-from glasso_cli.gemma_gguf import gemma_files, gemma_tensor, gemma_tokenizer
-from glasso_cli.gguf_file import GgufFile, TensorEntry, parse_gguf
-from glasso_cli.llama_gguf import llama_files, llama_tensor, smollm_tokenizer
+from glasso_cli.models.gemma_gguf import gemma_files, gemma_tensor, gemma_tokenizer
+from glasso_cli.models.gguf_file import GgufFile, TensorEntry, parse_gguf
+from glasso_cli.models.llama_gguf import llama_files, llama_tensor, smollm_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,15 +10,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.hook_points import find_layers
-from glasso_cli.invariants import check_canary
-from glasso_cli.model_files import load_config, model_kind, one_line, require_model_files
-from glasso_cli.model_source import model_folder, quiet_hub
+from glasso_cli.models.canary import check_canary
+from glasso_cli.models.folder import load_config, model_kind, one_line, require_model_files
+from glasso_cli.models.layers import find_layers
+from glasso_cli.models.loaded import LoadedModel
+from glasso_cli.models.source import model_folder, quiet_hub
 
 if TYPE_CHECKING:
     import torch
@@ -26,23 +26,6 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "bfloat16", "float16")
 TRUST = ("pickle", "remote_code")
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model ready to be read: in eval mode, no gradients.
-
-    ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in
-    loading that a reader of the results should know.
-    """
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    device: torch.device
-    dtype: str
-    n_layers: int
-    kind: str
-    notes: tuple[str, ...] = ()
 
 
 def load_model(

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glasso_cli.builtin_models import PREFIX, builtin_folder, builtin_identity, builtin_ids
 from glasso_cli.digests import folder_digest
 from glasso_cli.errors import InputError
 from glasso_cli.files import disk_errors
-from glasso_cli.hub import hub_errors, model_commit
+from glasso_cli.models.builtin import PREFIX, builtin_folder, builtin_identity, builtin_ids
+from glasso_cli.models.hub import hub_errors, model_commit
 
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Config, tokenizer and weights. Exports to other frameworks, which many repositories hold, are not fetched.

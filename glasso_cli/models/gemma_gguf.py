@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.gguf_file import CONTROL, USER_DEFINED, GgufFile, TensorEntry
+from glasso_cli.models.gguf_file import CONTROL, USER_DEFINED, GgufFile, TensorEntry
 
 if TYPE_CHECKING:
     import numpy as np

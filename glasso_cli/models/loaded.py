@@ -1,0 +1,50 @@
+"""A loaded model and what it makes of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to be read: in eval mode, no gradients.
+
+    ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in
+    loading that a reader of the results should know.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: torch.device
+    dtype: str
+    n_layers: int
+    kind: str
+    notes: tuple[str, ...] = ()
+
+
+def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
+    """Token ids of each text, as the tokenizer frames it. Raises :class:`InputError` for a doubled BOS."""
+    import torch
+
+    rows = [loaded.tokenizer(text)["input_ids"] for text in texts]
+    bos = loaded.tokenizer.bos_token_id
+    if bos is not None and any(row[:2] == [bos, bos] for row in rows):  # 0 is an id, too
+        raise InputError(
+            "The tokenizer puts two BOS tokens before a text.",
+            "Repair add_bos_token or the post-processor in the tokenizer files.",
+        )
+    return [torch.tensor(row) for row in rows]
+
+
+def padding_id(tokenizer: Any) -> int:
+    """The id to pad with: the tokenizer's, or 0, since a masked position's id does not matter."""
+    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
