@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
 
 def _texts(arguments: argparse.Namespace) -> list[str]:
     if arguments.texts is None:
-        from glasso_cli.topics import TOPICS, passages
+        from glasso_cli.corpora.topics import TOPICS, passages
 
         return [text for topic in TOPICS for text in passages(topic)]
     with open(arguments.texts, encoding="utf-8") as file:
@@ -71,8 +71,8 @@ def _speed(texts: list[str], arguments: argparse.Namespace) -> list[dict[str, An
     import torch
     import transformers
 
+    from glasso_cli.corpora.windows import tokenize
     from glasso_cli.models.load import load_model
-    from glasso_cli.texts import tokenize
 
     loaded = load_model(MODEL)
     corpus = tokenize(texts, loaded.tokenizer, max_length=512, max_tokens=arguments.tokens)

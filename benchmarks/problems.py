@@ -220,7 +220,7 @@ def collected(p: int, out: Path, texts: Path | None) -> Problem:
 
 
 def _topics(out: Path) -> Path:
-    from glasso_cli.topics import TOPICS, passages
+    from glasso_cli.corpora.topics import TOPICS, passages
 
     file = out / "topics.jsonl"
     lines = [json.dumps({"text": text}) + "\n" for topic in TOPICS for text in passages(topic)]

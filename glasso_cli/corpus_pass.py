@@ -15,6 +15,7 @@ from glasso_cli.capture import Capture
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Console
+from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
 from glasso_cli.errors import InputError
 from glasso_cli.statistics import contexts, pilot
 from glasso_cli.statistics.batch import RULES, ActivationBatch, add_counts, join
@@ -22,7 +23,6 @@ from glasso_cli.statistics.block import BlockStatistics, Piece
 from glasso_cli.statistics.contexts import Contexts
 from glasso_cli.statistics.normal_scores import NormalScores
 from glasso_cli.statistics.pilot import Pilot
-from glasso_cli.texts import Batch, TokenizedCorpus, Window, batches, special_frame
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint

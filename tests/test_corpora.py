@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glasso_cli.config import CorpusSection
-from glasso_cli.corpora import pin_corpus, read_documents
+from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.errors import GlassoError, InputError, ServiceError, UpstreamError
 from glasso_cli.files import sha256_of
 from glasso_cli.models import hub

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glasso_cli.corpora.text_files import matching_files, read_file
 from glasso_cli.errors import InputError
-from glasso_cli.text_files import matching_files, read_file
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers_for_tests import TOKENIZERS, WORDS, bert_tokenizer, bos_tokenizer, plain_tokenizer, word_tokenizer
 
+from glasso_cli.corpora.windows import Window, batches, special_frame, tokenize
 from glasso_cli.errors import InputError
-from glasso_cli.texts import Window, batches, special_frame, tokenize
 
 BUILT = {name: make() for name, make in TOKENIZERS.items()}
 

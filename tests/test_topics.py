@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from glasso_cli import topics
+from glasso_cli.corpora import topics
 from glasso_cli.errors import InputError
 
 

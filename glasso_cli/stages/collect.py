@@ -14,7 +14,8 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.config import Config, neurons, public_fields
-from glasso_cli.corpora import pin_corpus, read_documents
+from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.windows import tokenize
 from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
@@ -24,7 +25,6 @@ from glasso_cli.statistics import block as blocks
 from glasso_cli.statistics import contexts
 from glasso_cli.statistics.batch import add_counts
 from glasso_cli.statistics.contexts import Contexts
-from glasso_cli.texts import tokenize
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel

@@ -12,10 +12,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from glasso_cli import topics
 from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.sections.prices import dollars
+from glasso_cli.corpora import topics
 from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline import Job

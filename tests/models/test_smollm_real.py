@@ -9,13 +9,13 @@ import pytest
 import torch
 from byte_pairs import encoder
 
+from glasso_cli.corpora.topics import TOPICS, passages
 from glasso_cli.hooks import resolve_hook_points
 from glasso_cli.hooks.invariants import check_hook_points
 from glasso_cli.models.builtin import BUILTIN_MODELS, _read_chunks
 from glasso_cli.models.gguf_file import parse_gguf
 from glasso_cli.models.load import load_model
 from glasso_cli.models.loaded import LoadedModel
-from glasso_cli.topics import TOPICS, passages
 
 pytestmark = pytest.mark.real
 PASSAGES = tuple(text for topic in TOPICS for text in passages(topic)[:25])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from real_runs import Runner
 
-from glasso_cli import topics
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.corpora import topics
 from glasso_cli.errors import BelowBar, UpstreamError
 
 TEXTS = Path("out/synth/climate.jsonl")

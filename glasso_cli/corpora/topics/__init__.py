@@ -28,7 +28,7 @@ def source(topic: str) -> bytes:
             f"The package has no texts on the topic '{topic}'.{ask}",
             f"The built-in topics are: {', '.join(TOPICS)}; synth.provider local or openai writes on any other.",
         )
-    return (files("glasso_cli.topics") / f"{name}.jsonl").read_bytes()
+    return (files("glasso_cli.corpora.topics") / f"{name}.jsonl").read_bytes()
 
 
 def rows(topic: str) -> list[dict[str, str]]:

@@ -12,10 +12,10 @@ from typing import Any
 from glasso_cli import digests
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.config import CorpusSection
+from glasso_cli.corpora.text_files import Row, matching_files, no_rows, read_file, texts_of
 from glasso_cli.errors import GlassoError, InputError, UpstreamError
 from glasso_cli.files import disk_errors, sha256_of
 from glasso_cli.models import hub
-from glasso_cli.text_files import Row, matching_files, no_rows, read_file, texts_of
 
 # What datasets complains of, and what to do then; its own advice is Python.
 _ADVICE = (
