@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasso_cli.capture import Capture
+from glasso_cli.collect.batch import add_counts
+from glasso_cli.collect.capture import Capture
 from glasso_cli.config import MaskSection
 from glasso_cli.corpora.windows import Batch, Frame, Window, batches
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint
-from glasso_cli.statistics.batch import add_counts
 
 POINTS = tuple(HookPoint(f"layers.{i}.mlp.down:in", i, width, f"layers.{i}.mlp") for i, width in ((0, 3), (4, 2)))
 FRAME = Frame(prefix=(1,), suffix=(), special=(0, 1, 7))

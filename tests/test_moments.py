@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glasso_cli.collect.block_moments import Block, BlockMoments
 from glasso_cli.linalg import moments
-from glasso_cli.linalg.moments import Block, BlockMoments
 
 
 def heavy_tailed(n: int, p: int, seed: int = 0) -> np.ndarray:

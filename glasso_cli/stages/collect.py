@@ -13,18 +13,18 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.npz import Chunked
+from glasso_cli.collect import block as blocks
+from glasso_cli.collect import contexts
+from glasso_cli.collect.batch import add_counts
+from glasso_cli.collect.contexts import Contexts
+from glasso_cli.collect.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.corpora.windows import tokenize
-from glasso_cli.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline import Job
-from glasso_cli.statistics import block as blocks
-from glasso_cli.statistics import contexts
-from glasso_cli.statistics.batch import add_counts
-from glasso_cli.statistics.contexts import Contexts
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glasso_cli.statistics.autocorrelation import Autocorrelation, autocorrelation
-from glasso_cli.statistics.batch import ActivationBatch
+from glasso_cli.collect.autocorrelation import Autocorrelation, autocorrelation
+from glasso_cli.collect.batch import ActivationBatch
 
 Sums = dict[str, NDArray[np.float64]]
 

@@ -8,7 +8,7 @@ from batches_for_tests import random_batch, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasso_cli.statistics.batch import add_counts, join
+from glasso_cli.collect.batch import add_counts, join
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6))

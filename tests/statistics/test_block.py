@@ -7,12 +7,12 @@ import pytest
 from batches_for_tests import kept_values, random_batch
 from scipy import stats
 
+from glasso_cli.collect import pilot
+from glasso_cli.collect.batch import ActivationBatch
+from glasso_cli.collect.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
+from glasso_cli.collect.contexts import TOP, WIDTH
+from glasso_cli.collect.pilot import Pilot
 from glasso_cli.linalg import moments
-from glasso_cli.statistics import pilot
-from glasso_cli.statistics.batch import ActivationBatch
-from glasso_cli.statistics.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
-from glasso_cli.statistics.contexts import TOP, WIDTH
-from glasso_cli.statistics.pilot import Pilot
 
 LAGS = 5
 

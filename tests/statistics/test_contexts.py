@@ -9,9 +9,9 @@ from batches_for_tests import random_batch, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasso_cli.statistics import contexts
-from glasso_cli.statistics.batch import ActivationBatch
-from glasso_cli.statistics.contexts import EXAMPLES, GROUPS, REACH, TOP, WIDTH, Contexts, TopContexts
+from glasso_cli.collect import contexts
+from glasso_cli.collect.batch import ActivationBatch
+from glasso_cli.collect.contexts import EXAMPLES, GROUPS, REACH, TOP, WIDTH, Contexts, TopContexts
 
 
 def around(values: np.ndarray, tokens: np.ndarray, at: int) -> tuple[list[int], list[float]]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from glasso_cli.statistics.marginals import Marginals, describe
+from glasso_cli.collect.marginals import Marginals, describe
 
 
 def described(values: np.ndarray, chunks: list[int], centre: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:

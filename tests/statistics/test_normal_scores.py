@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtri
 
-from glasso_cli.statistics.normal_scores import NormalScores
+from glasso_cli.collect.normal_scores import NormalScores
 
 
 def tensor(values: np.ndarray) -> torch.Tensor:

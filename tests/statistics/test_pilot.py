@@ -7,9 +7,9 @@ import pytest
 import torch
 from batches_for_tests import kept_values, random_batch
 
+from glasso_cli.collect import pilot
+from glasso_cli.collect.batch import ActivationBatch
 from glasso_cli.corpora.windows import Window
-from glasso_cli.statistics import pilot
-from glasso_cli.statistics.batch import ActivationBatch
 
 
 def some_windows(count: int = 50) -> list[Window]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from glasso_cli.collect import shifted
+from glasso_cli.collect.shifted import ShiftedMoments, turned
 from glasso_cli.linalg.moments import unpack_upper
-from glasso_cli.statistics import shifted
-from glasso_cli.statistics.shifted import ShiftedMoments, turned
 
 
 def series(n: int, p: int, ar: float = 0.0, common: float = 0.0) -> torch.Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-    from glasso_cli.statistics.batch import ActivationBatch
+    from glasso_cli.collect.batch import ActivationBatch
 
 TOP = 20
 REACH = 10  # tokens on either side

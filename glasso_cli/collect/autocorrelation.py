@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-    from glasso_cli.statistics.batch import ActivationBatch
+    from glasso_cli.collect.batch import ActivationBatch
 
 _PANEL = 64  # neurons at a time: their series stay in the processor's cache while they are transposed
 

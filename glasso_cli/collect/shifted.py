@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.linalg.moments import BlockMoments
+from glasso_cli.collect.block_moments import BlockMoments
 
 if TYPE_CHECKING:
     import torch

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.collect.batch import ActivationBatch
 from glasso_cli.config import MaskSection
 from glasso_cli.corpora.windows import Batch, Frame
 from glasso_cli.errors import InputError
-from glasso_cli.statistics.batch import ActivationBatch
 
 if TYPE_CHECKING:
     import torch

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.npz import read_npz, write_npz
-from glasso_cli.capture import Capture
+from glasso_cli.collect import contexts, pilot
+from glasso_cli.collect.batch import RULES, ActivationBatch, add_counts, join
+from glasso_cli.collect.block import BlockStatistics, Piece
+from glasso_cli.collect.capture import Capture
+from glasso_cli.collect.contexts import Contexts
+from glasso_cli.collect.normal_scores import NormalScores
+from glasso_cli.collect.pilot import Pilot
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Console
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
 from glasso_cli.errors import InputError
-from glasso_cli.statistics import contexts, pilot
-from glasso_cli.statistics.batch import RULES, ActivationBatch, add_counts, join
-from glasso_cli.statistics.block import BlockStatistics, Piece
-from glasso_cli.statistics.contexts import Contexts
-from glasso_cli.statistics.normal_scores import NormalScores
-from glasso_cli.statistics.pilot import Pilot
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.linalg.moments import BlockMoments, added, correlation
-from glasso_cli.statistics import contexts, marginals
-from glasso_cli.statistics.autocorrelation import Autocorrelation, autocorrelation
-from glasso_cli.statistics.contexts import Contexts, TopContexts
-from glasso_cli.statistics.marginals import Marginals
-from glasso_cli.statistics.shifted import ShiftedMoments
+from glasso_cli.collect import contexts, marginals
+from glasso_cli.collect.autocorrelation import Autocorrelation, autocorrelation
+from glasso_cli.collect.block_moments import BlockMoments
+from glasso_cli.collect.contexts import Contexts, TopContexts
+from glasso_cli.collect.marginals import Marginals
+from glasso_cli.collect.shifted import ShiftedMoments
+from glasso_cli.linalg.moments import added, correlation
 
 if TYPE_CHECKING:
-    from glasso_cli.statistics.batch import ActivationBatch
-    from glasso_cli.statistics.pilot import Pilot
+    from glasso_cli.collect.batch import ActivationBatch
+    from glasso_cli.collect.pilot import Pilot
 
 Piece = dict[str, np.ndarray]
 

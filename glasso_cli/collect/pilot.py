@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glasso_cli.collect.batch import ActivationBatch
+from glasso_cli.collect.normal_scores import NormalScores
 from glasso_cli.corpora.windows import Window
-from glasso_cli.statistics.batch import ActivationBatch
-from glasso_cli.statistics.normal_scores import NormalScores
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,1 @@
+"""One pass of a model over a corpus, and the sums it keeps for each block of documents."""

@@ -1,1 +1,0 @@
-"""Streaming statistics of activations: torch tensors in, sums that add up over blocks out."""
