@@ -41,8 +41,9 @@ from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate
 from glasso_cli.inference.resampling import bootstrap_samples, half_samples
 from glasso_cli.pipeline import Pipeline
 from glasso_cli.resampled import Sample, Study, fit_samples
-from glasso_cli.solvers.path import PathPoint, fit_degree, fit_from
-from glasso_cli.solvers.screening import solve
+from glasso_cli.solvers import solve
+from glasso_cli.solvers.degree import fit_degree
+from glasso_cli.solvers.path import PathPoint, fit_from
 from glasso_cli.tested_edges import tested_point
 
 TRANSFORMS = ("none", "normal_scores")

@@ -22,9 +22,9 @@ import machine
 import numpy as np
 from problems import problem
 
-from glasso_cli.solvers.joint import fit_joint
-from glasso_cli.solvers.joint_cost import ITERATIONS, seconds
-from glasso_cli.solvers.joint_penalty import PENALTIES
+from glasso_cli.solvers.joint.cost import ITERATIONS, seconds
+from glasso_cli.solvers.joint.fit import fit_joint
+from glasso_cli.solvers.joint.penalty import PENALTIES
 
 Row = dict[str, Any]
 

@@ -9,7 +9,8 @@ import numpy as np
 from worker import Answer
 
 from glasso_cli.linalg.cholesky import invert
-from glasso_cli.solvers.base import certificate, diagonal_start
+from glasso_cli.solvers.base import diagonal_start
+from glasso_cli.solvers.certificate import certificate
 
 REACHED, MISSED, OVER, FAILED, SKIPPED = "reached", "not reached", "over the limit", "failed", "skipped"
 

@@ -45,8 +45,7 @@ class Peer:
 
 
 def _newton(S: np.ndarray, alphas: Sequence[float], setting: str) -> tuple[float, Results]:
-    from glasso_cli.solvers.path import fit_path
-    from glasso_cli.solvers.screening import solve
+    from glasso_cli.solvers import fit_path, solve
 
     tol = _number(setting, "tol")
     started = time.perf_counter()

@@ -249,7 +249,8 @@ def _collect(texts: Path, folder: Path, layers: range) -> None:
 
 def alphas_for(S: np.ndarray, degrees: list[float]) -> list[float]:
     """Alphas that give about so many edges per neuron, in the order of ``degrees``."""
-    from glasso_cli.solvers.path import PathPoint, fit_degree
+    from glasso_cli.solvers.degree import fit_degree
+    from glasso_cli.solvers.path import PathPoint
 
     points: list[PathPoint] = []
     for degree in sorted(degrees):

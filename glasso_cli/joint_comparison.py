@@ -15,7 +15,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.graph import dot_head, partial_correlation, quoted
 from glasso_cli.graph.colours import PRESENCE
 from glasso_cli.inference.blocks import Blocks
-from glasso_cli.solvers.joint import JointResult, fit_joint, largest_component
+from glasso_cli.solvers.joint.fit import JointResult, fit_joint, largest_component
 from glasso_cli.solvers.memory import check_joint_memory
 
 

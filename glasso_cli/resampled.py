@@ -28,7 +28,8 @@ from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
-from glasso_cli.solvers.path import PathPoint, fit_from, fit_path
+from glasso_cli.solvers import fit_path
+from glasso_cli.solvers.path import PathPoint, fit_from
 
 
 @dataclass(frozen=True)

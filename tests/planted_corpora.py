@@ -15,7 +15,7 @@ from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.select import Selection
 from glasso_cli.linalg import moments
 from glasso_cli.resamples import Stability
-from glasso_cli.solvers.path import fit_path
+from glasso_cli.solvers import fit_path
 from glasso_cli.tested_edges import tested_point
 
 FIT = FitSection(alpha=(0.1,), half_samples=0)

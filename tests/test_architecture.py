@@ -154,7 +154,7 @@ def test_mathematics_sees_arrays_only(module: Module) -> None:
         outside = {item.name.split(".")[0] for item in module.imports}
         assert outside.isdisjoint({"yaml", "pydantic", "typer", "rich", "transformers", "datasets", "pathlib"})
         # Moments add up where the activations are, which may be a GPU; one file of the solvers multiplies on one.
-        assert "torch" not in outside or module.name == "solvers.device"
+        assert "torch" not in outside or module.name == "solvers.newton.device"
 
 
 @each_module

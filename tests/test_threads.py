@@ -16,9 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from glasso_cli import machine, threads
 from glasso_cli.errors import ConfigError
-from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.path import fit_path
-from glasso_cli.solvers.screening import solve
+from glasso_cli.solvers import SOLVERS, fit_path, solve
 from glasso_cli.threads import allowed, limited, numba_limited
 
 two_cores = pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")

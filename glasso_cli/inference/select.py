@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.path import PathPoint, is_near
+from glasso_cli.solvers.degree import is_near
+from glasso_cli.solvers.path import PathPoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,7 @@
-"""Solvers of the graphical lasso by name; every one has the signature of :data:`base.Solver`."""
+"""The graphical lasso: the problem, its certificate, the solvers, and paths of penalties."""
 
-from __future__ import annotations
+from glasso_cli.solvers.path import fit_path
+from glasso_cli.solvers.registry import SOLVERS
+from glasso_cli.solvers.screening import solve
 
-from glasso_cli.solvers import gglasso, newton, sklearn
-from glasso_cli.solvers.base import Solver
-
-SOLVERS: dict[str, Solver] = {
-    "newton": newton.solve,
-    "gglasso": gglasso.solve,
-    "sklearn": sklearn.solve,
-}
+__all__ = ["SOLVERS", "fit_path", "solve"]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from glasso_cli.solvers.base import Alpha
+from glasso_cli.solvers.problem import Alpha
 
 _APART = -1.0  # the excess of a pair that is never linked
 

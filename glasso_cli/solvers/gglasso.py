@@ -18,15 +18,8 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.linalg.cholesky import invert
-from glasso_cli.solvers.base import (
-    Alpha,
-    SolverResult,
-    Start,
-    certified,
-    dense_start,
-    free_diagonal,
-    symmetric_support,
-)
+from glasso_cli.solvers.base import SolverResult, Start, certified, dense_start, symmetric_support
+from glasso_cli.solvers.problem import Alpha, free_diagonal
 
 STRETCH = 10  # iterations between two certificates, which cost about one iteration together
 ADAPTED = 200  # rho stays fixed from this iteration on, where ADMM is known to converge

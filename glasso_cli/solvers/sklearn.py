@@ -13,15 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.base import (
-    Alpha,
-    SolverResult,
-    Start,
-    certified,
-    dense_start,
-    free_diagonal,
-    symmetric_support,
-)
+from glasso_cli.solvers.base import SolverResult, Start, certified, dense_start, symmetric_support
+from glasso_cli.solvers.problem import Alpha, free_diagonal
 
 _FIRST_SWEEPS = 4  # enough for most problems; every further run doubles them
 _NEVER = 1e-300  # a tolerance that its estimate does not reach, and a positive number as it demands

@@ -24,10 +24,12 @@ from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
 from glasso_cli.pipeline import Job
 from glasso_cli.resamples import Resamples
-from glasso_cli.solvers.base import alpha_max
+from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.components import spanning_tree
+from glasso_cli.solvers.degree import fit_degree
 from glasso_cli.solvers.memory import check_memory
-from glasso_cli.solvers.path import PathPoint, fit_degree, fit_path
+from glasso_cli.solvers.path import PathPoint
+from glasso_cli.solvers.problem import alpha_max
 from glasso_cli.tested_edges import tested_point
 
 VERSION = 4

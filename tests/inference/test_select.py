@@ -5,7 +5,8 @@ import pytest
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.select import RULES, ebic, select
-from glasso_cli.solvers.path import PathPoint, fit_path
+from glasso_cli.solvers import fit_path
+from glasso_cli.solvers.path import PathPoint
 
 P = 30
 

@@ -13,14 +13,9 @@ from glasso_problems import (
 from glasso_cli.errors import InputError
 from glasso_cli.linalg.cholesky import factorise, invert, log_det
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import (
-    alpha_max,
-    certificate,
-    certified,
-    check_problem,
-    kkt_residual,
-    objective,
-)
+from glasso_cli.solvers.base import certified
+from glasso_cli.solvers.certificate import certificate, kkt_residual, objective
+from glasso_cli.solvers.problem import alpha_max, check_problem
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from glasso_cli.solvers.coarse import RANK, Coarse, Leading
+from glasso_cli.solvers.newton.coarse import RANK, Coarse, Leading
 
 
 @pytest.fixture

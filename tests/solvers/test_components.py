@@ -7,8 +7,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from glasso_cli.solvers import path
-from glasso_cli.solvers.base import alpha_max
 from glasso_cli.solvers.components import labels, spanning_tree
+from glasso_cli.solvers.problem import alpha_max
 from glasso_cli.solvers.screening import checked
 
 

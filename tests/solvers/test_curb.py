@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
-from glasso_cli.solvers.curb import excess
+from glasso_cli.solvers.newton.curb import excess
 
 
 def problem(values, seed=0):

@@ -13,15 +13,15 @@ from test_newton import every_size, random_definite, random_symmetric, upper_ent
 
 from glasso_cli.errors import ServiceError
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers import device as devices
-from glasso_cli.solvers import newton
-from glasso_cli.solvers import place as places
-from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.device import Device, DeviceFactor
-from glasso_cli.solvers.free_set import symmetric
-from glasso_cli.solvers.newton import solve_at
-from glasso_cli.solvers.newton_problem import Problem
-from glasso_cli.solvers.place import Host, Place, place_for
+from glasso_cli.solvers.certificate import certificate
+from glasso_cli.solvers.newton import device as devices
+from glasso_cli.solvers.newton import place as places
+from glasso_cli.solvers.newton import solve
+from glasso_cli.solvers.newton.device import Device, DeviceFactor
+from glasso_cli.solvers.newton.free_set import symmetric
+from glasso_cli.solvers.newton.place import Host, Place, place_for
+from glasso_cli.solvers.newton.problem import Problem
+from glasso_cli.solvers.newton.solve import solve_at
 
 PRECISIONS = [(np.float32, 1e-5), (np.float64, 1e-10)]
 each_precision = pytest.mark.parametrize(("dtype", "error"), PRECISIONS, ids=["float32", "float64"])
@@ -194,7 +194,7 @@ def test_a_device_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.linalg, "cholesky_ex", full)
     monkeypatch.setattr(places, "place_for", lambda p: Device(torch.device("cpu")))
     with pytest.raises(ServiceError, match="no room left to fit 70 neurons") as caught:
-        newton.solve(neuron_like(70), 0.05)
+        solve.solve(neuron_like(70), 0.05)
     assert "CUDA_VISIBLE_DEVICES=" in caught.value.hint
 
 
@@ -220,10 +220,10 @@ def test_a_problem_too_large_for_the_device_stays_on_the_host(monkeypatch: pytes
 def test_without_a_driver_torch_is_not_imported() -> None:
     code = """
 import sys
-from glasso_cli.solvers import place
+from glasso_cli.solvers.newton import place
 place._DRIVERS = ()
 place.place_for(10**4)
-import glasso_cli.solvers.newton_step, glasso_cli.solvers.products, glasso_cli.solvers.device
+import glasso_cli.solvers.newton.step, glasso_cli.solvers.newton.products, glasso_cli.solvers.newton.device
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

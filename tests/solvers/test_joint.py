@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from joint_problems import PENALTIES, corpora, reference_objective, reference_optimum
 from threadpoolctl import threadpool_limits
 
-from glasso_cli.solvers import joint, joint_admm, screening
-from glasso_cli.solvers.joint import fit_joint
-from glasso_cli.solvers.joint_certificate import JointProblem, judged
-from glasso_cli.solvers.joint_penalty import PENALTIES as CLASSES
-from glasso_cli.solvers.joint_screening import joint_labels
+from glasso_cli.solvers import screening
+from glasso_cli.solvers.joint import admm, fit
+from glasso_cli.solvers.joint.certificate import JointProblem, judged
+from glasso_cli.solvers.joint.fit import fit_joint
+from glasso_cli.solvers.joint.penalty import PENALTIES as CLASSES
+from glasso_cli.solvers.joint.screening import joint_labels
 
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
 
@@ -25,7 +26,7 @@ def pair(*correlations: float) -> np.ndarray:
     return np.array([[[1, r], [r, 1]] for r in correlations])
 
 
-def shrunk(result: joint.JointResult) -> np.ndarray:
+def shrunk(result: fit.JointResult) -> np.ndarray:
     """The covariances of two neurons that the precisions stand for."""
     return np.array([np.linalg.inv(Theta)[0, 1] for Theta in result.precisions])
 
@@ -210,7 +211,7 @@ def blocks(K: int, seed: int, n: int = 40) -> np.ndarray:
 def test_components_are_exactly_those_of_the_whole_solved_at_once(penalty, K, lambda1, lambda2, seed):
     S, weights = blocks(K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     problem = JointProblem(S, weights, CLASSES[penalty](lambda1, lambda2))
-    whole, _ = joint_admm.solve(problem, tol=1e-12, max_iter=3000)
+    whole, _ = admm.solve(problem, tol=1e-12, max_iter=3000)
     result = fit_joint(S, lambda1, lambda2, penalty=penalty, weights=weights, tol=1e-12)
     np.testing.assert_allclose(result.precisions, whole.precisions, atol=1e-4)
     assert result.objective == pytest.approx(whole.objective, abs=1e-9)
@@ -227,8 +228,8 @@ def test_components_are_exactly_those_of_the_whole_solved_at_once(penalty, K, la
 def test_components_are_of_all_sizes_and_the_largest_is_told():
     sizes = np.bincount(joint_labels(blocks(2, 3), np.ones(2), CLASSES["group"](0.1, 0.1)))
     assert len(set(sizes.tolist())) > 2
-    assert joint.largest_component(blocks(2, 3), 0.1, 0.1, penalty="group") == sizes.max()
-    assert joint.largest_component(blocks(2, 3), 1.0, 0.1, penalty="fused") == 1
+    assert fit.largest_component(blocks(2, 3), 0.1, 0.1, penalty="group") == sizes.max()
+    assert fit.largest_component(blocks(2, 3), 1.0, 0.1, penalty="fused") == 1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_the_rules_of_screening(values, penalty, linked):
 
 @every_penalty
 def test_isolated_neurons_need_no_solver(penalty, monkeypatch):
-    monkeypatch.setattr(joint_admm, "solve", None)
+    monkeypatch.setattr(admm, "solve", None)
     variance = np.array([[0.5, 1.0, 4.0], [1.0, 2.0, 3.0]])
     result = fit_joint([np.diag(each) for each in variance], 0.1, 0.1, penalty=penalty, weights=[1, 2])
     np.testing.assert_array_equal(result.precisions, [np.diag(1 / each) for each in variance])

@@ -11,7 +11,7 @@ from joint_problems import PENALTIES as NAMES
 from joint_problems import reference_penalty
 from scipy.optimize import brentq, linprog
 
-from glasso_cli.solvers.joint_penalty import PENALTIES
+from glasso_cli.solvers.joint.penalty import PENALTIES
 
 names = st.sampled_from(NAMES)
 lambdas = st.sampled_from([0.1, 0.35, 1.0])

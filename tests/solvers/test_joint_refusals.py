@@ -7,8 +7,8 @@ import pytest
 from joint_problems import corpora
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers import joint_admm, joint_cost
-from glasso_cli.solvers.joint import fit_joint
+from glasso_cli.solvers.joint import admm, cost
+from glasso_cli.solvers.joint.fit import fit_joint
 
 GOOD = corpora(4, 30)
 NAN = GOOD.copy()
@@ -49,14 +49,14 @@ def test_a_breakdown_of_gglasso_is_said_in_words(error, monkeypatch):
     def breaks(*_args, **_options):
         raise error
 
-    monkeypatch.setattr(joint_admm, "_admm", lambda: breaks)
+    monkeypatch.setattr(admm, "_admm", lambda: breaks)
     with pytest.raises(InputError, match=f"GGLasso broke down on the joint problem: .*{error}"):
         fit_joint(GOOD, 0.05, 0.05, penalty="group")
 
 
 def test_a_fit_of_more_than_ten_minutes_is_refused_before_it_starts(monkeypatch):
-    monkeypatch.setattr(joint_admm, "solve", None)
-    monkeypatch.setattr(joint_cost, "LIMIT", joint_cost.seconds(9, 2))
+    monkeypatch.setattr(admm, "solve", None)
+    monkeypatch.setattr(cost, "LIMIT", cost.seconds(9, 2))
     S = np.stack([np.eye(12)] * 2)
     S[:, :10, :10] = 0.5 * np.eye(10) + 0.5
     with pytest.raises(InputError, match=r"2 corpora over 12 neurons \(10 of them connected\)") as caught:
@@ -65,10 +65,10 @@ def test_a_fit_of_more_than_ten_minutes_is_refused_before_it_starts(monkeypatch)
 
 
 def test_the_estimate_of_time():
-    assert joint_cost.seconds(400, 2) / joint_cost.ITERATIONS == pytest.approx(0.09, rel=0.1)
-    assert joint_cost.seconds(400, 4) == 2 * joint_cost.seconds(400, 2)
+    assert cost.seconds(400, 2) / cost.ITERATIONS == pytest.approx(0.09, rel=0.1)
+    assert cost.seconds(400, 4) == 2 * cost.seconds(400, 2)
     for K in (2, 5):
-        assert joint_cost.seconds(joint_cost.most(K), K) <= 600 < joint_cost.seconds(joint_cost.most(K) + 1, K)
-    joint_cost.check_time(5000, 400, 2)
+        assert cost.seconds(cost.most(K), K) <= 600 < cost.seconds(cost.most(K) + 1, K)
+    cost.check_time(5000, 400, 2)
     with pytest.raises(InputError, match=r"3 corpora over 4,000 neurons would take about 1\d\d minutes"):
-        joint_cost.check_time(4000, 4000, 3)
+        cost.check_time(4000, 4000, 3)

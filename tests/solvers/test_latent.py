@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers import latent
-from glasso_cli.solvers.path import fit_degree, fit_from, fit_path
-from glasso_cli.solvers.screening import solve
+from glasso_cli.solvers import fit_path, latent, solve
+from glasso_cli.solvers.degree import fit_degree
+from glasso_cli.solvers.path import fit_from
 
 
 def with_factor(p: int, n: int = 4000, strength: float = 0.6, seed: int = 0) -> np.ndarray:

@@ -18,13 +18,12 @@ from scipy.sparse import csr_array
 
 import glasso_cli
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers import sweep as sweeps
-from glasso_cli.solvers.base import certificate
-from glasso_cli.solvers.face import Accuracy, without_small
-from glasso_cli.solvers.free_set import FreeSet, free_set, scan, symmetric
-from glasso_cli.solvers.newton_step import Model
-from glasso_cli.solvers.products import (
+from glasso_cli.solvers import SOLVERS, solve
+from glasso_cli.solvers.certificate import certificate
+from glasso_cli.solvers.newton import sweep as sweeps
+from glasso_cli.solvers.newton.face import Accuracy, without_small
+from glasso_cli.solvers.newton.free_set import FreeSet, free_set, scan, symmetric
+from glasso_cli.solvers.newton.products import (
     Panels,
     add_low_rank,
     multiply,
@@ -34,9 +33,9 @@ from glasso_cli.solvers.products import (
     times,
     transpose,
 )
-from glasso_cli.solvers.sandwich import sandwich
-from glasso_cli.solvers.screening import solve
-from glasso_cli.solvers.sweep import sweep
+from glasso_cli.solvers.newton.sandwich import sandwich
+from glasso_cli.solvers.newton.step import Model
+from glasso_cli.solvers.newton.sweep import sweep
 
 SIZES = [1, 2, 63, 64, 65, 150]
 every_size = pytest.mark.parametrize("p", SIZES)
@@ -273,7 +272,7 @@ def test_the_same_problem_gives_the_same_bytes() -> None:
 
 
 def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_path: Path) -> None:
-    code = "import sys; from glasso_problems import neuron_like; from glasso_cli.solvers import SOLVERS;"
+    code = "import sys; from glasso_problems import neuron_like; from glasso_cli.solvers.registry import SOLVERS;"
     code += "sys.stdout.buffer.write(SOLVERS['newton'](neuron_like(90), 0.05, tol=1e-9).precision.tobytes())"
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(glasso_cli.__file__).parent.parent)])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}

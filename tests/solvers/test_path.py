@@ -8,9 +8,9 @@ import pytest
 from glasso_problems import PROBLEMS, hub, neuron_like, reference_kkt, sample_correlation
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.path import PathPoint, alpha_grid, fit_degree, fit_path
-from glasso_cli.solvers.screening import solve
+from glasso_cli.solvers import SOLVERS, fit_path, solve
+from glasso_cli.solvers.degree import fit_degree
+from glasso_cli.solvers.path import PathPoint, alpha_grid
 
 ALPHAS = [0.1, 0.3, 0.2, 0.05, 0.15]
 S = neuron_like()

@@ -5,10 +5,10 @@ import pytest
 from glasso_problems import PROBLEMS, band, chain, hub, reference_kkt, sample_correlation
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import certificate
+from glasso_cli.solvers import SOLVERS, solve
+from glasso_cli.solvers.certificate import certificate
 from glasso_cli.solvers.components import labels
-from glasso_cli.solvers.screening import checked, solve, solve_checked
+from glasso_cli.solvers.screening import checked, solve_checked
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 

@@ -17,7 +17,7 @@ from glasso_problems import (
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
-from glasso_cli.solvers.base import alpha_max
+from glasso_cli.solvers.problem import alpha_max
 
 TOL = 1e-12  # where the Karush-Kuhn-Tucker residual is about 1e-5
 

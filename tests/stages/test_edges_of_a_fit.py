@@ -17,7 +17,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.resampling import folds, half_samples
-from glasso_cli.solvers.path import fit_path
+from glasso_cli.solvers import fit_path
 
 FILES = ("out/fit/words.npz", "out/fit/words.dot", "out/fit/words.edges.csv")
 

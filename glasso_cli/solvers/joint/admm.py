@@ -19,7 +19,7 @@ import numpy as np
 
 from glasso_cli.errors import InputError
 from glasso_cli.linalg.cholesky import invert
-from glasso_cli.solvers.joint_certificate import JointPoint, JointProblem, judged
+from glasso_cli.solvers.joint.certificate import JointPoint, JointProblem, judged
 
 STRETCH = 10  # iterations between two certificates
 ADAPTED = 200  # rho stays fixed from this iteration on, where ADMM is known to converge

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.free_set import Symmetric
+from glasso_cli.solvers.newton.free_set import Symmetric
 
 WIDTH = 64
 _LANES = 16  # of a panel's row, summed side by side
@@ -26,14 +26,14 @@ _ZERO = np.float32(0)
 
 
 class Panels:
-    """:class:`glasso_cli.solvers.place.Products` on the host: three buffers ``(p, p)`` float32."""
+    """:class:`glasso_cli.solvers.newton.place.Products` on the host: three buffers ``(p, p)`` float32."""
 
     def __init__(self, p: int) -> None:
         self._W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
         self._threads = get_num_threads()
 
     def load(self, inverse: Inverse) -> np.ndarray:
-        """See :class:`glasso_cli.solvers.place.Products`."""
+        """See :class:`glasso_cli.solvers.newton.place.Products`."""
         rows = np.ascontiguousarray(inverse.matrix, dtype=np.float32)
         split(rows, self._W)
         return rows

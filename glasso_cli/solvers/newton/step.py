@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.coarse import Leading
-from glasso_cli.solvers.curb import excess
-from glasso_cli.solvers.face import Accuracy, Face, Search
-from glasso_cli.solvers.free_set import FreeSet
-from glasso_cli.solvers.place import Place, Products
-from glasso_cli.solvers.sweep import sweep
+from glasso_cli.solvers.newton.coarse import Leading
+from glasso_cli.solvers.newton.curb import excess
+from glasso_cli.solvers.newton.face import Accuracy, Face, Search
+from glasso_cli.solvers.newton.free_set import FreeSet
+from glasso_cli.solvers.newton.place import Place, Products
+from glasso_cli.solvers.newton.sweep import sweep
 
 _ROUNDS = 2  # after the first, at most
 _CROSSED = 0.003  # share of signs crossed up to which the model counts as solved by the first

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.linalg.cholesky import Inverse, invert, log_det
-from glasso_cli.solvers.joint_penalty import Penalty
+from glasso_cli.solvers.joint.penalty import Penalty
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.solvers.joint_penalty import Penalty
+from glasso_cli.solvers.joint.penalty import Penalty
 
 
 def joint_labels(covariances: np.ndarray, weights: np.ndarray, penalty: Penalty) -> np.ndarray:

@@ -9,10 +9,10 @@ import numpy as np
 from numba import get_num_threads
 from scipy.sparse import csr_array
 
-from glasso_cli.solvers.coarse import Coarse, entries
-from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
-from glasso_cli.solvers.place import Products
-from glasso_cli.solvers.sandwich import sandwich
+from glasso_cli.solvers.newton.coarse import Coarse, entries
+from glasso_cli.solvers.newton.free_set import FreeSet, Symmetric, symmetric
+from glasso_cli.solvers.newton.place import Products
+from glasso_cli.solvers.newton.sandwich import sandwich
 
 _SMALL = 0.01  # |Theta_ij| / sqrt(Theta_ii Theta_jj) below which the preconditioner does without an entry
 

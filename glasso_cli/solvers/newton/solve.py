@@ -28,19 +28,16 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.linalg.cholesky import Inverse, invert
-from glasso_cli.solvers.base import (
-    Alpha,
-    Certificate,
-    SolverResult,
-    Start,
-)
-from glasso_cli.solvers.newton_problem import Point, Problem
+from glasso_cli.solvers.base import SolverResult, Start
+from glasso_cli.solvers.certificate import Certificate
+from glasso_cli.solvers.newton.problem import Point, Problem
+from glasso_cli.solvers.problem import Alpha
 from glasso_cli.threads import numpy_on_one_thread
 
 if TYPE_CHECKING:
-    from glasso_cli.solvers.free_set import FreeSet
-    from glasso_cli.solvers.newton_step import Workspace
-    from glasso_cli.solvers.place import Factor, Place
+    from glasso_cli.solvers.newton.free_set import FreeSet
+    from glasso_cli.solvers.newton.place import Factor, Place
+    from glasso_cli.solvers.newton.step import Workspace
 
 _FALL = 0.16  # of the logarithm of the weights from the first level to the next
 _FALLS = (0.05, 0.3)  # and from any to the next
@@ -74,7 +71,7 @@ def solve(
 
     ``cost`` counts factorisations, products with the Hessian and sweeps.
     """
-    from glasso_cli.solvers.place import place_for
+    from glasso_cli.solvers.newton.place import place_for
 
     place = place_for(len(covariance))
     with place.errors(len(covariance)):
@@ -257,7 +254,7 @@ class _Run:
     # -- one step -------------------------------------------------------------------------------------
 
     def _scan(self, level: float) -> tuple[np.ndarray, float]:
-        from glasso_cli.solvers.free_set import scan
+        from glasso_cli.solvers.newton.free_set import scan
 
         problem, point = self._problem, self._point
         counts, worst = scan(problem.S, point.inverse.matrix, point.Theta, problem.weights, level)
@@ -265,9 +262,9 @@ class _Run:
 
     def _step(self, level: float, counts: np.ndarray) -> bool:
         """One Newton step; false when the objective does not fall along any direction found."""
-        from glasso_cli.solvers.face import Accuracy
-        from glasso_cli.solvers.free_set import free_set
-        from glasso_cli.solvers.newton_step import Workspace
+        from glasso_cli.solvers.newton.face import Accuracy
+        from glasso_cli.solvers.newton.free_set import free_set
+        from glasso_cli.solvers.newton.step import Workspace
 
         problem, point = self._problem, self._point
         self._workspace = self._workspace or Workspace(self._place, len(counts))

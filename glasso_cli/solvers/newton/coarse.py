@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 
-from glasso_cli.solvers.place import Times
+from glasso_cli.solvers.newton.place import Times
 
 RANK = 12  # eigenvectors: 78 pairs of them
 _BATCH = 4096  # entries at a time

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.base import Alpha, Certificate, Start, certificate, dense_start, free_variance, row_blocks
+from glasso_cli.solvers.base import Start, dense_start
+from glasso_cli.solvers.certificate import Certificate, certificate
+from glasso_cli.solvers.problem import Alpha, free_variance
+from glasso_cli.solvers.rows import row_blocks
 
 
 @dataclass(frozen=True, eq=False)

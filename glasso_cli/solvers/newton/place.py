@@ -15,7 +15,7 @@ import numpy as np
 
 from glasso_cli.linalg import cholesky
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.free_set import Symmetric
+from glasso_cli.solvers.newton.free_set import Symmetric
 
 Times = Callable[[np.ndarray], np.ndarray]  # W V, of V (p, k) float32: what Products.times is
 
@@ -67,7 +67,7 @@ class Place(Protocol):
 
 
 class Host:
-    """LAPACK, and the compiled panels of :mod:`glasso_cli.solvers.products`."""
+    """LAPACK, and the compiled panels of :mod:`glasso_cli.solvers.newton.products`."""
 
     def errors(self, p: int) -> AbstractContextManager[None]:
         """See :class:`Place`."""
@@ -79,7 +79,7 @@ class Host:
 
     def products(self, p: int) -> Products:
         """See :class:`Place`."""
-        from glasso_cli.solvers.products import Panels
+        from glasso_cli.solvers.newton.products import Panels
 
         return Panels(p)
 
@@ -90,7 +90,7 @@ def place_for(p: int) -> Place:
     torch is not even imported where no driver is installed.
     """
     if p >= _SMALLEST and any(map(os.path.exists, _DRIVERS)):
-        from glasso_cli.solvers.device import cuda
+        from glasso_cli.solvers.newton.device import cuda
 
         return cuda(p) or Host()
     return Host()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from glasso_cli.solvers.place import Times
+from glasso_cli.solvers.newton.place import Times
 
 _STEPS = 24  # of Lanczos' method
 _CLEAR = -0.4  # nu below which a direction is curbed

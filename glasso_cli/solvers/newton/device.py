@@ -19,7 +19,7 @@ import numpy as np
 
 from glasso_cli.errors import ServiceError
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.free_set import Symmetric
+from glasso_cli.solvers.newton.free_set import Symmetric
 
 if TYPE_CHECKING:
     import torch
@@ -50,13 +50,13 @@ def _cuda_memory() -> int:
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device as a :class:`glasso_cli.solvers.place.Place`."""
+    """A torch device as a :class:`glasso_cli.solvers.newton.place.Place`."""
 
     device: torch.device
 
     @contextmanager
     def errors(self, p: int) -> Iterator[None]:
-        """See :class:`glasso_cli.solvers.place.Place`: another process may have taken the room that was counted on."""
+        """See :class:`glasso_cli.solvers.newton.place.Place`: another process may have taken the room that was counted on."""
         import torch
 
         try:
@@ -110,7 +110,7 @@ class DeviceFactor:
 
 
 class DenseProducts:
-    """Products in float32, as :class:`glasso_cli.solvers.place.Products`.
+    """Products in float32, as :class:`glasso_cli.solvers.newton.place.Products`.
 
     Patterns travel once: an array of a pattern must not be changed.
     """
@@ -121,7 +121,7 @@ class DenseProducts:
         self._known: deque[tuple[tuple[np.ndarray, ...], torch.Tensor]] = deque(maxlen=_KNOWN)
 
     def load(self, inverse: Inverse) -> np.ndarray:
-        """See :class:`glasso_cli.solvers.place.Products`."""
+        """See :class:`glasso_cli.solvers.newton.place.Products`."""
         rows = np.ascontiguousarray(inverse.matrix, dtype=np.float32)
         self._W = inverse.there.float() if isinstance(inverse, DeviceInverse) else self._there(rows)
         return rows

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import get_num_threads, njit, prange
 
-from glasso_cli.solvers.free_set import FreeSet, Symmetric, symmetric
+from glasso_cli.solvers.newton.free_set import FreeSet, Symmetric, symmetric
 
 _STRIP = 64  # columns of D W made at once
 _TILE = 16  # their rows written together: one line of the cache

@@ -22,11 +22,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers import joint_admm, screening
-from glasso_cli.solvers.joint_certificate import JointProblem
-from glasso_cli.solvers.joint_cost import check_time
-from glasso_cli.solvers.joint_penalty import PENALTIES
-from glasso_cli.solvers.joint_screening import joint_labels
+from glasso_cli.solvers import screening
+from glasso_cli.solvers.joint import admm
+from glasso_cli.solvers.joint.certificate import JointProblem
+from glasso_cli.solvers.joint.cost import check_time
+from glasso_cli.solvers.joint.penalty import PENALTIES
+from glasso_cli.solvers.joint.screening import joint_labels
 from glasso_cli.threads import numba_limited
 
 
@@ -167,7 +168,7 @@ def _together(problem: JointProblem, tol: float, max_iter: int) -> JointResult:
     # On a busy machine a second BLAS thread makes the eigendecompositions three times as slow (n = 400 to 1,400).
     with numba_limited(), threadpool_limits(1, user_api="blas"):
         for members in components:
-            part, n_iter = joint_admm.solve(problem.of(members), tol=tol, max_iter=max_iter)
+            part, n_iter = admm.solve(problem.of(members), tol=tol, max_iter=max_iter)
             precisions[:, members[:, None], members] = part.precisions
             alone = float(problem.weights @ (np.log(variances[:, members]) + 1).sum(axis=1))
             objective += part.objective - alone

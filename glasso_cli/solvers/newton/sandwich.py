@@ -6,7 +6,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 from scipy.sparse import csr_array
 
-from glasso_cli.solvers.free_set import Symmetric, row_starts
+from glasso_cli.solvers.newton.free_set import Symmetric, row_starts
 
 
 def sandwich(A: csr_array, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:

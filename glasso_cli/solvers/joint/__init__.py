@@ -1,0 +1,1 @@
+"""The joint graphical lasso: several corpora fitted at once, with a certificate."""

@@ -1,0 +1,1 @@
+"""The second-order solver: levels of the penalty, a model for each step, and its products."""
