@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import machine
 import numpy as np
 
-from glasso_cli import threads
+from glasso_cli.engine import threads
 
 CaseT = TypeVar("CaseT")
 FoundT = TypeVar("FoundT")

@@ -106,7 +106,7 @@ def _stages(
     verbose: bool,
     threads: int | None = None,
 ) -> Pipeline:
-    from glasso_cli.threads import limited
+    from glasso_cli.engine.threads import limited
 
     with limited(threads):  # before anything is imported that counts its threads when it is loaded
         from glasso_cli.config.env_file import load_env_file

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import machine
 from glasso_cli.artifacts import JointPrecision
 from glasso_cli.compared import Common, Corpus
 from glasso_cli.config import CompareSection
+from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.graph import dot_head, partial_correlation, quoted
 from glasso_cli.graph.colours import PRESENCE

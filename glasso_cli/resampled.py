@@ -6,25 +6,21 @@ there are, and an interrupted run goes on where it was.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from glasso_cli import threads
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.keys import key_of
 from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.engine import threads
+from glasso_cli.engine.processes import run_all
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
@@ -87,68 +83,21 @@ def fit_samples(
     missing = [sample for sample, file in files.items() if not file.exists()]
     for _ in range(len(samples) - len(missing)):
         advance(1)
-    with threads.limited(1):
-        for _ in _run(study, [(sample, files[sample]) for sample in missing], min(workers, len(missing))):
-            advance(1)
-    return [_load(files[sample]) for sample in samples]
-
-
-def _digest(sample: Sample, problem: str) -> str:
-    return key_of({"problem": problem, "sample": [sample.blocks, sample.alphas, sample.held_out]})[:16]
-
-
-# -- processes --------------------------------------------------------------------------------------
-
-
-def _run(study: Study, work: Sequence[tuple[Sample, Path]], workers: int) -> Iterator[None]:
-    if workers < 2:
-        for sample, file in work:
-            _fit(study, sample, file)
-            yield
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(study,))
+    work = [(sample, files[sample]) for sample in missing]
     try:
-        for done in as_completed([pool.submit(_fit_here, sample, file) for sample, file in work]):
-            done.result()
-            yield
-        pool.shutdown()
+        with threads.limited(1):
+            for _ in run_all(_fit, study, work, min(workers, len(work))):
+                advance(1)
     except BrokenProcessPool:
         raise InputError(
             "A process that fitted a resample was ended from outside, most likely for want of memory.",
             "Set fit.workers: 1, or fit fewer neurons; what is finished is kept.",
         ) from None
-    finally:
-        _end(pool)
+    return [_load(files[sample]) for sample in samples]
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End the processes at once: their files are written whole or not at all."""
-    running = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in running:
-        process.terminate()
-
-
-_study: Study | None = None  # of the process of a worker
-
-
-def _start(study: Study) -> None:
-    global _study
-    _study = study
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _fit_here(sample: Sample, file: Path) -> None:
-    assert _study is not None
-    _fit(_study, sample, file)
+def _digest(sample: Sample, problem: str) -> str:
+    return key_of({"problem": problem, "sample": [sample.blocks, sample.alphas, sample.held_out]})[:16]
 
 
 # -- one sample -------------------------------------------------------------------------------------

@@ -15,11 +15,9 @@ from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import (
     ENOUGH,
-    Estimate,
     alpha_for_tests,
+    estimate_on,
     inverse_estimate,
-    lasso_estimate,
-    latent_estimate,
 )
 from glasso_cli.solvers.path import PathPoint, fit_from
 
@@ -101,13 +99,6 @@ def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> st
         return section.estimate
     singular = blocks.factors.shape[1] > 0
     return "inverse" if n_effective >= ENOUGH * p and not singular else "lasso"
-
-
-def estimate_on(S: np.ndarray, precision: csr_array, factors: np.ndarray) -> Estimate:
-    """The estimate of a fit to ``S (p, p)``: its sparse ``precision (p, p)``, and hidden ``factors (p, r)`` if any."""
-    if factors.size:
-        return latent_estimate(precision.toarray(), factors, S)
-    return lasso_estimate(precision, S)
 
 
 def fitted(S: np.ndarray, alpha: float, start: csr_array | None, section: FitSection) -> PathPoint:

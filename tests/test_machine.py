@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from glasso_cli import machine
+from glasso_cli.engine import machine
 
 GB = 10**9
 

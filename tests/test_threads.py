@@ -14,10 +14,10 @@ import pytest
 from command_lines import Shell
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from glasso_cli import machine, threads
+from glasso_cli.engine import machine, threads
+from glasso_cli.engine.threads import allowed, limited, numba_limited
 from glasso_cli.errors import ConfigError
 from glasso_cli.solvers import SOLVERS, fit_path, solve
-from glasso_cli.threads import allowed, limited, numba_limited
 
 two_cores = pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
 
@@ -25,7 +25,7 @@ two_cores = pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
 # Loads everything under the limit or before it, and says how many threads each uses inside a solve.
 COUNTS = """
 import json, sys
-from glasso_cli.threads import limited, numba_limited
+from glasso_cli.engine.threads import limited, numba_limited
 if "before" in sys.argv:
     import torch, numba, scipy.linalg
 with limited(int(sys.argv[1]) if sys.argv[1] != "-" else None):

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 from scipy.sparse import coo_array, csr_array
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.graph import ISOLATED
-from glasso_cli.threads import numba_limited
 
 _SEED = 1
 _ROUNDS = 120

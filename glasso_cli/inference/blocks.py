@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.inference.factors import Factors
 from glasso_cli.linalg import moments
 from glasso_cli.linalg.mirror import mirror
-from glasso_cli.threads import numba_limited
 
 LEAST = 4  # blocks with tokens that any resampling needs
 

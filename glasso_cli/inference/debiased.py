@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, prange
 from scipy.sparse import csr_array
 
-from glasso_cli.threads import numba_limited
+from glasso_cli.engine.threads import numba_limited
 
 _COLUMNS = 128  # of S at a time: they stay in a core's cache while all rows of Theta use them
 

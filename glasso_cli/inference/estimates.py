@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.inference.debiased import debiased, sandwich
 from glasso_cli.linalg.cholesky import invert
-from glasso_cli.threads import numba_limited
 
 ENOUGH = 3.0  # effective tokens per neuron from which the inverse is taken
 
@@ -82,3 +82,10 @@ def latent_estimate(precision: np.ndarray, factors: np.ndarray, correlation: np.
 def alpha_for_tests(p: int, n_effective: float) -> float:
     """sqrt(log p / n), the penalty at which the errors of the lasso and its bias are of one size."""
     return math.sqrt(math.log(max(p, 2)) / n_effective)
+
+
+def estimate_on(S: np.ndarray, precision: csr_array, factors: np.ndarray) -> Estimate:
+    """The estimate of a fit to ``S (p, p)``: its sparse ``precision (p, p)``, and hidden ``factors (p, r)`` if any."""
+    if factors.size:
+        return latent_estimate(precision.toarray(), factors, S)
+    return lasso_estimate(precision, S)

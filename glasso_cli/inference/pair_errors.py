@@ -19,12 +19,12 @@ from numba import njit, prange
 from scipy.sparse import csr_array
 from scipy.stats import chi2
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import product
 from glasso_cli.inference.effective_n import pair_tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.jackknife import PseudoValues, some_neurons
-from glasso_cli.threads import numba_limited
 
 
 def pair_inflation(

@@ -1,9 +1,12 @@
-"""Which blocks of documents a resample holds: half-samples in complementary pairs, folds, bootstrap samples.
+"""Resampling: which blocks of documents a sample holds, and how often an edge comes back in samples.
 
-Documents are drawn, never tokens: tokens of one document depend on each other.
+Documents are drawn, never tokens: tokens of one document depend on each other. Edges of a graph are given as increasing
+numbers, one per pair and sign, ``(E,)``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,3 +38,38 @@ def bootstrap_samples(blocks: np.ndarray, count: int, seed: int) -> list[tuple[i
     """``count`` samples of as many blocks as there are, drawn with replacement."""
     random = np.random.default_rng([seed, 0xB007])
     return [tuple(sorted(random.choice(blocks, len(blocks)).tolist())) for _ in range(count)]
+
+
+def frequencies(edges: np.ndarray, samples: Sequence[np.ndarray]) -> np.ndarray:
+    """The share of ``samples`` that hold each of ``edges (E,)``; nan if there are no samples."""
+    if not samples:
+        return np.full(len(edges), np.nan)
+    found, counts = np.unique(np.concatenate(samples), return_counts=True)
+    if len(found) == 0:
+        return np.zeros(len(edges))
+    place = np.minimum(np.searchsorted(found, edges), len(found) - 1)
+    return np.where(found[place] == edges, counts[place], 0) / len(samples)
+
+
+def replication(samples: Sequence[np.ndarray]) -> float:
+    """The share of the edges of one half that the complementary half has too, over all pairs of halves.
+
+    Samples 2k and 2k + 1 are complementary. nan where no half has an edge.
+    """
+    both = sum(len(np.intersect1d(a, b, assume_unique=True)) for a, b in zip(samples[::2], samples[1::2], strict=True))
+    each = sum(len(sample) for sample in samples)
+    return 2 * both / each if each else float("nan")
+
+
+def instability(samples: Sequence[np.ndarray], pairs: int) -> float:
+    """StARS: the mean over all pairs of 2 f (1 - f), f being the share of samples with that edge (Liu et al., 2010).
+
+    Of two samples it is the share of pairs on which they differ, which estimates the same without bias.
+    """
+    n = len(samples)
+    if n == 0 or pairs == 0:
+        return float("nan")
+    _, counts = np.unique(np.concatenate(samples), return_counts=True)
+    share = counts / n
+    unbiased = n / (n - 1) if n > 1 else 1.0
+    return float((2 * share * (1 - share)).sum() * unbiased / pairs)

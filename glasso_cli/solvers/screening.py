@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.base import Solver, SolverResult, Start
 from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.solvers.problem import Alpha, check_problem, free_diagonal, free_variance
 from glasso_cli.solvers.registry import SOLVERS
 from glasso_cli.solvers.rows import row_blocks
-from glasso_cli.threads import numba_limited
 
 _SMALL = 512  # neurons
 

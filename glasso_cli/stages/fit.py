@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import edge_table, finished_points, machine
+from glasso_cli import edge_table, finished_points
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, FitSection, neurons, public_fields
+from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.fit_artifact import Findings, assemble, dot_text

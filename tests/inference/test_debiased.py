@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from glasso_cli import threads
+from glasso_cli.engine import threads
 from glasso_cli.inference.debiased import debiased, sandwich
 
 

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from glasso_cli.errors import InputError
-from glasso_cli.inference.resampling import bootstrap_samples, folds, half_samples
-from glasso_cli.inference.stability import frequencies, instability, replication
+from glasso_cli.inference.resampling import (
+    bootstrap_samples,
+    folds,
+    frequencies,
+    half_samples,
+    instability,
+    replication,
+)
 
 
 @pytest.mark.parametrize("blocks", [np.arange(16), np.array([0, 2, 3, 7, 9])])

@@ -14,6 +14,7 @@ from real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli import resampled
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.engine import processes
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.resampling import folds, half_samples
@@ -167,7 +168,7 @@ def test_a_worker_that_is_killed_is_told(
     def killed(*_: Any) -> None:
         raise resampled.BrokenProcessPool("gone")
 
-    monkeypatch.setattr(resampled.ProcessPoolExecutor, "submit", killed)
+    monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", killed)
     with pytest.raises(InputError, match="ended from outside") as caught:
         fitted(runner, workers=2)
     assert "fit.workers: 1" in caught.value.hint

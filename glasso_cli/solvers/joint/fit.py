@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import screening
 from glasso_cli.solvers.joint import admm
@@ -28,7 +29,6 @@ from glasso_cli.solvers.joint.certificate import JointProblem
 from glasso_cli.solvers.joint.cost import check_time
 from glasso_cli.solvers.joint.penalty import PENALTIES
 from glasso_cli.solvers.joint.screening import joint_labels
-from glasso_cli.threads import numba_limited
 
 
 @dataclass(frozen=True, eq=False)

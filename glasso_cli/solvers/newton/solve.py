@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.engine.threads import numpy_on_one_thread
 from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.solvers.base import SolverResult, Start
 from glasso_cli.solvers.certificate import Certificate
 from glasso_cli.solvers.newton.problem import Point, Problem
 from glasso_cli.solvers.problem import Alpha
-from glasso_cli.threads import numpy_on_one_thread
 
 if TYPE_CHECKING:
     from glasso_cli.solvers.newton.free_set import FreeSet

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
+from glasso_cli.engine.machine import cores
 from glasso_cli.errors import ConfigError
-from glasso_cli.machine import cores
 
 _OWN_NAMES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # they win over the common one
 _NAMES = ("OMP_NUM_THREADS", *_OWN_NAMES)
