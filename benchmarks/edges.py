@@ -35,16 +35,16 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
+from glasso_cli.fit.sample_fits import Sample, Study, fit_samples
+from glasso_cli.fit.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate
 from glasso_cli.inference.resampling import bootstrap_samples, half_samples
 from glasso_cli.pipeline import Pipeline
-from glasso_cli.resampled import Sample, Study, fit_samples
 from glasso_cli.solvers import solve
 from glasso_cli.solvers.degree import fit_degree
 from glasso_cli.solvers.path import PathPoint, fit_from
-from glasso_cli.tested_edges import tested_point
 
 TRANSFORMS = ("none", "normal_scores")
 FDR = 0.05

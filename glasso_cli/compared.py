@@ -18,13 +18,13 @@ from glasso_cli.artifacts.keys import Material, differences
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
+from glasso_cli.fit.tested_edges import fitted
 from glasso_cli.inference.blocks import LEAST, Blocks
 from glasso_cli.inference.differential import Own, Side
 from glasso_cli.inference.estimates import Estimate, estimate_on, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.inference.pair_errors import pair_inflation
 from glasso_cli.inference.permutation import Pooled, pooled
-from glasso_cli.tested_edges import fitted
 
 _ENOUGH_FOR_HALVES = 1.2  # effective tokens per neuron that a half needs where the inverse is taken
 

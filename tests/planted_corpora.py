@@ -9,14 +9,14 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.compared import Corpus
 from glasso_cli.config import FitSection
-from glasso_cli.fit_artifact import Findings, assemble
+from glasso_cli.fit.assemble import Findings, assemble
+from glasso_cli.fit.sample_curves import Stability
+from glasso_cli.fit.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.select import Selection
 from glasso_cli.linalg import moments
-from glasso_cli.resamples import Stability
 from glasso_cli.solvers import fit_path
-from glasso_cli.tested_edges import tested_point
 
 FIT = FitSection(alpha=(0.1,), half_samples=0)
 

@@ -12,26 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import edge_table, finished_points
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, FitSection, neurons, public_fields
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
-from glasso_cli.fit_artifact import Findings, assemble, dot_text
+from glasso_cli.fit import edge_table, finished_points
+from glasso_cli.fit.assemble import Findings, assemble, dot_text
+from glasso_cli.fit.sample_curves import Resamples
+from glasso_cli.fit.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
 from glasso_cli.pipeline import Job
-from glasso_cli.resamples import Resamples
 from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.degree import fit_degree
 from glasso_cli.solvers.memory import check_memory
 from glasso_cli.solvers.path import PathPoint
 from glasso_cli.solvers.problem import alpha_max
-from glasso_cli.tested_edges import tested_point
 
 VERSION = 4
 _FACTORS = 5  # leading components that are always reported

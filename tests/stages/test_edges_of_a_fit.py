@@ -12,10 +12,10 @@ import pydot
 import pytest
 from real_runs import Runner, interrupted_after, overrides
 
-from glasso_cli import resampled
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.engine import processes
 from glasso_cli.errors import InputError
+from glasso_cli.fit import sample_fits
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.resampling import folds, half_samples
 from glasso_cli.solvers import fit_path
@@ -154,7 +154,7 @@ def test_processes_change_no_byte_and_an_interrupted_fit_ends_in_the_same(
     assert [Path(name).read_bytes() for name in FILES] == whole
     shutil.rmtree("out/fit")
     with monkeypatch.context() as patched:
-        patched.setattr(resampled, "_fit", interrupted_after(2, resampled._fit))
+        patched.setattr(sample_fits, "_fit", interrupted_after(2, sample_fits._fit))
         with pytest.raises(KeyboardInterrupt):
             fitted(runner, **changes, workers=1)
     assert len(list(Path("out").rglob("sample-*.npz"))) == 2
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_is_told(
     runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: Any) -> None:
-        raise resampled.BrokenProcessPool("gone")
+        raise sample_fits.BrokenProcessPool("gone")
 
     monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", killed)
     with pytest.raises(InputError, match="ended from outside") as caught:

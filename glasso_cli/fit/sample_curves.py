@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glasso_cli.engine import threads
-from glasso_cli.finished_points import problem_of
+from glasso_cli.fit.finished_points import problem_of
+from glasso_cli.fit.sample_fits import Sample, SampleFit, Study, fit_samples, signed_pairs
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.resampling import folds, frequencies, half_samples, instability, replication
 from glasso_cli.pipeline import Job
-from glasso_cli.resampled import Sample, SampleFit, Study, fit_samples, signed_pairs
 from glasso_cli.solvers.memory import peak
 from glasso_cli.solvers.path import PathPoint
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from glasso_cli import edge_table
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
+from glasso_cli.fit import edge_table
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import (

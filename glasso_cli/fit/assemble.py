@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli import edge_table, finished_points
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import FitSection
+from glasso_cli.fit import edge_table, finished_points
+from glasso_cli.fit.sample_curves import Stability
+from glasso_cli.fit.tested_edges import Tested
 from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.select import Selection
-from glasso_cli.resamples import Stability
 from glasso_cli.solvers.path import PathPoint
-from glasso_cli.tested_edges import Tested
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
 _TOP = 5  # neurons named for each factor

@@ -1,0 +1,1 @@
+"""One corpus fitted: the path of alphas, the selected one, and a test of every edge."""
