@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.compared import Corpus
+from glasso_cli.compare.estimated import Corpus
 from glasso_cli.config import FitSection
 from glasso_cli.fit.assemble import Findings, assemble
 from glasso_cli.fit.sample_curves import Stability

@@ -11,15 +11,15 @@ import pydot
 import pytest
 from planted_corpora import FIT, corpus, statistics, tokens_of
 
-from glasso_cli import comparison
 from glasso_cli.artifacts import Comparison
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.compared import Corpus, common_neurons, estimated, left_out
+from glasso_cli.compare import pairwise
+from glasso_cli.compare.estimated import Corpus, common_neurons, estimated, left_out
+from glasso_cli.compare.permutation import permuted
 from glasso_cli.comparison_summary import comparison_summary, one_line
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import alpha_for_tests
-from glasso_cli.inference.permutation import permuted
 
 P = 30
 LOST, GAINED, FLIPPED = [(0, 1), (2, 3)], [(4, 20), (6, 22)], [(10, 11)]
@@ -47,7 +47,7 @@ def corpora(documents: int = 320, fit: FitSection = FIT) -> tuple[Corpus, Corpus
 def compared(first: Corpus, second: Corpus, fit: FitSection = FIT, section: CompareSection | None = None) -> Comparison:
     common = common_neurons(first, second)
     meta = {"key": "2" * 64, "corpus": f"{first.name}-vs-{second.name}"}
-    return comparison.assemble(
+    return pairwise.assemble(
         lambda metrics: {**meta, "metrics": metrics},
         first,
         second,
@@ -104,20 +104,20 @@ def test_small_differences_are_counted_and_left_out() -> None:
 
 def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     found = compared(*corpora())
-    table = comparison.edge_columns(found)
+    table = pairwise.edge_columns(found)
     order = {pair: k for k, pair in enumerate(zip(table["neuron_i"].tolist(), table["neuron_j"].tolist()))}
     for (i, j), kind in found_pairs(found).items():
         row = order[str(found.neuron_ids[i]), str(found.neuron_ids[j])]
         assert table["difference"][row] == kind
         assert row < found.meta["metrics"]["edges"]
     assert (table["difference"][found.meta["metrics"]["edges"] :] == "").all()
-    neurons = comparison.neuron_columns(found)
+    neurons = pairwise.neuron_columns(found)
     assert (np.diff(neurons["change"]) <= 0).all()
     changes = np.bincount(np.array(list(found_pairs(found))).ravel(), minlength=P)
     np.testing.assert_array_equal(found.changes, changes)
-    communities = comparison.community_columns(found)
+    communities = pairwise.community_columns(found)
     assert communities["neurons"].sum() == (found.communities_a >= 0).sum()
-    (graph,) = pydot.graph_from_dot_data("".join(comparison.dot_lines(found)))
+    (graph,) = pydot.graph_from_dot_data("".join(pairwise.dot_lines(found)))
     assert len(graph.get_edges()) == found.meta["metrics"]["edges"]
     found.save(tmp_path / "c.npz")
     loaded = Comparison.load(tmp_path / "c.npz")
@@ -192,7 +192,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     common = common_neurons(first, second)
     both = estimated(first, second, common, FIT)
     pooled = both.pooled((first.stats.centre, second.stats.centre), FIT)
-    found = comparison.assemble(
+    found = pairwise.assemble(
         lambda metrics: {"key": "2", "corpus": "a-vs-b", "metrics": metrics},
         first,
         second,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.rewiring import match_communities, rewiring
+from glasso_cli.compare.rewiring import match_communities, rewiring
 
 
 def pairs(*edges: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -16,9 +16,9 @@ from glasso_cli.pipeline import Job
 if TYPE_CHECKING:
     import numpy as np
 
-    from glasso_cli.compared import Common, Compared, Corpus
-    from glasso_cli.comparison import Permute
-    from glasso_cli.inference.permutation import Permuted
+    from glasso_cli.compare.estimated import Common, Compared, Corpus
+    from glasso_cli.compare.pairwise import Permute
+    from glasso_cli.compare.permutation import Permuted
 
 VERSION = 2
 EXPLORER = "explorer.html"
@@ -76,7 +76,7 @@ def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Compare corpora: the artifact, its graph, tables and figures."""
-    from glasso_cli.compared import common_neurons, left_out
+    from glasso_cli.compare.estimated import common_neurons, left_out
 
     corpora = [_corpus(job, name) for name in compared_corpora(job.config)[job.corpus]]
     common = common_neurons(*corpora)
@@ -91,7 +91,7 @@ def make(job: Job) -> str:
 
 
 def _corpus(job: Job, name: str) -> Corpus:
-    from glasso_cli.compared import Corpus
+    from glasso_cli.compare.estimated import Corpus
 
     stats: ActivationStats = ActivationStats.load(job.upstream[f"collect/{name}"])
     path: PrecisionPath = PrecisionPath.load(job.upstream[f"fit/{name}"])
@@ -99,8 +99,8 @@ def _corpus(job: Job, name: str) -> Corpus:
 
 
 def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> str:
-    from glasso_cli import comparison
-    from glasso_cli.compared import estimated
+    from glasso_cli.compare import pairwise
+    from glasso_cli.compare.estimated import estimated
     from glasso_cli.explored import compared_view
     from glasso_cli.explorer import write_explorer
     from glasso_cli.plots import draw_comparison
@@ -109,7 +109,7 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     config = job.config
     compared = estimated(first, second, common, config.fit)
     permute = _permutations(job, first, second, compared) if config.compare.permutations else None
-    found = comparison.assemble(job.meta, first, second, common, compared, config.compare, permute)
+    found = pairwise.assemble(job.meta, first, second, common, compared, config.compare, permute)
     metrics = found.meta["metrics"]
     for corpus in metrics["corpora"]:
         if corpus["n_effective"] < metrics["neurons"]:
@@ -131,10 +131,10 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     files = [path for written in draw_comparison(contrast, folder, config.compare.contexts) for path in written]
     found.meta["files"] = sorted(f"{folder.name}/{path.name}" for path in files)
     with atomic_write(dot, "w") as file:
-        file.writelines(comparison.dot_lines(found))
-    write_table(edges, comparison.edge_columns(found))
-    write_table(per_neuron, comparison.neuron_columns(found))
-    write_table(communities, comparison.community_columns(found))
+        file.writelines(pairwise.dot_lines(found))
+    write_table(edges, pairwise.edge_columns(found))
+    write_table(per_neuron, pairwise.neuron_columns(found))
+    write_table(communities, pairwise.community_columns(found))
     if not page:
         (folder / EXPLORER).unlink(missing_ok=True)
     for path in page:
@@ -147,7 +147,7 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
 
 def _permutations(job: Job, first: Corpus, second: Corpus, compared: Compared) -> Permute:
     """The test of pairs by divisions of the documents; raises :class:`InputError` where it could find nothing."""
-    from glasso_cli.inference.permutation import check_permutations, permuted
+    from glasso_cli.compare.permutation import check_permutations, permuted
 
     section, blocks = job.config.compare, (compared.first.blocks, compared.second.blocks)
     check_permutations(len(blocks[0].filled), len(blocks[1].filled), section.permutations, section.fdr)
@@ -162,14 +162,12 @@ def _permutations(job: Job, first: Corpus, second: Corpus, compared: Compared) -
 
 
 def _joint(job: Job, corpora: list[Corpus], common: Common) -> str:
-    from glasso_cli import joint_comparison
+    from glasso_cli.compare import joint
 
-    found = joint_comparison.joint_fit(
-        lambda metrics, below: job.meta(metrics, below=below), corpora, common, job.config.compare
-    )
+    found = joint.joint_fit(lambda metrics, below: job.meta(metrics, below=below), corpora, common, job.config.compare)
     dot, edges = job.target.companions
     with atomic_write(dot, "w") as file:
-        file.writelines(joint_comparison.dot_lines(found))
-    write_table(edges, joint_comparison.edge_columns(found))
+        file.writelines(joint.dot_lines(found))
+    write_table(edges, joint.edge_columns(found))
     found.save(job.target.path)
-    return joint_comparison.summary(found.meta["metrics"])
+    return joint.summary(found.meta["metrics"])

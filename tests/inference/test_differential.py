@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm, t
 
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.inference.differential import (
+from glasso_cli.compare.differential import (
     Differences,
     Own,
     PairDifferences,

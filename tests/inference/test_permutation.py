@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from planted_for_tests import blocks_of, chain, documents, rows_of
 
+from glasso_cli.compare.permutation import Pooled, check_permutations, permuted, pooled, smallest_p
 from glasso_cli.errors import InputError
-from glasso_cli.inference.permutation import Pooled, check_permutations, permuted, pooled, smallest_p
 
 P = 12
 PAIRS = np.triu_indices(P, 1)

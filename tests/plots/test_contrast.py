@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from planted_corpora import FIT, corpus, statistics, tokens_of
 
-from glasso_cli import comparison
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.compared import common_neurons, estimated
+from glasso_cli.compare import pairwise
+from glasso_cli.compare.estimated import common_neurons, estimated
 from glasso_cli.config import CompareSection, VisualizeSection
 from glasso_cli.plots import draw_comparison
 from glasso_cli.plots.contrast import Contrast
@@ -33,7 +33,7 @@ def contrast() -> Contrast:
         for seed, (name, precision) in enumerate({"$before$": base, "after": other}.items())
     ]
     common = common_neurons(*made)
-    found = comparison.assemble(
+    found = pairwise.assemble(
         lambda metrics: {"key": "k", "corpus": "a-vs-b", "metrics": metrics},
         *made,
         common,

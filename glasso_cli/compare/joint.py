@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import JointPrecision
-from glasso_cli.compared import Common, Corpus
+from glasso_cli.compare.estimated import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError

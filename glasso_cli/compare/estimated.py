@@ -16,15 +16,15 @@ from scipy.sparse import csr_array
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.keys import Material, differences
 from glasso_cli.artifacts.precision_path import places_of
+from glasso_cli.compare.differential import Own, Side
+from glasso_cli.compare.permutation import Pooled, pooled
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
-from glasso_cli.fit.tested_edges import fitted
 from glasso_cli.inference.blocks import LEAST, Blocks
-from glasso_cli.inference.differential import Own, Side
 from glasso_cli.inference.estimates import Estimate, estimate_on, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.inference.pair_errors import pair_inflation
-from glasso_cli.inference.permutation import Pooled, pooled
+from glasso_cli.solvers.path import fit_from
 
 _ENOUGH_FOR_HALVES = 1.2  # effective tokens per neuron that a half needs where the inverse is taken
 
@@ -169,7 +169,7 @@ class Compared:
         def precision(S: np.ndarray) -> np.ndarray:
             if self.alpha is None:
                 return inverse_estimate(S).T
-            found: np.ndarray = fitted(S, self.alpha, self.first.precision, section).precision().toarray()
+            found: np.ndarray = fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray()
             return found
 
         return pooled(self.first.blocks, self.second.blocks, centres, precision)
@@ -219,5 +219,5 @@ def _fit(
     if stored is not None and whole and float(path.tested_alpha[0]) == alpha:
         return stored, path.tested_factors
     start = csr_array(path.precision() if stored is None else stored)
-    point = fitted(S, alpha, csr_array(start[places][:, places]), section)
+    point = fit_from(S, alpha, csr_array(start[places][:, places]), **section.solving)
     return point.precision(), point.factors

@@ -10,14 +10,14 @@ import numpy as np
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.compared import Common, Compared, Corpus, Estimated
+from glasso_cli.compare.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
+from glasso_cli.compare.estimated import Common, Compared, Corpus, Estimated
+from glasso_cli.compare.permutation import Permuted
+from glasso_cli.compare.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
 from glasso_cli.graph import dot_head, quoted
 from glasso_cli.graph.colours import DIFFERENCES
-from glasso_cli.inference.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
 from glasso_cli.inference.pairs import pair_places, pairs_at
-from glasso_cli.inference.permutation import Permuted
-from glasso_cli.rewiring import match_communities, rewiring
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
 Pairs = tuple[np.ndarray, np.ndarray]

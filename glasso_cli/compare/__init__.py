@@ -1,0 +1,1 @@
+"""Two or more corpora: which partial correlations differ, with errors, or all fitted at once."""
