@@ -23,9 +23,9 @@ from typing import Any
 import machine
 import numpy as np
 
-from glasso_cli.community_names import distinctive_tokens
-from glasso_cli.explorer import Topic, View, write_explorer
 from glasso_cli.graph import find_communities
+from glasso_cli.report.explorer import Topic, View, write_explorer
+from glasso_cli.report.words.community_names import distinctive_tokens
 
 BUDGET = 5000  # edges drawn
 ALPHAS = 8
@@ -172,8 +172,8 @@ def of_experiment(out: str, corpus: str) -> View:
     """A corpus as `collect` and `fit` left it."""
     from glasso_cli.artifacts import ActivationStats, PrecisionPath
     from glasso_cli.config import VisualizeSection
-    from glasso_cli.explored import view_of
-    from glasso_cli.plots.study import Study
+    from glasso_cli.report.explorer.from_artifacts import view_of
+    from glasso_cli.report.plots.study import Study
 
     folder = Path(out)
     fit = folder / "fit" / f"{corpus}.npz"

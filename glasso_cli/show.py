@@ -8,10 +8,10 @@ from typing import Any
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.comparison_summary import comparison_summary
 from glasso_cli.console import strict_json
 from glasso_cli.errors import ForeignFileError, InputError
-from glasso_cli.fit_summary import fit_summary
+from glasso_cli.report.words.comparison import comparison_summary
+from glasso_cli.report.words.fit import fit_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:

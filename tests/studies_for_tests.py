@@ -11,7 +11,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import build_graph, to_dot
-from glasso_cli.plots.study import Study
+from glasso_cli.report.plots.study import Study
 
 TOKENS = ("The", " film", " costs", " $5", "$\\frac{", "\n", "\t", " 映画", " 🎬", " é", ".", " and", "<b>")
 WIDTH = 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.community_names import distinctive_tokens
+from glasso_cli.report.words.community_names import distinctive_tokens
 
 WORDS = np.array([" warm", "Warm", " the", ",", " law", "\u2581court", " 1991"])
 

@@ -16,10 +16,10 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.compare import pairwise
 from glasso_cli.compare.estimated import Corpus, common_neurons, estimated, left_out
 from glasso_cli.compare.permutation import permuted
-from glasso_cli.comparison_summary import comparison_summary, one_line
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import alpha_for_tests
+from glasso_cli.report.words.comparison import comparison_summary, one_line
 
 P = 30
 LOST, GAINED, FLIPPED = [(0, 1), (2, 3)], [(4, 20), (6, 22)], [(10, 11)]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.tables import write_table
-from glasso_cli.comparison_summary import one_line
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline import Job
+from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,10 +101,10 @@ def _corpus(job: Job, name: str) -> Corpus:
 def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> str:
     from glasso_cli.compare import pairwise
     from glasso_cli.compare.estimated import estimated
-    from glasso_cli.explored import compared_view
-    from glasso_cli.explorer import write_explorer
-    from glasso_cli.plots import draw_comparison
-    from glasso_cli.plots.contrast import Contrast
+    from glasso_cli.report.explorer import write_explorer
+    from glasso_cli.report.explorer.from_artifacts import compared_view
+    from glasso_cli.report.plots import draw_comparison
+    from glasso_cli.report.plots.contrast import Contrast
 
     config = job.config
     compared = estimated(first, second, common, config.fit)

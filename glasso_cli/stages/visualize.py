@@ -12,7 +12,7 @@ from glasso_cli.files import sha256_of
 from glasso_cli.pipeline import Job
 
 if TYPE_CHECKING:
-    from glasso_cli.plots.study import Study
+    from glasso_cli.report.plots.study import Study
 
 VERSION = 2
 EXPLORER = "explorer.html"
@@ -36,9 +36,9 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Draw one corpus: figures, their numbers as CSV, and a manifest."""
-    from glasso_cli.plots import draw
-    from glasso_cli.plots.network import graphviz_note
-    from glasso_cli.plots.study import Study
+    from glasso_cli.report.plots import draw
+    from glasso_cli.report.plots.figures.network import graphviz_note
+    from glasso_cli.report.plots.study import Study
 
     folder = job.target.path.parent
     study = Study(
@@ -66,8 +66,8 @@ def make(job: Job) -> str:
 
 
 def _explorer(job: Job, study: Study) -> Path:
-    from glasso_cli.explored import view_of
-    from glasso_cli.explorer import write_explorer
+    from glasso_cli.report.explorer import write_explorer
+    from glasso_cli.report.explorer.from_artifacts import view_of
 
     (page,) = job.target.companions
     return write_explorer(view_of(study), page, job.config.visualize.explorer_mb, job.console.note).path

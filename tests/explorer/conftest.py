@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from studies_for_tests import build_study
 
-from glasso_cli.plots.study import Study
+from glasso_cli.report.plots.study import Study
 
 
 @pytest.fixture

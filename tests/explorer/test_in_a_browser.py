@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.explored import topic_of, view_of
-from glasso_cli.explorer import Change, View, write_explorer
-from glasso_cli.plots.study import Study
+from glasso_cli.report.explorer import Change, View, write_explorer
+from glasso_cli.report.explorer.from_artifacts import topic_of, view_of
+from glasso_cli.report.plots.study import Study
 
 HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
 

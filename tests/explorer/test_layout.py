@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glasso_cli.explorer.layout import place
 from glasso_cli.graph import find_communities
+from glasso_cli.report.explorer.layout import place
 
 
 def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glasso_cli.community_names import community_tokens
-from glasso_cli.explored import topic_of, view_of
-from glasso_cli.explorer import write_explorer
-from glasso_cli.explorer.write import CHUNK
-from glasso_cli.plots import communities
-from glasso_cli.plots.glyphs import drawable
-from glasso_cli.plots.study import Study
+from glasso_cli.report.explorer import write_explorer
+from glasso_cli.report.explorer.from_artifacts import topic_of, view_of
+from glasso_cli.report.explorer.write import CHUNK
+from glasso_cli.report.plots.figures import communities
+from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.community_names import community_tokens
 
 
 def quiet(text: str) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies_for_tests import random_edges
 
-from glasso_cli.plots import heatmap, style
-from glasso_cli.plots.binning import bin_entries, factor_for, limit_of
-from glasso_cli.plots.sheet import runs_of, signed_image
+from glasso_cli.report.plots.figures import heatmap
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.binning import bin_entries, factor_for, limit_of
+from glasso_cli.report.plots.parts.sheet import runs_of, signed_image
 
 
 def dense_cells(rows, cols, values, size, factor):

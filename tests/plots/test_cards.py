@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies_for_tests import TOKENS
 
-from glasso_cli.plots import cards, style
-from glasso_cli.plots.contexts import Context, arrange, read_contexts
-from glasso_cli.plots.glyphs import cells, drawable, one_line
+from glasso_cli.report.plots.figures import cards
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.contexts import Context, arrange, read_contexts
+from glasso_cli.report.plots.parts.glyphs import cells, drawable, one_line
 
 HOSTILE_TEXT = st.text(st.sampled_from("a $\\{}^_\n\t\r\0\u202e\u200d映🎬é̀<>&\ud800\ufffe"), max_size=12)
 

@@ -14,8 +14,8 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.compare import pairwise
 from glasso_cli.compare.estimated import common_neurons, estimated
 from glasso_cli.config import CompareSection, VisualizeSection
-from glasso_cli.plots import draw_comparison
-from glasso_cli.plots.contrast import Contrast
+from glasso_cli.report.plots import draw_comparison
+from glasso_cli.report.plots.contrast import Contrast
 
 P = 24
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import glasso_cli
-from glasso_cli.plots import PLOTS, draw, style
+from glasso_cli.report.plots import PLOTS, draw
+from glasso_cli.report.plots.parts import style
 
 HOSTILE = ['say "hi", $x$', "a\nb", "<b>&", "ユニット🎬", "$\\frac{", "x" * 90, "[1]", "", "#", "é"]
 EVERY_KIND = ("heatmap", "communities", "network", "path", "accuracy", "degrees", "diagnostics")
@@ -135,7 +136,7 @@ def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(make_study, tm
 
 def test_importing_the_plots_imports_no_plotting():
     code = (
-        "import sys, glasso_cli.plots\n"
+        "import sys, glasso_cli.report.plots\n"
         "found = {'matplotlib', 'seaborn', 'pydot', 'networkx', 'pandas'} & set(sys.modules)\n"
         "sys.exit(' '.join(found) or 0)"
     )

@@ -13,9 +13,10 @@ from studies_for_tests import random_edges
 
 from glasso_cli.errors import InputError
 from glasso_cli.graph import build_graph, to_dot
-from glasso_cli.plots import backbone, network, style
-from glasso_cli.plots.backbone import layout, read_backbone, strongest_statements
-from glasso_cli.plots.study import Edges
+from glasso_cli.report.plots.figures import network
+from glasso_cli.report.plots.parts import backbone, style
+from glasso_cli.report.plots.parts.backbone import layout, read_backbone, strongest_statements
+from glasso_cli.report.plots.study import Edges
 
 HOSTILE = [
     'say "hi"', '" -- "', "a -- b [partial_correlation=9]", "line\nbreak", "// no comment", "]", "\\", "/* x", "é", "-- [",

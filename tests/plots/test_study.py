@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli.artifacts.tables import write_table
-from glasso_cli.plots.path import apart
-from glasso_cli.plots.study import count, percent, short_labels, signed
-from glasso_cli.plots.tables import edge_table, neuron_table
+from glasso_cli.report.plots.figures.path import apart
+from glasso_cli.report.plots.tables import edge_table, neuron_table
+from glasso_cli.report.words.labels import count, percent, short_labels, signed
 
 
 def partial_correlations(study) -> np.ndarray:

@@ -20,7 +20,7 @@ from glasso_cli.solvers.memory import BUFFERS, check_joint_memory, check_memory,
 MEASURED = """
 import ctypes, gc, sys
 import numpy as np
-from glasso_cli.solvers.joint import fit_joint
+from glasso_cli.solvers.joint.fit import fit_joint
 from glasso_cli.solvers.path import fit_path
 from glasso_cli.solvers.screening import solve
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.plots import style
-from glasso_cli.plots.glyphs import MONO, SANS, cells, drawable, wide_fonts
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.glyphs import MONO, SANS, cells, drawable, wide_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

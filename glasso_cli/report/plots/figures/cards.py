@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.contexts import Context, draw_contexts, height_of, read_contexts
-from glasso_cli.plots.glyphs import UNDRAWABLE, drawable
-from glasso_cli.plots.study import Study, community_name, count, signed
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts
+from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import community_name, count, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

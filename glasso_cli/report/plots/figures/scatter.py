@@ -9,10 +9,10 @@ import numpy as np
 
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.glyphs import drawable
-from glasso_cli.plots.study import count
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.study import community_name
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.words.labels import community_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.glyphs import drawable
-from glasso_cli.plots.study import Study, count
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ import glasso_cli
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import VisualizeSection
 from glasso_cli.files import atomic_write
-from glasso_cli.plots import glyphs
+from glasso_cli.report.plots.parts import glyphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

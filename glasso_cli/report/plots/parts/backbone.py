@@ -17,7 +17,7 @@ import numpy as np
 
 from glasso_cli.errors import InputError
 from glasso_cli.graph import quoted
-from glasso_cli.plots.study import Edges, Study
+from glasso_cli.report.plots.study import Edges, Study
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _NAME = rf"(?:{_QUOTED}|[\w.]+)"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.graph import colours, quoted
-from glasso_cli.plots import style
-from glasso_cli.plots.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
-from glasso_cli.plots.glyphs import cells, drawable
-from glasso_cli.plots.study import Study, community_name, count, signed
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
+from glasso_cli.report.plots.parts.glyphs import cells, drawable
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import community_name, count, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,15 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.precision_path import places_of
-from glasso_cli.community_names import community_tokens
-from glasso_cli.explorer.view import MOST_ALPHAS, Change, Topic, View
-from glasso_cli.explorer.write import CONTEXTS
-from glasso_cli.fit_summary import fit_summary
 from glasso_cli.graph import partial_correlation
 from glasso_cli.inference.pairs import pair_places, pairs_at
-from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.study import Study, count
+from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, Topic, View
+from glasso_cli.report.explorer.write import CONTEXTS
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.community_names import community_tokens
+from glasso_cli.report.words.fit import fit_summary
+from glasso_cli.report.words.labels import count
 
 MOST_EDGES = 400_000  # of a topic: the densest alphas of its path are left out beyond
 

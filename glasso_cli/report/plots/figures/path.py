@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.study import Study, count
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

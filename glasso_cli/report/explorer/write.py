@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 import glasso_cli
-from glasso_cli.community_names import peak_tokens
-from glasso_cli.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
-from glasso_cli.explorer.layout import place
-from glasso_cli.explorer.view import Change, Topic, View
 from glasso_cli.files import atomic_write
+from glasso_cli.report.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
+from glasso_cli.report.explorer.layout import place
+from glasso_cli.report.explorer.view import Change, Topic, View
+from glasso_cli.report.words.community_names import peak_tokens
 
 FORMAT = "glasso.explorer/1"
 CHUNK = 256  # neurons whose contexts are one block: it is read when one of them is looked at
@@ -207,4 +207,4 @@ def _digest(text: str) -> str:
 
 
 def _read(name: str) -> str:
-    return (files("glasso_cli.explorer") / "page" / name).read_text(encoding="utf-8")
+    return (files("glasso_cli.report.explorer") / "page" / name).read_text(encoding="utf-8")

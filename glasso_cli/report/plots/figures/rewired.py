@@ -9,11 +9,11 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.comparison import CLASSES
-from glasso_cli.plots import style
-from glasso_cli.plots.contexts import Context, draw_contexts, height_of, read_contexts
-from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.glyphs import UNDRAWABLE, drawable
-from glasso_cli.plots.study import count, signed
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts
+from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+from glasso_cli.report.words.labels import count, signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.files import atomic_write
-from glasso_cli.plots import (
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.figures import (
     accuracy,
     cards,
     communities,
@@ -24,11 +25,10 @@ from glasso_cli.plots import (
     rewired,
     scatter,
 )
-from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.glyphs import one_line
-from glasso_cli.plots.study import Study
-from glasso_cli.plots.style import Picture, Subject, look, save
-from glasso_cli.plots.tables import edge_table, neuron_table
+from glasso_cli.report.plots.parts.glyphs import one_line
+from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.plots.tables import edge_table, neuron_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "heatmap": heatmap.pictures,

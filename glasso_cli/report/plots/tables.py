@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli.plots.study import Study, community_name
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import community_name
 
 
 def edge_table(study: Study) -> dict[str, Any]:

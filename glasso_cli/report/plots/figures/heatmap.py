@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.graph import colours
-from glasso_cli.plots import style
-from glasso_cli.plots.binning import Cells, bin_entries, factor_for, limit_of
-from glasso_cli.plots.glyphs import drawable
-from glasso_cli.plots.sheet import (
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.binning import Cells, bin_entries, factor_for, limit_of
+from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.plots.parts.sheet import (
     Box,
     Run,
     Sheet,
@@ -24,7 +24,8 @@ from glasso_cli.plots.sheet import (
     runs_of,
     signed_image,
 )
-from glasso_cli.plots.study import Edges, Study, count, percent, signed
+from glasso_cli.report.plots.study import Edges, Study
+from glasso_cli.report.words.labels import count, percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

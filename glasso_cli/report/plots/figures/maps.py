@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.plots import style
-from glasso_cli.plots.binning import Cells, bin_entries, factor_for, limit_of
-from glasso_cli.plots.contrast import Contrast
-from glasso_cli.plots.glyphs import drawable
-from glasso_cli.plots.sheet import Box, Sheet, draw_image, mark_communities, runs_of, signed_image
-from glasso_cli.plots.study import count
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.binning import Cells, bin_entries, factor_for, limit_of
+from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.plots.parts.sheet import Box, Sheet, draw_image, mark_communities, runs_of, signed_image
+from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison
-from glasso_cli.comparison_summary import halves
 from glasso_cli.config import VisualizeSection
-from glasso_cli.plots.study import count, positions, short_labels
+from glasso_cli.report.words.comparison import halves
+from glasso_cli.report.words.labels import count, positions, short_labels
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.plots import style
-from glasso_cli.plots.study import Study, count, percent
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Sentences and labels for what fits and comparisons found."""

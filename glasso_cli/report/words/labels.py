@@ -1,0 +1,63 @@
+"""Numbers, communities and neurons in words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def positions(order: np.ndarray) -> np.ndarray:
+    """Where every one of p stands in ``order (p,)``."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place
+
+
+def count(number: int, noun: str) -> str:
+    """``1 edge``, ``2,560 edges``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(share: float) -> str:
+    """A share in percent with two significant digits."""
+    if share == 0:
+        return "0 %"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
+
+
+def signed(value: float) -> str:
+    """``+0.412`` or ``−0.368``."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def community_name(community: int) -> str:
+    """``C1`` for the largest community."""
+    return f"C{community + 1}" if community >= 0 else "isolated"
+
+
+_ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*)\[(?P<index>\d+)\]", re.DOTALL)
+_LONGEST = 18
+
+
+def short_labels(ids: Sequence[str], layers: np.ndarray) -> list[str]:
+    """``L9·123`` for ``layers.9.mlp[123]``, with the kind where a layer has several; else the id, shortened.
+
+    No two neurons share a label: those that would keep their number in ``ids``.
+    """
+    found = [_ID.fullmatch(name) for name in ids]
+    kinds = {(layer, match["kind"]) for layer, match in zip(layers.tolist(), found) if match}
+    several = {layer for layer, amount in Counter(layer for layer, _ in kinds).items() if amount > 1}
+    labels = [_short(name, layer, match, layer in several) for name, layer, match in zip(ids, layers.tolist(), found)]
+    shared = Counter(labels)
+    return [f"{label}#{i}" if shared[label] > 1 else label for i, label in enumerate(labels)]
+
+
+def _short(name: str, layer: int, match: re.Match[str] | None, with_kind: bool) -> str:
+    if match is None:
+        return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}…{name[-8:]}"
+    place = f"L{layer}" if layer >= 0 else match["kind"]
+    kind = f"·{match['kind']}" if with_kind and layer >= 0 else ""
+    return f"{place}{kind}·{match['index']}"
