@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli.config.sections.synth import ATTRIBUTES
-from glasso_cli.prompts import plan
+from glasso_cli.synth.prompts import plan
 
 LISTS = st.dictionaries(
     st.sampled_from(["genre", "register", "era"]), st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=5)

@@ -19,7 +19,7 @@ from glasso_cli.corpora import topics
 from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline import Job
-from glasso_cli.prompts import TEMPLATE, plan
+from glasso_cli.synth.prompts import TEMPLATE, plan
 
 VERSION = 1
 NO_TARGETS = (
@@ -50,8 +50,8 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """The digest of the package's passages, or of the model that writes here."""
-    from glasso_cli.llm.writers import local_model
     from glasso_cli.models.source import model_digest
+    from glasso_cli.synth.writers import local_model
 
     if config.synth.provider == "builtin":
         return {"passages": hashlib.sha256(topics.source(_topic(config, corpus))).hexdigest()}
@@ -110,11 +110,11 @@ def _take_passages(job: Job) -> str:
 
 
 def _write_texts(job: Job) -> str:
-    from glasso_cli.llm.answers import Answers
-    from glasso_cli.llm.spending import Spending
-    from glasso_cli.llm.writers import answers_folder, writer_for
-    from glasso_cli.near_duplicates import mean_similarity
-    from glasso_cli.writing import Desk
+    from glasso_cli.synth.answers import Answers
+    from glasso_cli.synth.near_duplicates import mean_similarity
+    from glasso_cli.synth.spending import Spending
+    from glasso_cli.synth.writers import answers_folder, writer_for
+    from glasso_cli.synth.writing import Desk
 
     section = job.config.synth
     spending = Spending(section.price if section.provider == "openai" else None, section.budget_usd)
@@ -207,10 +207,10 @@ def preview(config: Config, corpus: str) -> list[str]:
         return [
             f"{min(section.examples, len(topics.rows(topic)))} passages of the package on {topic!r}; nobody is asked"
         ]
-    from glasso_cli.llm.answers import Answers
-    from glasso_cli.llm.spending import Spending
-    from glasso_cli.llm.writers import answers_folder, writer_for
-    from glasso_cli.writing import preview_lines
+    from glasso_cli.synth.answers import Answers
+    from glasso_cli.synth.spending import Spending
+    from glasso_cli.synth.writers import answers_folder, writer_for
+    from glasso_cli.synth.writing import preview_lines
 
     briefs = plan(topic, section.attributes, section.examples, config.seed)
     writer = writer_for(section, Spending(), config.model.device)

@@ -10,7 +10,7 @@ from chat_api import ChatApi, serving
 from synth_runs import Synth, write_config
 from tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
-from glasso_cli.llm import pace
+from glasso_cli.synth import pace
 
 __all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
 

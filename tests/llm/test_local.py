@@ -13,12 +13,12 @@ import pytest
 from synth_runs import Synth
 
 from glasso_cli.config import SynthSection
-from glasso_cli.llm.answers import Answer, Request
-from glasso_cli.llm.local import Sampler, finished_sentences, write
 from glasso_cli.models.load import load_model
 from glasso_cli.models.loaded import LoadedModel
-from glasso_cli.prompts import plan
-from glasso_cli.writing import request_for
+from glasso_cli.synth.answers import Answer, Request
+from glasso_cli.synth.local import Sampler, finished_sentences, write
+from glasso_cli.synth.prompts import plan
+from glasso_cli.synth.writing import request_for
 
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }} : {{ message['content'] }} . {% endfor %}"
@@ -195,7 +195,7 @@ def test_the_stage_writes_with_a_local_model_and_keeps_its_answers(
 def test_kept_texts_need_no_model(
     synth: Synth, model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glasso_cli.llm.local.write", always)
+    monkeypatch.setattr("glasso_cli.synth.local.write", always)
     model = {"model": str(model_dir("llama")), **LIVELY}
     synth(provider="local", **model)
     rows = synth.rows()
@@ -223,7 +223,7 @@ def test_an_interruption_keeps_the_batches_that_were_written(
         seen.extend(asked)
         return always(loaded, asked)
 
-    monkeypatch.setattr("glasso_cli.llm.local.write", interrupted)
+    monkeypatch.setattr("glasso_cli.synth.local.write", interrupted)
     synth(code=130, **model)
     assert len(synth.kept()) == 4
     calls = iter(range(9))

@@ -9,8 +9,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from glasso_cli.llm import pace
-from glasso_cli.llm.pace import Pace, backoff, retry_after
+from glasso_cli.synth import pace
+from glasso_cli.synth.pace import Pace, backoff, retry_after
 
 
 @pytest.mark.parametrize(

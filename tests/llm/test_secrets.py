@@ -14,7 +14,7 @@ from synth_runs import Synth
 
 from glasso_cli.config import SynthSection
 from glasso_cli.errors import ServiceError
-from glasso_cli.llm.chat_server import api_key
+from glasso_cli.synth.chat_server import api_key
 
 OPENAI = "sk-0penai-s3ntinel-0123456789"
 OTHER = "sk-0ther-s3ntinel-9876543210"
@@ -82,7 +82,7 @@ def test_no_output_and_no_file_holds_the_key_even_if_the_server_says_it(
         def fail(*words: Any) -> None:
             raise ValueError("a bug")
 
-        monkeypatch.setattr("glasso_cli.llm.chat_server.read_answer", fail)
+        monkeypatch.setattr("glasso_cli.synth.chat_server.read_answer", fail)
     code = {"good": 0, "bug": 1}.get(kind, 4)
     said = io.StringIO()
     monkeypatch.setattr("sys.stderr", said)

@@ -16,10 +16,10 @@ from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.console import Console
-from glasso_cli.llm.answers import Answer, Answers, Request, Writer
-from glasso_cli.llm.spending import Spending, likely_tokens_in
-from glasso_cli.near_duplicates import distinct
-from glasso_cli.prompts import TEMPLATE, Brief
+from glasso_cli.synth.answers import Answer, Answers, Request, Writer
+from glasso_cli.synth.near_duplicates import distinct
+from glasso_cli.synth.prompts import TEMPLATE, Brief
+from glasso_cli.synth.spending import Spending, likely_tokens_in
 
 _Found = dict[int, tuple[str, Answer]]  # place in the plan → key and answer
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glasso_cli.errors import ServiceError
-from glasso_cli.llm.pace import retry_after
+from glasso_cli.synth.pace import retry_after
 
 LONGEST_PAUSE = 600.0  # seconds that a server may ask to wait
 _PARAMETERS = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glasso_cli.config.sections.prices import Price
-from glasso_cli.llm.answers import Request
+from glasso_cli.synth.answers import Request
 
 
 @dataclass

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.prices import is_openai
 from glasso_cli.errors import ServiceError
-from glasso_cli.llm.answers import Answer, Request, Take
-from glasso_cli.llm.pace import Pace, backoff
-from glasso_cli.llm.refusals import BusyError, FilteredError, ParameterError, PassingError, Server
-from glasso_cli.llm.spending import Spending
+from glasso_cli.synth.answers import Answer, Request, Take
+from glasso_cli.synth.pace import Pace, backoff
+from glasso_cli.synth.refusals import BusyError, FilteredError, ParameterError, PassingError, Server
+from glasso_cli.synth.spending import Spending
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

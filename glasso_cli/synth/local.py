@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.llm.answers import Answer, Request, Take
 from glasso_cli.models.source import model_digest
+from glasso_cli.synth.answers import Answer, Request, Take
 
 if TYPE_CHECKING:
     import torch

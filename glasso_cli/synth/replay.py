@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.errors import ServiceError
-from glasso_cli.llm.answers import Request, Take
+from glasso_cli.synth.answers import Request, Take
 
 
 @dataclass(frozen=True)

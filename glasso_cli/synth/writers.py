@@ -8,13 +8,13 @@ from pathlib import Path
 from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.files import user_cache
-from glasso_cli.llm.answers import Writer
-from glasso_cli.llm.chat_server import ChatServer, asked_of_server
-from glasso_cli.llm.local import LocalModel, asked_of_model
-from glasso_cli.llm.replay import Replay
-from glasso_cli.llm.spending import Spending
 from glasso_cli.models.builtin import PREFIX
 from glasso_cli.models.hub import COMMIT
+from glasso_cli.synth.answers import Writer
+from glasso_cli.synth.chat_server import ChatServer, asked_of_server
+from glasso_cli.synth.local import LocalModel, asked_of_model
+from glasso_cli.synth.replay import Replay
+from glasso_cli.synth.spending import Spending
 
 
 def answers_folder(section: SynthSection) -> Path:
