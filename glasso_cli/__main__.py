@@ -1,5 +1,5 @@
 """``python -m glasso_cli``."""
 
-from glasso_cli.cli import main
+from glasso_cli.cli.app import main
 
 main()

@@ -10,14 +10,15 @@ from typing import Any
 from fake_stages import UPSTREAM, FakeStages, write_inputs
 from typer.testing import CliRunner
 
-from glasso_cli.cli import app
+from glasso_cli.cli.app import app
 
 # The command line with stages that only shuffle text; a line on stdin lets each go on, if asked to wait.
 FAKED = f"""
 import signal
 import sys
 from fake_stages import FakeStages
-from glasso_cli import cli, pipeline
+from glasso_cli.cli import app
+from glasso_cli.pipeline import run
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started without it
 
@@ -29,9 +30,9 @@ stages = FakeStages()
 if sys.argv[1] == "wait":
     stages.before = wait
     del sys.argv[1]
-pipeline.STAGES = {UPSTREAM}
-pipeline.stage_module = lambda stage: stages.modules()[stage]
-cli.main()
+run.STAGES = {UPSTREAM}
+run.stage_module = lambda stage: stages.modules()[stage]
+app.main()
 """
 
 

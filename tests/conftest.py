@@ -9,7 +9,7 @@ from command_lines import Shell
 from fake_stages import UPSTREAM, Experiment, FakeStages
 from hypothesis import HealthCheck, settings
 
-from glasso_cli import pipeline
+from glasso_cli.pipeline import run
 
 # A busy machine is not a defect of the code.
 settings.register_profile("glasso", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -21,8 +21,8 @@ def fake_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStages:
     """Fake stages in the place of the real ones, and an empty working folder."""
     monkeypatch.chdir(tmp_path)
     stages = FakeStages()
-    monkeypatch.setattr(pipeline, "STAGES", UPSTREAM)
-    monkeypatch.setattr(pipeline, "stage_module", lambda stage: stages.modules()[stage])
+    monkeypatch.setattr(run, "STAGES", UPSTREAM)
+    monkeypatch.setattr(run, "stage_module", lambda stage: stages.modules()[stage])
     return stages
 
 

@@ -25,7 +25,8 @@ from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of
-from glasso_cli.pipeline import Job, Pipeline
+from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.run import Pipeline
 
 UPSTREAM = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
 INPUTS = Path("texts")

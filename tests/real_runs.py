@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.cli import app
+from glasso_cli.cli.app import app
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
-from glasso_cli.pipeline import Pipeline
+from glasso_cli.pipeline.run import Pipeline
 
 
 class Runner:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import glasso_cli
-from glasso_cli.pipeline import STAGES
+from glasso_cli.pipeline.run import STAGES
 
 ROOT = Path(glasso_cli.__file__).parent
 HEAVY = {

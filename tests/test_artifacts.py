@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import glasso_cli
 from glasso_cli.artifacts import ActivationStats, Artifact, PrecisionPath
 from glasso_cli.artifacts.npz import Chunked, read_meta, write_npz
+from glasso_cli.cli.show import describe, dot_meta
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
-from glasso_cli.show import describe, dot_meta
 
 META = {"key": "0123456789abcdef" * 4, "experiment": "demo", "corpus": "films", "metrics": {"neurons": 5}}
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli import cache
 from glasso_cli.artifacts import manifest
 from glasso_cli.artifacts.keys import differences, key_of, material_of
 from glasso_cli.artifacts.npz import write_npz
-from glasso_cli.cache import Target, freshness
 from glasso_cli.errors import ForeignFileError, InputError, ServiceError
+from glasso_cli.pipeline import cache
+from glasso_cli.pipeline.cache import Target, freshness
 
 LEAVES = st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=3)
 NAMES = st.sampled_from(["model", "fit", "alpha", "tol", "id", "inputs", "config"])
@@ -30,7 +30,7 @@ MATERIALS = st.dictionaries(
 HOLDER = """
 import sys
 from pathlib import Path
-from glasso_cli import cache
+from glasso_cli.pipeline import cache
 
 with cache.lock(Path(sys.argv[1])):
     print("held", flush=True)

@@ -18,7 +18,7 @@ from command_lines import FAKED, Shell, finish, start
 from fake_stages import UPSTREAM
 
 import glasso_cli
-from glasso_cli.pipeline import STAGES
+from glasso_cli.pipeline.run import STAGES
 
 HEAVY = ["torch", "transformers", "datasets", "gglasso", "openai", "matplotlib", "seaborn", "sklearn", "numba"]
 COMMANDS = [*STAGES, "run", "plan", "show", "check", "schema", "init"]
@@ -26,7 +26,7 @@ COMMANDS = [*STAGES, "run", "plan", "show", "check", "schema", "init"]
 # Runs one command after the other, and says after each how it ended and which heavy packages are imported by now.
 WATCHED = f"""
 import json, sys
-from glasso_cli.cli import app
+from glasso_cli.cli.app import app
 for words in json.loads(sys.argv[1]):
     try:
         app(words)

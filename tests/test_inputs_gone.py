@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fake_stages import INPUTS, Experiment
 
-from glasso_cli import pipeline
 from glasso_cli.errors import InputError, ServiceError, UpstreamError
+from glasso_cli.pipeline import run
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
 
@@ -38,7 +38,7 @@ def test_a_stage_does_with_a_service_that_is_down_and_not_with_a_wrong_input(
 
     modules = experiment.stages.modules()
     modules["collect"].pins = offline
-    monkeypatch.setattr(pipeline, "stage_module", lambda stage: modules[stage])
+    monkeypatch.setattr(run, "stage_module", lambda stage: modules[stage])
     experiment.said()
     assert experiment.run() == []
     assert "The hub does not answer. Taking out/collect/films.npz as it is" in experiment.said()

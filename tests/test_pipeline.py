@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from fake_stages import INPUTS, UPSTREAM, Experiment
 
-from glasso_cli import cache, pipeline
 from glasso_cli.artifacts.npz import read_npz
 from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
-from glasso_cli.pipeline import STAGES, Job, stage_range
+from glasso_cli.pipeline import cache, run
+from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.run import STAGES, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
 
@@ -96,7 +97,7 @@ def test_a_new_stage_version_runs_the_stage_again(experiment: Experiment, monkey
     experiment.run()
     modules = experiment.stages.modules()
     modules["fit"].VERSION = 2
-    monkeypatch.setattr(pipeline, "stage_module", modules.__getitem__)
+    monkeypatch.setattr(run, "stage_module", modules.__getitem__)
     assert experiment.plan()["fit", "films"] == "stage_version 1 → 2"
     assert experiment.run() == [("fit", "films"), ("fit", "books")]
 
@@ -117,7 +118,7 @@ def test_inputs_are_looked_up_once_a_run(experiment: Experiment, monkeypatch: py
         return {}
 
     modules["collect"].pins = pins
-    monkeypatch.setattr(pipeline, "stage_module", modules.__getitem__)
+    monkeypatch.setattr(run, "stage_module", modules.__getitem__)
     experiment.run()
     assert asked == ["films", "books"]
 
@@ -284,7 +285,7 @@ def test_records_are_the_same_whether_made_or_found(experiment: Experiment) -> N
 WORKER = """
 import sys
 from fake_stages import UPSTREAM, FakeStages
-from glasso_cli import pipeline
+from glasso_cli.pipeline import run
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
 from pathlib import Path
@@ -296,9 +297,9 @@ def wait(job):
     sys.stdin.readline()
 
 stages = FakeStages(before=wait)
-pipeline.STAGES = UPSTREAM
-pipeline.stage_module = lambda stage: stages.modules()[stage]
-pipeline.Pipeline(load_config(Path("c.yaml")), Console(quiet=True)).run(["collect"])
+run.STAGES = UPSTREAM
+run.stage_module = lambda stage: stages.modules()[stage]
+run.Pipeline(load_config(Path("c.yaml")), Console(quiet=True)).run(["collect"])
 """
 
 
@@ -357,7 +358,7 @@ def test_a_range_of_stages(experiment: Experiment, first: str | None, last: str 
 @pytest.fixture
 def with_pairs(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     """An experiment with a stage over pairs of corpora."""
-    monkeypatch.setattr(pipeline, "STAGES", {**pipeline.STAGES, "compare": ("fit",)})
+    monkeypatch.setattr(run, "STAGES", {**run.STAGES, "compare": ("fit",)})
     return experiment
 
 

@@ -6,7 +6,7 @@ import pytest
 from field_values import OTHER_VALUE, RUNTIME, with_value
 
 from glasso_cli.config import Config
-from glasso_cli.pipeline import STAGES, stage_module
+from glasso_cli.pipeline.run import STAGES, stage_module
 
 READ_BY = {
     "name": set(),

@@ -12,7 +12,7 @@ from glasso_cli.fit.finished_points import problem_of
 from glasso_cli.fit.sample_fits import Sample, SampleFit, Study, fit_samples, signed_pairs
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.resampling import folds, frequencies, half_samples, instability, replication
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 from glasso_cli.solvers.memory import peak
 from glasso_cli.solvers.path import PathPoint
 

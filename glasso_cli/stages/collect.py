@@ -24,7 +24,7 @@ from glasso_cli.corpora.windows import tokenize
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
 from glasso_cli.models.source import model_digest
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel

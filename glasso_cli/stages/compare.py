@@ -10,7 +10,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:

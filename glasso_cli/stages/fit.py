@@ -25,7 +25,7 @@ from glasso_cli.fit.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.degree import fit_degree

@@ -18,7 +18,7 @@ from glasso_cli.config.sections.prices import dollars
 from glasso_cli.corpora import topics
 from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 from glasso_cli.synth.prompts import TEMPLATE, plan
 
 VERSION = 1

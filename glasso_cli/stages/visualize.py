@@ -9,7 +9,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.files import sha256_of
-from glasso_cli.pipeline import Job
+from glasso_cli.pipeline.job import Job
 
 if TYPE_CHECKING:
     from glasso_cli.report.plots.study import Study

@@ -9,7 +9,7 @@ from typing import Any
 from chat_api import ChatApi
 from typer.testing import CliRunner
 
-from glasso_cli.cli import app
+from glasso_cli.cli.app import app
 
 
 class Synth:

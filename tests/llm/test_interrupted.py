@@ -17,9 +17,9 @@ from synth_runs import Synth
 # The command line with a Ctrl-C that works as in a terminal: a test run in the background is started without it.
 COMMAND = """
 import signal
-from glasso_cli import cli
+from glasso_cli.cli import app
 signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.main()
+app.main()
 """
 ANSWERED = 9
 

@@ -88,7 +88,7 @@ def test_no_output_and_no_file_holds_the_key_even_if_the_server_says_it(
     monkeypatch.setattr("sys.stderr", said)
     from typer.testing import CliRunner
 
-    from glasso_cli.cli import app
+    from glasso_cli.cli.app import app
 
     result = CliRunner().invoke(app, ["synth", "c.yaml", "-v", "--debug", "--set", "synth.api_key_env=OTHER_API_KEY"])
     assert result.exit_code == code, result.output

@@ -303,7 +303,7 @@ def test_without_the_packages(planted, cache, monkeypatch, missing, command):
 
 @pytest.mark.parametrize("name", BUILTIN_MODELS)
 def test_every_builtin_model_is_named_where_one_is_chosen(name):
-    starter = resources.files("glasso_cli").joinpath("starter.yaml").read_text()
+    starter = resources.files("glasso_cli.cli").joinpath("starter.yaml").read_text()
     for text in (ModelSection.model_fields["id"].description, starter, builtin_ids()):
         assert f"builtin:{name}" in text
 

@@ -137,7 +137,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
 
 SLOW = """
 import time
-from glasso_cli import cli; from glasso_cli.collect import corpus_pass
+from glasso_cli.cli import app; from glasso_cli.collect import corpus_pass
 corpus_pass.GROUP_TOKENS = 1
 write = corpus_pass.write_npz
 def slow(path, *rest):
@@ -145,7 +145,7 @@ def slow(path, *rest):
     print("piece", flush=True)
     time.sleep(0.5)
 corpus_pass.write_npz = slow
-cli.main()
+app.main()
 """
 
 

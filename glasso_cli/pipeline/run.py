@@ -33,12 +33,13 @@ from types import ModuleType
 from typing import Any
 
 import glasso_cli
-from glasso_cli import cache
 from glasso_cli.artifacts.keys import material_of
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
+from glasso_cli.pipeline import cache
+from glasso_cli.pipeline.job import Job
 
 # stage → the stages whose artifacts it may read, in the order they run
 STAGES: dict[str, tuple[str, ...]] = {
@@ -52,38 +53,6 @@ STAGES: dict[str, tuple[str, ...]] = {
 
 # stages that may say for themselves what they make and read: the others are not imported only to be asked
 _DECLARING = frozenset({"synth", "collect", "compare"})
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that ``make`` needs: the configuration, the target, the paths upstream, and a place for pieces.
-
-    The paths are found by stage, or by ``stage/corpus`` where the artifact read is of another name than the target.
-    ``previous`` is where the artifact to be replaced may stand, for a stage that can go on from it; None if all
-    is to be done anew.
-    """
-
-    config: Config
-    corpus: str
-    target: cache.Target
-    upstream: dict[str, Path]
-    pieces: Path
-    console: Console
-    previous: Path | None = None
-
-    def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """The meta of the artifact: what it was made from, and ``metrics``.
-
-        ``below`` among ``more`` says what fell below the bar, ``files`` what a manifest names beside itself.
-        """
-        return {
-            "key": self.target.key,
-            "material": self.target.material,
-            "corpus": self.corpus,
-            "experiment": self.config.name,
-            "metrics": metrics,
-            **more,
-        }
 
 
 @dataclass(frozen=True)

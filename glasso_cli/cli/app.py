@@ -19,7 +19,7 @@ from glasso_cli.console import Console
 from glasso_cli.errors import GlassoError
 
 if TYPE_CHECKING:
-    from glasso_cli.pipeline import Pipeline
+    from glasso_cli.pipeline.run import Pipeline
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,7 +83,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _report_bug(error: Exception, debug: bool) -> None:
-    from glasso_cli.crash import write_report
+    from glasso_cli.cli.crash import write_report
 
     where = write_report(error)
     if debug:
@@ -111,7 +111,7 @@ def _stages(
     with limited(threads):  # before anything is imported that counts its threads when it is loaded
         from glasso_cli.config.env_file import load_env_file
         from glasso_cli.config.load import load_config
-        from glasso_cli.pipeline import Pipeline
+        from glasso_cli.pipeline.run import Pipeline
 
         load_env_file(Path(".env"))
         overrides = overrides or []
@@ -254,7 +254,7 @@ def run_command(
     $ glasso run my.yaml
     $ glasso run my.yaml --from fit --set fit.select.target=5
     """
-    from glasso_cli.pipeline import stage_range
+    from glasso_cli.pipeline.run import stage_range
 
     _stages(
         stage_range(from_, to),
@@ -277,7 +277,7 @@ def plan(config: ConfigPath, set_: Set = None, as_json: Json = False, debug: Deb
     [bold]Example[/bold]
     $ glasso plan my.yaml --set collect.max_tokens=400000
     """
-    from glasso_cli.pipeline import STAGES
+    from glasso_cli.pipeline.run import STAGES
 
     _stages(
         list(STAGES),
@@ -303,11 +303,11 @@ def show(
     [bold]Example[/bold]
     $ glasso show runs/demo/fit/movies.npz
     """
-    from glasso_cli.show import describe
+    from glasso_cli.cli.show import describe
 
     print(describe(artifact, as_json=as_json))
     if not as_json:
-        from glasso_cli.graph_preview import preview
+        from glasso_cli.cli.graph_preview import preview
 
         Console().show(preview(artifact))
 
@@ -355,7 +355,7 @@ def init(
     [bold]Example[/bold]
     $ glasso init my.yaml && glasso run my.yaml
     """
-    from glasso_cli.starter import write_starter
+    from glasso_cli.cli.starter import write_starter
 
     write_starter(path, force=force)
     print(path)

@@ -13,6 +13,6 @@ def write_starter(path: Path, *, force: bool) -> None:
     """Write the commented starter; raises :class:`ConfigError` rather than overwrite a file."""
     if path.exists() and not force:
         raise ConfigError(f"{path} exists already.", "Give another name, or --force to overwrite it.")
-    text = (files("glasso_cli") / "starter.yaml").read_text(encoding="utf-8")
+    text = (files("glasso_cli.cli") / "starter.yaml").read_text(encoding="utf-8")
     with atomic_write(path, "w") as file:
         file.write(text)
