@@ -184,7 +184,7 @@ def _peak_of_one_run(arguments: argparse.Namespace) -> dict[str, float]:
 
     from glasso_cli.config import Config
     from glasso_cli.console import Console
-    from glasso_cli.pipeline import Pipeline
+    from glasso_cli.pipeline.run import Pipeline
 
     texts = _texts(arguments)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,7 +41,7 @@ from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate
 from glasso_cli.inference.resampling import bootstrap_samples, half_samples
-from glasso_cli.pipeline import Pipeline
+from glasso_cli.pipeline.run import Pipeline
 from glasso_cli.solvers import solve
 from glasso_cli.solvers.degree import fit_degree
 from glasso_cli.solvers.path import PathPoint, fit_from

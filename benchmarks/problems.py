@@ -232,7 +232,7 @@ def _topics(out: Path) -> Path:
 def _collect(texts: Path, folder: Path, layers: range) -> None:
     from glasso_cli.config import Config
     from glasso_cli.console import Console
-    from glasso_cli.pipeline import Pipeline
+    from glasso_cli.pipeline.run import Pipeline
 
     settings: dict[str, Any] = {
         "name": "solvers",

@@ -24,11 +24,11 @@ from pathlib import Path
 from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.synth import ATTRIBUTES
 from glasso_cli.console import Console
-from glasso_cli.llm.answers import Answers, Request, Take
-from glasso_cli.llm.chat_server import ChatServer
-from glasso_cli.llm.spending import Spending
-from glasso_cli.prompts import plan
-from glasso_cli.writing import Desk
+from glasso_cli.synth.answers import Answers, Request, Take
+from glasso_cli.synth.chat_server import ChatServer
+from glasso_cli.synth.prompts import plan
+from glasso_cli.synth.spending import Spending
+from glasso_cli.synth.writing import Desk
 
 
 async def serve(seconds: float) -> None:
