@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_lines import Shell
-from fake_stages import UPSTREAM, Experiment, FakeStages
 from hypothesis import HealthCheck, settings
+from support.command_lines import Shell
+from support.fake_stages import UPSTREAM, Experiment, FakeStages
 
 from glasso_cli.pipeline import run
 

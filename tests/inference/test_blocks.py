@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted_for_tests import blocks_of, chain, documents, rows_of
+from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import check_blocks, taken_out

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted_for_tests import autocorrelation, blocks_of, chain, documents
 from scipy.sparse import csr_array
 from scipy.stats import norm, t
+from support.planted import autocorrelation, blocks_of, chain, documents
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.edges import VARIANCES, edge_tests

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted_for_tests import blocks_of, chain, documents, rows_of
 from scipy.sparse import csr_array
+from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import Estimate, inverse_estimate, lasso_estimate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted_for_tests import autocorrelation, blocks_of, chain, documents, rows_of
 from scipy.sparse import csr_array
 from scipy.stats import chi2
+from support.planted import autocorrelation, blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.edges import edge_tests

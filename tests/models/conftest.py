@@ -9,19 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import FAMILIES, loaded, make_tokenizer, model_dir, one_thread, tokenizers
+from support.tiny_models import family, loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
 from glasso_cli.models import builtin
 from glasso_cli.models.builtin import BuiltinModel
-from glasso_cli.models.loaded import LoadedModel
 
-__all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
-
-
-@pytest.fixture(params=FAMILIES)
-def family(request: pytest.FixtureRequest, loaded: Callable[[str], LoadedModel]) -> LoadedModel:
-    """Each family's tiny model in turn."""
-    return loaded(request.param)
+__all__ = ["family", "loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
 
 
 @pytest.fixture

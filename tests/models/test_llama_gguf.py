@@ -11,9 +11,9 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from byte_pairs import LETTERS, encoder
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.byte_pairs import LETTERS, encoder
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from glasso_cli.models.builtin import BuiltinModel, builtin_folder

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from byte_pairs import encoder
+from support.byte_pairs import encoder
 
 from glasso_cli.corpora.topics import TOPICS, passages
 from glasso_cli.hooks import resolve_hook_points

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasso_problems import (
+from support.glasso_problems import (
     PROBLEMS,
     rank_deficient,
     reference_bound,

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasso_problems import PROBLEMS, neuron_like
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+from support.glasso_problems import PROBLEMS, neuron_like
 
 from glasso_cli.solvers import path
 from glasso_cli.solvers.components import labels, spanning_tree

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from glasso_problems import PROBLEMS, hub, neuron_like, reference_kkt, sample_correlation
+from support.glasso_problems import PROBLEMS, hub, neuron_like, reference_kkt, sample_correlation
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS, fit_path, solve

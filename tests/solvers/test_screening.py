@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasso_problems import PROBLEMS, band, chain, hub, reference_kkt, sample_correlation
+from support.glasso_problems import PROBLEMS, band, chain, hub, reference_kkt, sample_correlation
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS, solve

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from glasso_problems import (
+from support.glasso_problems import (
     PROBLEMS,
     band,
     neuron_like,

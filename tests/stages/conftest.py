@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_runs import Runner
-from tiny_models import TEXT, loaded, make_tokenizer, model_dir, one_thread, tokenizers
+from support.real_runs import Runner
+from support.tiny_models import TEXT, loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
 __all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
 

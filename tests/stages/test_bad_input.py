@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from real_runs import Runner
+from support.real_runs import Runner
 
 from glasso_cli.artifacts.npz import read_npz, write_npz
 

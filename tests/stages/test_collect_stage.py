@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from real_runs import Runner, interrupted_after, overrides
+from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.collect import corpus_pass

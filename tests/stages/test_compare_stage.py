@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydot
 import pytest
-from real_runs import Runner, overrides
+from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts import Comparison, JointPrecision, PrecisionPath
 from glasso_cli.errors import ConfigError

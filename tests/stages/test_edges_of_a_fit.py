@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydot
 import pytest
-from real_runs import Runner, interrupted_after, overrides
+from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.engine import processes

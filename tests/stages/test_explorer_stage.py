@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from real_runs import Runner, overrides
+from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts import PrecisionPath
 

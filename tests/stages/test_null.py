@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_runs import Runner
+from support.real_runs import Runner
 
 from glasso_cli.errors import InputError
 

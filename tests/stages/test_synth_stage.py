@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_runs import Runner
+from support.real_runs import Runner
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.corpora import topics

@@ -1,0 +1,46 @@
+"""Which fields of the configuration make which stage run again, stage by stage."""
+
+from __future__ import annotations
+
+import pytest
+from support.field_values import OTHER_VALUE, RUNTIME, with_value
+
+from glasso_cli.config import Config
+from glasso_cli.pipeline.run import STAGES, stage_module
+
+READ_BY = {
+    "name": set(),
+    "out": set(),
+    "seed": {"synth", "collect"},
+    "model": {"collect"},
+    "corpora": {"collect"},
+    "synth": {"synth"},
+    "collect": {"collect"},
+    "fit": {"fit"},
+    "visualize": {"visualize"},
+    "compare": {"compare"},
+}
+# Files are known by what is in them, which the stage pins, not by where they are.
+BY_CONTENT = {("corpora", "NAME", "files")}
+
+
+def changed_stages(before: Config, after: Config) -> set[str]:
+    """The stages that see a difference between two configurations."""
+    modules = {stage: stage_module(stage) for stage in STAGES}
+    return {name for name, stage in modules.items() if stage.settings(before, "NAME") != stage.settings(after, "NAME")}
+
+
+@pytest.mark.parametrize("loc", OTHER_VALUE, ids=".".join)
+def test_a_field_runs_the_stages_that_read_it(loc: tuple[str, ...]) -> None:
+    changed = changed_stages(with_value(loc), with_value(loc, OTHER_VALUE[loc]))
+    if loc in RUNTIME or loc in BY_CONTENT:
+        assert changed == set()
+    else:
+        assert changed >= READ_BY[loc[0]]
+        # What is only for pictures never costs a pass of the model or a fit.
+        assert loc[0] != "visualize" or changed <= {"visualize", "compare"}
+        assert loc[0] != "fit" or "collect" not in changed
+
+
+def test_every_part_of_the_configuration_is_read_by_some_stage_or_none_on_purpose() -> None:
+    assert set(READ_BY) == set(Config.model_fields)

@@ -1,0 +1,92 @@
+"""The pictures of a comparison: which there are, and that their numbers are those of the artifact."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.planted_corpora import FIT, corpus, statistics, tokens_of
+
+from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.compare import pairwise
+from glasso_cli.compare.estimated import common_neurons, estimated
+from glasso_cli.config import CompareSection, VisualizeSection
+from glasso_cli.report.plots import draw_comparison
+from glasso_cli.report.plots.contrast import Contrast
+
+P = 24
+
+
+@pytest.fixture(scope="module")
+def contrast() -> Contrast:
+    """A chain against the same with two edges lost and one of the other sign; one id is hostile."""
+    base = np.eye(P) * 1.4 + 0.35 * (np.eye(P, k=1) + np.eye(P, k=-1))
+    other = base.copy()
+    for i, j, value in ((0, 1, 0.0), (4, 5, 0.0), (10, 11, -0.35)):
+        other[i, j] = other[j, i] = value
+    ids = [f"layers.0.mlp[{n}]" for n in range(P - 1)] + ["<script>$x$\n"]
+    made = [
+        corpus(name, statistics(tokens_of(precision, 160, 20, seed), ids=ids))
+        for seed, (name, precision) in enumerate({"$before$": base, "after": other}.items())
+    ]
+    common = common_neurons(*made)
+    found = pairwise.assemble(
+        lambda metrics: {"key": "k", "corpus": "a-vs-b", "metrics": metrics},
+        *made,
+        common,
+        estimated(*made, common, FIT),
+        CompareSection(),
+    )
+    return Contrast(found, made[0].stats, made[1].stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_path: Path) -> None:
+    files = [path for part in draw_comparison(contrast, tmp_path, 3) for path in part]
+    names = {path.name for path in files}
+    assert names == {f"{name}.{end}" for name in ("maps", "scatter", "rewired") for end in ("png", "svg", "csv")} | {
+        "figures.txt"
+    }
+    found = contrast.found
+    table = rows(tmp_path / "scatter.csv")
+    assert [float(row["partial_correlation_a"]) for row in table] == found.rho_a.tolist()
+    assert [row["difference"] for row in table] == ["" if k < 0 else CLASSES[k] for k in found.classes]
+    maps = rows(tmp_path / "maps.csv")
+    counts = {panel: sum(int(row["entries"]) for row in maps if row["panel"] == panel) for panel in ("A", "B", "B-A")}
+    assert counts == {"A": found.drawn_a.sum(), "B": found.drawn_b.sum(), "B-A": found.differential.sum()}
+    rewired = rows(tmp_path / "rewired.csv")
+    ranked = np.lexsort((-found.changes, -found.change))[:3]
+    assert list(dict.fromkeys(row["neuron"] for row in rewired)) == found.neuron_ids[ranked].tolist()
+    assert {row["corpus"] for row in rewired} == {"$before$", "after"}
+    sentences = (tmp_path / "figures.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in sentences] == ["maps", "scatter", "rewired"]
+
+
+def test_the_same_comparison_draws_the_same_bytes(contrast: Contrast, tmp_path: Path) -> None:
+    drawn = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        drawn.append({p.name: p.read_bytes() for part in draw_comparison(contrast, folder, 2) for p in part})
+    assert drawn[0] == drawn[1]
+
+
+def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contrast: Contrast, tmp_path: Path) -> None:
+    list(draw_comparison(contrast, tmp_path, 2))
+    found = contrast.found
+    none = replace(
+        found,
+        classes=np.full_like(found.classes, -1),
+        changes=np.zeros_like(found.changes),
+        change=np.zeros_like(found.change),
+    )
+    files = [path.name for part in draw_comparison(replace(contrast, found=none), tmp_path, 2) for path in part]
+    assert "rewired.png" not in files
+    assert not (tmp_path / "rewired.png").exists()
+    assert (tmp_path / "maps.png").exists()
