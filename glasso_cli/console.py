@@ -10,8 +10,9 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,6 +29,45 @@ class Advance(Protocol):
     """Report ``amount`` more units of work done."""
 
     def __call__(self, amount: float) -> None: ...
+
+
+class Reporter(Protocol):
+    """What long work says while it runs, and to whom: a terminal, or the notebook that called it."""
+
+    def note(self, text: str) -> None:
+        """A line of progress."""
+
+    def detail(self, text: str) -> None:
+        """A line for those who asked for more."""
+
+    def warn(self, text: str) -> None:
+        """Something that a reader of the result must know."""
+
+    def progress(self, label: str, total: float, unit: str) -> AbstractContextManager[Advance]:
+        """Work of ``total`` units begins; the value is a function that adds units done."""
+
+
+class GlassoWarning(UserWarning):
+    """Something that a reader of the result must know, said by a function called from Python."""
+
+
+class PythonWarnings:
+    """A reporter for notebooks and scripts: warnings become Python's, the rest is silent."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def detail(self, text: str) -> None:
+        """Nothing."""
+
+    def warn(self, text: str) -> None:
+        """Warn with :class:`GlassoWarning`."""
+        warnings.warn(text, GlassoWarning, stacklevel=2)
+
+    @contextmanager
+    def progress(self, label: str, total: float, unit: str) -> Iterator[Advance]:
+        """Nothing is shown."""
+        yield lambda amount: None
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from support.command_lines import Shell
-from support.fake_stages import UPSTREAM, Experiment, FakeStages
+from support.fake_stages import FAKES, Experiment, FakeStages
 
 from glasso_cli.pipeline import run
 
@@ -21,8 +21,8 @@ def fake_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStages:
     """Fake stages in the place of the real ones, and an empty working folder."""
     monkeypatch.chdir(tmp_path)
     stages = FakeStages()
-    monkeypatch.setattr(run, "STAGES", UPSTREAM)
-    monkeypatch.setattr(run, "stage_module", lambda stage: stages.modules()[stage])
+    monkeypatch.setattr(run, "STAGES", FAKES)
+    monkeypatch.setattr(run, "stage_named", lambda stage: stages.stages()[stage])
     return stages
 
 

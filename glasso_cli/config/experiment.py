@@ -55,9 +55,23 @@ class Config(Section):
         for name, after in itertools.pairwise(names):
             if name.lower() == after.lower():
                 raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one")
+        for pair in itertools.permutations(value, 2):
+            if "-vs-".join(pair) in value:
+                raise ValueError(
+                    f"{'-vs-'.join(pair)!r} is the name of the comparison of {pair[0]!r} and {pair[1]!r}; rename one"
+                )
         return value
 
     @property
     def folder(self) -> Path:
         """Where the artifacts go."""
         return self.out if self.out is not None else Path("runs") / self.name
+
+    @property
+    def comparisons(self) -> dict[str, tuple[str, ...]]:
+        """The corpora of each comparison, by its name: every pair of them, or all where they are fitted at once."""
+        names = tuple(self.corpora)
+        if len(names) < 2:
+            return {}
+        groups = itertools.combinations(names, 2) if self.compare.method == "differential" else [names]
+        return {"-vs-".join(group): tuple(group) for group in groups}

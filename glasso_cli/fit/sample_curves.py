@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glasso_cli.config import FitSection
+from glasso_cli.console import Reporter
 from glasso_cli.engine import threads
-from glasso_cli.fit.finished_points import problem_of
+from glasso_cli.fit.pieces import Pieces
 from glasso_cli.fit.sample_fits import Sample, SampleFit, Study, fit_samples, signed_pairs
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.resampling import folds, frequencies, half_samples, instability, replication
-from glasso_cli.pipeline.job import Job
 from glasso_cli.solvers.memory import peak
 from glasso_cli.solvers.path import PathPoint
 
@@ -32,9 +33,13 @@ class Stability:
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """The resampled fits that one job needs."""
+    """The resampled fits that one fit needs."""
 
-    job: Job
+    section: FitSection
+    seed: int
+    name: str  # of the corpus
+    reporter: Reporter
+    pieces: Pieces
     neurons: np.ndarray
     factors: Factors | None
     filled: np.ndarray  # blocks with tokens
@@ -42,8 +47,8 @@ class Resamples:
     largest: int  # neurons of the largest component
 
     def curves(self, alphas: Sequence[float]) -> dict[str, np.ndarray]:
-        """What the selection rule of the job compares, by the name of its option; empty for rules without resamples."""
-        rule = self.job.config.fit.rule
+        """What the selection rule compares, by the name of its option; empty for rules without resamples."""
+        rule = self.section.rule
         if rule == "cv":
             return {"held_out": self._held_out(tuple(alphas))}
         if rule == "stars":
@@ -52,7 +57,7 @@ class Resamples:
 
     def _held_out(self, alphas: tuple[float, ...]) -> np.ndarray:
         """Log-likelihood ``(K, A)`` of every fold under the fit to the others."""
-        parts = folds(self.filled, self.job.config.fit.select.folds)
+        parts = folds(self.filled, self.section.select.folds)
         every = set(self.filled.tolist())
         samples = [Sample(tuple(sorted(every - set(part))), alphas, part) for part in parts]
         return np.stack([fit.held_out for fit in self._fit(samples, "folds")])
@@ -62,8 +67,8 @@ class Resamples:
 
         The bounds follow Mueller, Kurtz and Bonneau (2016).
         """
-        select = self.job.config.fit.select
-        halves = half_samples(self.filled, select.half_samples, self.job.config.seed)
+        select = self.section.select
+        halves = half_samples(self.filled, select.half_samples, self.seed)
         first = self._fit([Sample(half, alphas) for half in halves[:2]], "first halves")
         found = np.array([self._unstable(first, alpha) for alpha in alphas])
         rough = np.maximum.accumulate(found)
@@ -81,8 +86,8 @@ class Resamples:
 
     def stability(self, point: PathPoint) -> Stability:
         """How often the edges of ``point`` come back, each half fitted from there."""
-        section = self.job.config.fit
-        halves = half_samples(self.filled, section.half_samples, self.job.config.seed)
+        section = self.section
+        halves = half_samples(self.filled, section.half_samples, self.seed)
         fits = self._fit([Sample(half, (point.alpha,)) for half in halves], "halves", point)
         p = len(self.neurons)
         samples = [fit.signed(point.alpha, p) for fit in fits]
@@ -93,29 +98,29 @@ class Resamples:
     def _fit(self, samples: Sequence[Sample], label: str, start: PathPoint | None = None) -> list[SampleFit]:
         if not samples:
             return []
-        job, section = self.job, self.job.config.fit
+        section, pieces = self.section, self.pieces
         study = Study(
-            stats=job.upstream["collect"],
+            stats=pieces.statistics,
             neurons=self.neurons,
             factors=self.factors,
             solving=section.solving | {"tol": max(section.tol, _TOLERANCE)},
         )
-        problem = problem_of(job.target.material)
+        problem = pieces.problem
         if start is not None:
             study = replace(study, start=start.precision())
             problem = f"{problem} from {start.chain}"
-        with job.console.progress(f"{label} {job.corpus}", len(samples), "fits") as advance:
-            fits = fit_samples(study, samples, job.pieces, problem, self._workers(), advance)
+        with self.reporter.progress(f"{label} {self.name}", len(samples), "fits") as advance:
+            fits = fit_samples(study, samples, pieces.folder, problem, self._workers(), advance)
         missed = sum(not bool(fit.converged.all()) for fit in fits)
         if missed:
-            job.console.warn(
-                f"{job.corpus}: {missed} of {len(fits)} resampled fits did not converge; raise fit.max_iter."
+            self.reporter.warn(
+                f"{self.name}: {missed} of {len(fits)} resampled fits did not converge; raise fit.max_iter."
             )
         return fits
 
     def _workers(self) -> int:
         """Processes: as many as asked for, or threads, and no more than memory holds."""
-        section, p = self.job.config.fit, len(self.neurons)
+        section, p = self.section, len(self.neurons)
         if section.workers is None and p < _SMALL:
             return 1
         need = peak(p, self.largest, section.solver)

@@ -41,7 +41,7 @@ class Sample:
 class Study:
     """What all samples have in common. ``start`` is a precision near the answers at a single alpha."""
 
-    stats: Path
+    stats: Path | ActivationStats  # a file where there is one, since it goes to other processes
     neurons: np.ndarray
     factors: Factors | None
     solving: dict[str, Any]  # options of fit_path
@@ -110,7 +110,9 @@ def _stats(path: Path, modified: int) -> ActivationStats:
 
 
 def _blocks(study: Study) -> Blocks:
-    stats = _stats(study.stats, study.stats.stat().st_mtime_ns)
+    stats = study.stats
+    if isinstance(stats, Path):
+        stats = _stats(stats, stats.stat().st_mtime_ns)
     blocks = Blocks.of(stats.counts, stats.sums, stats.moments, study.neurons)
     return blocks if study.factors is None else blocks.without(study.factors)
 

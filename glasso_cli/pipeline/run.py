@@ -1,21 +1,4 @@
-"""Run stages against files: what is fresh, what must run, in which order, under the folder's lock.
-
-A stage is a module of :mod:`glasso_cli.stages` with
-
-- ``VERSION``: raised by hand when the meaning of its output changes;
-- ``settings(config, corpus)``: the configuration it reads, without runtime fields;
-- ``pins(config, corpus)``: digests of the outside inputs it reads (models, datasets, files);
-- ``paths(config, corpus)``: the artifact and its companions;
-- ``make(job)``: do the work, write the artifact and say in a line what it is.
-
-An artifact is named after the corpus that it is of. A stage that makes others has ``targets(config)``, their names, and
-``NO_TARGETS``, what to say and what to do when there are none; one that does not read the artifacts of the same name has
-``upstream(config, corpus)``, pairs of a stage and a name. A stage that fell short and can go on later has
-``unfinished(config, meta)``, why to work again on an artifact that is up to date, and one whose work is worth a look before
-it is done has ``preview(config, corpus)``, lines for ``--dry-run``.
-
-Stages never import or start each other; they meet in files.
-"""
+"""Run stages against files: what is fresh, what must run, in which order, under the folder's lock."""
 
 from __future__ import annotations
 
@@ -25,11 +8,10 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import glasso_cli
@@ -40,19 +22,10 @@ from glasso_cli.console import Console
 from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.stage import Stage
 
-# stage → the stages whose artifacts it may read, in the order they run
-STAGES: dict[str, tuple[str, ...]] = {
-    "synth": (),
-    "collect": ("synth",),
-    "fit": ("collect",),
-    "visualize": ("collect", "fit"),
-    "compare": ("collect", "fit"),
-}
-
-
-# stages that may say for themselves what they make and read: the others are not imported only to be asked
-_DECLARING = frozenset({"synth", "collect", "compare"})
+# in the order they run; each is a module of glasso_cli.stages
+STAGES = ("synth", "collect", "fit", "compare", "visualize")
 
 
 @dataclass(frozen=True)
@@ -74,6 +47,7 @@ class Pipeline:
     command: str = ""  # the configuration and overrides as typed, for advice
     force: bool = False
     _running: str = ""
+    _selected: tuple[str, ...] = ()  # the stages of this run
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _assumed: dict[tuple[str, str], GlassoError] = field(default_factory=dict)  # why inputs were not looked up
@@ -82,6 +56,7 @@ class Pipeline:
 
     def plan(self, stages: Sequence[str]) -> Iterator[Step]:
         """What ``stages`` would do, in order, for all that they make."""
+        self._selected = tuple(stages)
         for stage in stages:
             for corpus in self._targets(stage, alone=len(stages) == 1):
                 step = self.step(stage, corpus)
@@ -90,10 +65,10 @@ class Pipeline:
 
     def preview(self, stage: str) -> Iterator[tuple[str, list[str]]]:
         """What ``stage`` has to say about its work before it does it, by the names of what it makes."""
-        module = stage_module(stage)
-        if hasattr(module, "preview"):
+        preview = stage_named(stage).preview
+        if preview is not None:
             for corpus in self._targets(stage, alone=True):
-                yield corpus, module.preview(self.config, corpus)
+                yield corpus, preview(self.config, corpus)
 
     def made(self, stage: str) -> list[Path]:
         """The files of a stage: its artifacts, each followed by those beside it."""
@@ -108,11 +83,7 @@ class Pipeline:
 
     def _unfinished(self, stage: str, corpus: str) -> str:
         """Why ``stage`` goes on with an artifact that is up to date; empty when there is nothing left to do."""
-        module = stage_module(stage)
-        if not hasattr(module, "unfinished"):
-            return ""
-        reason: str = module.unfinished(self.config, stored_meta(self._path(stage, corpus)))
-        return reason
+        return stage_named(stage).unfinished(self.config, stored_meta(self._path(stage, corpus)))
 
     def _look(self, stage: str, corpus: str) -> Step:
         for label, upstream in self._reads(stage, corpus).items():
@@ -136,15 +107,14 @@ class Pipeline:
         return state
 
     def _target(self, stage: str, corpus: str) -> cache.Target:
-        module = stage_module(stage)
-        path, companions = module.paths(self.config, corpus)
+        made = stage_named(stage)
+        path, companions = made.paths(self.config, corpus)
         inputs = dict(self._pins(stage, corpus, path))
         inputs["upstream"] = {
             label: stored_meta(self._path(*upstream))["content"]
             for label, upstream in self._reads(stage, corpus).items()
         }
-        settings = module.settings(self.config, corpus)
-        material = material_of(stage, module.VERSION, settings, inputs)
+        material = material_of(stage, made.version, made.settings(self.config, corpus), inputs)
         return cache.Target(stage, corpus, path, material, tuple(companions))
 
     def _pins(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
@@ -156,11 +126,11 @@ class Pipeline:
     def _look_up(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
         """The outside inputs; where they cannot be looked up, what the artifact says they were.
 
-        Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand. The stage that
-        reads them does with a service that is down as long as it has nothing to make, not with an input that is wrong.
+        Artifacts travel: `fit` must run where the model or the texts of `collect` are not at hand. If a service is
+        down, a stage whose artifact is up to date warns and carries on. A wrong input always fails.
         """
         try:
-            return dict(stage_module(stage).pins(self.config, corpus))
+            return dict(stage_named(stage).pins(self.config, corpus))
         except GlassoError as error:
             try:
                 stored = dict(stored_meta(path)["material"]["inputs"])
@@ -172,26 +142,37 @@ class Pipeline:
 
     def _targets(self, stage: str, *, alone: bool) -> Sequence[str]:
         """The names of the artifacts of ``stage``; raises :class:`ConfigError` when it is run alone and there are none."""
-        module = _declaring(stage)
-        if not hasattr(module, "targets"):
-            return tuple(self.config.corpora)
-        found: Sequence[str] = module.targets(self.config)
-        if alone and not found:
-            raise ConfigError(*module.NO_TARGETS)
-        return found
+        made = stage_named(stage)
+        targets = [name for name in made.targets(self.config) if not self._is_skipped(stage, name)]
+        if alone and not targets:
+            raise ConfigError(*made.no_targets)
+        return targets
+
+    def _note_skipped(self, stage: str) -> None:
+        for name in stage_named(stage).targets(self.config):
+            if self._is_skipped(stage, name):
+                missing = {
+                    of for of, corpus in self._reads(stage, name).values() if not self._path(of, corpus).exists()
+                }
+                commands = " and ".join(f"`glasso {of} {self.command}`" for of in STAGES if of in missing)
+                self.console.note(f"{stage} {name}: left out, since it needs {commands} first")
+
+    def _is_skipped(self, stage: str, corpus: str) -> bool:
+        """Whether an optional target is left out: what it is made from was never made, and is not about to be."""
+        if not stage_named(stage).optional(self.config, corpus):
+            return False
+        return any(
+            upstream not in self._selected and not self._path(upstream, of).exists()
+            for upstream, of in self._reads(stage, corpus).values()
+        )
 
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
-        module = _declaring(stage)
-        if hasattr(module, "upstream"):
-            pairs = module.upstream(self.config, corpus)
-        else:
-            pairs = [(upstream, corpus) for upstream in STAGES[stage]]
+        pairs = stage_named(stage).reads(self.config, corpus)
         return {name if of == corpus else f"{name}/{of}": (name, of) for name, of in pairs}
 
     def _path(self, stage: str, corpus: str) -> Path:
-        path: Path = stage_module(stage).paths(self.config, corpus)[0]
-        return path
+        return stage_named(stage).paths(self.config, corpus)[0]
 
     # -- doing ------------------------------------------------------------------------------------
 
@@ -202,9 +183,11 @@ class Pipeline:
         a stage that is run alone has nothing to make, and :class:`BelowBar` after all the work is done and saved, when something fell short.
         """
         below: list[str] = []
+        self._selected = tuple(stages)
         with cache.lock(self.config.folder):
             for stage in stages:
                 with self._logged(stage):
+                    self._note_skipped(stage)
                     for corpus in self._targets(stage, alone=len(stages) == 1):
                         below += self._run_one(stage, corpus)
         if below:
@@ -245,7 +228,7 @@ class Pipeline:
         started = time.monotonic()
         previous = None if self.force else target.path
         job = Job(self.config, corpus, target, upstream, pieces, self.console, previous)
-        summary: str = stage_module(stage).make(job)
+        summary = stage_named(stage).make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()
         seconds = time.monotonic() - started
@@ -281,14 +264,23 @@ class Pipeline:
         return [meta["below"]] if meta.get("below") else []
 
 
-def _declaring(stage: str) -> Any:
-    """The module of a stage that may say what it makes and reads; None for the others."""
-    return stage_module(stage) if stage in _DECLARING else None
+def stage_named(name: str) -> Stage:
+    """The stage called ``name``; its module is imported when it is needed."""
+    stage: Stage = importlib.import_module(f"glasso_cli.stages.{name}").STAGE
+    return stage
 
 
-def stage_module(stage: str) -> ModuleType:
-    """The module of a stage, imported when it is needed."""
-    return importlib.import_module(f"glasso_cli.stages.{stage}")
+def sections_of(stages: Iterable[str]) -> frozenset[str]:
+    """The sections of a configuration that ``stages`` and the stages before them read."""
+    todo, sections, seen = list(stages), set[str](), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            stage = stage_named(name)
+            sections |= set(stage.sections)
+            todo += stage.after
+    return frozenset(sections)
 
 
 def stage_range(first: str | None, last: str | None) -> list[str]:

@@ -25,11 +25,10 @@ from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.stage import Stage
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel
-
-VERSION = 2
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -246,3 +245,15 @@ def _summary(metrics: dict[str, Any]) -> str:
         f"{tokens['kept']:,} tokens of {metrics['neurons']:,} neurons "
         f"(masked: {masked}; effectively independent: {effective['median']:,.0f})"
     )
+
+
+STAGE = Stage(
+    version=2,
+    sections=("model", "corpora", "collect"),
+    after=("synth",),
+    settings=settings,
+    pins=pins,
+    paths=paths,
+    make=make,
+    upstream=upstream,
+)

@@ -19,13 +19,9 @@ from glasso_cli.corpora import topics
 from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.stage import Stage
 from glasso_cli.synth.prompts import TEMPLATE, plan
 
-VERSION = 1
-NO_TARGETS = (
-    "No corpus of this configuration is a topic.",
-    "Give one as `topic: climate change`; files and datasets need no synth.",
-)
 _FAULTS = ("near duplicate", "cut off", "filtered", "empty")
 _WHY = {
     "unanswered": "{n} had no answer in all tries",
@@ -215,3 +211,20 @@ def preview(config: Config, corpus: str) -> list[str]:
     briefs = plan(topic, section.attributes, section.examples, config.seed)
     writer = writer_for(section, Spending(), config.model.device)
     return preview_lines(briefs, section, writer, Answers(answers_folder(section)))
+
+
+STAGE = Stage(
+    version=1,
+    sections=("corpora", "synth"),
+    settings=settings,
+    pins=pins,
+    paths=paths,
+    make=make,
+    targets=targets,
+    no_targets=(
+        "No corpus of this configuration is a topic.",
+        "Give one as `topic: climate change`; files and datasets need no synth.",
+    ),
+    unfinished=unfinished,
+    preview=preview,
+)

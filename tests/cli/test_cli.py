@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_lines import FAKED, Shell, finish, start
-from support.fake_stages import UPSTREAM
+from support.fake_stages import FAKES
 
 import glasso_cli
 from glasso_cli.pipeline.run import STAGES
@@ -115,7 +115,7 @@ def test_the_paths_can_be_shown_one_by_one(shell: Shell) -> None:
 
 def test_every_line_of_json_parses(shell: Shell) -> None:
     records = [json.loads(line) for line in shell("run", "c.yaml", "--json").stdout.splitlines()]
-    assert {record["stage"] for record in records} == set(UPSTREAM)
+    assert {record["stage"] for record in records} == set(FAKES)
     assert all(set(record) >= {"stage", "corpus", "path", "key", "cached", "seconds", "metrics"} for record in records)
     steps = [json.loads(line) for line in shell("plan", "c.yaml", "--json").stdout.splitlines()]
     assert [step["fresh"] for step in steps] == [True] * 6

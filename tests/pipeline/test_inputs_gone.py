@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,9 @@ def test_a_stage_does_with_a_service_that_is_down_and_not_with_a_wrong_input(
     def offline(config: object, corpus: str) -> None:
         raise ServiceError("The hub does not answer.", "Try again.")
 
-    modules = experiment.stages.modules()
-    modules["collect"].pins = offline
-    monkeypatch.setattr(run, "stage_module", lambda stage: modules[stage])
+    stages = experiment.stages.stages()
+    stages["collect"] = replace(stages["collect"], pins=offline)
+    monkeypatch.setattr(run, "stage_named", stages.__getitem__)
     experiment.said()
     assert experiment.run() == []
     assert "The hub does not answer. Taking out/collect/films.npz as it is" in experiment.said()

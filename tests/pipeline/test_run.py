@@ -7,19 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.fake_stages import INPUTS, UPSTREAM, Experiment
+from support.fake_stages import FAKES, INPUTS, Experiment
 
-from glasso_cli.artifacts.npz import read_npz
 from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
 from glasso_cli.pipeline import cache, run
 from glasso_cli.pipeline.job import Job
-from glasso_cli.pipeline.run import STAGES, stage_range
+from glasso_cli.pipeline.run import STAGES, sections_of, stage_named, stage_range
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
 
@@ -79,7 +79,7 @@ def test_a_changed_field_runs_its_stage_and_a_runtime_field_none(
 def test_a_changed_input_runs_its_corpus_and_all_that_follows(experiment: Experiment) -> None:
     experiment.run()
     (INPUTS / "films.txt").write_text("a b c")
-    assert experiment.run() == [(stage, "films") for stage in UPSTREAM]
+    assert experiment.run() == [(stage, "films") for stage in FAKES]
 
 
 def test_unchanged_content_stops_the_cascade(experiment: Experiment) -> None:
@@ -95,9 +95,9 @@ def test_two_models_never_share_a_result(experiment: Experiment) -> None:
 
 def test_a_new_stage_version_runs_the_stage_again(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment.run()
-    modules = experiment.stages.modules()
-    modules["fit"].VERSION = 2
-    monkeypatch.setattr(run, "stage_module", modules.__getitem__)
+    stages = experiment.stages.stages()
+    stages["fit"] = replace(stages["fit"], version=2)
+    monkeypatch.setattr(run, "stage_named", stages.__getitem__)
     assert experiment.plan()["fit", "films"] == "stage_version 1 → 2"
     assert experiment.run() == [("fit", "films"), ("fit", "books")]
 
@@ -111,14 +111,14 @@ def test_a_deleted_companion_or_picture_is_made_again(experiment: Experiment) ->
 
 
 def test_inputs_are_looked_up_once_a_run(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    modules, asked = experiment.stages.modules(), []
+    stages, asked = experiment.stages.stages(), []
 
     def pins(config: Config, corpus: str) -> dict[str, Any]:
         asked.append(corpus)
         return {}
 
-    modules["collect"].pins = pins
-    monkeypatch.setattr(run, "stage_module", modules.__getitem__)
+    stages["collect"] = replace(stages["collect"], pins=pins)
+    monkeypatch.setattr(run, "stage_named", stages.__getitem__)
     experiment.run()
     assert asked == ["films", "books"]
 
@@ -266,7 +266,7 @@ def test_the_summary_says_what_was_made_and_what_was_not(experiment: Experiment)
 
 def test_records_are_the_same_whether_made_or_found(experiment: Experiment) -> None:
     def records() -> list[dict[str, Any]]:
-        experiment.pipeline(as_json=True).run(list(UPSTREAM))
+        experiment.pipeline(as_json=True).run(FAKES)
         return [json.loads(line) for line in experiment.capsys.readouterr().out.splitlines()]
 
     made, found = records(), records()
@@ -284,7 +284,7 @@ def test_records_are_the_same_whether_made_or_found(experiment: Experiment) -> N
 # Runs the fake stages; collect announces itself and waits until it is told to go on.
 WORKER = """
 import sys
-from support.fake_stages import UPSTREAM, FakeStages
+from support.fake_stages import FAKES, FakeStages
 from glasso_cli.pipeline import run
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
@@ -297,8 +297,8 @@ def wait(job):
     sys.stdin.readline()
 
 stages = FakeStages(before=wait)
-run.STAGES = UPSTREAM
-run.stage_module = lambda stage: stages.modules()[stage]
+run.STAGES = FAKES
+run.stage_named = lambda stage: stages.stages()[stage]
 run.Pipeline(load_config(Path("c.yaml")), Console(quiet=True)).run(["collect"])
 """
 
@@ -352,41 +352,6 @@ def test_a_range_of_stages(experiment: Experiment, first: str | None, last: str 
     assert stage_range(first, last) == stages
 
 
-# -- artifacts of another name than a corpus ------------------------------------------------------------
-
-
-@pytest.fixture
-def with_pairs(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
-    """An experiment with a stage over pairs of corpora."""
-    monkeypatch.setattr(run, "STAGES", {**run.STAGES, "compare": ("fit",)})
-    return experiment
-
-
-def test_a_stage_over_pairs_reads_the_artifacts_of_both(with_pairs: Experiment) -> None:
-    with_pairs.run("collect", "fit")
-    assert with_pairs.run("compare") == [("compare", "films-vs-books")]
-    arrays, meta = read_npz(with_pairs.out / "compare" / "films-vs-books.npz")
-    assert arrays["difference"] == 0
-    assert set(meta["material"]["inputs"]["upstream"]) == {"fit/films", "fit/books"}
-    assert with_pairs.run("compare") == []
-    (INPUTS / "books.txt").write_text("c d e")
-    assert with_pairs.run("collect", "fit", "compare")[-1] == ("compare", "films-vs-books")
-
-
-def test_a_stage_over_pairs_names_the_one_that_is_missing(with_pairs: Experiment) -> None:
-    with pytest.raises(UpstreamError, match=r"compare reads .*fit/films\.npz.* not up to date: collect will run first"):
-        with_pairs.run("compare")
-    plan = with_pairs.pipeline().plan(["compare"])
-    assert [(step.corpus, step.reason) for step in plan] == [("films-vs-books", "fit/films will run first")]
-
-
-def test_a_stage_with_nothing_to_make_is_an_error_only_when_it_is_run_alone(with_pairs: Experiment) -> None:
-    with_pairs.config.write_text(with_pairs.config.read_text().replace("  books: {topic: books}\n", ""))
-    assert with_pairs.run("collect", "fit", "compare") == [("collect", "films"), ("fit", "films")]
-    with pytest.raises(ConfigError, match="There is one corpus"):
-        with_pairs.run("compare")
-
-
 def test_a_range_that_is_none(experiment: Experiment) -> None:
     with pytest.raises(ConfigError, match="no stage 'fti'"):
         stage_range("fti", None)
@@ -395,7 +360,11 @@ def test_a_range_that_is_none(experiment: Experiment) -> None:
 
 
 def test_every_stage_reads_stages_before_it() -> None:
-    names = list(STAGES)
-    for stage, upstream in STAGES.items():
-        assert [name for name in names if name in upstream] == list(upstream)
-        assert all(names.index(name) < names.index(stage) for name in upstream)
+    for index, name in enumerate(STAGES):
+        assert set(stage_named(name).after) <= set(STAGES[:index])
+
+
+def test_the_sections_of_a_stage_are_those_of_all_before_it() -> None:
+    assert sections_of(["synth"]) == {"corpora", "synth"}
+    assert sections_of(["fit"]) == {"corpora", "synth", "model", "collect", "fit"}
+    assert sections_of(STAGES) == {"corpora", "synth", "model", "collect", "fit", "compare", "visualize"}

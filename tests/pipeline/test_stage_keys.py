@@ -6,7 +6,7 @@ import pytest
 from support.field_values import OTHER_VALUE, RUNTIME, with_value
 
 from glasso_cli.config import Config
-from glasso_cli.pipeline.run import STAGES, stage_module
+from glasso_cli.pipeline.run import STAGES, stage_named
 
 READ_BY = {
     "name": set(),
@@ -26,21 +26,31 @@ BY_CONTENT = {("corpora", "NAME", "files")}
 
 def changed_stages(before: Config, after: Config) -> set[str]:
     """The stages that see a difference between two configurations."""
-    modules = {stage: stage_module(stage) for stage in STAGES}
-    return {name for name, stage in modules.items() if stage.settings(before, "NAME") != stage.settings(after, "NAME")}
+    stages = {stage: stage_named(stage) for stage in STAGES}
+    return {name for name, stage in stages.items() if stage.settings(before, "NAME") != stage.settings(after, "NAME")}
 
 
 @pytest.mark.parametrize("loc", OTHER_VALUE, ids=".".join)
 def test_a_field_runs_the_stages_that_read_it(loc: tuple[str, ...]) -> None:
     changed = changed_stages(with_value(loc), with_value(loc, OTHER_VALUE[loc]))
-    if loc in RUNTIME or loc in BY_CONTENT:
+    if loc in RUNTIME or loc in BY_CONTENT or loc == ("compare", "contexts"):
         assert changed == set()
     else:
         assert changed >= READ_BY[loc[0]]
-        # What is only for pictures never costs a pass of the model or a fit.
-        assert loc[0] != "visualize" or changed <= {"visualize", "compare"}
+        # What is only for pictures never costs a pass of the model, a fit or a comparison.
+        assert loc[0] != "visualize" or changed == {"visualize"}
         assert loc[0] != "fit" or "collect" not in changed
 
 
 def test_every_part_of_the_configuration_is_read_by_some_stage_or_none_on_purpose() -> None:
     assert set(READ_BY) == set(Config.model_fields)
+
+
+def test_the_contexts_of_a_comparison_are_only_drawn() -> None:
+    config, stage = with_value(("compare", "contexts")), stage_named
+    two = config.model_copy(update={"corpora": {"a": config.corpora["NAME"], "b": config.corpora["NAME"]}})
+    more = two.model_copy(update={"compare": two.compare.model_copy(update={"contexts": 3})})
+    assert more.compare.contexts != two.compare.contexts
+    assert stage("compare").settings(two, "a-vs-b") == stage("compare").settings(more, "a-vs-b")
+    assert stage("visualize").settings(two, "a-vs-b") != stage("visualize").settings(more, "a-vs-b")
+    assert stage("visualize").settings(two, "a") == stage("visualize").settings(more, "a")

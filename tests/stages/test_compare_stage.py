@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,13 @@ from glasso_cli.errors import ConfigError
 FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv")
 
 
-def test_it_writes_an_artifact_its_tables_its_graph_and_its_figures(pair: Runner) -> None:
+def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     folder = Path("out/compare")
     for ending in FILES:
         assert (folder / f"words-vs-others.{ending}").is_file()
     found: Comparison = Comparison.load(folder / "words-vs-others.npz")
-    for name in found.meta["files"]:
-        assert (folder / name).is_file()
-    assert {"words-vs-others/maps.png", "words-vs-others/scatter.png"} <= set(found.meta["files"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(f"words-vs-others.{ending}" for ending in FILES)
     with open(folder / "words-vs-others.edges.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(found.rows)
     assert found.differential.sum() == found.meta["metrics"]["edges"]
@@ -56,10 +55,31 @@ def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     assert Comparison.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["fdr"] == 0.9
     pair.run("compare")
     assert Path("out/compare/words-vs-others.npz").read_bytes() == before
-    Path("out/compare/words-vs-others/maps.png").unlink()
+    Path("out/compare/words-vs-others.edges.csv").unlink()
     pair.said()
     pair.run("compare")
     assert "up to date" not in pair.said()
+
+
+def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Runner) -> None:
+    pair.run("collect", "fit", "compare", "visualize")
+    folder = Path("out/figures/words-vs-others")
+    manifest = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    assert {"maps.png", "scatter.png", "scatter.csv", "figures.txt"} <= set(manifest["files"])
+    for name in manifest["files"]:
+        assert (folder / name).is_file()
+    before = Path("out/compare/words-vs-others.npz").stat()
+    pair.said()
+    for section in ({"visualize": {"dpi": 70}}, {"compare": {"contexts": 2}}):
+        pair.run("compare", "visualize", set_=overrides(**section))
+        assert "compare words-vs-others: up to date" in pair.said()
+    assert Path("out/compare/words-vs-others.npz").stat() == before
+
+
+def test_figures_wait_for_a_comparison(pair: Runner) -> None:
+    pair.run("collect", "fit", "visualize")
+    assert "visualize words-vs-others: left out, since it needs `glasso compare" in pair.said()
+    assert not Path("out/figures/words-vs-others").exists()
 
 
 def test_three_corpora_are_three_comparisons(pair: Runner) -> None:

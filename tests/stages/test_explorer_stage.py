@@ -1,4 +1,4 @@
-"""The explorer as the stages `visualize` and `compare` write it, and `--open`."""
+"""The explorer of a corpus and of a comparison, as `visualize` writes them, and `--open`."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def test_a_corpus_has_its_page_until_it_wants_none(runner: Runner) -> None:
 
 
 def test_two_corpora_have_a_page_with_both(pair: Runner) -> None:
-    pair.run("collect", "fit", "compare")
-    manifest = manifest_of(Path("out/compare/words-vs-others/explorer.html"))
+    pair.run("collect", "fit", "compare", "visualize")
+    page = Path("out/figures/words-vs-others/explorer.html")
+    manifest = manifest_of(page)
     assert [topic["name"] for topic in manifest["topics"]] == ["words", "others"]  # type: ignore[attr-defined]
     assert "change.rows" in manifest["blocks"]  # type: ignore[operator]
-    pair.run("compare", set_=overrides(visualize={"explorer": False}))
-    assert not Path("out/compare/words-vs-others/explorer.html").exists()
+    pair.run("visualize", set_=overrides(visualize={"explorer": False}))
+    assert not page.exists()
 
 
 def test_open_opens_the_page_and_nothing_where_there_is_none(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from glasso_cli.cli.app import app
-from support.fake_stages import UPSTREAM, FakeStages, write_inputs
+from support.fake_stages import FAKES, FakeStages, write_inputs
 
 # The command line with stages that only shuffle text; a line on stdin lets each go on, if asked to wait.
 FAKED = f"""
@@ -30,8 +30,8 @@ stages = FakeStages()
 if sys.argv[1] == "wait":
     stages.before = wait
     del sys.argv[1]
-run.STAGES = {UPSTREAM}
-run.stage_module = lambda stage: stages.modules()[stage]
+run.STAGES = {FAKES}
+run.stage_named = lambda stage: stages.stages()[stage]
 app.main()
 """
 

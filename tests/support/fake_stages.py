@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,10 @@ from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.run import Pipeline
+from glasso_cli.pipeline.stage import Stage
 
 UPSTREAM = {"collect": (), "fit": ("collect",), "visualize": ("collect", "fit")}
+FAKES = tuple(UPSTREAM)
 INPUTS = Path("texts")
 CONFIG = """\
 out: out
@@ -52,13 +53,13 @@ def write_inputs(films: str = "a b a", books: str = "c d") -> Path:
 
 @dataclass
 class FakeStages:
-    """The modules by name, and the pairs of stage and corpus that were made, in order."""
+    """The stages by name, and the pairs of stage and corpus that were made, in order."""
 
     made: list[tuple[str, str]] = field(default_factory=list)
     before: Callable[[Job], None] = lambda job: None
     below: dict[str, str] = field(default_factory=dict)  # corpus → what fit says fell short
 
-    def modules(self) -> dict[str, Any]:
+    def stages(self) -> dict[str, Stage]:
         return {
             "collect": self._collect(),
             "fit": self._fit(),
@@ -66,22 +67,24 @@ class FakeStages:
             "compare": self._compare(),
         }
 
-    def _module(self, stage: str, path: Callable[[Config, str], Path], **more: Any) -> SimpleNamespace:
+    def _stage(self, stage: str, path: Callable[[Config, str], Path], **more: Any) -> Stage:
         def make(job: Job) -> str:
             self.before(job)
-            summary: str = more["work"](job)
+            summary: str = work(job)
             self.made.append((stage, job.corpus))
             return summary
 
-        return SimpleNamespace(
-            VERSION=1,
-            settings=more["settings"],
-            pins=more.get("pins", lambda config, corpus: {}),
-            paths=lambda config, corpus: (path(config, corpus), more.get("companions", lambda *_: ())(config, corpus)),
+        work, companions = more.pop("work"), more.pop("companions", lambda *_: ())
+        return Stage(
+            version=1,
+            sections=("model", "collect"),
+            after=UPSTREAM.get(stage, ()),
+            paths=lambda config, corpus: (path(config, corpus), companions(config, corpus)),
             make=make,
+            **more,
         )
 
-    def _collect(self) -> SimpleNamespace:
+    def _collect(self) -> Stage:
         def pins(config: Config, corpus: str) -> dict[str, Any]:
             path = INPUTS / f"{corpus}.txt"
             if not path.exists():
@@ -94,7 +97,7 @@ class FakeStages:
             write_npz(job.target.path, {"words": np.array(words)}, {"kind": "words", "schema": 1, **meta})
             return f"{len(words)} words"
 
-        return self._module(
+        return self._stage(
             "collect",
             lambda config, corpus: config.folder / "collect" / f"{corpus}.npz",
             settings=lambda config, corpus: {
@@ -105,7 +108,7 @@ class FakeStages:
             work=work,
         )
 
-    def _fit(self) -> SimpleNamespace:
+    def _fit(self) -> Stage:
         def work(job: Job) -> str:
             arrays, _ = read_npz(job.upstream["collect"])
             metrics = {"words": len(arrays["words"])}
@@ -117,7 +120,7 @@ class FakeStages:
             write_npz(job.target.path, {"count": np.array(len(arrays["words"]))}, meta)
             return f"{metrics['words']} counted"
 
-        return self._module(
+        return self._stage(
             "fit",
             lambda config, corpus: config.folder / "fit" / f"{corpus}.npz",
             settings=lambda config, corpus: {"fit": public_fields(config.fit)},
@@ -125,7 +128,7 @@ class FakeStages:
             work=work,
         )
 
-    def _visualize(self) -> SimpleNamespace:
+    def _visualize(self) -> Stage:
         def work(job: Job) -> str:
             pictures = [job.target.path.parent / name for name in ("heat.svg", "net.svg")]
             for picture in pictures:
@@ -135,14 +138,14 @@ class FakeStages:
             manifest.write_manifest(job.target.path, meta)
             return "2 figures"
 
-        return self._module(
+        return self._stage(
             "visualize",
             lambda config, corpus: config.folder / "figures" / corpus / "figures.json",
             settings=lambda config, corpus: {"visualize": public_fields(config.visualize)},
             work=work,
         )
 
-    def _compare(self) -> SimpleNamespace:
+    def _compare(self) -> Stage:
         """Neighbouring corpora, each pair by what their fits counted; not among ``UPSTREAM``."""
 
         def targets(config: Config) -> list[str]:
@@ -154,16 +157,15 @@ class FakeStages:
             write_npz(job.target.path, {"difference": counts[0] - counts[1]}, meta)
             return "compared"
 
-        module = self._module(
+        return self._stage(
             "compare",
             lambda config, pair: config.folder / "compare" / f"{pair}.npz",
             settings=lambda config, pair: {},
             work=work,
+            targets=targets,
+            upstream=lambda config, pair: [("fit", corpus) for corpus in pair.split("-vs-")],
+            no_targets=("There is one corpus.", "Give another."),
         )
-        module.targets = targets
-        module.upstream = lambda config, pair: [("fit", corpus) for corpus in pair.split("-vs-")]
-        module.NO_TARGETS = ("There is one corpus.", "Give another.")
-        return module
 
 
 class Experiment:
@@ -182,11 +184,11 @@ class Experiment:
     def run(self, *stages: str, set_: tuple[str, ...] = (), force: bool = False) -> list[tuple[str, str]]:
         """Run ``stages`` (all by default); the value is what was made."""
         before = len(self.stages.made)
-        self.pipeline(*set_, force=force).run(stages or list(UPSTREAM))
+        self.pipeline(*set_, force=force).run(stages or FAKES)
         return self.stages.made[before:]
 
     def plan(self, *overrides: str) -> dict[tuple[str, str], str]:
-        return {(step.stage, step.corpus): step.reason for step in self.pipeline(*overrides).plan(list(UPSTREAM))}
+        return {(step.stage, step.corpus): step.reason for step in self.pipeline(*overrides).plan(FAKES)}
 
     def said(self) -> str:
         return self.capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""What a stage is: how its artifacts are named, what determines them, and the function that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glasso_cli.config import Config
+from glasso_cli.pipeline.job import Job
+
+Upstream = Sequence[tuple[str, str]]  # pairs of a stage and the name of one of its artifacts
+
+
+def _every_corpus(config: Config) -> Sequence[str]:
+    return tuple(config.corpora)
+
+
+def _no_pins(config: Config, name: str) -> dict[str, Any]:
+    return {}
+
+
+def _finished(config: Config, meta: dict[str, Any]) -> str:
+    return ""
+
+
+def _required(config: Config, name: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of the pipeline. Stages never import or start each other; they meet in files.
+
+    Every module of :mod:`glasso_cli.stages` exports one as ``STAGE``, and imports what is heavy inside ``make``. An
+    artifact is named after the corpus that it is of, unless ``targets`` says otherwise.
+    """
+
+    version: int  # raised by hand when the meaning of the output changes
+    sections: tuple[str, ...]  # of the configuration that the stage reads; those of the stages before it are added
+    after: tuple[str, ...] = ()  # stages whose artifacts of the same name it reads, unless ``upstream`` says otherwise
+    settings: Callable[[Config, str], dict[str, Any]]  # what of the configuration decides an artifact
+    pins: Callable[[Config, str], dict[str, Any]] = _no_pins  # digests of outside inputs: models, datasets, files
+    paths: Callable[[Config, str], tuple[Path, tuple[Path, ...]]]  # the artifact and its companions
+    make: Callable[[Job], str]  # do the work, write the artifact, and say in a line what it is
+    targets: Callable[[Config], Sequence[str]] = _every_corpus  # the names of the artifacts
+    no_targets: tuple[str, str] = ("There is nothing to make.", "Give a corpus.")  # what to say where there are none
+    upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
+    optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
+    unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
+    preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``
+
+    def reads(self, config: Config, name: str) -> Upstream:
+        """The artifacts that the one called ``name`` is made from."""
+        if self.upstream is not None:
+            return self.upstream(config, name)
+        return [(stage, name) for stage in self.after]
