@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,10 @@ from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.corpora import topics
-from glasso_cli.errors import BelowBar
 from glasso_cli.files import atomic_write, sha256_of
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.synth.prompts import TEMPLATE, plan
-
-_FAULTS = ("near duplicate", "cut off", "filtered", "empty")
-_WHY = {
-    "unanswered": "{n} had no answer in all tries",
-    "budget": "synth.budget_usd left no room for {n}",
-    "unusable": "no draw of {n} could be used",
-    "package": "the package has no more",
-}
 
 
 def targets(config: Config) -> list[str]:
@@ -75,92 +65,26 @@ def unfinished(config: Config, meta: dict[str, Any]) -> str:
 
 def make(job: Job) -> str:
     """Write the texts of one topic; raises :class:`BelowBar` when there is not one."""
-    if job.config.synth.provider == "builtin":
-        return _take_passages(job)
-    return _write_texts(job)
-
-
-# -- the package's passages -------------------------------------------------------------------------------
-
-
-def _take_passages(job: Job) -> str:
-    topic = _topic(job.config, job.corpus)
-    passages = topics.rows(topic)[: job.config.synth.examples]
-    rows = [
-        {
-            "id": passage["id"],
-            "topic": topic,
-            "attributes": {"genre": passage["genre"]},
-            "text": passage["text"],
-            "request_key": None,
-        }
-        for passage in passages
-    ]
-    missing = job.config.synth.examples - len(rows)
-    metrics = {"texts": len(rows), "left": {"package": missing} if missing else {}, "budget_usd": None}
-    _save(job, rows, metrics)
-    return f"{len(rows)} passages of the package"
-
-
-# -- a model's texts --------------------------------------------------------------------------------------
-
-
-def _write_texts(job: Job) -> str:
-    from glasso_cli.synth.answers import Answers
-    from glasso_cli.synth.near_duplicates import mean_similarity
-    from glasso_cli.synth.spending import Spending
-    from glasso_cli.synth.writers import answers_folder, writer_for
-    from glasso_cli.synth.writing import Desk
+    from glasso_cli.synth.run import texts_on
 
     section = job.config.synth
-    spending = Spending(section.price if section.provider == "openai" else None, section.budget_usd)
-    writer = writer_for(section, spending, job.config.model.device, job.console.note)
-    desk = Desk(job.corpus, section, writer, Answers(answers_folder(section)), spending, job.console)
-    briefs = plan(_topic(job.config, job.corpus), section.attributes, section.examples, job.config.seed)
-    try:
-        written = desk.write(briefs)
-    except BaseException:
-        job.console.note(f"synth {job.corpus}: what arrived is kept in {answers_folder(section)}")
-        raise
-    left = {name: count for name, count in written.left.items() if count}
-    if not written.texts:
-        raise _no_text(job, written.faults, left)
-    rows = [
-        {
-            "id": f"{job.corpus}-{item.brief.index + 1:04d}",
-            "topic": item.brief.topic,
-            "attributes": dict(item.brief.attributes),
-            "text": item.text,
-            "request_key": item.request_key,
-        }
-        for item in written.texts
-    ]
-    counts = dict(getattr(writer, "counts", {}))
-    metrics = {
-        "texts": len(rows),
-        "left": left,
-        "drawn_again": {name: written.faults[name] for name in _FAULTS if written.faults[name]},
-        "mean_similarity": mean_similarity([item.text for item in written.texts]),
-        "tokens": {"prompts": written.tokens[0], "answers": written.tokens[1]} if written.tokens_known else None,
-        "cost_usd": spending.spent if spending.price else None,
-        "budget_usd": section.budget_usd,
-        "last_run": {"asked": written.asked, **counts},
-    }
-    _save(job, rows, metrics)
-    return _summary(metrics, section.provider)
-
-
-def _no_text(job: Job, faults: Counter[str], left: dict[str, int]) -> BelowBar:
-    if left.get("budget"):
-        return BelowBar(
-            f"{job.corpus}: synth.budget_usd {job.config.synth.budget_usd:g} leaves no room for one text.",
-            "Raise it, or lower synth.max_tokens.",
-        )
-    found = ", ".join(f"{faults[name]} {name}" for name in _FAULTS if faults[name])
-    return BelowBar(
-        f"{job.corpus}: not one answer can be used ({found}).",
-        "Answers that are cut off need a larger synth.max_tokens; filtered ones another topic or synth.model.",
+    texts = texts_on(
+        _topic(job.config, job.corpus),
+        section,
+        name=job.corpus,
+        seed=job.config.seed,
+        device=job.config.model.device,
+        reporter=job.console,
     )
+    (path,) = job.target.companions
+    with atomic_write(path, "w") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in texts.rows)
+    below = texts.shortfall(job.corpus, section)
+    more = {"below": below} if below else {}
+    write_manifest(job.target.path, job.meta(texts.metrics, kind="texts", schema=1, content=sha256_of(path), **more))
+    if section.provider == "builtin":
+        return f"{len(texts.rows)} passages of the package"
+    return _summary(texts.metrics, section.provider)
 
 
 def _summary(metrics: dict[str, Any], provider: str) -> str:
@@ -174,18 +98,6 @@ def _summary(metrics: dict[str, Any], provider: str) -> str:
     if provider == "openai":
         parts.append(dollars(metrics["cost_usd"]))
     return ", ".join(parts)
-
-
-def _save(job: Job, rows: list[dict[str, Any]], metrics: dict[str, Any]) -> None:
-    """Write the texts, then the manifest that makes them count."""
-    (texts,) = job.target.companions
-    with atomic_write(texts, "w") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    more = {}
-    if metrics["left"]:
-        why = "; ".join(_WHY[name].format(n=count) for name, count in metrics["left"].items())
-        more["below"] = f"{job.corpus}: {len(rows)} of the {job.config.synth.examples} texts asked for ({why})"
-    write_manifest(job.target.path, job.meta(metrics, kind="texts", schema=1, content=sha256_of(texts), **more))
 
 
 def _topic(config: Config, corpus: str) -> str:

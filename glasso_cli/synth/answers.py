@@ -74,7 +74,15 @@ Take = Callable[[Request, Answer], None]
 
 
 class Writer(Protocol):
-    """Who answers requests."""
+    """Who answers requests. ``counts`` says what happened on the way, by name."""
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+    @property
+    def budget_reached(self) -> bool:
+        """Whether requests were left out because the budget does not pay for them."""
+        ...
 
     def keys(self, request: Request) -> Sequence[str]:
         """The keys under which an answer may be kept; a new one is kept under the first."""

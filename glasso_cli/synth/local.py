@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class LocalModel:
     device: str
     batch: int
     notify: Callable[[str], None]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    budget_reached: bool = False
     _asked: dict[str, Any] = field(default_factory=dict)
     _loaded: LoadedModel | None = None
 

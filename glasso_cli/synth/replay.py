@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ class Replay:
 
     asked: tuple[dict[str, Any], ...]
     folder: Path
+    counts: Mapping[str, int] = field(default_factory=dict)
+    budget_reached: bool = False
 
     def keys(self, request: Request) -> list[str]:
         return [request.key(asked) for asked in self.asked]

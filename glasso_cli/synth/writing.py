@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.config.sections.synth import LOCAL_MODEL
-from glasso_cli.console import Console
+from glasso_cli.console import Reporter
 from glasso_cli.synth.answers import Answer, Answers, Request, Writer
 from glasso_cli.synth.near_duplicates import distinct
 from glasso_cli.synth.prompts import TEMPLATE, Brief
@@ -73,7 +73,7 @@ class Desk:
     writer: Writer
     answers: Answers
     spending: Spending
-    console: Console
+    reporter: Reporter
 
     def write(self, briefs: Sequence[Brief]) -> Written:
         """The texts of ``briefs``; raises :class:`ServiceError` as the writer does, with all that arrived kept."""
@@ -87,7 +87,7 @@ class Desk:
             self._judge(again, answers, found, written)
             for brief in pending:
                 if brief.index not in answers:
-                    written.left["budget" if getattr(self.writer, "budget_reached", False) else "unanswered"] += 1
+                    written.left["budget" if self.writer.budget_reached else "unanswered"] += 1
             pending = [brief for brief in again if brief.index not in found]
             if not pending or not found:  # where not one of a whole plan can be used, more of them are no remedy
                 break
@@ -117,7 +117,7 @@ class Desk:
 
     def _ask(self, missing: dict[Request, int], answers: _Found, written: Written) -> None:
         lock = threading.Lock()
-        with self.console.progress(f"synth {self.name}", len(missing), "texts") as advance:
+        with self.reporter.progress(f"synth {self.name}", len(missing), "texts") as advance:
 
             def take(request: Request, answer: Answer) -> None:
                 key = self.writer.keys(request)[0]
