@@ -1,4 +1,4 @@
-"""The command line: a few lines a command, no logic. Stages are imported when they run."""
+"""The command line: a few lines per command, no logic. Stages are imported when they run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
 from glasso_cli.console import Console
 from glasso_cli.errors import GlassoError
 
 if TYPE_CHECKING:
     from glasso_cli.pipeline.run import Pipeline
+
+EXIT_CODES = {
+    0: "done or up to date",
+    1: "a bug",
+    2: "usage or configuration",
+    3: "an upstream artifact is missing or stale",
+    4: "an outside service or the disk failed",
+    5: "finished, but a target was missed",
+    130: "interrupted",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,35 +38,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # pretty tracebacks print locals, and locals hold keys
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Which neurons of a network depend on which others, once all the rest are accounted for.\n\n"
+    help="Find out which neurons of a language model depend on each other, given all the other neurons.\n\n"
     "[bold]Examples[/bold]\n"
     "$ glasso init my.yaml                       # write a commented configuration\n"
-    "$ glasso run my.yaml                        # run what is not up to date\n"
-    "$ glasso fit my.yaml --set fit.alpha=0.2    # one stage, one value changed\n"
-    "$ glasso plan my.yaml                       # what would run, and why\n\n"
-    "Exit codes: 0 done or up to date, 1 a bug, 2 usage or configuration, 3 an upstream artifact is "
-    "missing or stale, 4 an outside service failed, 5 finished below the bar, 130 interrupted.",
+    "$ glasso run my.yaml                        # run everything that is not up to date\n"
+    "$ glasso fit my.yaml --set fit.alpha=0.2    # run one stage with one value changed\n"
+    "$ glasso plan my.yaml                       # see what would run, and why\n\n"
+    f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
 )
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the experiment.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value; repeatable."),
-]
-Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if up to date.")]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", metavar="N", help="Threads to use; OMP_NUM_THREADS if left out, or every core."),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would run, and why.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More detail.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn exceptions into one clear message and the right exit code."""
+    """Return ``command`` with exceptions turned into one clear message and the right exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -90,36 +84,26 @@ def _report_bug(error: Exception, debug: bool) -> None:
         traceback.print_exc()
     Console().error(
         f"This is a bug in glasso: {type(error).__name__}: {error}",
-        f"The traceback is in {where}; run again with --debug to see it here.",
+        f"Please report it with the traceback in {where}, or run again with --debug to see it here.",
     )
 
 
-def _stages(
-    stages: list[str],
-    config: Path,
-    overrides: list[str] | None,
-    *,
-    force: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    threads: int | None = None,
-) -> Pipeline:
+def _stages(stages: list[str], config: Path, overrides: list[str] | None, options: RunOptions) -> Pipeline:
+    """Run ``stages``, or print what they would do."""
     from glasso_cli.engine.threads import limited
 
-    with limited(threads):  # before anything is imported that counts its threads when it is loaded
+    with limited(options.threads):  # before anything is imported that counts its threads when it is loaded
         from glasso_cli.config.env_file import load_env_file
         from glasso_cli.config.load import load_config
         from glasso_cli.pipeline.run import Pipeline
 
         load_env_file(Path(".env"))
         overrides = overrides or []
-        console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+        console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json)
         command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-        pipeline = Pipeline(load_config(config, overrides), console, command, force)
-        if dry_run:
-            _print_plan(pipeline, stages, as_json)
+        pipeline = Pipeline(load_config(config, overrides), console, command, options.force)
+        if options.dry_run:
+            _print_plan(pipeline, stages, options.as_json)
         else:
             pipeline.run(stages)
     return pipeline
@@ -144,31 +128,12 @@ def _print_plan(pipeline: Pipeline, stages: list[str], as_json: bool) -> None:
 
 
 def _stage_command(stage: str, summary: str, example: str) -> None:
-    """Register one stage; every stage has the same options."""
+    """Register the command of one stage."""
 
     @guarded
-    def command(
-        config: ConfigPath,
-        set_: Set = None,
-        force: Force = False,
-        dry_run: DryRun = False,
-        threads: Threads = None,
-        as_json: Json = False,
-        quiet: Quiet = False,
-        verbose: Verbose = False,
-        debug: Debug = False,
-    ) -> None:
-        _stages(
-            [stage],
-            config,
-            set_,
-            force=force,
-            dry_run=dry_run,
-            as_json=as_json,
-            quiet=quiet,
-            verbose=verbose,
-            threads=threads,
-        )
+    @with_run_options
+    def command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+        _stages([stage], config, set_, options)
 
     command.__doc__ = f"{summary}\n\n[bold]Example[/bold]\n$ {example}"
     app.command(stage)(command)
@@ -176,79 +141,63 @@ def _stage_command(stage: str, summary: str, example: str) -> None:
 
 _stage_command(
     "synth",
-    "From topics to texts: OUT/synth/CORPUS.jsonl; --dry-run shows prompts, tokens and cost",
+    "Write texts on topics to OUT/synth/CORPUS.jsonl; --dry-run shows prompts, tokens and cost.",
     "glasso synth my.yaml --set synth.provider=local --set synth.examples=20",
 )
 _stage_command(
     "collect",
-    "From text to statistics of activations: OUT/collect/CORPUS.npz",
+    "Run the model on the texts and save statistics of its neurons to OUT/collect/CORPUS.npz.",
     "glasso collect my.yaml --set collect.max_tokens=50000",
 )
 _stage_command(
     "fit",
-    "From statistics to a sparse precision matrix at every alpha: OUT/fit/CORPUS.npz and .dot",
+    "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
 
 
 @app.command("visualize")
 @guarded
+@with_run_options
 def visualize_command(
     config: ConfigPath,
+    options: RunOptions,
     set_: Set = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open the explorer in the browser.")] = False,
-    force: Force = False,
-    dry_run: DryRun = False,
-    threads: Threads = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    debug: Debug = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the explorer in the browser afterwards.")] = False,
 ) -> None:
-    """From the matrix to figures with their numbers, and the interactive explorer: OUT/figures/CORPUS/
+    """Draw figures, with their numbers as CSV, and write the interactive explorer: OUT/figures/.
 
     [bold]Example[/bold]
     $ glasso visualize my.yaml --open
     """
-    pipeline = _stages(
-        ["visualize"],
-        config,
-        set_,
-        force=force,
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-        threads=threads,
-    )
-    for path in pipeline.made("visualize") if open_ and not dry_run else ():
+    pipeline = _stages(["visualize"], config, set_, options)
+    for path in pipeline.made("visualize") if open_ and not options.dry_run else ():
         if path.suffix == ".html":
             typer.launch(str(path))
 
 
 _stage_command(
     "compare",
-    "Which dependencies differ between corpora, pair by pair of them: OUT/compare/A-vs-B.npz and .dot",
+    "Test which partial correlations differ between corpora: OUT/compare/A-vs-B.npz, .edges.csv and .dot.",
     "glasso compare my.yaml --set compare.fdr=0.01",
 )
 
 
 @app.command("run")
 @guarded
+@with_run_options
 def run_command(
     config: ConfigPath,
-    from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage.")] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage.")] = None,
+    options: RunOptions,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="STAGE", help="First stage to run. Default: synth.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run. Default: the last one.")
+    ] = None,
     set_: Set = None,
-    force: Force = False,
-    dry_run: DryRun = False,
-    threads: Threads = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    debug: Debug = False,
 ) -> None:
-    """All stages in order, each only where its artifact is not up to date.
+    """Run all stages in order; skip those whose results are up to date.
 
     [bold]Examples[/bold]
     $ glasso run my.yaml
@@ -256,52 +205,33 @@ def run_command(
     """
     from glasso_cli.pipeline.run import stage_range
 
-    _stages(
-        stage_range(from_, to),
-        config,
-        set_,
-        force=force,
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-        threads=threads,
-    )
+    _stages(stage_range(from_, to), config, set_, options)
 
 
 @app.command()
 @guarded
 def plan(config: ConfigPath, set_: Set = None, as_json: Json = False, debug: Debug = False) -> None:
-    """What `run` would do, and which field or input changed.
+    """Print what `run` would do, and which key or input changed.
 
     [bold]Example[/bold]
     $ glasso plan my.yaml --set collect.max_tokens=400000
     """
     from glasso_cli.pipeline.run import STAGES
 
-    _stages(
-        list(STAGES),
-        config,
-        set_,
-        force=False,
-        dry_run=True,
-        as_json=as_json,
-        quiet=False,
-        verbose=False,
-    )
+    _stages(list(STAGES), config, set_, RunOptions(dry_run=True, as_json=as_json))
 
 
 @app.command()
 @guarded
 def show(
-    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help=".npz, .dot or figures.json.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The whole meta as JSON.")] = False,
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="A .npz, .dot or .json file that glasso wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print all metadata as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """What a file is, what it was made from, and its numbers.
+    """Print what a file is, what it was made from, and its main numbers.
 
     [bold]Example[/bold]
-    $ glasso show runs/demo/fit/movies.npz
+    $ glasso show runs/demo/fit/ai.npz
     """
     from glasso_cli.cli.show import describe
 
@@ -315,7 +245,7 @@ def show(
 @app.command()
 @guarded
 def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
-    """Validate a configuration: every problem at once; nothing is loaded or run.
+    """Check a configuration and list every problem at once, without running anything.
 
     [bold]Example[/bold]
     $ glasso check my.yaml
@@ -329,10 +259,10 @@ def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
 @app.command()
 @guarded
 def schema(
-    section: Annotated[str | None, typer.Argument(help="One section, such as fit.")] = None,
+    section: Annotated[str | None, typer.Argument(help="Print only this section, such as fit.")] = None,
     debug: Debug = False,
 ) -> None:
-    """The JSON Schema of a configuration, with a line of help for every key.
+    """Print the JSON Schema of a configuration, with help for every key.
 
     [bold]Examples[/bold]
     $ glasso schema > glasso.schema.json
@@ -347,10 +277,10 @@ def schema(
 @guarded
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("glasso.yaml"),
-    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file if it exists.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Write a commented configuration that runs offline on the built-in model and topics.
+    """Write a commented configuration that runs offline, with a built-in model and built-in texts.
 
     [bold]Example[/bold]
     $ glasso init my.yaml && glasso run my.yaml
@@ -380,11 +310,11 @@ def _callback(
 
 
 def main() -> None:
-    """The entry point of the ``glasso`` command."""
+    """Run the ``glasso`` command."""
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal whose alphabet lacks a letter is no reason to stop the work.
+            # A terminal that cannot show a character must not stop the work.
             stream.reconfigure(errors="backslashreplace")
     app()
 

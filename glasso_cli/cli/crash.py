@@ -1,4 +1,4 @@
-"""Keep the traceback of a bug in a file: without local variables, which may hold keys."""
+"""Write the traceback of a bug to a file, without local variables, which may hold keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import glasso_cli
 
 
 def write_report(error: BaseException) -> Path:
-    """The file that now holds the traceback of ``error``."""
+    """Write the traceback of ``error`` to a temporary file and return its path."""
     lines = [f"glasso {glasso_cli.__version__}, python {platform.python_version()}\n\n"]
     lines += traceback.format_exception(type(error), error, error.__traceback__)
     handle, name = tempfile.mkstemp(prefix="glasso-bug-", suffix=".txt")

@@ -1,4 +1,4 @@
-"""A graph in a terminal: how its edges spread over the neurons, and the strongest of them."""
+"""Show a graph in a terminal: how many edges the neurons have, and the strongest edges."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class _Graph:
 
 
 def preview(path: Path) -> RenderableType | None:
-    """The degrees and the strongest edges of a fit or of a .dot file; None for any other artifact."""
+    """Return the degrees and the strongest edges of a fit or a .dot file; None for any other artifact."""
     from rich.console import Group
 
     graph = _graph(path)
     if graph is None:
         return None
     if not len(graph.values):
-        return Group("", "  no edge is drawn")
+        return Group("", "  The graph has no edges.")
     return Group("", _degrees(graph), "", _strongest(graph))
 
 
@@ -60,7 +60,7 @@ def _graph(path: Path) -> _Graph | None:
 
 
 def _of_dot(path: Path) -> _Graph:
-    """The statements of a file that glasso wrote: one a line."""
+    """Read a file that glasso wrote, with one statement per line."""
     index: dict[str, int] = {}
     edges: list[tuple[int, int, float]] = []
     with open(path, encoding="utf-8") as file:
@@ -97,7 +97,7 @@ def _degrees(graph: _Graph) -> RenderableType:
 
 
 def _bins(degree: np.ndarray) -> Iterator[tuple[str, int]]:
-    """None, one, two, three or four, five to eight, and so on."""
+    """Yield the number of neurons with no edge, one, two, 3-4, 5-8 edges, and so on."""
     yield "0", int(np.count_nonzero(degree == 0))
     low, high = 1, 1
     while low <= degree.max():

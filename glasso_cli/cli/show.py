@@ -1,4 +1,4 @@
-"""What a file is: the summary behind ``glasso show``."""
+"""The summary that ``glasso show`` prints: what a file is, and its main numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glasso_cli.report.words.fit import fit_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
-    """The summary of an artifact as text, or its whole meta as JSON."""
+    """Return the summary of an artifact as text, or all its metadata as JSON."""
     meta = dot_meta(path) if path.suffix == ".dot" else stored_meta(path)
     if as_json:
         return strict_json(meta, indent=1)
@@ -32,7 +32,7 @@ def describe(path: Path, *, as_json: bool) -> str:
     else:
         rows += _metrics(meta.get("metrics", {}))
     if meta.get("below"):
-        rows.append(_row("below the bar", meta["below"]))
+        rows.append(_row("target missed", meta["below"]))
     versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())
     if versions:
         rows.append(_row("made with", versions))
@@ -68,7 +68,10 @@ def _number(value: Any) -> str:
 
 
 def dot_meta(path: Path) -> dict[str, Any]:
-    """What the first line of a ``.dot`` file says; raises :class:`InputError` for a foreign one."""
+    """Return the metadata in the first line of a ``.dot`` file.
+
+    Raises :class:`InputError` if the file cannot be read or glasso did not write it.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             first = file.readline()
@@ -85,7 +88,7 @@ def dot_meta(path: Path) -> dict[str, Any]:
         meta = None
     if not isinstance(meta, dict):
         raise ForeignFileError(
-            f"{path} is not an artifact of glasso: its first line has no key.",
+            f"{path} is not an artifact of glasso: its first line has no metadata.",
             "Give an .npz, .dot or figures.json file that glasso wrote.",
         )
     return {"kind": "graph", **meta}

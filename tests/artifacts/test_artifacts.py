@@ -268,7 +268,7 @@ def test_show_says_what_a_file_is(tmp_path: Path) -> None:
         "    kept          11,000",
         "    read          12,000",
         "  unknown         nan",
-        "  below the bar   not converged",
+        "  target missed   not converged",
     ]
     assert lines[-1].startswith("  made with       glasso ")
 

@@ -83,10 +83,12 @@ def test_every_command_shows_an_example_that_it_accepts(shell: Shell, command: s
 
 
 @pytest.mark.parametrize("command", [*STAGES, "run"])
-def test_every_stage_has_the_same_options(shell: Shell, command: str) -> None:
+def test_every_stage_has_the_same_options_in_the_same_order(shell: Shell, command: str) -> None:
     text = shell(command, "--help").stdout
-    for option in ("--set", "--force", "--dry-run", "--threads", "--json", "--quiet", "--verbose", "--debug"):
-        assert option in text
+    text = text[text.index("Options") :]
+    options = ("--set", "--force", "--dry-run", "--threads", "--json", "--quiet", "--verbose", "--debug")
+    places = [text.index(f"│ {option} ") for option in options]
+    assert places == sorted(places)
 
 
 def test_the_version(shell: Shell) -> None:
@@ -196,7 +198,9 @@ def test_init_writes_a_configuration_that_is_valid_and_is_not_overwritten(shell:
     Path("my new.yaml").write_text("mine")
     refused = shell("init", "my new.yaml")
     assert refused.exit_code == 2
-    assert refused.stderr == "error: my new.yaml exists already.\n  Give another name, or --force to overwrite it.\n"
+    assert (
+        refused.stderr == "error: my new.yaml already exists.\n  Give another name, or use --force to overwrite it.\n"
+    )
     assert Path("my new.yaml").read_text() == "mine"
     assert shell("init", "my new.yaml", "--force").exit_code == 0
     assert shell("check", "my new.yaml").exit_code == 0

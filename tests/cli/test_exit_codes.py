@@ -72,7 +72,7 @@ def test_4_when_out_is_a_file(shell: Shell) -> None:
     assert "error: out cannot be written: a file stands where a folder is needed" in result.stderr
 
 
-def test_5_when_finished_below_the_bar_also_when_cached(shell: Shell) -> None:
+def test_5_when_a_target_was_missed_also_when_cached(shell: Shell) -> None:
     shell.stages.below = {"films": "films did not converge"}
     for _ in range(2):
         result = shell("run", "c.yaml")

@@ -47,6 +47,6 @@ def test_names_with_quotes_and_lines(tmp_path: Path) -> None:
 
 
 def test_no_edges_and_other_files(tmp_path: Path) -> None:
-    assert "no edge is drawn" in drawn(build_study(tmp_path, p=3, sizes=(0,)).dot)
+    assert "The graph has no edges." in drawn(build_study(tmp_path, p=3, sizes=(0,)).dot)
     write_npz(tmp_path / "other.npz", {}, {"kind": "words", "schema": 1, "key": "x"})
     assert preview(tmp_path / "other.npz") is None

@@ -1,0 +1,70 @@
+"""The arguments and options that commands share, each declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the experiment.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change one value of the configuration for this run; can be given several times.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if the results are up to date.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run, and why.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        help="Number of threads to use. Default: OMP_NUM_THREADS, or all cores if it is not set.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print results to stdout as JSON, one object per line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors, no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more details while running.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Print the Python traceback of an error.")]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a command runs stages: the options that all of them share, in the order of the help."""
+
+    force: Force = False
+    dry_run: DryRun = False
+    threads: Threads = None
+    as_json: Json = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+    debug: Debug = False
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return ``command`` with one option per field of :class:`RunOptions` instead of its last parameter, ``options``."""
+    own = [item for item in _parameters(command) if item.name != "options"]
+    shared = [item for item in _parameters(RunOptions) if item.name != "self"]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        options = RunOptions(**{field.name: values.pop(field.name) for field in fields(RunOptions)})
+        command(**values, options=options)
+
+    # Typer reads the signature for names and defaults, and the annotations for types.
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {item.name: item.annotation for item in (*own, *shared)}
+    return run
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of ``function``, with their types as objects."""
+    return list(inspect.signature(function, eval_str=True).parameters.values())
