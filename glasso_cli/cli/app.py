@@ -95,13 +95,13 @@ def _stages(stages: list[str], config: Path, overrides: list[str] | None, option
     with limited(options.threads):  # before anything is imported that counts its threads when it is loaded
         from glasso_cli.config.env_file import load_env_file
         from glasso_cli.config.load import load_config
-        from glasso_cli.pipeline.run import Pipeline
+        from glasso_cli.pipeline.run import Pipeline, sections_of
 
         load_env_file(Path(".env"))
         overrides = overrides or []
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json)
         command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-        pipeline = Pipeline(load_config(config, overrides), console, command, options.force)
+        pipeline = Pipeline(load_config(config, overrides, sections_of(stages)), console, command, options.force)
         if options.dry_run:
             _print_plan(pipeline, stages, options.as_json)
         else:
@@ -251,9 +251,13 @@ def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
     $ glasso check my.yaml
     """
     from glasso_cli.config.load import load_config
+    from glasso_cli.pipeline.run import STAGES, sections_of
 
-    load_config(config, set_ or [])
+    missing = load_config(config, set_ or [], needed=()).missing_sections()
     Console().note(f"{config} is valid")
+    if missing:
+        names = [stage for stage in STAGES if sections_of([stage]).isdisjoint(missing)]
+        Console().note(f"It has no section {' or '.join(missing)}, so that only {', '.join(names)} can run.")
 
 
 @app.command()

@@ -67,6 +67,10 @@ class Config(Section):
         """Where the artifacts go."""
         return self.out if self.out is not None else Path("runs") / self.name
 
+    def missing_sections(self) -> list[str]:
+        """The sections without defaults that were not given, which only stages that do not read them allow."""
+        return [name for name in without_default() if not getattr(self, name).model_fields_set]
+
     @property
     def comparisons(self) -> dict[str, tuple[str, ...]]:
         """The corpora of each comparison, by its name: every pair of them, or all where they are fitted at once."""
@@ -75,3 +79,9 @@ class Config(Section):
             return {}
         groups = itertools.combinations(names, 2) if self.compare.method == "differential" else [names]
         return {"-vs-".join(group): tuple(group) for group in groups}
+
+
+def without_default() -> dict[str, type[Section]]:
+    """The sections that have to be given where they are read: those in which a key has no default."""
+    kinds = {name: info.annotation for name, info in Config.model_fields.items() if info.is_required()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Section)}

@@ -6,14 +6,14 @@ Precedence: ``--set``, then the file, then what it extends, then the defaults of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from glasso_cli.config.experiment import Config
+from glasso_cli.config.experiment import Config, without_default
 from glasso_cli.config.problems import Problem, dotted, hint, message, report, section_at
 from glasso_cli.config.strict_yaml import Document, Loc, StrictYamlError, parse
 from glasso_cli.errors import ConfigError
@@ -33,16 +33,21 @@ class _Loading:
         self.problems.append(_located(0, path, document, loc, text, key=key))
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path, overrides: Sequence[str] = (), needed: Collection[str] | None = None) -> Config:
     """The validated configuration of ``path`` with ``overrides`` (``section.key=value``) applied.
 
-    Raises :class:`ConfigError` that lists every problem with file, line and column.
+    ``needed`` names the sections that will be read (all of them by default): others may be missing, and stand there with
+    their defaults alone. Raises :class:`ConfigError` that lists every problem with file, line and column.
     """
     loading = _Loading()
     loading.data, loading.documents = _read(path, loading, chain=())
     for override in overrides:
         _apply(override, loading)
     loading.data.setdefault("name", path.stem)
+    if needed is not None:
+        for name, section in without_default().items():
+            if name not in needed:
+                loading.data.setdefault(name, section.model_construct())
     try:
         config = Config.model_validate(loading.data)
     except ValidationError as error:
