@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from glasso_cli.compare.estimated import Common, Compared, Corpus
-    from glasso_cli.compare.pairwise import Permute
-    from glasso_cli.compare.permutation import Permuted
+    from glasso_cli.compare.estimated import Corpus
 
 _DRAWN = ("contexts",)  # what only the figures of a comparison read
 
@@ -55,18 +52,10 @@ def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Compare corpora: the artifact, its graph and its tables."""
-    from glasso_cli.compare.estimated import common_neurons, left_out
-
     corpora = [_corpus(job, name) for name in job.config.comparisons[job.corpus]]
-    common = common_neurons(*corpora)
-    if missing := left_out(corpora, common):
-        job.console.warn(
-            f"{job.corpus}: {len(common.ids):,} neurons are compared; {missing} are not in every other fit."
-        )
     if job.config.compare.method == "differential":
-        first, second = corpora
-        return _differential(job, first, second, common)
-    return _joint(job, corpora, common)
+        return _pair(job, corpora[0], corpora[1])
+    return _joint(job, corpora)
 
 
 def _corpus(job: Job, name: str) -> Corpus:
@@ -77,28 +66,15 @@ def _corpus(job: Job, name: str) -> Corpus:
     return Corpus(name, stats, path)
 
 
-def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> str:
+def _pair(job: Job, first: Corpus, second: Corpus) -> str:
     from glasso_cli.compare import pairwise
-    from glasso_cli.compare.estimated import estimated
+    from glasso_cli.compare.run import compare_pair
 
     config = job.config
-    compared = estimated(first, second, common, config.fit)
-    permute = _permutations(job, first, second, compared) if config.compare.permutations else None
-    found = pairwise.assemble(job.meta, first, second, common, compared, config.compare, permute)
-    metrics = found.meta["metrics"]
-    for corpus in metrics["corpora"]:
-        if corpus["n_effective"] < metrics["neurons"]:
-            job.console.warn(
-                f"{job.corpus}: the tokens of {corpus['name']} are worth {corpus['n_effective']:,.0f} independent ones, fewer than "
-                f"the {metrics['neurons']:,} neurons: error bars are too small, and what differs cannot be trusted. Collect more "
-                "text, compare fewer neurons, or believe compare.permutations alone."
-            )
-    for name, calibration in metrics["calibration"].items():
-        if calibration is not None and calibration["discoveries"]:
-            job.console.warn(
-                f"{job.corpus}: the halves of {name} differ in {calibration['discoveries']:,} pairs by the same rules, where "
-                "none should; take what is found here with as much doubt."
-            )
+    found = compare_pair(
+        first, second, config.compare, config.fit, name=job.corpus, seed=config.seed, reporter=job.console
+    )
+    found = replace(found, meta=job.meta(found.meta["metrics"]))
     dot, edges, per_neuron, communities = job.target.companions
     with atomic_write(dot, "w") as file:
         file.writelines(pairwise.dot_lines(found))
@@ -106,29 +82,15 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     write_table(per_neuron, pairwise.neuron_columns(found))
     write_table(communities, pairwise.community_columns(found))
     found.save(job.target.path)
-    return one_line(metrics)
+    return one_line(found.meta["metrics"])
 
 
-def _permutations(job: Job, first: Corpus, second: Corpus, compared: Compared) -> Permute:
-    """The test of pairs by divisions of the documents; raises :class:`InputError` where it could find nothing."""
-    from glasso_cli.compare.permutation import check_permutations, permuted
-
-    section, blocks = job.config.compare, (compared.first.blocks, compared.second.blocks)
-    check_permutations(len(blocks[0].filled), len(blocks[1].filled), section.permutations, section.fdr)
-    centres = (first.stats.centre[blocks[0].neurons], second.stats.centre[blocks[1].neurons])
-    both = compared.pooled(centres, job.config.fit)
-
-    def permute(rows: np.ndarray, cols: np.ndarray) -> Permuted:
-        with job.console.progress(f"permutations {job.corpus}", 2 * section.permutations, "divisions") as advance:
-            return permuted(both, rows, cols, section.permutations, job.config.seed, advance)
-
-    return permute
-
-
-def _joint(job: Job, corpora: list[Corpus], common: Common) -> str:
+def _joint(job: Job, corpora: list[Corpus]) -> str:
     from glasso_cli.compare import joint
+    from glasso_cli.compare.run import compare_jointly
 
-    found = joint.joint_fit(lambda metrics, below: job.meta(metrics, below=below), corpora, common, job.config.compare)
+    found = compare_jointly(corpora, job.config.compare, name=job.corpus, reporter=job.console)
+    found = replace(found, meta=job.meta(found.meta["metrics"], below=found.meta["below"]))
     dot, edges = job.target.companions
     with atomic_write(dot, "w") as file:
         file.writelines(joint.dot_lines(found))
