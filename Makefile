@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
+export OPENBLAS_THREAD_TIMEOUT ?= 12
 
 .PHONY: demo test check format images bench bench-full bench-peers clean
 

@@ -17,6 +17,7 @@ import typer
 
 from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
 from glasso_cli.console import Console
+from glasso_cli.engine.threads import keep_workers_from_spinning
 from glasso_cli.errors import GlassoError
 
 if TYPE_CHECKING:
@@ -315,6 +316,7 @@ def _callback(
 
 def main() -> None:
     """Run the ``glasso`` command."""
+    keep_workers_from_spinning()
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

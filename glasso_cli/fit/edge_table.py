@@ -62,8 +62,8 @@ def columns(path: PrecisionPath) -> dict[str, Any]:
     part = path.part()
     ids = path.neuron_ids
     table: dict[str, Any] = {
-        "neuron_a": ids[rows[order]],
-        "neuron_b": ids[cols[order]],
+        "neuron_i": ids[rows[order]],
+        "neuron_j": ids[cols[order]],
         "partial_correlation": rho[order],
     }
     table |= {name: getattr(path, field)[order] for name, field in _TESTED.items()}

@@ -178,6 +178,7 @@ def test_numpy_keeps_to_one_thread_and_scipy_does_not() -> None:
 def test_the_workers_of_openblas_do_not_spin_unless_told_so(given: str | None, expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
     environment |= {"OPENBLAS_THREAD_TIMEOUT": given} if given else {}
-    code = "import sys, glasso_cli, os; assert 'numpy' not in sys.modules; print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    code = "import sys, os; from glasso_cli.cli import app; app.app = lambda: print(os.environ['OPENBLAS_THREAD_TIMEOUT']); "
+    code += "app.main(); assert 'numpy' not in sys.modules"
     shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == expected

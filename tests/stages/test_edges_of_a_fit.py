@@ -67,7 +67,7 @@ def test_the_table_holds_what_the_artifact_holds(runner: Runner, statistics: Act
     assert len(rows) == len(path.kept)
     ids = {frozenset((path.neuron_ids[i], path.neuron_ids[j])): k for k, (i, j) in enumerate(zip(*path.edges()[:2]))}
     for row in rows:
-        k = ids[frozenset((row["neuron_a"], row["neuron_b"]))]
+        k = ids[frozenset((row["neuron_i"], row["neuron_j"]))]
         assert float(row["q_value"]) == path.q_values[k]
         assert float(row["debiased"]) == path.debiased[k]
         assert float(row["standard_error"]) == path.standard_error[k]

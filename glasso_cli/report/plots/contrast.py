@@ -76,4 +76,4 @@ class Contrast:
     @property
     def doubt(self) -> str:
         """What the same rules find between halves of one corpus, in words."""
-        return f"By the same rules, where nothing differs: {halves(self.found.meta['metrics']['calibration'])}."
+        return f"By the same rules, where nothing differs: {halves(self.found.meta['metrics'])}."

@@ -14,8 +14,8 @@ def edge_table(study: Study) -> dict[str, Any]:
     """All edges that are drawn, from strong to weak."""
     ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
     return {
-        "neuron_a": ids[rows],
-        "neuron_b": ids[cols],
+        "neuron_i": ids[rows],
+        "neuron_j": ids[cols],
         "partial_correlation": rho,
         "precision": study.precision,
         "correlation": study.correlation,

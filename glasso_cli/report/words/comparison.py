@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from glasso_cli.artifacts.comparison import CLASSES
+
 
 def one_line(metrics: dict[str, Any]) -> str:
     """A comparison in a line."""
     kinds = _kinds(metrics)
     found = f"{metrics['edges']:,} of {metrics['pairs']['tested']:,} pairs differ"
-    return f"{found}{f' ({kinds})' if kinds else ''}; {halves(metrics['calibration'])}"
+    return f"{found}{f' ({kinds})' if kinds else ''}; {halves(metrics)}"
 
 
-def halves(calibration: dict[str, Any]) -> str:
-    """What the same rules find between the halves of one corpus."""
+def halves(metrics: dict[str, Any]) -> str:
+    """What the same rules find between the halves of one corpus, the first corpus first."""
+    calibration = {corpus["name"]: metrics["calibration"][corpus["name"]] for corpus in metrics["corpora"]}
     why = "too few tokens or blocks of documents for its halves"
     if all(found is None for found in calibration.values()):
         return f"no corpus is compared with itself: {why}"
@@ -44,7 +47,7 @@ def comparison_summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
             f"{metrics['edges']:,} left{f' ({_kinds(metrics)})' if _kinds(metrics) else ''}",
         ),
         ("false ones", f"at most {metrics['expected_false_edges']:.2g} expected among those left"),
-        ("calibration", f"{halves(metrics['calibration'])}, by the same rules, where nothing differs"),
+        ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),
         ("permutations", _permutations(metrics)),
         ("graphs", f"{graphs['shared']:,} of the {graphs['either']:,} edges of either are drawn in both"),
     ]
@@ -62,7 +65,8 @@ def _permutations(metrics: dict[str, Any]) -> str:
 
 
 def _kinds(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in metrics["classes"].items() if count)
+    counts = {name: metrics["classes"][name] for name in CLASSES}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def _estimate(estimate: dict[str, Any]) -> str:

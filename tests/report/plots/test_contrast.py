@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from support.planted_corpora import FIT, corpus, statistics, tokens_of
 
-from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.artifacts.comparison import CLASSES, Comparison
 from glasso_cli.compare import pairwise
 from glasso_cli.compare.estimated import common_neurons, estimated
 from glasso_cli.config import CompareSection, VisualizeSection
 from glasso_cli.report.plots import draw_comparison
 from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.figures import scatter
+from glasso_cli.report.words.comparison import comparison_summary
 
 P = 24
 
@@ -90,3 +92,12 @@ def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contra
     assert "rewired.png" not in files
     assert not (tmp_path / "rewired.png").exists()
     assert (tmp_path / "maps.png").exists()
+
+
+def test_a_comparison_reads_the_same_from_memory_and_from_disk(contrast: Contrast, tmp_path: Path) -> None:
+    fresh = contrast
+    fresh.found.save(tmp_path / "a-vs-b.npz")
+    stored = replace(fresh, found=Comparison.load(tmp_path / "a-vs-b.npz"))
+    assert comparison_summary(stored.found.meta["metrics"]) == comparison_summary(fresh.found.meta["metrics"])
+    assert stored.doubt == fresh.doubt
+    assert [p.alt for p in scatter.pictures(stored)] == [p.alt for p in scatter.pictures(fresh)]

@@ -187,7 +187,7 @@ def test_the_network_counts_what_it_leaves_out(make_study):
     study = make_study(p=40, edges=60, section={"edges": 10})
     picture = picture_of(study, "network")
     assert f"Showing 10 of {study.n_edges:,} edges" in texts_of(picture.figure).replace("\n", " ")
-    assert len(picture.table["neuron_a"]) == 10
+    assert len(picture.table["neuron_i"]) == 10
 
 
 def test_the_diagnostics_table_holds_the_recorded_counts(make_study):

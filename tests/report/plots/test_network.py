@@ -122,7 +122,7 @@ def test_without_graphviz_the_network_is_drawn_and_a_sentence_says_what_to_do(ma
     monkeypatch.setattr(backbone.shutil, "which", lambda name: None)
     with style.look():
         (picture,) = network.pictures(make_study(20, 30))
-    assert len(picture.table["neuron_a"]) == 30
+    assert len(picture.table["neuron_i"]) == 30
     assert "install" in network.graphviz_note()
     monkeypatch.undo()
     assert network.graphviz_note() == ""
@@ -161,7 +161,7 @@ def test_the_pinned_graph_opens_in_pydot_with_every_edge(make_study):
     with style.look():
         (picture,) = network.pictures(study)
     (graph,) = pydot.graph_from_dot_data(picture.texts["dot"])
-    assert len(graph.get_edges()) == len(picture.table["neuron_a"])
+    assert len(graph.get_edges()) == len(picture.table["neuron_i"])
     assert all(node.get("pos") for node in graph.get_nodes() if node.get_name() not in ("node", '"\\n"'))
     negative = [edge for edge in graph.get_edges() if float(edge.get("partial_correlation")) < 0]
     assert negative

@@ -125,8 +125,8 @@ def test_tables_read_back_as_what_was_written(make_study, tmp_path):
     table = edge_table(study)
     with open(write_table(tmp_path / "edges.csv", table), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["neuron_a"] for row in rows] == table["neuron_a"].tolist()
-    assert {row["neuron_b"] for row in rows} <= set(HOSTILE)
+    assert [row["neuron_i"] for row in rows] == table["neuron_i"].tolist()
+    assert {row["neuron_j"] for row in rows} <= set(HOSTILE)
     assert [float(row["partial_correlation"]) for row in rows] == study.edges.rho.tolist()
     assert [float(row["precision"]) for row in rows] == study.precision.tolist()
 

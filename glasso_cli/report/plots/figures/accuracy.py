@@ -52,8 +52,8 @@ def _table(study: Study) -> dict[str, Any]:
     ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
     value, error = study.tested("debiased"), study.tested("standard_error")
     return {
-        "neuron_a": ids[rows],
-        "neuron_b": ids[cols],
+        "neuron_i": ids[rows],
+        "neuron_j": ids[cols],
         "partial_correlation": rho,
         "debiased": value,
         "low": value - _INTERVAL * error,

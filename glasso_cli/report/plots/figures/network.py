@@ -136,8 +136,8 @@ def _table(study: Study, drawing: _Drawing) -> dict[str, Any]:
     rows, cols, rho = drawing.backbone.edges
     ids, places = study.path.neuron_ids[drawing.backbone.neurons], drawing.places.round(3)
     return {
-        "neuron_a": ids[rows],
-        "neuron_b": ids[cols],
+        "neuron_i": ids[rows],
+        "neuron_j": ids[cols],
         "partial_correlation": rho,
         "community_a": [community_name(int(c)) for c in drawing.communities[rows]],
         "community_b": [community_name(int(c)) for c in drawing.communities[cols]],
