@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
 
-.PHONY: demo test check format images bench bench-full bench-peers clean
+.PHONY: demo test check format docs images bench bench-full bench-peers clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# The pages on commands and on the configuration, from the code; tests/docs holds them to it.
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
 
 # The README's pictures, from the demo; the explorer's needs chromium.
 images: demo

@@ -47,7 +47,7 @@ class CompareSection(Section):
     )
     neurons: int | Literal["all"] = Field(
         default="all",
-        description="For group and fused: all, or this many neurons, those with the largest strength over all graphs. About 1,900 "
+        description="For group and fused: all, or this many neurons (at least 2), those with the largest strength over all graphs. About 1,900 "
         "connected neurons take ten minutes, which is the limit.",
     )
     lambda1: float | None = Field(
