@@ -57,10 +57,10 @@ class Config(Section):
         names = sorted(value, key=str.lower)
         for name, after in itertools.pairwise(names):
             if name.lower() == after.lower():
-                raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one of them")
+                raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one")
         return value
 
     @property
     def folder(self) -> Path:
-        """The folder of the artifacts."""
+        """Where the artifacts go."""
         return self.out if self.out is not None else Path("runs") / self.name

@@ -34,9 +34,9 @@ class _Loading:
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return the validated configuration of ``path`` with ``overrides`` (``section.key=value``) applied.
+    """The validated configuration of ``path`` with ``overrides`` (``section.key=value``) applied.
 
-    Raises :class:`ConfigError`, which lists every problem with file, line and column.
+    Raises :class:`ConfigError` that lists every problem with file, line and column.
     """
     loading = _Loading()
     loading.data, loading.documents = _read(path, loading, chain=())
