@@ -112,7 +112,7 @@ def message(error: Any) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(tuple(error["loc"]))
     if kind == "missing":
-        return "is missing and has no default; add it"
+        return "missing, and there is no default"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":

@@ -146,8 +146,8 @@ def test_one_thing_wrong(line: str, row: str) -> None:
 
 def test_missing_keys_are_named_at_their_section() -> None:
     assert rows(refused(write("model: {dtype: auto}\ncorpora: {a: {topic: x}}\n"))) == [
-        "c.yaml collect is missing and has no default; add it",
-        "c.yaml:1:1 model.id is missing and has no default; add it",
+        "c.yaml collect missing, and there is no default",
+        "c.yaml:1:1 model.id missing, and there is no default",
     ]
 
 

@@ -56,7 +56,7 @@ def test_later_overrides_win_and_null_removes_a_corpus() -> None:
         ("fit..alpha=3", "--set fit..alpha should be written as section.key=value"),
         ("fit.tol=", "--set fit.tol has no value; write one, or null to restore the default"),
         ("fit.tol=-1", "--set fit.tol should be greater than 0, not -1"),
-        ("model.id=null", "--set model.id is missing and has no default; add it"),
+        ("model.id=null", "--set model.id missing, and there is no default"),
         ("model.id.x=3", "--set model.id should be text, not {'x': 3}"),
         ("model={id: x, id: y}", "--set model.id is given twice; delete one of them"),
         ("corpora.x.files='[a]'", "--set corpora.x.files should be a list, not '[a]'; remove the quotes"),
