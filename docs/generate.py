@@ -42,7 +42,7 @@ _COMMANDS = """\
 # Commands
 
 This page lists every command with its arguments and options, the exit codes, and the environment variables. It is for
-people who use `glasso` from a shell. `glasso COMMAND --help` prints the same. [configuration.md](configuration.md)
+people who use `glasso` from a shell. `--help` after a command prints the same. [configuration.md](configuration.md)
 lists the keys of a configuration file.
 """
 
