@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
 export OPENBLAS_THREAD_TIMEOUT ?= 12
 
-.PHONY: demo test check format images bench bench-full bench-peers clean
+.PHONY: demo test check format docs images bench bench-full bench-peers clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# The pages on commands and on the configuration, from the code; tests/docs holds them to it.
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
 
 # The README's pictures, from the demo; the explorer's needs chromium.
 images: demo

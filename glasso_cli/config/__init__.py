@@ -1,4 +1,4 @@
-"""From YAML to a checked configuration, with every problem at its line and column."""
+"""Read a YAML file as a checked configuration, and report every problem with its line and column."""
 
 from glasso_cli.config.experiment import Config
 from glasso_cli.config.sections.collect import CollectSection, MaskSection

@@ -1,4 +1,4 @@
-"""Secrets and settings of services from a ``.env`` file: never from a configuration, never shown."""
+"""Read API keys and settings of services from a ``.env`` file; their values are never shown."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PREFIXES = ("HF_", "OPENAI_", "GLASSO_")
 
 
 def load_env_file(path: Path) -> None:
-    """Put the variables of ``path`` that concern glasso into the environment, which wins over the file.
+    """Add the variables of ``path`` that concern glasso to the environment, unless they are already set there.
 
-    Values are taken as they stand, ``${...}`` included. No file, or a folder (some virtual environments are
-    called ``.env``), is no error. Raises :class:`ConfigError`, which names the line but never shows it.
+    Values are taken literally, including ``${...}``. A missing file is no error, nor is a folder, because some virtual
+    environments are called ``.env``. Raises :class:`ConfigError`, which names the line but never shows it.
     """
     if not path.is_file():
         return
@@ -25,18 +25,18 @@ def load_env_file(path: Path) -> None:
 
 
 def _variables(path: Path) -> dict[str, str]:
-    """What ``path`` gives a value; an empty one, as in a copied example, is none."""
+    """The variables in ``path`` that have a value; a copied example has empty ones."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             bindings = list(parse_stream(file))
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Change its permissions.") from None
+        raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Check its permissions.") from None
     for binding in bindings:
         if binding.error:
             raise ConfigError(
-                f"{path}:{binding.original.line} does not read NAME=value.",
-                "Mend that line; it is not shown here because it may hold a secret.",
+                f"{path}:{binding.original.line} should be NAME=value.",
+                "Correct that line. It is not shown here because it may contain a secret.",
             )
     return {item.key: item.value for item in bindings if item.key and item.value and item.key.startswith(PREFIXES)}

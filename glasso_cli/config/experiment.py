@@ -1,7 +1,7 @@
 """The whole configuration: one frozen pydantic model per section, unknown keys rejected.
 
-A field marked ``runtime`` says how the work is done, not what comes out: it is not part of a cache key. Every
-field carries one line of help, which ``glasso schema`` shows. :mod:`glasso_cli.config.load` reads the files.
+A field marked ``runtime`` changes how the work is done, not the result, so it is not part of a cache key. Every field
+has a help text, which ``glasso schema`` and docs/configuration.md show. :mod:`glasso_cli.config.load` reads the files.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ from glasso_cli.config.sections.visualize import VisualizeSection
 
 
 class Config(Section):
-    """One experiment: what to study, and how each stage does its part."""
+    """One experiment: what to study, and how each stage works."""
 
-    name: str = Field(default="", description="Name of the experiment; the file's name if left out.")
-    out: FilePath | None = runtime(None, "Folder of the artifacts, relative to where you run; runs/NAME if left out.")
-    seed: int = Field(default=0, description="Seed of everything random.", ge=0, lt=2**63)
-    model: ModelSection = Field(description="The network.")
+    name: str = Field(default="", description="Name of the experiment. The default is the name of the file.")
+    out: FilePath | None = runtime(
+        None, "Folder for the results, relative to the working directory; null means runs/NAME."
+    )
+    seed: int = Field(default=0, description="Seed of all random numbers.", ge=0, lt=2**63)
+    model: ModelSection = Field(description="The language model to study.")
     corpora: dict[CorpusName, CorpusSection] = Field(
-        description="The texts, each under a name of your choice.", min_length=1
+        description="The texts to study: one section per corpus, under a name of your choice.", min_length=1
     )
-    synth: SynthSection = Field(default=SynthSection(), description="From topics to texts.")
-    collect: CollectSection = Field(description="From text to statistics of activations.")
-    fit: FitSection = Field(default=FitSection(), description="From statistics to a sparse precision matrix.")
-    visualize: VisualizeSection = Field(default=VisualizeSection(), description="From the matrix to pictures.")
-    compare: CompareSection = Field(
-        default=CompareSection(), description="From two fitted corpora to the dependencies that differ."
+    synth: SynthSection = Field(default=SynthSection(), description="How texts on topics are written.")
+    collect: CollectSection = Field(description="How the statistics of the activations are collected.")
+    fit: FitSection = Field(
+        default=FitSection(),
+        description="How the sparse precision matrices are fitted, and how their edges are tested.",
     )
+    visualize: VisualizeSection = Field(default=VisualizeSection(), description="Which figures are drawn, and how.")
+    compare: CompareSection = Field(default=CompareSection(), description="How corpora are compared.")
 
     @field_validator("name")
     @classmethod
     def _one_folder(cls, value: str) -> str:
         if re.search(r"[/\\]", value) or value in ("", ".", ".."):
-            raise ValueError(f"{value!r} cannot name a folder: give a word without slashes")
+            raise ValueError(f"{value!r} cannot be the name of a folder; give a name without slashes")
         return value
 
     @field_validator("corpora")

@@ -1,6 +1,6 @@
-"""Read a configuration file: ``extends``, ``--set``, and every problem at once with its place.
+"""Read a configuration file with ``extends`` and ``--set``, and report all problems at once with their places.
 
-Precedence: ``--set``, then the file, then what it extends, then the defaults of :mod:`glasso_cli.config`.
+Precedence: ``--set``, then the file, then the files it extends, then the defaults of :mod:`glasso_cli.config`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from glasso_cli.errors import ConfigError
 
 @dataclass
 class _Loading:
-    """The values merged so far, where each came from, and what was wrong."""
+    """The merged values so far, where they were written, and the problems found."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    documents: list[tuple[Path, Document]] = field(default_factory=list)  # the file that wins first
+    documents: list[tuple[Path, Document]] = field(default_factory=list)  # in the order of precedence
     overrides: list[Loc] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, path: Path, document: Document, loc: Loc, text: str, *, key: bool = False) -> None:
-        """Note a problem of ``path`` at ``loc``."""
+        """Add a problem of ``path`` at ``loc``."""
         self.problems.append(_located(0, path, document, loc, text, key=key))
 
 
@@ -51,7 +51,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), needed: Collection[st
     try:
         config = Config.model_validate(loading.data)
     except ValidationError as error:
-        # A list with a bad item is also "too short" for pydantic; only the item is news.
+        # For pydantic, a list with a bad item is also "too short"; only the item is worth reporting.
         found = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
         loading.problems += [_problem(item, loading, path) for item in found]
     if loading.problems:
@@ -67,7 +67,7 @@ _Read = tuple[dict[str, Any], list[tuple[Path, Document]]]
 
 
 def _read(path: Path, loading: _Loading, chain: tuple[Path, ...]) -> _Read:
-    """The values of ``path`` over those it extends, and the documents, the winning one first."""
+    """The values of ``path`` merged with those it extends, and the documents in the order of precedence."""
     resolved = path.resolve()
     if resolved in chain:
         names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
@@ -75,7 +75,7 @@ def _read(path: Path, loading: _Loading, chain: tuple[Path, ...]) -> _Read:
     document = _parse_file(path)
     data = _mapping_of(path, document)
     for loc, position in document.duplicates:
-        text = f"given twice; delete one, the first is on line {document.keys[loc].line}"
+        text = f"is given twice, first on line {document.keys[loc].line}; delete one of them"
         problem = _located(0, path, document, loc, text)
         line = document.lines[position.line - 1]
         loading.problems.append(Problem(problem.key, text, str(path), position, line, rank=0))
@@ -89,7 +89,7 @@ def _read(path: Path, loading: _Loading, chain: tuple[Path, ...]) -> _Read:
 
 
 def _bases(path: Path, document: Document, value: Any, loading: _Loading) -> list[Path]:
-    """The files that ``extends`` names; what cannot be one is a problem at its place."""
+    """The files that ``extends`` names; a name that cannot be a file is reported."""
     if isinstance(value, str):
         named: list[tuple[Loc, Any]] = [(("extends",), value)]
     elif isinstance(value, list):
@@ -113,8 +113,8 @@ def _mapping_of(path: Path, document: Document) -> dict[str, Any]:
         return data
     kinds = {type(None): "empty", list: "a list", str: "text", bool: "true or false"}
     raise ConfigError(
-        f"{path} is {kinds.get(type(data), 'a number')}; it should hold sections such as `model:`.",
-        "Start from `glasso init`, which writes a commented configuration.",
+        f"{path} is {kinds.get(type(data), 'a number')}; it should contain sections such as `model:`.",
+        "Start with `glasso init`, which writes a commented configuration.",
     )
 
 
@@ -126,7 +126,7 @@ def _parse_file(path: Path) -> Document:
         line = text.splitlines()[error.position.line - 1 :][:1] if error.position else []
         problem = Problem("", error.problem, str(path), error.position, "".join(line))
         raise ConfigError(
-            report(f"{path} is not YAML", [problem]), "Check indentation, quotes and brackets there."
+            report(f"{path} is not valid YAML", [problem]), "Check the indentation, quotes and brackets there."
         ) from None
 
 
@@ -141,21 +141,23 @@ def _text_of(path: Path) -> str:
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder.", "Give the path of a YAML file.") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Give another file.") from None
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}).", "Check its permissions, or give another file."
+        ) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path} is not UTF-8 text (line {line}).", "Save it as UTF-8.") from None
 
 
 def _near(path: Path) -> str:
-    """The YAML files beside ``path`` with a similar name, as the end of a sentence."""
+    """The YAML files next to ``path`` with a similar name, as the end of a sentence."""
     stems = {other.stem: other.name for other in path.parent.glob("*.y*ml")}
     near = difflib.get_close_matches(path.stem, stems)
     return f"; there is {', '.join(stems[stem] for stem in near)}" if near else ""
 
 
 def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Mappings merge key by key; anything else in ``above`` replaces what is below."""
+    """Merge two mappings key by key; any other value in ``above`` replaces the one in ``below``."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -172,22 +174,22 @@ def _apply(override: str, loading: _Loading) -> None:
     try:
         document = parse(text.strip())
     except StrictYamlError as error:
-        loading.problems.append(Problem(name, f"the value is not YAML: {error.problem}"))
+        loading.problems.append(Problem(name, f"the value is not valid YAML: {error.problem}"))
         return
     if not equals or not all(keys):
-        loading.problems.append(Problem(name, "should read section.key=value"))
+        loading.problems.append(Problem(name, "should be written as section.key=value"))
         return
     if not text.strip():
-        loading.problems.append(Problem(name, "has no value; null restores the default"))
+        loading.problems.append(Problem(name, "has no value; write one, or null to restore the default"))
         return
-    wrong = [(loc, "given twice") for loc, _ in document.duplicates] + document.bad_keys
+    wrong = [(loc, "is given twice; delete one of them") for loc, _ in document.duplicates] + document.bad_keys
     loading.problems += [Problem(dotted((*keys, *loc)), text) for loc, text in wrong]
     loading.overrides.append(keys)
     _put(loading.data, keys, document.data)
 
 
 def _put(data: dict[str, Any], keys: Loc, value: Any) -> None:
-    """Set one value; null where it is no value of its own restores the default, or removes a corpus."""
+    """Set one value. If null is not a valid value, it restores the default, or removes a corpus."""
     for key in keys[:-1]:
         if not isinstance(data.get(str(key)), dict):
             data[str(key)] = {}
@@ -211,7 +213,7 @@ def _problem(error: Any, loading: _Loading, path: Path) -> Problem:
     loc = loc[:-1] if loc[-1] == "[key]" else loc
     over = any(loc[: len(keys)] == keys for keys in loading.overrides)
     beneath = any(keys[: len(loc)] == loc for keys in loading.overrides)
-    # A rule about a whole section is broken by the file as much as by an override inside of it.
+    # If a rule about a whole section is broken, the file has as much part in it as an override inside the section.
     if over or (beneath and kind != "value_error"):
         return Problem(dotted(loc), text)
     for rank, (file, document) in enumerate(loading.documents):

@@ -1,4 +1,4 @@
-"""Which neurons a configuration names: all, a number, a list of ids, or a file of ids."""
+"""Which neurons a configuration selects: all, a number, a list of ids, or a file of ids."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Choice = int | str | tuple[str, ...]
 
 
 def neuron_file(choice: Choice) -> Path | None:
-    """The file that ``choice`` names, if it names one."""
+    """The file of ids that ``choice`` names, or None."""
     return Path(choice) if isinstance(choice, str) and choice != "all" else None
 
 
 def without_path(choice: Choice) -> Any:
-    """``choice`` as it enters a cache key: a file is known by its content, not by its path."""
+    """``choice`` as it enters a cache key: the content of a file matters, not its path."""
     if neuron_file(choice):
         return "a file"
     return list(choice) if isinstance(choice, tuple) else choice
 
 
 def pin(choice: Choice) -> dict[str, str]:
-    """The digest of the file that ``choice`` names, if it names one."""
+    """The digest of the file of ids that ``choice`` names, or nothing."""
     path = neuron_file(choice)
     if path is None:
         return {}
@@ -37,7 +37,7 @@ def pin(choice: Choice) -> dict[str, str]:
 
 
 def wanted_ids(choice: Choice) -> tuple[str, ...] | None:
-    """The ids that ``choice`` lists, itself or in a file; None where it is all or a number."""
+    """The ids that ``choice`` gives, directly or in a file; None if it is all or a number."""
     path = neuron_file(choice)
     if path is None:
         return choice if isinstance(choice, tuple) else None
@@ -46,12 +46,12 @@ def wanted_ids(choice: Choice) -> tuple[str, ...] | None:
     except (OSError, UnicodeDecodeError):
         raise _unreadable(path) from None
     if not ids:
-        raise InputError(f"{path} holds no neuron ids.", "Write one id a line.")
+        raise InputError(f"{path} contains no neuron ids.", "Write one id per line.")
     return tuple(ids)
 
 
 def indices_of(wanted: Sequence[str], ids: Sequence[str]) -> list[int]:
-    """Where ``wanted`` stand in ``ids``, increasing, each once; raises :class:`InputError` for an unknown one."""
+    """The sorted, distinct indices of ``wanted`` in ``ids``; raises :class:`InputError` for an unknown id."""
     known = {name: index for index, name in enumerate(ids)}
     for name in wanted:
         if name not in known:
@@ -64,5 +64,5 @@ def indices_of(wanted: Sequence[str], ids: Sequence[str]) -> list[int]:
 def _unreadable(path: Path) -> InputError:
     return InputError(
         f"The file of neuron ids {path} cannot be read.",
-        "Give all, a number, a list of ids, or a UTF-8 text file with one id a line.",
+        "Give all, a number, a list of ids, or a UTF-8 text file with one id per line.",
     )

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in the words of a person, with the place and the line."""
+"""Describe the problems of a configuration in plain words, each with its place and line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANY = "NAME"  # stands for every name in a mapping of sections
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration, and where it was written."""
+    """One problem of a configuration, and where it was written."""
 
     key: str  # "fit.alhpa"
     message: str
@@ -41,16 +41,16 @@ class Problem:
 
 
 def dotted(loc: Loc) -> str:
-    """``loc`` as a person writes it: ``collect.hook_points[0]``."""
+    """``loc`` as it is written on the command line: ``collect.hook_points[0]``."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc).lstrip(".")
 
 
-# -- the sections by where they stand ---------------------------------------------------------------
+# -- the sections by their places ---------------------------------------------------------------
 
 
 @cache
 def sections() -> dict[Loc, type[Section]]:
-    """Every section of the schema by where it stands; ``NAME`` is any corpus."""
+    """Every section of the schema by its place; ``NAME`` stands for any corpus."""
     found: dict[Loc, type[Section]] = {(): Config}
     todo: list[Loc] = [()]
     while todo:
@@ -67,7 +67,7 @@ def sections() -> dict[Loc, type[Section]]:
 
 
 def section_at(loc: Loc) -> type[Section] | None:
-    """The section that stands at ``loc`` in the schema; the name of a corpus matches any."""
+    """The section at ``loc`` in the schema, or None; the name of a corpus matches ``NAME``."""
     for pattern, section in sections().items():
         if len(pattern) == len(loc) and all(want in (_ANY, key) for want, key in zip(pattern, loc)):
             return section
@@ -107,7 +107,7 @@ _LIMITS = {
 
 
 def message(error: Any) -> str:
-    """One of pydantic's errors as a sentence about the value."""
+    """Describe one of pydantic's errors as a statement about the value."""
     kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(tuple(error["loc"]))
@@ -118,9 +118,9 @@ def message(error: Any) -> str:
     if kind == "literal_error":
         return _not_one_of(value, str(context["expected"]).replace("'", "").replace(" or ", ", "))
     if value is None and kind in ("model_type", "dict_type"):
-        return "is empty; write its keys under it, or leave it out"
+        return "is empty; write its keys below it, or delete it"
     if kind == "tuple_type" and isinstance(value, str):
-        advice = "drop the quotes" if value.startswith("[") else f"write [{value}]"
+        advice = "remove the quotes" if value.startswith("[") else f"write [{value}]"
         return f"should be a list, not {shown(value)}; {advice}"
     if kind in _WANTED:
         return f"should be {_WANTED[kind]}, not {shown(value)}"
@@ -142,7 +142,7 @@ def _not_one_of(value: Any, allowed: str) -> str:
 
 
 def report(title: str, problems: Sequence[Problem]) -> str:
-    """``title``, then a row for every problem with its line and a mark under the place."""
+    """Return ``title``, then every problem with its source line and a mark under the column."""
     rows = [title]
     width = max(cell_len(_visible(problem.place)) for problem in problems)
     key_width = max(cell_len(_visible(problem.key)) for problem in problems)
@@ -169,12 +169,12 @@ def _padded(text: str, width: int) -> str:
 
 
 def _visible(text: str) -> str:
-    """``text`` with control characters spelt out: no file steers the terminal; a tab as an arrow."""
+    """``text`` with control characters escaped, so that no file controls the terminal, and tabs as arrows."""
     return "".join(char if char.isprintable() else "→" if char == "\t" else repr(char)[1:-1] for char in text)
 
 
 def hint(problems: Sequence[Problem]) -> str:
-    """Where the help for the keys of ``problems`` is."""
+    """Say where to find the help for the keys of ``problems``."""
     sections = {problem.key.split(".")[0] for problem in problems} & set(Config.model_fields)
     name = f" {sections.pop()}" if len(sections) == 1 else ""
     return f"`glasso schema{name}` lists every key with its help."

@@ -12,12 +12,12 @@ from glasso_cli.errors import ConfigError
 
 _EXTENDS = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-    "description": "Files whose values stand unless this one gives its own, relative to this file.",
+    "description": "Files to take values from, relative to this file. Values of this file win over theirs.",
 }
 
 
 def schema_text(section: str | None) -> str:
-    """The JSON Schema of the whole configuration, or of one section and what it refers to."""
+    """The JSON Schema of the whole configuration, or of one section with everything it refers to."""
     schema = _of_section(section) if section else _of_file()
     return json.dumps(schema, indent=2, ensure_ascii=False)
 

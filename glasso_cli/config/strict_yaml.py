@@ -1,9 +1,9 @@
-"""YAML with the scalars of YAML 1.2, no duplicate keys, and a position for every value.
+"""Read YAML with the scalars of YAML 1.2, without duplicate keys, and with a position for every value.
 
 PyYAML follows YAML 1.1, in which ``1e-3`` is a string, ``no`` is false, ``012`` is ten and ``12:30`` is 750,
-and in which the last of two equal keys wins in silence. The core schema of YAML 1.2
-(https://yaml.org/spec/1.2.2/#103-core-schema) has none of that. Aliases are read; merge keys (``<<``) and
-tags that say anything but what the value is without them are refused.
+and the last of two equal keys silently wins. The core schema of YAML 1.2
+(https://yaml.org/spec/1.2.2/#103-core-schema) has none of that. Aliases are accepted. Merge keys (``<<``) are
+rejected, and so are tags that change the type of a value, except to text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True)
 class Position:
-    """Where a key or value stands: 1-based line and column."""
+    """The place of a key or value: line and column, both counted from 1."""
 
     line: int
     column: int
@@ -30,7 +30,7 @@ class Position:
 
 @dataclass
 class Document:
-    """A parsed YAML text: plain Python values, and where each key and value came from."""
+    """A parsed YAML text: plain Python values, and the place of every key and value."""
 
     data: Any
     lines: list[str]
@@ -40,7 +40,7 @@ class Document:
     bad_keys: list[tuple[Loc, str]] = field(default_factory=list)
 
     def locate(self, loc: Loc, *, key: bool = False) -> Position | None:
-        """The position of ``loc``, or of the nearest parent that was written in the text."""
+        """The position of ``loc``, or of its nearest parent that is written in the text."""
         first, second = (self.keys, self.values) if key else (self.values, self.keys)
         for end in range(len(loc), -1, -1):
             for table in (first, second):
@@ -50,7 +50,7 @@ class Document:
 
 
 class StrictYamlError(Exception):
-    """A text that is not YAML, with the place of the first problem."""
+    """A text that is not valid YAML, with the place of the first problem."""
 
     def __init__(self, problem: str, position: Position | None) -> None:
         super().__init__(problem)
@@ -72,7 +72,7 @@ def _resolver(tag: str, pattern: str, first: str) -> None:
 _resolver("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF")
 _resolver("null", r"^(?:~|null|Null|NULL|)$", "~nN")
 _CoreLoader.yaml_implicit_resolvers[""] = [(f"{_TAG}null", re.compile(r"^$"))]
-# Underscores between digits (200_000) are the one extension: they read well and mean nothing else.
+# Underscores between digits (200_000) are the only extension: they are easy to read and have no other meaning.
 _resolver("int", r"^(?:[-+]?[0-9](?:_?[0-9])*|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789")
 _resolver(
     "float",
@@ -100,7 +100,7 @@ _CoreLoader.add_constructor(f"{_TAG}float", _float)
 
 
 def parse(text: str) -> Document:
-    """The document in ``text``; raises :class:`StrictYamlError` where it is not YAML."""
+    """Return the document in ``text``; raises :class:`StrictYamlError` if it is not valid YAML."""
     try:
         loader = _CoreLoader(text)
         node = loader.get_single_node()
@@ -113,14 +113,14 @@ def parse(text: str) -> Document:
     except yaml.reader.ReaderError as error:
         raise StrictYamlError(*_unreadable(error, text)) from None
     except RecursionError:
-        raise StrictYamlError("nested too deeply", None) from None
+        raise StrictYamlError("the values are nested too deeply", None) from None
 
 
 def _build(loader: _CoreLoader, node: yaml.Node, loc: Loc, document: Document) -> Any:
     if len(loc) > _MAX_DEPTH:  # an anchor that contains itself has no end
-        raise StrictYamlError("nested too deeply, or an anchor contains itself", _start(node))
+        raise StrictYamlError("the values are nested too deeply, or an anchor contains itself", _start(node))
     if len(document.values) >= _MAX_VALUES:
-        raise StrictYamlError(f"more than {_MAX_VALUES:,} values, aliases written out", _start(node))
+        raise StrictYamlError(f"more than {_MAX_VALUES:,} values after expanding the aliases", _start(node))
     document.values[loc] = _start(node)
     _check_tag(loader, node)
     if isinstance(node, yaml.MappingNode):
@@ -131,7 +131,7 @@ def _build(loader: _CoreLoader, node: yaml.Node, loc: Loc, document: Document) -
 
 
 def _check_tag(loader: _CoreLoader, node: yaml.Node) -> None:
-    """Refuse a tag that says anything but what the value is without it, or text."""
+    """Reject a tag that changes the type of the value, except to text."""
     if isinstance(node, yaml.ScalarNode):
         plain = loader.resolve(yaml.ScalarNode, node.value, (True, False))
         fits = node.tag in (plain, f"{_TAG}str")
@@ -139,7 +139,7 @@ def _check_tag(loader: _CoreLoader, node: yaml.Node) -> None:
         fits = node.tag == _TAG + ("map" if isinstance(node, yaml.MappingNode) else "seq")
     if not fits:
         tag = node.tag.replace(_TAG, "!!")
-        raise StrictYamlError(f"the tag {tag} is not read here; write the plain value", _start(node))
+        raise StrictYamlError(f"the tag {tag} is not supported; write the plain value", _start(node))
 
 
 def _mapping(loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, Any]:
@@ -152,12 +152,12 @@ def _mapping(loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Do
             continue
         document.keys[here] = _start(key_node)
         if key == "<<" and key_node.style is None:
-            message = "merge keys are not YAML 1.2; repeat the keys, or use extends"
+            message = "merge keys are not part of YAML 1.2; repeat the keys, or use extends"
             document.bad_keys.append((here, message))
             continue
         _check_tag(loader, key_node)
-        if key_node.tag != f"{_TAG}str" and key != "null":  # a field's name, and nobody means nothing by it
-            # `1:` and `true:` as names: said, but kept, so that all problems are found at once.
+        if key_node.tag != f"{_TAG}str" and key != "null":  # `null` is the name of a field
+            # Report `1:` and `true:` as names but keep them, so that all problems are found at once.
             document.bad_keys.append((here, f"the key {key} is not text; quote it"))
         data[key] = _build(loader, value_node, here, document)
     return data
@@ -165,7 +165,7 @@ def _mapping(loader: _CoreLoader, node: yaml.MappingNode, loc: Loc, document: Do
 
 def _key(node: yaml.Node) -> str:
     if not isinstance(node, yaml.ScalarNode):
-        raise StrictYamlError("a key must be a plain word", _start(node))
+        raise StrictYamlError("a key must be a single word or a quoted text", _start(node))
     return str(node.value)
 
 
@@ -178,21 +178,21 @@ def _position(mark: yaml.Mark | None) -> Position | None:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What the parser says, in the words of a person where it happens often."""
+    """The message of the parser, in plainer words for frequent mistakes."""
     said = error.problem or ""
     if "'\\t'" in said:
-        return "a tab cannot indent in YAML; use spaces"
+        return "YAML does not allow tabs for indentation; use spaces"
     if "cannot start any token" in said:
         return f"{said}; put the value in quotes"
     if said == "mapping values are not allowed here":
-        return "a second ':' on one line; check the indentation, or put the value in quotes"
+        return "there is a second ':' on this line; check the indentation, or put the value in quotes"
     if error.context and error.context_mark:
         return f"{error.context} that begins on line {error.context_mark.line + 1}, {said}"
     return said
 
 
 def _unreadable(error: yaml.reader.ReaderError, text: str) -> tuple[str, Position]:
-    """The words and the place of a character that YAML does not allow."""
+    """The message for a character that YAML does not allow, and its place."""
     before = text[: error.position].splitlines() or [""]
-    message = f"the control character {text[error.position]!r} may not stand in YAML"
+    message = f"the control character {text[error.position]!r} is not allowed in YAML; delete it"
     return message, Position(len(before), len(before[-1]) + 1)

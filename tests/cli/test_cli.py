@@ -268,7 +268,7 @@ def test_a_broken_env_file_is_a_clear_error(shell: Shell) -> None:
     Path(".env").write_text("HF_TOKEN hf_s3cr3t\n")
     result = shell("run", "c.yaml")
     assert result.exit_code == 2
-    assert "error: .env:1 does not read NAME=value." in result.stderr
+    assert "error: .env:1 should be NAME=value." in result.stderr
     assert "hf_s3cr3t" not in result.output
     assert shell("check", "c.yaml").exit_code == 0
 

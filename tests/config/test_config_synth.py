@@ -36,7 +36,7 @@ OPENAI = {"provider": "openai", "model": "gpt-4.1-mini"}
         ({"base_url": "http://host/v1?key=s3cret"}, "without user, password"),
         ({"api_key_env": "sk-s3cret"}, "name of an environment variable, never the key itself"),
         ({"price_input": 1.0}, "give both"),
-        ({**OPENAI, "model": "unheard-of", "budget_usd": 1.0}, "those of unheard-of there are not known"),
+        ({**OPENAI, "model": "unheard-of", "budget_usd": 1.0}, "those of unheard-of on this server are not known"),
         ({**OPENAI, "base_url": "http://host/v1", "budget_usd": 1.0}, "are not known"),
         ({"attributes": {"point of view": ["x"]}}, "becomes a key of the output"),
         ({"attributes": {"genre": []}}, "at least 1 item"),

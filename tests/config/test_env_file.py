@@ -67,7 +67,7 @@ def test_no_file_and_a_folder_of_that_name_are_no_error(make: object) -> None:
 def test_a_broken_line_is_named_and_not_shown(broken: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(f"HF_HOME=/x\n{broken}\n")
-    assert caught.value.message == ".env:2 does not read NAME=value."
+    assert caught.value.message == ".env:2 should be NAME=value."
     assert "not shown" in caught.value.hint
     assert SECRET not in caught.value.message + caught.value.hint
     assert names() == {"PATH"}

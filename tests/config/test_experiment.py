@@ -141,7 +141,7 @@ def test_corpora_that_differ_by_case_only_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".", "", "a\\b"])
 def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
-    with pytest.raises(ValidationError, match="cannot name a folder"):
+    with pytest.raises(ValidationError, match="cannot be the name of a folder"):
         Config.model_validate({**example(), "name": name})
 
 
@@ -158,9 +158,9 @@ def test_the_folder_is_out_or_runs_and_the_name(monkeypatch: pytest.MonkeyPatch,
         ({}, "none of them"),
         ({"topic": "x", "files": ["a"]}, "files and topic"),
         ({"files": []}, "files is empty"),
-        ({"topic": "x", "split": "test"}, "split means nothing for a corpus given as topic"),
-        ({"files": ["a.txt"], "revision": "v1"}, "revision means nothing for a corpus given as files"),
-        ({"dataset": "d", "lines": True}, "lines means nothing for a corpus given as dataset"),
+        ({"topic": "x", "split": "test"}, "split has no effect on a corpus given as topic"),
+        ({"files": ["a.txt"], "revision": "v1"}, "revision has no effect on a corpus given as files"),
+        ({"dataset": "d", "lines": True}, "lines has no effect on a corpus given as dataset"),
     ],
 )
 def test_a_corpus_has_one_source(source: dict[str, Any], words: str) -> None:

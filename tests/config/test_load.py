@@ -104,7 +104,7 @@ def test_a_misspelt_key_is_found_in_every_section(section: tuple[str, ...]) -> N
             "c.yaml:6:7 seed should be less than 9223372036854775808, not 9223372036854775808",
         ),
         ("seed: no", "c.yaml:6:7 seed should be a whole number, not 'no'"),
-        ("fit:", "c.yaml:6:5 fit is empty; write its keys under it, or leave it out"),
+        ("fit:", "c.yaml:6:5 fit is empty; write its keys below it, or delete it"),
         ("fit: degree", "c.yaml:6:6 fit should be a mapping of keys, not 'degree'"),
         ("fit: {tol: .nan}", "c.yaml:6:12 fit.tol should be a finite number, not nan"),
         ("fit: {tol: true}", "c.yaml:6:12 fit.tol should be a number, not true"),
@@ -133,10 +133,10 @@ def test_a_misspelt_key_is_found_in_every_section(section: tuple[str, ...]) -> N
             "größe: 3",
             "c.yaml:6:1 größe unknown key; the keys here are: " + ", ".join(sorted(Config.model_fields)),
         ),
-        ("seed: 1\nseed: 2", "c.yaml:7:1 seed given twice; delete one, the first is on line 6"),
+        ("seed: 1\nseed: 2", "c.yaml:7:1 seed is given twice, first on line 6; delete one of them"),
         (
             "fit: {tol: 1e-3, tol: 1e-4}",
-            "c.yaml:6:18 fit.tol given twice; delete one, the first is on line 6",
+            "c.yaml:6:18 fit.tol is given twice, first on line 6; delete one of them",
         ),
     ],
 )
@@ -168,7 +168,9 @@ def test_keys_that_are_not_text_are_told() -> None:
 
 def test_merge_keys_are_refused_with_what_to_write() -> None:
     error = refused(write(BASE + "fit: &f {tol: 1e-3}\nvisualize: {<<: *f}\n"))
-    assert rows(error) == ["c.yaml:7:13 visualize.<< merge keys are not YAML 1.2; repeat the keys, or use extends"]
+    assert rows(error) == [
+        "c.yaml:7:13 visualize.<< merge keys are not part of YAML 1.2; repeat the keys, or use extends"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -193,12 +195,12 @@ def test_a_file_that_cannot_be_a_configuration(text: str | bytes, words: str, ad
 def test_what_is_not_yaml_is_shown_with_its_line() -> None:
     error = refused(write("model:\n\tid: m\n"))
     assert error.message.splitlines() == [
-        "c.yaml is not YAML",
-        "  c.yaml:2:1  a tab cannot indent in YAML; use spaces",
+        "c.yaml is not valid YAML",
+        "  c.yaml:2:1  YAML does not allow tabs for indentation; use spaces",
         "       2 | →id: m",
         "         | ^",
     ]
-    assert error.hint == "Check indentation, quotes and brackets there."
+    assert error.hint == "Check the indentation, quotes and brackets there."
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_problems_are_told_in_the_file_that_wins_and_once() -> None:
 def test_two_ways_to_one_base_are_no_cycle_and_its_problems_are_told_once() -> None:
     one = two = "extends: root.yaml\n"
     path = write("extends: [one.yaml, two.yaml]\n", one=one, two=two, root=BASE + "seed: 1\nseed: 2\n")
-    assert rows(refused(path)) == ["root.yaml:7:1 seed given twice; delete one, the first is on line 6"]
+    assert rows(refused(path)) == ["root.yaml:7:1 seed is given twice, first on line 6; delete one of them"]
 
 
 @pytest.mark.parametrize(
@@ -297,4 +299,4 @@ def test_a_base_that_cannot_be_one(value: str, row: str) -> None:
 
 
 def test_a_base_that_is_not_yaml_is_named() -> None:
-    assert "base.yaml is not YAML" in refused(write("extends: base.yaml\n", base="a: [\n")).message
+    assert "base.yaml is not valid YAML" in refused(write("extends: base.yaml\n", base="a: [\n")).message

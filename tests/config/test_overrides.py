@@ -51,25 +51,25 @@ def test_later_overrides_win_and_null_removes_a_corpus() -> None:
         ("fit.alpa=0.1", "--set fit.alpa unknown key; did you mean 'alpha'?"),
         ("fti.alpha=0.1", "--set fti unknown key; did you mean 'fit'?"),
         ("fit=0.1", "--set fit should be a mapping of keys, not 0.1"),
-        ("fit", "--set fit should read section.key=value"),
-        ("=3", "--set should read section.key=value"),
-        ("fit..alpha=3", "--set fit..alpha should read section.key=value"),
-        ("fit.tol=", "--set fit.tol has no value; null restores the default"),
+        ("fit", "--set fit should be written as section.key=value"),
+        ("=3", "--set should be written as section.key=value"),
+        ("fit..alpha=3", "--set fit..alpha should be written as section.key=value"),
+        ("fit.tol=", "--set fit.tol has no value; write one, or null to restore the default"),
         ("fit.tol=-1", "--set fit.tol should be greater than 0, not -1"),
         ("model.id=null", "--set model.id missing, and there is no default"),
         ("model.id.x=3", "--set model.id should be text, not {'x': 3}"),
-        ("model={id: x, id: y}", "--set model.id given twice"),
-        ("corpora.x.files='[a]'", "--set corpora.x.files should be a list, not '[a]'; drop the quotes"),
+        ("model={id: x, id: y}", "--set model.id is given twice; delete one of them"),
+        ("corpora.x.files='[a]'", "--set corpora.x.files should be a list, not '[a]'; remove the quotes"),
         (
             "corpora.a/b.topic=x",
-            "--set corpora.a/b a corpus name becomes a file name: "
-            "use letters, digits, '-', '_' and '.', at most 64 of them",
+            "--set corpora.a/b a corpus name becomes a file name; "
+            "use only letters, digits, '-', '_' and '.', at most 64 in all",
         ),
         (
             "corpora.b.max_documents=3",
             "--set corpora.b give exactly one of dataset, files, topic; this has none of them",
         ),
-        ("corpora.nope=null", "--set corpora.nope is empty; write its keys under it, or leave it out"),
+        ("corpora.nope=null", "--set corpora.nope is empty; write its keys below it, or delete it"),
         ("fit.select.alpha=0.1", "--set fit select.rule fixed needs fit.alpha"),
         (
             "fit.nope=null",
@@ -86,7 +86,9 @@ def test_an_override_that_cannot_be(override: str, row: str) -> None:
 
 
 def test_an_override_that_is_not_yaml() -> None:
-    assert "--set  fit.alpha  the value is not YAML: while parsing" in refused(write(BASE), "fit.alpha=[1,").message
+    assert (
+        "--set  fit.alpha  the value is not valid YAML: while parsing" in refused(write(BASE), "fit.alpha=[1,").message
+    )
 
 
 def test_problems_of_the_file_come_before_those_of_overrides() -> None:

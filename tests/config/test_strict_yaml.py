@@ -153,13 +153,13 @@ def test_merge_keys_are_refused_and_aliases_read() -> None:
 @pytest.mark.parametrize(
     ("text", "words", "position"),
     [
-        ("a:\n\tb: 1", "a tab cannot indent", Position(2, 1)),
-        ("a: b: c", "a second ':'", Position(1, 5)),
+        ("a:\n\tb: 1", "does not allow tabs for indentation", Position(2, 1)),
+        ("a: b: c", "there is a second ':'", Position(1, 5)),
         ("a: @x", "put the value in quotes", Position(1, 4)),
         ("a: {b: 1\nc: 2", "begins on line 1", Position(2, 2)),
         ("a: *nothing", "undefined alias 'nothing'", Position(1, 4)),
         ("a: 1\n---\nb: 2", "another document", Position(2, 1)),
-        ("? [a]\n: 1", "a key must be a plain word", Position(1, 3)),
+        ("? [a]\n: 1", "a key must be a single word or a quoted text", Position(1, 3)),
         ("a: 1\nb: \x1b[31m", "'\\x1b'", Position(2, 4)),
         ("a: \0", "'\\x00'", Position(1, 4)),
         ("a: &a [*a]", "an anchor contains itself", Position(1, 4)),
@@ -184,7 +184,7 @@ def test_nesting_beyond_the_stack_is_refused() -> None:
 def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    assert "aliases written out" in problem("\n".join(lines)).problem
+    assert "after expanding the aliases" in problem("\n".join(lines)).problem
 
 
 def test_the_string_tag_makes_text_of_a_number() -> None:

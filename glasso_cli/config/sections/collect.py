@@ -1,4 +1,4 @@
-"""The section `collect`: from text to statistics of activations."""
+"""The section `collect`: how the statistics of the activations are collected."""
 
 from __future__ import annotations
 
@@ -11,58 +11,70 @@ from glasso_cli.config.sections.values import Neurons, Strings
 
 
 class MaskSection(Section):
-    """Tokens that stay in the model's input but out of the statistics."""
+    """Tokens that the model reads but the statistics leave out."""
 
-    special: bool = Field(default=True, description="Leave out special tokens, by id.")
-    first: int = Field(default=1, description="Leave out so many first tokens of each window (attention sinks).", ge=0)
+    special: bool = Field(default=True, description="Exclude special tokens, such as the one at the start of a text.")
+    first: int = Field(
+        default=1, description="Exclude this many tokens at the start of each window (attention sinks).", ge=0
+    )
     massive: float | None = Field(
         default=10.0,
-        description="Leave out tokens whose norm at a hook point is over so many medians; null keeps them.",
+        description="Exclude tokens whose norm at a hook point exceeds this multiple of the median norm; null keeps them.",
         gt=1,
     )
 
 
 class CollectSection(Section):
-    """From text to statistics of activations."""
+    """How the statistics of the activations are collected."""
 
     hook_points: Strings = Field(
-        description="What a neuron is: mlp.9 is the MLP's hidden units at layer 9; also mlp.*, resid.9, "
-        "or module patterns with :in or :out.",
+        description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
+        "resid.9 the residual stream after layer 9. Module name patterns with :in or :out name any other place.",
         min_length=1,
     )
     neurons: Neurons = Field(
         default="all",
-        description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
+        description="Which neurons to study: all, a number (those with the highest variance), a list of ids, or a file with one id "
+        "per line.",
     )
     max_tokens: int | None = Field(
         default=200_000,
-        description="Stop after the document that reaches so many tokens; null reads all.",
+        description="Stop after the document in which this many tokens are reached; null reads all documents.",
         ge=1,
     )
-    max_length: int = Field(default=512, description="Longer documents are cut into windows of so many tokens.", ge=2)
+    max_length: int = Field(
+        default=512, description="Length of a window in tokens; longer documents are cut into several windows.", ge=2
+    )
     blocks: int = Field(
-        default=16, description="Groups of whole documents that any resampling draws from.", ge=1, le=4096
+        default=16,
+        description="Number of groups of whole documents. Standard errors and all resampling use these blocks.",
+        ge=1,
+        le=4096,
     )
     transform: Literal["none", "normal_scores"] = Field(
-        default="none", description="normal_scores replaces each neuron's values by their normal scores."
+        default="none",
+        description="normal_scores replaces the values of each neuron by normal scores of their ranks, which tames heavy tails; "
+        "none leaves them as they are.",
     )
     pilot_tokens: int | None = Field(
         default=None,
-        description="Tokens of the pilot sample (centre, medians, quantiles); null means 2048, or 16384 for "
-        "normal_scores or a number of neurons.",
+        description="Tokens in the pilot pass, which determines centres, medians and quantiles. null means 2048, or 16384 if "
+        "transform is normal_scores or neurons is a number.",
         ge=64,
     )
-    mask: MaskSection = Field(default=MaskSection(), description="Tokens left out of the statistics.")
+    mask: MaskSection = Field(default=MaskSection(), description="Which tokens are left out of the statistics.")
     lags: int = Field(
         default=32,
-        description="Autocorrelation within documents is recorded up to this lag, in tokens.",
+        description="Largest lag, in tokens, at which the autocorrelation within documents is recorded.",
         ge=1,
     )
     null: bool = Field(
         default=False,
-        description="Sum the moments of circularly shifted neurons too: edges that fit finds there are false.",
+        description="Also collect the moments of circularly shifted neurons. Every edge that fit finds among them is false.",
     )
-    contexts: bool = Field(default=True, description="Keep example contexts per neuron; they are text of the corpus.")
+    contexts: bool = Field(
+        default=True, description="Save example contexts of every neuron. They contain text of the corpus."
+    )
     batch_tokens: int | None = runtime(
-        None, "Tokens in one forward pass, padding included; null means 1024 on a CPU and 16384 on a GPU.", ge=16
+        None, "Tokens per forward pass, including padding; null means 1024 on a CPU and 16384 on a GPU.", ge=16
     )

@@ -1,4 +1,4 @@
-"""The section `fit`: from statistics to a sparse precision matrix."""
+"""The section `fit`: how the sparse precision matrices are fitted, and how their edges are tested."""
 
 from __future__ import annotations
 
@@ -11,105 +11,126 @@ from glasso_cli.config.sections.values import Alphas, Neurons
 
 
 class SelectSection(Section):
-    """Which alpha of the path is drawn and compared."""
+    """How the alpha is selected whose graph is tested, drawn and compared."""
 
     rule: Literal["fixed", "degree", "ebic", "cv", "stars"] | None = Field(
         default=None,
-        description="fixed, degree, ebic, cv (held-out likelihood) or stars (stability); null means fixed for a single "
-        "alpha and degree otherwise.",
+        description="fixed (given by select.alpha), degree (a mean number of edges per neuron), ebic (extended BIC), cv (held-out "
+        "likelihood) or stars (stability). null means fixed if there is a single alpha or select.alpha, else degree.",
     )
     alpha: float | None = Field(
-        default=None, description="For fixed: which of several alphas; null for the only one.", gt=0
+        default=None, description="For fixed: the alpha to select; null means the only one of fit.alpha.", gt=0
     )
-    target: float = Field(default=10.0, description="For degree: mean number of edges per neuron.", gt=0)
-    gamma: float = Field(default=0.5, description="For ebic: weight of the extra penalty, 0 is BIC.", ge=0, le=1)
-    folds: int = Field(default=5, description="For cv: groups of document blocks that are held out in turn.", ge=2)
+    target: float = Field(default=10.0, description="For degree: the mean number of edges per neuron.", gt=0)
+    gamma: float = Field(
+        default=0.5, description="For ebic: weight of the extra penalty; 0 is the plain BIC.", ge=0, le=1
+    )
+    folds: int = Field(
+        default=5, description="For cv: number of groups of document blocks; each group is held out once.", ge=2
+    )
     instability: float = Field(
         default=0.05,
-        description="For stars: largest share of pairs, on average, on which two halves of the documents may differ.",
+        description="For stars: largest mean share of neuron pairs on which the graphs of two halves of the documents may differ.",
         gt=0,
         lt=0.5,
     )
     half_samples: int = Field(
-        default=20, description="For stars: halves of the documents, in complementary pairs.", ge=4, multiple_of=2
+        default=20,
+        description="For stars: number of halves of the documents to fit, in complementary pairs.",
+        ge=4,
+        multiple_of=2,
     )
 
 
 class FitSection(Section):
-    """From statistics to a sparse precision matrix."""
+    """How the sparse precision matrices are fitted, and how their edges are tested."""
 
     alpha: Alphas = Field(
         default=None,
-        description="Penalty on off-diagonal entries, correlation scale: a number, a list, or "
-        "{from, to, num}; null lets degree search.",
+        description="Penalty on the off-diagonal entries, on the scale of correlations: a number, a list, or {from, to, num}, a "
+        "range with equal ratios. null searches for the alpha that gives select.target edges per neuron.",
     )
-    select: SelectSection = Field(default=SelectSection(), description="How the alpha to show is chosen.")
+    select: SelectSection = Field(default=SelectSection(), description="How the alpha is selected.")
     penalise_diagonal: bool = Field(
         default=False,
-        description="Penalise the diagonal of the precision too, which is to add alpha to every variance.",
+        description="Also penalise the diagonal of the precision matrix. This is the same as adding alpha to every variance.",
     )
     solver: Literal["newton", "gglasso", "sklearn"] = Field(
-        default="newton", description="Which solver; every result is judged by the same certificate."
+        default="newton", description="The solver. The duality gap of every solver is computed in the same way."
     )
-    tol: float = Field(default=1e-7, description="Largest certified duality gap per neuron, in nats.", gt=0, lt=1)
-    max_iter: int = Field(default=2000, description="Iterations of the solver at one alpha.", ge=1)
+    tol: float = Field(
+        default=1e-7,
+        description="Largest duality gap per neuron, in nats, at which a fit counts as converged.",
+        gt=0,
+        lt=1,
+    )
+    max_iter: int = Field(default=2000, description="Largest number of iterations of the solver at one alpha.", ge=1)
     neurons: Neurons = Field(
         default="all",
-        description="all, a number (those of highest variance), a list of ids, or a file with one id a line.",
+        description="Which neurons to fit: all, a number (those with the highest variance), a list of ids, or a file with one id per "
+        "line.",
     )
 
     method: Literal["plain", "latent"] = Field(
         default="plain",
-        description="latent fits a sparse precision less one of low rank, which stands for hidden factors; up to 1,000 "
-        "neurons, by gglasso whatever the solver.",
+        description="plain fits a sparse precision matrix. latent fits a sparse matrix minus one of low rank, which stands for "
+        "hidden factors; it uses gglasso whatever the solver, and at most 1,000 neurons.",
     )
     latent_penalty: float = Field(
         default=1.0,
-        description="For latent: penalty on the trace of the low-rank part, times alpha sqrt(p / log p).",
+        description="For latent: penalty on the trace of the low-rank part, in units of alpha sqrt(p / log p) for p neurons.",
         gt=0,
     )
     remove_factors: int = Field(
         default=0,
-        description="Leading principal components taken out of the correlation before the fit; negative edges are "
-        "then suspect.",
+        description="Number of leading principal components to remove from the data before the fit. Removing them creates weak, "
+        "mostly negative partial correlations.",
         ge=0,
     )
     fdr: float = Field(
-        default=0.05, description="Edges of a larger false discovery rate (q-value) are not drawn.", gt=0, lt=1
+        default=0.05,
+        description="Draw and list an edge only if its false discovery rate (q-value) is at most this.",
+        gt=0,
+        lt=1,
     )
     min_effect: float = Field(
         default=0.02,
-        description="Edges of a smaller partial correlation are not drawn, however significant.",
+        description="Draw and list an edge only if its partial correlation is at least this in size, however significant it is.",
         ge=0,
         lt=1,
     )
     estimate: Literal["auto", "inverse", "lasso"] = Field(
         default="auto",
-        description="What edges are tested on: inverse is the inverse correlation, lasso the de-sparsified graphical lasso "
-        "at alpha sqrt(log p / n); auto is inverse where there are three effective tokens per neuron.",
+        description="Estimate by which edges are tested. inverse is the inverse of the correlation matrix; lasso is the "
+        "de-sparsified graphical lasso at alpha sqrt(log p / n) for p neurons and n effective tokens. auto means "
+        "inverse if there are at least three effective tokens per neuron, else lasso.",
     )
     variance: Literal["pooled", "normal", "jackknife"] = Field(
         default="pooled",
-        description="Errors of the edges: normal is the formula for Gaussian tokens, pooled multiplies it by what a "
-        "jackknife over document blocks finds, jackknife takes that of every pair.",
+        description="Standard errors for the tests. normal is the formula for Gaussian tokens; pooled multiplies it by one factor "
+        "from a jackknife over document blocks; jackknife estimates the error of every pair by itself.",
     )
     half_samples: int = Field(
         default=20,
-        description="Halves of the documents that are fitted to see how often an edge comes back; 0 for none.",
+        description="Number of halves of the documents to fit, to see how often each edge reappears; 0 skips this.",
         ge=0,
         multiple_of=2,
     )
     null: bool | None = Field(
         default=None,
-        description="Fit the shifted moments of collect.null too, at the selected alpha; null does so where there are any.",
+        description="Also fit the shifted neurons of collect.null at the selected alpha. null means: if they were collected.",
     )
-    workers: int | None = runtime(None, "Processes that fit resamples; null means one per thread.", ge=1)
+    workers: int | None = runtime(
+        None, "Number of processes that fit the halves and folds of the documents; null means one per thread.", ge=1
+    )
 
     @model_validator(mode="after")
     def _selectable(self) -> FitSection:
         alphas, select = self.alpha, self.select
         if self.method == "latent" and (self.remove_factors or self.penalise_diagonal):
-            raise ValueError("method latent goes with neither remove_factors nor penalise_diagonal; delete one")
+            raise ValueError(
+                "method latent cannot be combined with remove_factors or penalise_diagonal; delete one of them"
+            )
         if select.rule in ("ebic", "cv", "stars") and (alphas is None or len(alphas) < 2):
             raise ValueError(f"select.rule {select.rule} compares alphas; give fit.alpha a list or a range")
         if self.rule == "fixed":
@@ -123,7 +144,7 @@ class FitSection(Section):
 
     @property
     def solving(self) -> dict[str, Any]:
-        """How every point of a path is solved, by the names of the options of ``fit_path``."""
+        """How every point of the path is solved, as keyword arguments of ``fit_path``."""
         return {
             "solver": self.solver,
             "tol": self.tol,

@@ -1,4 +1,4 @@
-"""The section `model`: the network whose neurons are studied."""
+"""The section `model`: the language model to study."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from glasso_cli.config.sections.values import as_tuple
 
 
 class ModelSection(Section):
-    """The network whose neurons are studied."""
+    """The language model to study."""
 
     id: str = Field(
-        description="A hub id, a local folder, or a model that ships as a package: builtin:gemma-3-270m, "
-        "builtin:smollm2-135m-instruct.",
+        description="Id of a model on the Hugging Face hub, a local folder, or a model that comes as a Python package: "
+        "builtin:gemma-3-270m or builtin:smollm2-135m-instruct.",
         min_length=1,
     )
     revision: str | None = Field(
-        default=None, description="Branch, tag or commit on the hub; null means its main branch."
+        default=None, description="Branch, tag or commit on the hub; null means the main branch."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto",
-        description="Precision of the forward pass; auto is float32. Statistics are float64 in any case.",
+        description="Floating-point type of the forward pass; auto means float32. Statistics are float64 in any case.",
     )
-    device: str = runtime("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")
+    device: str = runtime(
+        "auto", "Device for the forward pass: auto, cpu, cuda or cuda:N. auto means a GPU if there is one."
+    )
     device_map: Literal["auto"] | None = runtime(
-        None, "auto spreads a model that is too large for one GPU over all of them."
+        None, "auto spreads a model that is too large for one GPU over all GPUs; null uses one device."
     )
     trust: Annotated[
         tuple[Literal["pickle", "remote_code"], ...],
         BeforeValidator(lambda v: (v,) if isinstance(v, str) else as_tuple(v)),
     ] = Field(
         default=(),
-        description="pickle and remote_code let a model repository run its own code here; empty refuses.",
+        description="Which risks to accept: pickle loads weights in a format that can run code, remote_code runs Python code of the "
+        "model repository. An empty list refuses both.",
     )
 
     @field_validator("device")

@@ -1,4 +1,4 @@
-"""What answers cost, in US dollars for a million tokens; a price that is not known is None, never zero."""
+"""Prices of answers in US dollars per million tokens; an unknown price is None, never zero."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 OPENAI_HOST = "api.openai.com"
 AS_OF = "June 2026"
-# List prices of OpenAI as of then, input and output. Another price goes into the configuration.
+# OpenAI's list prices at that time, input and output. The configuration can give other prices.
 _LISTED = {
     "gpt-4o": (2.50, 10.00),
     "gpt-4o-mini": (0.15, 0.60),
@@ -22,18 +22,18 @@ _LISTED = {
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for a million tokens that go in and that come out."""
+    """Price in US dollars per million tokens of input and of output."""
 
     input: float
     output: float
 
     def of(self, tokens_in: int, tokens_out: int) -> float:
-        """US dollars for so many tokens."""
+        """The price of these numbers of tokens in US dollars."""
         return (tokens_in * self.input + tokens_out * self.output) / 1e6
 
 
 def listed_price(base_url: str, model: str) -> Price | None:
-    """The price of a model of OpenAI; None for a model or a server whose prices are not known here."""
+    """The price of a model of OpenAI; None for any other model or server."""
     if is_openai(base_url) and model in _LISTED:
         return Price(*_LISTED[model])
     return None
@@ -46,7 +46,7 @@ def is_openai(base_url: str) -> bool:
 
 
 def dollars(amount: float | None) -> str:
-    """``amount`` for a person: ``$0.0123``, or that it is not known."""
+    """``amount`` as text: ``$0.0123``, or ``cost unknown``."""
     if amount is None:
         return "cost unknown"
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.2g}"

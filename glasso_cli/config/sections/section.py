@@ -1,4 +1,4 @@
-"""What every section of the configuration is, and which of its fields may enter a cache key."""
+"""The base class of all sections, and which of their fields may enter a cache key."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
-    """A part of the configuration: immutable, strictly typed, no unknown keys."""
+    """A part of the configuration: immutable, strictly typed, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def runtime(default: Any, description: str, **constraints: Any) -> Any:
-    """A field that changes how a result is computed, not what it is: left out of cache keys."""
+    """A field that changes how a result is computed but not the result; cache keys leave it out."""
     extra: JsonDict = {"runtime": True}
     return Field(default, description=description, json_schema_extra=extra, **constraints)
 
 
 def public_fields(section: Section) -> dict[str, Any]:
-    """``section`` as JSON values without its runtime fields: what may enter a cache key."""
+    """The fields of ``section`` that may enter a cache key, as JSON values."""
     fields = type(section).model_fields
     return {name: _plain(getattr(section, name)) for name in fields if not is_runtime(fields[name])}
 
 
 def is_runtime(field: FieldInfo) -> bool:
-    """Whether ``field`` says how the work is done, not what comes out."""
+    """Whether ``field`` changes only how the work is done, not the result."""
     return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("runtime"))
 
 

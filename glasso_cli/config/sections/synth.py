@@ -1,4 +1,4 @@
-"""The section ``synth``: who writes the texts of topics, how many, and what they vary in."""
+"""The section `synth`: who writes the texts on a topic, how many, and how they vary."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ATTRIBUTES = {
 
 def _attribute_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", value):
-        raise ValueError("an attribute's name becomes a key of the output: use letters, digits and '_'")
+        raise ValueError("the name of an attribute becomes a key of the output; use only letters, digits and '_'")
     return value
 
 
@@ -45,60 +45,74 @@ Values = Annotated[Strings, Field(min_length=1)]
 
 
 class SynthSection(Section):
-    """From topics to texts."""
+    """How texts on topics are written."""
 
     provider: Literal["builtin", "openai", "local", "replay"] = Field(
         default="builtin",
-        description="builtin takes the passages of the package; openai asks any server that speaks OpenAI's chat "
-        "completions; local runs a model here; replay takes answers kept before and asks nobody.",
+        description="Who writes the texts. builtin takes the passages of the package; local runs a model on this machine; openai "
+        "asks any server that speaks OpenAI's chat completions; replay takes only answers that were kept earlier.",
     )
     model: str | None = Field(
         default=None,
-        description=f"For openai the server's name of a model; for local an id as in model.id, null is {LOCAL_MODEL}.",
+        description="For openai: the server's name for the model. For local: an id as in model.id; null means "
+        f"{LOCAL_MODEL}.",
         min_length=1,
     )
     revision: str | None = Field(
-        default=None, description="For local: branch, tag or commit of a model on the hub; null means its main branch."
+        default=None, description="For local: branch, tag or commit of a model on the hub; null means the main branch."
     )
     base_url: str = Field(
-        default="https://api.openai.com/v1", description="For openai: the server, such as http://localhost:8000/v1."
+        default="https://api.openai.com/v1",
+        description="For openai: address of the server, such as http://localhost:8000/v1.",
     )
     api_key_env: str | None = runtime(
         None,
-        "Environment variable that holds the server's key; null is OPENAI_API_KEY for OpenAI itself and no key for "
-        "any other server.",
+        "For openai: name of the environment variable that holds the server's API key. null means OPENAI_API_KEY for "
+        "OpenAI itself and no key for any other server.",
     )
-    examples: int = Field(default=60, description="Texts of each topic.", ge=1, le=100_000)
+    examples: int = Field(default=60, description="Number of texts on each topic.", ge=1, le=100_000)
     attributes: dict[AttributeName, Values] = Field(
         default=ATTRIBUTES,
-        description="What the texts vary in, each with its values; these replace the built-in ones.",
+        description="How the texts vary: names of attributes, each with a list of values. They replace the built-in attributes.",
     )
-    temperature: float = Field(default=0.8, description="Sampling temperature.", ge=0, le=2)
-    top_p: float = Field(default=0.95, description="Sample from the likeliest tokens of this total share.", gt=0, le=1)
+    temperature: float = Field(
+        default=0.8, description="Sampling temperature; 0 always takes the most likely token.", ge=0, le=2
+    )
+    top_p: float = Field(
+        default=0.95, description="Sample from the most likely tokens whose probabilities add up to this.", gt=0, le=1
+    )
     max_tokens: int = Field(
-        default=320, description="Longest answer; a server's that is cut off is drawn again.", ge=16
+        default=320,
+        description="Largest number of tokens per answer. A server's answer that reaches it is requested again.",
+        ge=16,
     )
     near_duplicate: float = Field(
         default=0.8,
-        description="A text that shares at least this much of its 5-character pieces (Jaccard) with one before it is "
-        "drawn again.",
+        description="Reject a text if its similarity to an earlier one is at least this, and request it again. The similarity is "
+        "the Jaccard index of the 5-character substrings, from 0 to 1.",
         gt=0,
         le=1,
     )
-    max_redraws: int = Field(default=6, description="So many more draws for a text that cannot be used.", ge=0, le=100)
+    max_redraws: int = Field(default=6, description="How often an unusable text is requested again.", ge=0, le=100)
     budget_usd: float | None = runtime(
-        None, "Most that the answers for one corpus may cost, kept answers included; null is no limit.", gt=0
+        None,
+        "Largest total cost in US dollars of the answers for one corpus, including kept ones; null means no limit.",
+        gt=0,
     )
     price_input: float | None = runtime(
-        None, "US dollars for a million tokens of prompts, where the price is not known or not right.", ge=0
+        None, "Price in US dollars per million tokens of prompts; null means the built-in price, if there is one.", ge=0
     )
-    price_output: float | None = runtime(None, "US dollars for a million tokens of answers.", ge=0)
-    max_parallel: int = runtime(16, "Most requests in flight at once.", ge=1, le=512)
-    retries: int = runtime(6, "Further tries of a request that failed for a passing reason.", ge=0, le=50)
-    timeout: float = runtime(120.0, "Seconds to wait for one answer.", gt=0)
-    batch: int = runtime(16, "For local: texts written at once.", ge=1, le=4096)
+    price_output: float | None = runtime(
+        None, "Price in US dollars per million tokens of answers; null means the built-in price, if there is one.", ge=0
+    )
+    max_parallel: int = runtime(16, "For openai: largest number of requests open at once.", ge=1, le=512)
+    retries: int = runtime(
+        6, "For openai: how often a request that failed for a temporary reason is sent again.", ge=0, le=50
+    )
+    timeout: float = runtime(120.0, "For openai: seconds to wait for one answer.", gt=0)
+    batch: int = runtime(16, "For local: number of texts written at once.", ge=1, le=4096)
     cache: FilePath | None = runtime(
-        None, "Folder of the kept answers; null is the folder synth in the user's cache (GLASSO_CACHE_DIR)."
+        None, "Folder of the kept answers; null means synth in the user's cache (GLASSO_CACHE_DIR)."
     )
 
     @field_validator("base_url")
@@ -129,19 +143,19 @@ class SynthSection(Section):
     @model_validator(mode="after")
     def _affordable(self) -> SynthSection:
         if (self.price_input is None) != (self.price_output is None):
-            raise ValueError("price_input and price_output go together; give both")
+            raise ValueError("price_input and price_output belong together; give both")
         if self.provider == "openai" and self.model is None:
-            raise ValueError("provider openai needs model, the server's name of one, such as gpt-4.1-mini")
+            raise ValueError("provider openai needs model, the server's name for it, such as gpt-4.1-mini")
         if self.provider == "openai" and self.budget_usd is not None and self.price is None:
             raise ValueError(
-                f"budget_usd needs prices, and those of {self.model} there are not known; "
+                f"budget_usd needs prices, and those of {self.model} on this server are not known; "
                 "give price_input and price_output"
             )
         return self
 
     @property
     def price(self) -> Price | None:
-        """The price of the server's answers; None where it is not known."""
+        """The price of the server's answers; None if it is not known."""
         if self.price_input is not None and self.price_output is not None:
             return Price(self.price_input, self.price_output)
         return listed_price(self.base_url, self.model or "")

@@ -1,4 +1,4 @@
-"""The types of configuration values that are more than a number or a word, and how messages show one."""
+"""Types of configuration values that are more than a number or a word, and how messages show a value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _RANGE = "{from: 0.5, to: 0.05, num: 12}"
 
 
 def shown(value: Any) -> str:
-    """``value`` as a person would write it in YAML, cut where it gets long."""
+    """``value`` as it would be written in YAML, shortened if it is long."""
     words = {"None": "null", "True": "true", "False": "false"}
     text = words.get(repr(value), repr(value))
     return text if len(text) < 60 else text[:57] + "..."
 
 
 def as_tuple(value: Any) -> Any:
-    """A YAML list as the tuple that a frozen section holds; anything else as it is."""
+    """A YAML list as a tuple, which a frozen section needs; anything else unchanged."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -35,7 +35,9 @@ def _path(value: Any) -> Any:
 
 def _corpus_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
-        raise ValueError("a corpus name becomes a file name: use letters, digits, '-', '_' and '.', at most 64 of them")
+        raise ValueError(
+            "a corpus name becomes a file name; use only letters, digits, '-', '_' and '.', at most 64 in all"
+        )
     return value
 
 
@@ -49,7 +51,7 @@ CorpusName = Annotated[str, AfterValidator(_corpus_name)]
 
 
 def expand_alphas(value: Any) -> tuple[float, ...] | None:
-    """The alphas of a number, a list or a range, distinct and from large to small."""
+    """The alphas that a number, a list or a range stands for, distinct and from large to small."""
     if value is None:
         return None
     if isinstance(value, dict):
@@ -58,7 +60,7 @@ def expand_alphas(value: Any) -> tuple[float, ...] | None:
     if not values:
         raise ValueError("needs at least one number")
     if len(values) > MAX_ALPHAS:
-        raise ValueError(f"has {len(values)} values; at most {MAX_ALPHAS} make sense")
+        raise ValueError(f"has {len(values)} values; give at most {MAX_ALPHAS}")
     return tuple(sorted({_alpha(item) for item in values}, reverse=True))
 
 
@@ -80,7 +82,7 @@ def _alpha_range(value: dict[str, Any]) -> list[float]:
     if missing or unknown:
         wrong = [f"missing {', '.join(missing)}"] if missing else []
         wrong += [f"unknown {', '.join(unknown)}"] if unknown else []
-        raise ValueError(f"a range is {_RANGE}; {', '.join(wrong)}")
+        raise ValueError(f"should be a range such as {_RANGE}; {', '.join(wrong)}")
     first, last, num = _alpha(value["from"]), _alpha(value["to"]), value["num"]
     if isinstance(num, bool) or not isinstance(num, int) or not 1 <= num <= MAX_ALPHAS:
         raise ValueError(f"num should be a whole number from 1 to {MAX_ALPHAS}, not {shown(num)}")
@@ -130,7 +132,7 @@ def _neurons(value: Any) -> Any:
 
 _NEURONS_SCHEMA = {
     "anyOf": [
-        {"type": "string", "minLength": 1, "description": "all, or the path of a file with one id a line"},
+        {"type": "string", "minLength": 1, "description": "all, or the path of a file with one id per line"},
         {"type": "integer", "minimum": 1},
         {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
     ]

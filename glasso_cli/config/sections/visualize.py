@@ -1,4 +1,4 @@
-"""The section `visualize`: from the matrix to pictures."""
+"""The section `visualize`: which figures are drawn, and how."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from glasso_cli.config.sections.values import as_tuple
 
 
 class VisualizeSection(Section):
-    """From a sparse precision matrix to pictures."""
+    """Which figures are drawn, and how."""
 
     formats: Annotated[tuple[Literal["png", "svg"], ...], BeforeValidator(as_tuple)] = Field(
         default=("png", "svg"), description="File formats of the figures.", min_length=1
     )
     edges: int = Field(
         default=150,
-        description="Edges in the network picture: the strongest; the rest is counted, not drawn.",
+        description="Number of edges in the network figure: the strongest ones. The figure states how many are left out.",
         ge=1,
     )
-    cards: int = Field(default=10, description="Neuron cards drawn: the strongest neurons.", ge=0, le=100)
-    dpi: int = Field(default=160, description="Resolution of the PNG files.", ge=50, le=1200)
-    explorer: bool = Field(default=True, description="Write explorer.html, the graph to look around in, as one file.")
+    cards: int = Field(
+        default=10, description="Number of neuron cards to draw: those of the strongest neurons.", ge=0, le=100
+    )
+    dpi: int = Field(default=160, description="Resolution of the PNG files in dots per inch.", ge=50, le=1200)
+    explorer: bool = Field(
+        default=True, description="Write explorer.html, an interactive page of the graph in one file."
+    )
     explorer_mb: float = Field(
         default=12.0,
-        description="Largest explorer.html; contexts of the weakest neurons are left out beyond, and counted.",
+        description="Largest size of explorer.html in megabytes. If it would be larger, the contexts of the weakest neurons are left "
+        "out, and the page says how many.",
         gt=0,
         le=500,
     )
