@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 OPENAI_HOST = "api.openai.com"
-AS_OF = "June 2026"
-# List prices of OpenAI as of then, input and output. Another price goes into the configuration.
+# List prices of OpenAI as of June 2026, input and output. Another price goes into the configuration.
 _LISTED = {
     "gpt-4o": (2.50, 10.00),
     "gpt-4o-mini": (0.15, 0.60),
