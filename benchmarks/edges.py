@@ -83,7 +83,7 @@ def _arguments() -> argparse.Namespace:
 def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
     for transform in arguments.transforms:
         path = _collected(arguments, transform)
-        stats: ActivationStats = ActivationStats.load(path)
+        stats = ActivationStats.load(path)
         yield _row(transform, 0, "tokens", stats.n_tokens)
         yield _row(transform, 0, "independent tokens, median", round(stats.n_effective))
         if "halves" in arguments.parts:

@@ -39,6 +39,11 @@ class PathPoint:
     factors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # (p, r) of hidden ones, or empty
     ancestors: tuple[float, ...] = ()  # alphas, decreasing; the last is of the point that this one was started from
 
+    def __repr__(self) -> str:
+        sizes = f"{len(self.diagonal):,} neurons, {self.n_edges:,} edges"
+        proof = f"duality gap {self.duality_gap:.1e} after {self.n_iter} iterations"
+        return f"PathPoint(alpha {self.alpha:.4g}: {sizes}, {proof})"
+
     @property
     def chain(self) -> tuple[float, ...]:
         """The alphas that lead to this point, its own the last: for one problem they determine its bytes."""

@@ -60,7 +60,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 def make(job: Job) -> str:
     """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
     section = job.config.fit
-    stats: ActivationStats = ActivationStats.load(job.upstream["collect"])
+    stats = ActivationStats.load(job.upstream["collect"])
     chosen_neurons = choose_neurons(stats, section)
     available = machine.available_memory()
     check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_a_point_holds_the_upper_triangle_and_its_likelihood():
     likelihood = np.linalg.slogdet(precision)[1] - np.trace(S @ precision)
     assert point.log_likelihood == pytest.approx(likelihood, abs=1e-9)
     assert point.mean_degree == pytest.approx((np.count_nonzero(precision) - len(S)) / len(S))
+
+
+def test_a_point_and_a_result_say_in_a_line_what_they_are():
+    shown = repr(fit_path(S, [0.2])[0])
+    assert re.fullmatch(r"PathPoint\(alpha 0\.2: \d+ neurons, \d+ edges, duality gap \S+ after \d+ iterations\)", shown)
+    result = repr(solve(S, 0.2))
+    assert re.fullmatch(r"SolverResult\(\d+ neurons, \d+ edges, duality gap \S+ after \d+ iterations\)", result)
 
 
 def test_alphas_are_solved_once_from_large_to_small():
