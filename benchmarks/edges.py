@@ -40,7 +40,7 @@ from glasso_cli.fit.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate
-from glasso_cli.inference.resampling import bootstrap_samples, half_samples
+from glasso_cli.inference.resampling import half_samples
 from glasso_cli.pipeline.run import Pipeline
 from glasso_cli.solvers import solve
 from glasso_cli.solvers.degree import fit_degree
@@ -83,7 +83,7 @@ def _arguments() -> argparse.Namespace:
 def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
     for transform in arguments.transforms:
         path = _collected(arguments, transform)
-        stats: ActivationStats = ActivationStats.load(path)
+        stats = ActivationStats.load(path)
         yield _row(transform, 0, "tokens", stats.n_tokens)
         yield _row(transform, 0, "independent tokens, median", round(stats.n_effective))
         if "halves" in arguments.parts:
@@ -220,13 +220,19 @@ def _times(path: Path, stats: ActivationStats, transform: str, arguments: argpar
                 f"s = {spent / ci:.1f} CI",
             )
         study = Study(path, neurons, None, SOLVING, point.precision())
-        samples = [Sample(drawn, (point.alpha,)) for drawn in bootstrap_samples(blocks.filled, 100, 0)]
+        samples = [Sample(drawn, (point.alpha,)) for drawn in _bootstrap_samples(blocks.filled, 100)]
         spent = _fits(study, samples, arguments, f"bootstrap-{transform}-{degree:g}")
         yield _row(transform, degree, "bootstrap of 100 at this alpha", round(spent, 1), "s")
         alphas = tuple(np.geomspace(0.5, point.alpha, 10).tolist())
         halves = [Sample(half, alphas) for half in half_samples(blocks.filled, 20, 0)]
         spent = _fits(Study(path, neurons, None, SOLVING), halves, arguments, f"stars-{degree:g}")
         yield _row(transform, degree, "20 half-samples, ten alphas from 0.5 (StARS)", round(spent, 1), "s")
+
+
+def _bootstrap_samples(blocks: np.ndarray, count: int) -> list[tuple[int, ...]]:
+    """``count`` samples of as many blocks as there are, drawn with replacement."""
+    random = np.random.default_rng([0, 0xB007])
+    return [tuple(sorted(random.choice(blocks, len(blocks)).tolist())) for _ in range(count)]
 
 
 def _seconds(call: Callable[[], object]) -> float:

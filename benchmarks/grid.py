@@ -16,8 +16,6 @@ from problems import Problem, alphas_for, problem
 from results import COLD, PATH, Results, Row, buffers, density
 from worker import Worker, write_matrix
 
-from glasso_cli.solvers.path import alpha_grid
-
 PATH_START, PATH_POINTS, PATH_TARGET = 0.5, 10, 1e-7
 REAL_PATH_END = 0.1
 OUR_LIMIT = 3600.0  # seconds: peers alone are stopped early
@@ -127,7 +125,7 @@ class Grid:
     def _paths(self, case: Case, wanted: str, end: float) -> Iterator[Row]:
         if end >= PATH_START or not self._path_solvers():
             return
-        grid = alpha_grid(PATH_START, end, PATH_POINTS)
+        grid = np.geomspace(PATH_START, end, PATH_POINTS)
         alphas = tuple(float(alpha) for alpha in grid)
         if OURS in self._solvers:  # what the path is compared with
             yield from self._do(Task(COLD, case, wanted, (alphas[-1],), OURS, (PATH_TARGET,)))

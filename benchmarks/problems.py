@@ -214,7 +214,7 @@ def collected(p: int, out: Path, texts: Path | None) -> Problem:
     layers = range(FIRST_LAYER, FIRST_LAYER + n_layers)
     folder = out / f"{texts.stem if texts else 'topics'}-layers-{n_layers}"
     _collect(texts or _topics(out), folder, layers)
-    stats: ActivationStats = ActivationStats.load(folder / "collect" / "texts.npz")
+    stats = ActivationStats.load(folder / "collect" / "texts.npz")
     where = f"layer {layers[0]}" if n_layers == 1 else f"layers {layers[0]}-{layers[-1]}"
     return Problem(_first(stats.correlation(stats.usable()), p), f"{where}, {stats.n_tokens:,} tokens")
 

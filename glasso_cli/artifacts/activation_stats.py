@@ -12,7 +12,7 @@ from glasso_cli.artifacts.artifact import Artifact
 from glasso_cli.linalg import moments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ActivationStats(Artifact):
     """Statistics of p neurons over B blocks of whole documents.
 
@@ -49,6 +49,9 @@ class ActivationStats(Artifact):
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
+
+    def in_words(self) -> str:
+        return f"{self.n_neurons:,} neurons, {self.n_tokens:,} tokens in {len(self.counts)} blocks"
 
     @property
     def n_tokens(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,8 +17,10 @@ import glasso_cli
 from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
 from glasso_cli.errors import InputError
 
+AnArtifact = TypeVar("AnArtifact", bound="Artifact")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Artifact:
     """Arrays and ``meta``; every dataclass field but ``meta`` is one member of the file."""
 
@@ -26,6 +28,13 @@ class Artifact:
     schema: ClassVar[int]
 
     meta: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.meta.get('corpus', 'unnamed')}: {self.in_words()})"
+
+    def in_words(self) -> str:
+        """The sizes of the artifact, in a few words."""
+        raise NotImplementedError
 
     def save(self, path: Path, **streamed: Chunked) -> str:
         """The content digest, after writing to ``path``; ``streamed`` members replace fields of that name."""
@@ -44,7 +53,7 @@ class Artifact:
         return {**self.meta, "kind": self.kind, "schema": self.schema, "versions": merged}
 
     @classmethod
-    def load(cls, path: Path) -> Any:
+    def load(cls: type[AnArtifact], path: Path) -> AnArtifact:
         """The artifact at ``path``; raises :class:`InputError` if it is of another kind or a newer schema."""
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         arrays, meta = read_npz(path)

@@ -10,7 +10,7 @@ import numpy as np
 from glasso_cli.artifacts.artifact import Artifact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Artifact):
     """The dependencies of p neurons in two corpora, A and B, and which of them differ.
 
@@ -48,6 +48,10 @@ class Comparison(Artifact):
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
+
+    def in_words(self) -> str:
+        differ = np.count_nonzero(self.differential)
+        return f"{self.n_neurons:,} neurons, {differ:,} of {len(self.rows):,} pairs differ"
 
     @property
     def differential(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from glasso_cli.artifacts.artifact import Artifact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class JointPrecision(Artifact):
     """Sparse precision matrices of p neurons in K corpora, fitted at once; E pairs, those with an entry in any of them."""
 
@@ -29,3 +29,6 @@ class JointPrecision(Artifact):
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
+
+    def in_words(self) -> str:
+        return f"{self.n_neurons:,} neurons, {len(self.corpora)} corpora, {len(self.rows):,} edges in any"

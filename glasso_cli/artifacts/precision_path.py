@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class PrecisionPath(Artifact):
     """Sparse precision matrices of p neurons at A alphas, from large to small, each with its certificate.
 
@@ -70,6 +70,11 @@ class PrecisionPath(Artifact):
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
+
+    def in_words(self) -> str:
+        alpha = float(self.alphas[int(self.selected)])
+        edges = f"{np.count_nonzero(self.kept):,} edges at alpha {alpha:.4g}"
+        return f"{self.n_neurons:,} neurons, {len(self.alphas)} alphas, {edges}"
 
     @cached_property
     def n_edges(self) -> np.ndarray:

@@ -25,7 +25,7 @@ _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "r": "\r"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Graph:
     names: list[str]
     rows: np.ndarray  # (E,)
@@ -54,7 +54,7 @@ def _graph(path: Path) -> _Graph | None:
         return _of_dot(path)
     if stored_meta(path)["kind"] != PrecisionPath.kind:
         return None
-    fit: PrecisionPath = PrecisionPath.load(path)
+    fit = PrecisionPath.load(path)
     rows, cols, rho = (part[fit.kept] for part in fit.edges())
     return _Graph([str(name) for name in fit.neuron_ids], rows, cols, rho)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RULES = ("kept", "special", "first", "massive")  # what a token's rule can be: kept, or masked by one of the others
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ActivationBatch:
     """Values of p neurons at N tokens of b windows, longest window first.
 

@@ -66,7 +66,7 @@ class BlockStatistics:
         return piece
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Merged:
     """The blocks put together, second moments aside: those stay apart."""
 

@@ -17,7 +17,7 @@ _ROWS = 512  # tokens at a time: their float64 copy stays in the processor's cac
 _PANEL = 256  # columns per panel: upper triangle only, at 1/2 + panel/(2p) of the flops
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """The sums of one block: ``count`` tokens, ``sums (p,)`` and packed ``moments (p(p+1)/2,)``."""
 

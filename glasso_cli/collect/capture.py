@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glasso_cli.collect.batch import ActivationBatch
 from glasso_cli.config import MaskSection
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import torch
 
     from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.record import Recorder
 
 
-@dataclass
+@dataclass(eq=False)
 class Capture:
     """Reads the activations of chosen neurons at several hook points, side by side in one matrix.
 
@@ -25,7 +26,7 @@ class Capture:
     window), ``massive`` (its norm at a hook point is over ``limits``).
     """
 
-    recorder: Any
+    recorder: Recorder
     hook_points: Sequence[HookPoint]
     frame: Frame
     mask: MaskSection

@@ -23,7 +23,7 @@ EXAMPLES = 5  # per quantile group
 _PANEL = 256  # neurons sorted at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contexts:
     """Examples of p neurons: ``tokens`` and ``values (p, K, WIDTH)``, ``documents (p, K)``.
 

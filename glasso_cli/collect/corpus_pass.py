@@ -26,6 +26,7 @@ from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.loaded import LoadedModel
 
 PILOT_TOKENS = 2_048
@@ -35,7 +36,7 @@ BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds;
 GROUP_VALUES = 2**26  # and no more activations than this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """What the pilot sample decided; it is kept beside the blocks, which are sums about its centre."""
 
@@ -46,7 +47,7 @@ class Study:
     dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CorpusPass:
     """A model, its hook points and a corpus, with a folder for finished pieces."""
 
@@ -55,7 +56,7 @@ class CorpusPass:
     seed: int
     loaded: LoadedModel
     points: Sequence[HookPoint]
-    recorder: Any
+    recorder: Recorder
     corpus: TokenizedCorpus
     pieces: Path
     console: Console

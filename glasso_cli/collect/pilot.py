@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PANEL = 256  # neurons whose float64 copy is made at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pilot:
     """What the sample says about p neurons: ``mean (p,)``, ``std (p,)``, both float32, and the transform, if any.
 

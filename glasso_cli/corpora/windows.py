@@ -27,7 +27,7 @@ class Frame:
     special: tuple[int, ...]  # every special id, those two included
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Window:
     """Tokens of one forward pass: ``ids (T,)`` int32 with special tokens; ``document`` counts from 0."""
 
@@ -35,7 +35,7 @@ class Window:
     ids: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenizedCorpus:
     """All windows of a corpus, four bytes a token, and what was left out on the way."""
 
@@ -53,7 +53,7 @@ class TokenizedCorpus:
         return [window for window in self.windows if window.document % blocks == index]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Right-padded tokens: ``ids (b, T)`` int64, ``lengths (b,)``, ``documents (b,)``."""
 

@@ -25,7 +25,7 @@ _TESTED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kept:
     """Which of E edges pass every rule, and how many each rule dropped of those that the rules before it left."""
 

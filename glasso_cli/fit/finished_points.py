@@ -45,7 +45,7 @@ def problem_of(material: Material) -> str:
 def of_artifact(path: Path, problem: str) -> list[PathPoint]:
     """The points of the fit at ``path``; none where there is no such fit, or one of another problem."""
     try:
-        fitted: PrecisionPath = PrecisionPath.load(path)
+        fitted = PrecisionPath.load(path)
         if problem_of(fitted.meta["material"]) != problem:
             return []
     except (InputError, KeyError):

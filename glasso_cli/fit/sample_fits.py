@@ -105,8 +105,7 @@ def _digest(sample: Sample, problem: str) -> str:
 
 @cache
 def _stats(path: Path, modified: int) -> ActivationStats:
-    stats: ActivationStats = ActivationStats.load(path)
-    return stats
+    return ActivationStats.load(path)
 
 
 def _blocks(study: Study) -> Blocks:

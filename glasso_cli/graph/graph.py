@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,25 +69,3 @@ def community_order(graph: Graph) -> np.ndarray:
     last = graph.communities.max(initial=ISOLATED) + 1
     community = np.where(graph.communities == ISOLATED, last, graph.communities)
     return np.lexsort((-graph.strength, community))
-
-
-def backbone(graph: Graph, budget: int) -> Graph:
-    """The ``budget`` strongest edges and the neurons they touch, in the order they had.
-
-    Communities, degree and strength remain those of the whole graph.
-    """
-    strongest = np.argsort(-np.abs(graph.weights), kind="stable")[:budget]
-    kept = np.sort(strongest)
-    neurons, ends = np.unique([graph.rows[kept], graph.cols[kept]], return_inverse=True)
-    rows, cols = ends.reshape(2, -1)
-    return replace(
-        graph,
-        neuron_ids=graph.neuron_ids[neurons],
-        rows=rows,
-        cols=cols,
-        weights=graph.weights[kept],
-        layers=None if graph.layers is None else graph.layers[neurons],
-        communities=graph.communities[neurons],
-        degree=graph.degree[neurons],
-        strength=graph.strength[neurons],
-    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Edit = Callable[["Tensor"], "Tensor"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Intervention:
     """Neurons of a hook point and what becomes of them, everywhere or at ``positions`` ``(batch, time)``.
 

@@ -34,12 +34,6 @@ def folds(blocks: np.ndarray, count: int) -> list[tuple[int, ...]]:
     return [tuple(blocks[index::count].tolist()) for index in range(count)]
 
 
-def bootstrap_samples(blocks: np.ndarray, count: int, seed: int) -> list[tuple[int, ...]]:
-    """``count`` samples of as many blocks as there are, drawn with replacement."""
-    random = np.random.default_rng([seed, 0xB007])
-    return [tuple(sorted(random.choice(blocks, len(blocks)).tolist())) for _ in range(count)]
-
-
 def frequencies(edges: np.ndarray, samples: Sequence[np.ndarray]) -> np.ndarray:
     """The share of ``samples`` that hold each of ``edges (E,)``; nan if there are no samples."""
     if not samples:

@@ -26,7 +26,7 @@ class Selection:
     warning: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Options:
     """What the rules need; each reads its own."""
 

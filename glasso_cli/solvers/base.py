@@ -9,9 +9,8 @@ diagonal of the weights is not zero. Letters: W is the inverse of Theta, G = S -
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -34,15 +33,34 @@ class SolverResult:
     converged: bool  # duality_gap <= tol, nothing else
     cost: dict[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        edges = (np.count_nonzero(self.precision) - len(self.precision)) // 2
+        sizes = f"{len(self.precision):,} neurons, {edges:,} edges"
+        return f"SolverResult({sizes}, duality gap {self.duality_gap:.1e} after {self.n_iter} iterations)"
+
 
 Start: TypeAlias = np.ndarray | csr_array | None
 """A positive definite precision matrix ``(p, p)`` to begin with; None for isolated neurons."""
 
-Solver = Callable[..., SolverResult]
-"""``(covariance, alpha, *, init=None, tol=1e-7, max_iter=1000, overwrite_covariance=False) -> SolverResult``.
 
-``init`` is a :data:`Start`, and the input is one that :func:`check_problem` accepts. A solver that is told that it may
-overwrite the covariance can do with one buffer less."""
+class Solver(Protocol):
+    """Any solver: the minimiser with its certificate, or the best point seen if it does not converge.
+
+    ``covariance (p, p)`` and ``alpha`` are a problem that :func:`check_problem` accepts. ``init`` is where to start. The
+    solver stops at a duality gap of ``tol`` nats per neuron, or after ``max_iter`` of its iterations. With
+    ``overwrite_covariance`` it may destroy the covariance, and can do with one buffer less.
+    """
+
+    def __call__(
+        self,
+        covariance: np.ndarray,
+        alpha: Alpha,
+        *,
+        init: Start = None,
+        tol: float = 1e-7,
+        max_iter: int = 1000,
+        overwrite_covariance: bool = False,
+    ) -> SolverResult: ...
 
 
 # -- from a precision matrix to a result ----------------------------------------------------------

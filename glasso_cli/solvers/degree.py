@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.path import OnPoint, PathPoint, Progress, Walk
+from glasso_cli.solvers.path import OnPoint, PathPoint, Walk
 
 DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
 
@@ -25,21 +25,20 @@ def fit_degree(
     grid: Sequence[PathPoint] = (),
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
-    progress: Progress | None = None,
 ) -> list[PathPoint]:
     """Every point visited in search of a mean degree of ``target``, in decreasing order of alpha.
 
     The search ends within 2 % of the target or within one edge, or after ``max_solves`` new alphas, or when
     no alpha in six digits lies between a graph too sparse and one too dense. ``grid`` holds points to begin
-    with; the rest is as in :func:`fit_path`, except that ``total`` is the most alphas there can be.
+    with; the rest is as in :func:`fit_path`.
     """
     walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, grid)
     _check_target(target, walk)
-    for index in range(max_solves):
+    for _ in range(max_solves):
         alpha = _next_alpha(walk, target)
         if alpha is None:
             break
-        walk.visit(alpha, progress, index, max_solves)
+        walk.visit(alpha)
     return walk.points()
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
 
-from glasso_cli.errors import InputError
 from glasso_cli.solvers import latent
 from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.components import spanning_tree
@@ -40,6 +39,11 @@ class PathPoint:
     factors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # (p, r) of hidden ones, or empty
     ancestors: tuple[float, ...] = ()  # alphas, decreasing; the last is of the point that this one was started from
 
+    def __repr__(self) -> str:
+        sizes = f"{len(self.diagonal):,} neurons, {self.n_edges:,} edges"
+        proof = f"duality gap {self.duality_gap:.1e} after {self.n_iter} iterations"
+        return f"PathPoint(alpha {self.alpha:.4g}: {sizes}, {proof})"
+
     @property
     def chain(self) -> tuple[float, ...]:
         """The alphas that lead to this point, its own the last: for one problem they determine its bytes."""
@@ -61,17 +65,6 @@ class PathPoint:
 
 
 OnPoint = Callable[[PathPoint], None]
-Progress = Callable[[int, int, float], None]
-
-
-def alpha_grid(start: float, stop: float, num: int) -> np.ndarray:
-    """``num`` alphas ``(num,)`` from ``start`` to ``stop``, evenly spaced on a logarithmic scale."""
-    if not (start > 0 and stop > 0 and num >= 1):
-        raise InputError(
-            f"A grid of {num} alphas from {start} to {stop} is not one of positive numbers.",
-            "Give two positive alphas and how many to take.",
-        )
-    return np.geomspace(start, stop, num)
 
 
 def fit_path(
@@ -85,22 +78,21 @@ def fit_path(
     hidden: float | None = None,
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
-    progress: Progress | None = None,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it.
 
     ``penalise_diagonal`` is as in :func:`screening.solve`. ``hidden`` is for hidden factors (:mod:`latent`, whatever
     ``solver`` is, each point from nothing): the factor of their penalty.
     ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
-    that of a point asked for is taken as it is. ``on_point`` is called with every new one, and
-    ``progress(index, total, alpha)`` before each is solved. Raises :class:`InputError`.
+    that of a point asked for is taken as it is. ``on_point`` is called with every new one. Raises
+    :class:`InputError`.
     """
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
     walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point)
-    for index, alpha in enumerate(wanted):
-        walk.visit(alpha, progress, index, len(wanted))
+    for alpha in wanted:
+        walk.visit(alpha)
     return walk.points()
 
 
@@ -147,13 +139,11 @@ class Walk:
     def points(self) -> list[PathPoint]:
         return [self._visited[alpha] for alpha in sorted(self._visited, reverse=True)]
 
-    def visit(self, alpha: float, progress: Progress | None, index: int, total: int) -> None:
+    def visit(self, alpha: float) -> None:
         start = self._start(alpha)
         ancestors = start.chain if start else ()
         point = self._done.get((*ancestors, alpha))
         if point is None:
-            if progress:
-                progress(index, total, alpha)
             point = self.point(alpha, start.precision() if start else None, ancestors)
             if self._on_point:
                 self._on_point(point)

@@ -1,4 +1,4 @@
-"""Solvers of the graphical lasso by name; every one has the signature of :data:`base.Solver`."""
+"""Solvers of the graphical lasso by name; every one has the signature of :class:`base.Solver`."""
 
 from __future__ import annotations
 

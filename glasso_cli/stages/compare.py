@@ -61,8 +61,8 @@ def make(job: Job) -> str:
 def _corpus(job: Job, name: str) -> Corpus:
     from glasso_cli.compare.estimated import Corpus
 
-    stats: ActivationStats = ActivationStats.load(job.upstream[f"collect/{name}"])
-    path: PrecisionPath = PrecisionPath.load(job.upstream[f"fit/{name}"])
+    stats = ActivationStats.load(job.upstream[f"collect/{name}"])
+    path = PrecisionPath.load(job.upstream[f"fit/{name}"])
     return Corpus(name, stats, path)
 
 

@@ -46,7 +46,7 @@ def make(job: Job) -> str:
     from glasso_cli.fit.run import fit_corpus, shortfall
 
     section, statistics = job.config.fit, job.upstream["collect"]
-    stats: ActivationStats = ActivationStats.load(statistics)
+    stats = ActivationStats.load(statistics)
     pieces = Pieces(job.pieces, problem_of(job.target.material), statistics, job.previous)
     fit = fit_corpus(stats, section, name=job.corpus, seed=job.config.seed, reporter=job.console, pieces=pieces)
     metrics = fit.meta["metrics"]

@@ -236,6 +236,16 @@ def test_edges_are_counted_at_every_alpha() -> None:
     assert path()[0].n_neurons == 3
 
 
+def test_artifacts_say_in_a_line_what_they_are_and_differ_as_objects() -> None:
+    artifact, _ = path()
+    assert repr(artifact) == "PrecisionPath(films: 3 neurons, 2 alphas, 2 edges at alpha 0.1)"
+    made, values = stats(np.random.default_rng(0))
+    tokens = sum(map(len, values))
+    assert repr(made) == f"ActivationStats(films: 5 neurons, {tokens} tokens in 3 blocks)"
+    assert artifact != path()[0]
+    assert {artifact: 1}[artifact] == 1
+
+
 # -- show -------------------------------------------------------------------------------------------
 
 

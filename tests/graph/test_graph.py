@@ -7,7 +7,7 @@ import pydot
 import pytest
 
 from glasso_cli.graph import ISOLATED, Graph, build_graph, dot_lines, find_communities, partial_correlation, to_dot
-from glasso_cli.graph.graph import backbone, community_order
+from glasso_cli.graph.graph import community_order
 
 NASTY = [
     "model.layers.9.mlp.down_proj:in[3]",
@@ -109,7 +109,6 @@ def test_an_empty_graph_has_only_isolated_neurons():
     assert (graph.communities == ISOLATED).all()
     np.testing.assert_array_equal(graph.strength, [0, 0])
     np.testing.assert_array_equal(community_order(graph), [0, 1])
-    assert backbone(graph, 10).neuron_ids.size == 0
     assert len(parsed(to_dot(graph, "k", "t")).get_node_list()) == 2
 
 
@@ -165,29 +164,6 @@ def test_the_order_is_by_community_then_strength_with_isolated_neurons_last():
     assert (np.diff(communities[connected]) >= 0).all()
     same = np.diff(communities) == 0
     assert (np.diff(strength)[same] <= 0).all()
-
-
-def test_the_backbone_is_the_strongest_edges_and_their_neurons():
-    graph = graph_of()
-    small = backbone(graph, 15)
-    assert len(small.rows) == 15
-    left_out = np.sort(np.abs(graph.weights))[:-15]
-    assert np.abs(small.weights).min() >= left_out.max()
-    names = graph.neuron_ids
-    whole = {(names[i], names[j], weight) for i, j, weight in zip(graph.rows, graph.cols, graph.weights)}
-    kept = small.neuron_ids
-    part = {(kept[i], kept[j], weight) for i, j, weight in zip(small.rows, small.cols, small.weights)}
-    assert part < whole
-    assert set(np.concatenate([small.rows, small.cols])) == set(range(len(kept)))
-    index = {name: i for i, name in enumerate(names)}
-    original = [index[name] for name in kept]
-    for field in ("communities", "degree", "strength", "layers"):
-        np.testing.assert_array_equal(getattr(small, field), getattr(graph, field)[original])
-
-
-def test_a_backbone_with_room_for_all_edges_keeps_them():
-    graph = graph_of()
-    np.testing.assert_array_equal(backbone(graph, 10**6).weights, graph.weights)
 
 
 # -- Graphviz -------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ import pytest
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.resampling import (
-    bootstrap_samples,
     folds,
     frequencies,
     half_samples,
@@ -36,13 +35,6 @@ def test_an_odd_number_of_halves_is_refused():
 def test_every_block_is_in_one_fold():
     assert folds(np.arange(7), 3) == [(0, 3, 6), (1, 4), (2, 5)]
     assert len(folds(np.arange(4), 10)) == 4
-
-
-def test_bootstrap_samples_repeat_blocks():
-    samples = bootstrap_samples(np.array([1, 4, 6, 9]), 20, seed=0)
-    assert {len(sample) for sample in samples} == {4}
-    assert any(len(set(sample)) < 4 for sample in samples)
-    assert set().union(*samples) == {1, 4, 6, 9}
 
 
 def test_frequencies_are_shares_of_samples():

@@ -22,7 +22,7 @@ def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
     folder = Path("out/compare")
     for ending in FILES:
         assert (folder / f"words-vs-others.{ending}").is_file()
-    found: Comparison = Comparison.load(folder / "words-vs-others.npz")
+    found = Comparison.load(folder / "words-vs-others.npz")
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"words-vs-others.{ending}" for ending in FILES)
     with open(folder / "words-vs-others.edges.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(found.rows)
@@ -37,7 +37,7 @@ def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int |
     pair.run("collect", "fit", set_=settings)
     pair.said()
     pair.run("compare", set_=settings)
-    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    found = Comparison.load(Path("out/compare/words-vs-others.npz"))
     few = [corpus["name"] for corpus in found.meta["metrics"]["corpora"] if corpus["n_effective"] < found.n_neurons]
     assert bool(few) == bool(max_tokens)
     said = " ".join(pair.said().split())
@@ -88,7 +88,7 @@ def test_three_corpora_are_three_comparisons(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     names = sorted(path.stem for path in Path("out/compare").glob("*.npz"))
     assert names == ["third-vs-others", "third-vs-words", "words-vs-others"]
-    same: Comparison = Comparison.load(Path("out/compare/third-vs-words.npz"))
+    same = Comparison.load(Path("out/compare/third-vs-words.npz"))
     assert same.meta["metrics"]["edges"] == 0
     assert abs(same.rho_a - same.rho_b).max(initial=0) == 0
 
@@ -109,7 +109,7 @@ def test_a_missing_fit_is_named(pair: Runner) -> None:
 def test_different_neurons_are_said_and_the_common_ones_compared(pair: Runner) -> None:
     pair.run("collect", "fit", set_=overrides(fit={"neurons": 20}))
     pair.run("compare", set_=overrides(fit={"neurons": 20}))
-    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    found = Comparison.load(Path("out/compare/words-vs-others.npz"))
     if found.n_neurons < 20:
         assert "are not in the other fit" in pair.said()
 
@@ -120,7 +120,7 @@ def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method:
     Path("c.yaml").write_text(text.replace("corpora:\n", "corpora:\n  third: {files: [texts.jsonl]}\n"))
     pair.run("collect", "fit")
     said = pair.command("compare", "c.yaml", "--set", f"compare.method={method}", "--set", "compare.tol=1e-8").output
-    found: JointPrecision = JointPrecision.load(Path("out/compare/third-vs-words-vs-others.npz"))
+    found = JointPrecision.load(Path("out/compare/third-vs-words-vs-others.npz"))
     assert found.corpora.tolist() == ["third", "words", "others"]
     metrics = found.meta["metrics"]
     assert metrics["duality_gap"] <= 1e-8
@@ -140,11 +140,11 @@ def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method:
 def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
     pair.run("collect", "fit")
     pair.run("compare", set_=overrides(compare={"method": "fused", "neurons": 8, "tol": 1e-6}))
-    found: JointPrecision = JointPrecision.load(Path("out/compare/words-vs-others.npz"))
+    found = JointPrecision.load(Path("out/compare/words-vs-others.npz"))
     assert found.n_neurons == 8
     strength = np.zeros(0)
     for name in ("words", "others"):
-        path: PrecisionPath = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
+        path = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
         rows, cols, rho = (x[path.kept] for x in path.edges())
         own = np.bincount(np.concatenate([rows, cols]), np.tile(np.abs(rho), 2), minlength=path.n_neurons)
         strength = own if len(strength) == 0 else strength + own
@@ -164,7 +164,7 @@ def test_permutations_are_of_a_seed_and_refused_where_they_can_find_nothing(pair
     pair.run("collect", "fit")
     pair.run("compare", set_=overrides(compare={"permutations": 39}))
     first = Path("out/compare/words-vs-others.npz").read_bytes()
-    found: Comparison = Comparison.load(Path("out/compare/words-vs-others.npz"))
+    found = Comparison.load(Path("out/compare/words-vs-others.npz"))
     assert np.isfinite(found.permutation_p).all()
     assert found.meta["metrics"]["permutations"]["smallest_p"] == 1 / 40
     pair.command("compare", "c.yaml", "--force", "--set", "compare.permutations=39")

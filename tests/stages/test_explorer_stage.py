@@ -23,7 +23,7 @@ def manifest_of(page: Path) -> dict[str, object]:
 def test_a_corpus_has_its_page_until_it_wants_none(runner: Runner) -> None:
     runner.run("collect", "fit", "visualize")
     page = Path("out/figures/words/explorer.html")
-    fit: PrecisionPath = PrecisionPath.load(Path("out/fit/words.npz"))
+    fit = PrecisionPath.load(Path("out/fit/words.npz"))
     assert manifest_of(page)["p"] == fit.n_neurons
     assert "explorer.html: 0." in runner.said()
     page.unlink()

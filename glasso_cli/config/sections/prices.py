@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 OPENAI_HOST = "api.openai.com"
-AS_OF = "June 2026"
-# OpenAI's list prices at that time, input and output. The configuration can give other prices.
+# OpenAI's list prices of June 2026, input and output. The configuration can give other prices.
 _LISTED = {
     "gpt-4o": (2.50, 10.00),
     "gpt-4o-mini": (0.15, 0.60),

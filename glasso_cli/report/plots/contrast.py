@@ -13,7 +13,7 @@ from glasso_cli.report.words.comparison import halves
 from glasso_cli.report.words.labels import count, positions, short_labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contrast:
     """A comparison with the statistics of both corpora; ``title`` names the model and which is A and which B."""
 

@@ -24,7 +24,7 @@ class Edges(NamedTuple):
     rho: np.ndarray  # partial correlations
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus."""
 

@@ -47,7 +47,7 @@ class Leading:
         return np.maximum(values, 1e-6), self._vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coarse:
     """B = I - D P K P' on m entries of the upper triangle."""
 

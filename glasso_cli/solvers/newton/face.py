@@ -25,7 +25,7 @@ class Accuracy:
     iterations: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """The quadratic model on entries that keep their signs, the others of the free set being at zero."""
 
@@ -110,7 +110,7 @@ class Face:
         return Coarse.of(leading, self.rows, self.cols, diagonal, get_num_threads())
 
 
-@dataclass
+@dataclass(eq=False)
 class Search:
     """Conjugate gradients for the model on a face, to be continued on a smaller one."""
 

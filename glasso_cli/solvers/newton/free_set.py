@@ -13,7 +13,7 @@ from numba import njit, prange
 from scipy.sparse import csr_array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Symmetric:
     """The pattern of a symmetric matrix in CSR form; ``entry`` is each one's place in the upper triangle."""
 
@@ -27,7 +27,7 @@ class Symmetric:
         return csr_array((values.astype(np.float32)[self.entry], self.indices, self.indptr), shape=(p, p))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FreeSet:
     """m free entries with gradient, value and weight."""
 

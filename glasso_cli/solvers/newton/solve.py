@@ -315,7 +315,7 @@ class _Run:
         return self._place.factorise(Theta, np.float64 if self._precise else np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Line:
     """The objective along a step, but for the log determinant."""
 

@@ -39,7 +39,7 @@ class _Neighbour:
     correlation: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Card:
     """All that a card says about one neuron of the path."""
 

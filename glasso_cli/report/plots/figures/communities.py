@@ -21,7 +21,7 @@ _SHOWN = 20  # the largest communities
 _CELL = 0.31  # inches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Matrix:
     """Of the k largest communities; the diagonal is what is inside one."""
 

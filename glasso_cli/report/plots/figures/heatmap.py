@@ -41,7 +41,7 @@ _LARGEST_NAMED = 40  # neurons whose names stand at the axes
 _COARSE = 90  # cells per side in the panel of counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Matrix:
     """What is drawn: edges by position in the order, their cells, the colour limit, the communities."""
 

@@ -34,7 +34,7 @@ def graphviz_note() -> str:
     return "" if has_graphviz() else GRAPHVIZ_NOTE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Drawing:
     """A backbone on paper: places and radii in points, communities."""
 

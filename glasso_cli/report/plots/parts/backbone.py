@@ -32,7 +32,7 @@ _MOST_PUSHED = 2000  # neurons; the distances of all pairs have to fit into memo
 _SEED = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backbone:
     """The neurons with a strong edge, ``neurons (m,)`` in the path, and ``edges`` between positions in it."""
 

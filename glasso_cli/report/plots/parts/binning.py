@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """The matrix on ``(k, k)`` cells of ``factor × factor`` entries (fewer in the last row and column)."""
 

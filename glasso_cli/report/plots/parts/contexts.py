@@ -25,7 +25,7 @@ _LEADING = 1.62
 _NAMES = 14  # cells of the names of groups
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
     """One example: its tokens as text, their values, which one it is about, and where it comes from."""
 
