@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -54,14 +53,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory, deep_model: Path) -> Path:
         text = re.sub(r"\b(id:) [\w./:-]+", rf"\1 {deep_model}", "\n".join(lines))
         path.write_text(f"extends: {folder / 'small.yaml'}\n{text}\n", encoding="utf-8")
     (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        Pipeline(load_config(Path("configs/demo.yaml")), Console(quiet=True)).run(
-            ["synth", "collect", "fit", "compare"]
-        )
-    finally:
-        os.chdir(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("GLASSO_CACHE_DIR", str(folder / "cache"))
+        pipeline = Pipeline(load_config(Path("configs/demo.yaml")), Console(quiet=True))
+        pipeline.run(["synth", "collect", "fit", "compare"])
     return folder
 
 
@@ -71,5 +67,5 @@ def working_folder(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folder = tmp_path / "work"
     shutil.copytree(demo, folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("GLASSO_CACHE_DIR", str(folder / "cache"))
     return folder
