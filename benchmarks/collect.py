@@ -155,7 +155,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
             recorder=recorder,
             corpus=corpus,
             pieces=Path(folder),
-            console=Console(quiet=True, as_json=False),
+            reporter=Console(quiet=True, as_json=False),
         )
         pieces = [piece for piece, _ in work.blocks(work.study())]
         counts = np.array([int(piece["count"]) for piece in pieces])

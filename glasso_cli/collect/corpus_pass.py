@@ -20,9 +20,10 @@ from glasso_cli.collect.normal_scores import NormalScores
 from glasso_cli.collect.pilot import Pilot
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
-from glasso_cli.console import Console
+from glasso_cli.console import Reporter
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
 from glasso_cli.errors import InputError
+from glasso_cli.models.loaded import padding_id
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
@@ -59,7 +60,7 @@ class CorpusPass:
     recorder: Recorder
     corpus: TokenizedCorpus
     pieces: Path
-    console: Console
+    reporter: Reporter
 
     # -- the pilot ------------------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ class CorpusPass:
         reader = self._reader()
         difference = self._dtype_difference(next(self._batches(windows)))
         total = sum(len(window.ids) for window in windows)
-        with self.console.progress(f"pilot {self.name}", total, "tokens") as advance:
+        with self.reporter.progress(f"pilot {self.name}", total, "tokens") as advance:
             sample = join(list(self._read(reader, windows, advance)))
         refuse_all_masked(add_counts([sample.token_counts()]))
         sample = reader.set_limits(sample)
@@ -109,7 +110,7 @@ class CorpusPass:
         ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
         measured = dtype_difference(self.loaded, self.points, ids, attention)
         for name, found in measured.items():
-            self.console.note(
+            self.reporter.note(
                 f"{self.loaded.dtype} against float32 at {name}: correlations over {found.n_tokens:,} tokens "
                 f"differ by {found.correlation_rms:.1e} rms, {found.correlation_max:.1e} at most"
             )
@@ -121,7 +122,7 @@ class CorpusPass:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
         missing = [group for group in self._groups(len(study.columns)) if not all(map(self._is_done, group))]
         total = sum(self._sizes()[index] for group in missing for index in group)
-        with self.console.progress(f"collect {self.name}", total, "tokens") as advance:
+        with self.reporter.progress(f"collect {self.name}", total, "tokens") as advance:
             for group in missing:
                 self._make(group, study, advance)
         return [self._load(index) for index in range(self.section.blocks)]
@@ -197,9 +198,8 @@ class CorpusPass:
             advance(int(batch.lengths.sum()))
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
-        pad = self.loaded.tokenizer.pad_token_id
         budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
-        return batches(windows, budget=budget, pad_id=0 if pad is None else pad)
+        return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
 
     def _reader(self, study: Study | None = None) -> Capture:
         import torch
