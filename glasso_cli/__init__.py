@@ -1,3 +1,63 @@
-"""Which neurons of a network depend on which others: sparse precision matrices over activations."""
+"""Which neurons of a network depend on which others: sparse precision matrices over activations.
+
+``import glasso_cli as g`` offers in Python what the command line does; everything below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glasso_cli.api.artifacts import load as load
+    from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
+    from glasso_cli.api.run import run as run
+    from glasso_cli.api.stages import collect as collect
+    from glasso_cli.api.stages import compare as compare
+    from glasso_cli.api.stages import fit as fit
+    from glasso_cli.artifacts import ActivationStats as ActivationStats
+    from glasso_cli.artifacts import Comparison as Comparison
+    from glasso_cli.artifacts import JointPrecision as JointPrecision
+    from glasso_cli.artifacts import PrecisionPath as PrecisionPath
+    from glasso_cli.errors import GlassoError as GlassoError
+    from glasso_cli.hooks import ablate as ablate
+    from glasso_cli.hooks import record as record
+    from glasso_cli.hooks import resolve_hook_points as resolve_hook_points
+    from glasso_cli.models.load import load_model as load_model
+    from glasso_cli.solvers import fit_path as fit_path
+    from glasso_cli.solvers import solve as solve
 
 __version__ = "0.1.0"
+
+# name → the module that it comes from
+_PUBLIC = {
+    "ActivationStats": "glasso_cli.artifacts",
+    "Comparison": "glasso_cli.artifacts",
+    "GlassoError": "glasso_cli.errors",
+    "GraphicalLasso": "glasso_cli.api.estimator",
+    "JointPrecision": "glasso_cli.artifacts",
+    "PrecisionPath": "glasso_cli.artifacts",
+    "ablate": "glasso_cli.hooks",
+    "collect": "glasso_cli.api.stages",
+    "compare": "glasso_cli.api.stages",
+    "fit": "glasso_cli.api.stages",
+    "fit_path": "glasso_cli.solvers",
+    "load": "glasso_cli.api.artifacts",
+    "load_model": "glasso_cli.models.load",
+    "record": "glasso_cli.hooks",
+    "resolve_hook_points": "glasso_cli.hooks",
+    "run": "glasso_cli.api.run",
+    "solve": "glasso_cli.solvers",
+}
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the keys are text
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'glasso_cli' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

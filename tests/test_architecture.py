@@ -46,6 +46,7 @@ FOLDERS = [
     "report",
     "collect",
     "stages",
+    "api",
     "cli",
     "__main__",
 ]

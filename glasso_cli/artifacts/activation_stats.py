@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.artifact import Artifact, frame_of
+from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,3 +85,82 @@ class ActivationStats(Artifact):
         """The correlation matrix of ``neurons`` (indices; the usable ones by default)."""
         chosen = self.usable() if neurons is None else neurons
         return moments.correlation(self.covariance(blocks)[np.ix_(chosen, chosen)])
+
+    def neuron_columns(self) -> dict[str, Any]:
+        """The table of all neurons in the order collected: their distribution, and why one cannot be fitted."""
+        same = self.duplicate_of
+        return {
+            "neuron": self.neuron_ids,
+            "layer": self.layers,
+            "mean": self.mean,
+            "std": self.std,
+            "kurtosis": self.kurtosis,
+            "fraction_active": self.fraction_active,
+            "autocorrelation": self.autocorrelation[:, 0],
+            "dead": self.dead,
+            "duplicate_of": np.where(same < 0, "", self.neuron_ids[np.maximum(same, 0)]),
+        }
+
+    def contexts(self, neuron: str | int) -> pd.DataFrame:
+        """The contexts of one neuron, given by id or index, as a data frame: a row for each.
+
+        ``group`` is ``top`` for the windows of text with the highest activations, and ``fifth 1`` (the lowest) to
+        ``fifth 5`` for those drawn from each fifth of the activations. ``token`` and ``value`` are those of the middle
+        of the window; ``text``, ``tokens`` and ``values`` are of all of it; ``document`` counts from 0 in the corpus.
+        Raises :class:`InputError` for a neuron that was not collected.
+        """
+        index = self._index_of(neuron)
+        fifths = len(self.quantile_tokens[index])
+        groups = [("top", self.top_tokens[index], self.top_values[index], self.top_documents[index])] + [
+            (
+                f"fifth {k + 1}",
+                self.quantile_tokens[index, k],
+                self.quantile_values[index, k],
+                self.quantile_documents[index, k],
+            )
+            for k in range(fifths)
+        ]
+        rows = [
+            self._context(group, tokens, values, int(document))
+            for group, all_tokens, all_values, documents in groups
+            for tokens, values, document in zip(all_tokens, all_values, documents)
+            if document >= 0
+        ]
+        names = ("group", "document", "token", "value", "text", "tokens", "values")
+        return frame_of({name: _objects([row[name] for row in rows]) for name in names})
+
+    def _context(self, group: str, tokens: np.ndarray, values: np.ndarray, document: int) -> dict[str, Any]:
+        inside = np.flatnonzero(tokens >= 0)
+        words = [str(self.vocabulary[token]) for token in tokens[inside]]
+        middle = len(tokens) // 2
+        return {
+            "group": group,
+            "document": document,
+            "token": str(self.vocabulary[tokens[middle]]),
+            "value": float(values[middle]),
+            "text": "".join(words),
+            "tokens": words,
+            "values": [float(value) for value in values[inside]],
+        }
+
+    def _index_of(self, neuron: str | int) -> int:
+        if isinstance(neuron, str):
+            found = np.flatnonzero(self.neuron_ids == neuron)
+        else:
+            found = np.arange(self.n_neurons)[neuron : neuron + 1] if neuron >= 0 else np.zeros(0, int)
+        if len(found) == 0:
+            raise InputError(
+                f"There is no neuron {neuron!r} among the {self.n_neurons:,} collected.",
+                f"Give an index from 0 to {self.n_neurons - 1}, or an id such as {str(self.neuron_ids[0])!r}.",
+            )
+        return int(found[0])
+
+
+def _objects(values: list[Any]) -> Any:
+    """``values`` as a column; lists stay lists."""
+    if values and isinstance(values[0], list):
+        column = np.empty(len(values), dtype=object)
+        for row, value in enumerate(values):
+            column[row] = value
+        return column
+    return values

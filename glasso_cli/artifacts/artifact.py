@@ -9,13 +9,16 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 import glasso_cli
 from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
 from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AnArtifact = TypeVar("AnArtifact", bound="Artifact")
 
@@ -35,6 +38,25 @@ class Artifact:
     def in_words(self) -> str:
         """The sizes of the artifact, in a few words."""
         raise NotImplementedError
+
+    def edge_columns(self) -> dict[str, Any]:
+        """The table of pairs of neurons, by column."""
+        raise self._no_table("pairs of neurons")
+
+    def neuron_columns(self) -> dict[str, Any]:
+        """The table of neurons, by column."""
+        raise self._no_table("neurons")
+
+    def _no_table(self, rows: str) -> InputError:
+        return InputError(f"'{self.kind}' has no table of {rows}.", "Take the artifact of another stage.")
+
+    def edges_frame(self) -> pd.DataFrame:
+        """The pairs of neurons as a data frame: the columns of the stage's ``.edges.csv``."""
+        return frame_of(self.edge_columns())
+
+    def neurons_frame(self) -> pd.DataFrame:
+        """The neurons as a data frame, one row each."""
+        return frame_of(self.neuron_columns())
 
     def save(self, path: Path, **streamed: Chunked) -> str:
         """The content digest, after writing to ``path``; ``streamed`` members replace fields of that name."""
@@ -82,3 +104,10 @@ def check_kind(path: Path, meta: dict[str, Any], kind: str, schema: int) -> None
             f"{path} was written by an older glasso (schema {kind}/{meta['schema']}; this one reads {schema}).",
             "Run the stage again.",
         )
+
+
+def frame_of(columns: dict[str, Any]) -> pd.DataFrame:
+    """A data frame of ``columns``."""
+    import pandas as pd
+
+    return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
+
+CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,5 +64,38 @@ class Comparison(Artifact):
         """All neurons, those that change most first, ``(p,)``."""
         return np.lexsort((-self.changes, -self.change))
 
+    def edge_columns(self) -> dict[str, Any]:
+        """All pairs of the artifact, those that differ first, from the most to the least significant."""
+        order = np.lexsort((-np.abs(self.z), ~self.differential))
+        rows, cols = self.rows[order], self.cols[order]
+        names = np.array([*CLASSES, ""])
+        return {
+            "neuron_i": self.neuron_ids[rows],
+            "neuron_j": self.neuron_ids[cols],
+            "difference": names[self.classes[order]],
+            "partial_correlation_a": self.rho_a[order],
+            "partial_correlation_b": self.rho_b[order],
+            "standard_error_a": self.error_a[order],
+            "standard_error_b": self.error_b[order],
+            "z": self.z[order],
+            "p_value": self.p_values[order],
+            "q_value": self.q_values[order],
+            "permutation_p": self.permutation_p[order],
+            "drawn_a": self.drawn_a[order].astype(int),
+            "drawn_b": self.drawn_b[order].astype(int),
+        }
 
-CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
+    def neuron_columns(self) -> dict[str, Any]:
+        """All neurons, those that change most first."""
+        order = self.by_change()
+        return {
+            "neuron": self.neuron_ids[order],
+            "layer": self.layers[order],
+            "differential_edges": self.changes[order],
+            "change": self.change[order],
+            "degree_a": self.degree_a[order],
+            "degree_b": self.degree_b[order],
+            "jaccard": self.jaccard[order],
+            "community_a": self.communities_a[order],
+            "community_b": self.communities_b[order],
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,3 +32,23 @@ class JointPrecision(Artifact):
 
     def in_words(self) -> str:
         return f"{self.n_neurons:,} neurons, {len(self.corpora)} corpora, {len(self.rows):,} edges in any"
+
+    def edge_columns(self) -> dict[str, Any]:
+        """All pairs, those whose partial correlations are furthest apart first."""
+        rho = self.partial_correlations
+        order = np.argsort(-np.ptp(rho, axis=0), kind="stable")
+        table: dict[str, Any] = {
+            "neuron_i": self.neuron_ids[self.rows[order]],
+            "neuron_j": self.neuron_ids[self.cols[order]],
+            "in": presence(self.values)[order],
+        }
+        table |= {f"partial_correlation_{name}": row[order] for name, row in zip(self.corpora.tolist(), rho)}
+        return table
+
+
+def presence(values: np.ndarray) -> np.ndarray:
+    """Of pairs ``(K, E)``: ``sign flip``, ``all`` corpora, ``some`` of more than two, or ``one``, ``(E,)``."""
+    there = (values != 0).sum(axis=0)
+    flips = (values > 0).any(axis=0) & (values < 0).any(axis=0)
+    kinds = [flips, there == len(values), there > 1]
+    return np.select(kinds, ["sign flip", "all", "some"], default="one")

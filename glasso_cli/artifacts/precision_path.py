@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,18 @@ from glasso_cli.graph import partial_correlation
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
+
+
+# column of the table → field of PrecisionPath
+_TESTED = {
+    "debiased": "debiased",
+    "standard_error": "standard_error",
+    "z": "z",
+    "p_value": "p_values",
+    "q_value": "q_values",
+    "frequency": "frequencies",
+    "entry_alpha": "entry_alphas",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,6 +120,38 @@ class PrecisionPath(Artifact):
         if len(self.tested_alpha) == 0:
             return None
         return _symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
+
+    def edge_columns(self) -> dict[str, Any]:
+        """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak."""
+        rows, cols, rho = self.edges()
+        order = np.lexsort((-np.abs(rho), ~self.kept))
+        part = self.part()
+        ids = self.neuron_ids
+        table: dict[str, Any] = {
+            "neuron_i": ids[rows[order]],
+            "neuron_j": ids[cols[order]],
+            "partial_correlation": rho[order],
+        }
+        table |= {name: getattr(self, field)[order] for name, field in _TESTED.items()}
+        table["correlation"] = self.marginals[part][order]
+        table["drawn"] = self.kept[order].astype(int)
+        return table
+
+    def neuron_columns(self) -> dict[str, Any]:
+        """The table of all neurons: community, degree and strength in the drawn graph, the strongest first."""
+        part = self.drawn()
+        rows, cols = np.asarray(self.rows[part]), np.asarray(self.cols[part])
+        rho = self.edges()[2][self.kept]
+        ends = np.concatenate([rows, cols])
+        strength = np.bincount(ends, np.tile(np.abs(rho), 2), minlength=self.n_neurons)
+        order = np.argsort(-strength, kind="stable")
+        return {
+            "neuron": self.neuron_ids[order],
+            "layer": self.layers[order],
+            "community": self.communities[order],
+            "degree": np.bincount(ends, minlength=self.n_neurons)[order],
+            "strength": strength[order],
+        }
 
 
 def _symmetric(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> sp.csr_array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import JointPrecision
+from glasso_cli.artifacts.joint_precision import presence
 from glasso_cli.compare.estimated import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
@@ -106,14 +107,6 @@ def _below(result: JointResult, section: CompareSection) -> str:
 # -- which corpora have a pair ------------------------------------------------------------------------
 
 
-def presence(values: np.ndarray) -> np.ndarray:
-    """Of pairs ``(K, E)``: ``sign flip``, ``all`` corpora, ``some`` of more than two, or ``one``, ``(E,)``."""
-    there = (values != 0).sum(axis=0)
-    flips = (values > 0).any(axis=0) & (values < 0).any(axis=0)
-    kinds = [flips, there == len(values), there > 1]
-    return np.select(kinds, ["sign flip", "all", "some"], default="one")
-
-
 def _counts(values: np.ndarray) -> dict[str, int]:
     kinds = presence(values)
     equal = (values == values[0]).all(axis=0) & (kinds == "all")
@@ -122,19 +115,6 @@ def _counts(values: np.ndarray) -> dict[str, int]:
 
 
 # -- tables, graph, words ------------------------------------------------------------------------------
-
-
-def edge_columns(found: JointPrecision) -> dict[str, Any]:
-    """All pairs, those whose partial correlations are furthest apart first."""
-    rho = found.partial_correlations
-    order = np.argsort(-np.ptp(rho, axis=0), kind="stable")
-    table: dict[str, Any] = {
-        "neuron_i": found.neuron_ids[found.rows[order]],
-        "neuron_j": found.neuron_ids[found.cols[order]],
-        "in": presence(found.values)[order],
-    }
-    table |= {f"partial_correlation_{name}": row[order] for name, row in zip(found.corpora.tolist(), rho)}
-    return table
 
 
 def dot_lines(found: JointPrecision) -> Iterator[str]:

@@ -171,44 +171,6 @@ def _calibration(side: Estimated, section: CompareSection) -> dict[str, Any] | N
 # -- tables -----------------------------------------------------------------------------------------
 
 
-def edge_columns(found: Comparison) -> dict[str, Any]:
-    """All pairs of the artifact, those that differ first, from the most to the least significant."""
-    order = np.lexsort((-np.abs(found.z), ~found.differential))
-    rows, cols = found.rows[order], found.cols[order]
-    names = np.array([*CLASSES, ""])
-    return {
-        "neuron_i": found.neuron_ids[rows],
-        "neuron_j": found.neuron_ids[cols],
-        "difference": names[found.classes[order]],
-        "partial_correlation_a": found.rho_a[order],
-        "partial_correlation_b": found.rho_b[order],
-        "standard_error_a": found.error_a[order],
-        "standard_error_b": found.error_b[order],
-        "z": found.z[order],
-        "p_value": found.p_values[order],
-        "q_value": found.q_values[order],
-        "permutation_p": found.permutation_p[order],
-        "drawn_a": found.drawn_a[order].astype(int),
-        "drawn_b": found.drawn_b[order].astype(int),
-    }
-
-
-def neuron_columns(found: Comparison) -> dict[str, Any]:
-    """All neurons, those that change most first."""
-    order = found.by_change()
-    return {
-        "neuron": found.neuron_ids[order],
-        "layer": found.layers[order],
-        "differential_edges": found.changes[order],
-        "change": found.change[order],
-        "degree_a": found.degree_a[order],
-        "degree_b": found.degree_b[order],
-        "jaccard": found.jaccard[order],
-        "community_a": found.communities_a[order],
-        "community_b": found.communities_b[order],
-    }
-
-
 def community_columns(found: Comparison) -> dict[str, Any]:
     """The communities of A, and what became of each in B."""
     differs = found.differential

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.inference.edges import EdgeTests
 from glasso_cli.inference.pairs import pair_places
 from glasso_cli.solvers.path import PathPoint
-
-# column of the table → field of PrecisionPath
-_TESTED = {
-    "debiased": "debiased",
-    "standard_error": "standard_error",
-    "z": "z",
-    "p_value": "p_values",
-    "q_value": "q_values",
-    "frequency": "frequencies",
-    "entry_alpha": "entry_alphas",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +40,3 @@ def entry_alphas(points: Sequence[PathPoint], index: int) -> np.ndarray:
     for point in sorted(points[:index], key=lambda point: point.alpha):
         found[np.isin(wanted, pair_places(point.rows, point.cols, p))] = point.alpha
     return found
-
-
-def columns(path: PrecisionPath) -> dict[str, Any]:
-    """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak."""
-    rows, cols, rho = path.edges()
-    order = np.lexsort((-np.abs(rho), ~path.kept))
-    part = path.part()
-    ids = path.neuron_ids
-    table: dict[str, Any] = {
-        "neuron_i": ids[rows[order]],
-        "neuron_j": ids[cols[order]],
-        "partial_correlation": rho[order],
-    }
-    table |= {name: getattr(path, field)[order] for name, field in _TESTED.items()}
-    table["correlation"] = path.marginals[part][order]
-    table["drawn"] = path.kept[order].astype(int)
-    return table

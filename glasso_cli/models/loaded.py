@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from glasso_cli.errors import InputError
 
@@ -48,3 +49,25 @@ def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
 def padding_id(tokenizer: Any) -> int:
     """The id to pad with: the tokenizer's, or 0, since a masked position's id does not matter."""
     return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+
+
+@contextmanager
+def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[LoadedModel]:
+    """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind."""
+    from glasso_cli.models.folder import model_kind
+    from glasso_cli.models.layers import find_layers
+
+    name = model.config.name_or_path or type(model).__name__
+    weight = cast("Tensor", model.get_input_embeddings().weight)
+    training = model.training
+    try:
+        yield LoadedModel(
+            model=model.eval(),
+            tokenizer=tokenizer,
+            device=weight.device,
+            dtype=str(weight.dtype).removeprefix("torch."),
+            n_layers=len(find_layers(model).layers),
+            kind=model_kind(name, model.config),
+        )
+    finally:
+        model.train(training)

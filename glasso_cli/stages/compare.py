@@ -78,8 +78,8 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
     dot, edges, per_neuron, communities = job.target.companions
     with atomic_write(dot, "w") as file:
         file.writelines(pairwise.dot_lines(found))
-    write_table(edges, pairwise.edge_columns(found))
-    write_table(per_neuron, pairwise.neuron_columns(found))
+    write_table(edges, found.edge_columns())
+    write_table(per_neuron, found.neuron_columns())
     write_table(communities, pairwise.community_columns(found))
     found.save(job.target.path)
     return one_line(found.meta["metrics"])
@@ -94,7 +94,7 @@ def _joint(job: Job, corpora: list[Corpus]) -> str:
     dot, edges = job.target.companions
     with atomic_write(dot, "w") as file:
         file.writelines(joint.dot_lines(found))
-    write_table(edges, joint.edge_columns(found))
+    write_table(edges, found.edge_columns())
     found.save(job.target.path)
     return joint.summary(found.meta["metrics"])
 

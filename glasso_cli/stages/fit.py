@@ -39,7 +39,6 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
-    from glasso_cli.fit import edge_table
     from glasso_cli.fit.assemble import dot_text
     from glasso_cli.fit.finished_points import problem_of
     from glasso_cli.fit.pieces import Pieces
@@ -54,7 +53,7 @@ def make(job: Job) -> str:
     dot, table = job.target.companions
     with atomic_write(dot, "w") as file:
         file.write(dot_text(fit))
-    write_table(table, edge_table.columns(fit))
+    write_table(table, fit.edge_columns())
     fit.save(job.target.path)
     return _summary(metrics)
 

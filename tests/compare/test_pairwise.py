@@ -104,14 +104,14 @@ def test_small_differences_are_counted_and_left_out() -> None:
 
 def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     found = compared(*corpora())
-    table = pairwise.edge_columns(found)
+    table = found.edge_columns()
     order = {pair: k for k, pair in enumerate(zip(table["neuron_i"].tolist(), table["neuron_j"].tolist()))}
     for (i, j), kind in found_pairs(found).items():
         row = order[str(found.neuron_ids[i]), str(found.neuron_ids[j])]
         assert table["difference"][row] == kind
         assert row < found.meta["metrics"]["edges"]
     assert (table["difference"][found.meta["metrics"]["edges"] :] == "").all()
-    neurons = pairwise.neuron_columns(found)
+    neurons = found.neuron_columns()
     assert (np.diff(neurons["change"]) <= 0).all()
     changes = np.bincount(np.array(list(found_pairs(found))).ravel(), minlength=P)
     np.testing.assert_array_equal(found.changes, changes)

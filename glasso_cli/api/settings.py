@@ -1,0 +1,35 @@
+"""Keyword arguments as a section of the configuration, checked as strictly as a YAML file."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from glasso_cli.config import Section
+from glasso_cli.config.problems import dotted, message
+from glasso_cli.errors import ConfigError
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def section_of(kind: type[AnySection], name: str, settings: dict[str, Any]) -> AnySection:
+    """The section ``kind`` with ``settings``; raises :class:`ConfigError` that lists every problem at once."""
+    try:
+        return kind.model_validate({key: _plain(value) for key, value in settings.items()})
+    except ValidationError as error:
+        problems = [f"{dotted((name, *item['loc']))}: {_words(item, kind)}" for item in error.errors()]
+        raise ConfigError("; ".join(problems), f"`glasso schema {name}` lists every key with its help.") from None
+
+
+def _words(item: Any, kind: type[Section]) -> str:
+    if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
+        return f"unknown; the keys are {', '.join(kind.model_fields)}"
+    return message(item)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value

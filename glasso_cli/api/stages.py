@@ -1,0 +1,128 @@
+"""The stages as functions: statistics of texts, a fit of statistics, a comparison of two fits, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from glasso_cli.api.settings import section_of
+from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.config import CollectSection, CompareSection, FitSection, public_fields
+from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from glasso_cli.compare.estimated import Corpus
+
+_FITTED_TO: WeakKeyDictionary[PrecisionPath, ActivationStats] = WeakKeyDictionary()
+
+
+def collect(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Iterable[str],
+    hook_points: Sequence[str],
+    *,
+    name: str = "corpus",
+    seed: int = 0,
+    **settings: Any,
+) -> ActivationStats:
+    """Statistics of the activations of ``model`` at ``hook_points`` over ``texts``, one document each.
+
+    The numbers are those of ``glasso collect``. ``hook_points`` are patterns such as ``mlp.9``, ``resid.*`` or
+    ``model.layers.9.mlp.down_proj:in``. ``settings`` are the other keys of the section ``collect`` (``max_tokens``,
+    ``blocks``, ``transform``, ``mask``, …; `glasso schema collect` lists them). The model is read as it is, on its own
+    device and in its own dtype. The result holds the moments of B blocks of p neurons: 2 B p² bytes.
+
+    Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for a model
+    or hook points that cannot be read and for texts that leave no token.
+    """
+    from glasso_cli.collect.run import collect_corpus
+    from glasso_cli.models.loaded import loaded_in_memory
+
+    section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
+    with loaded_in_memory(model, tokenizer) as loaded:
+        stats = collect_corpus(loaded, texts, section, name=name, seed=seed)
+    return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
+
+
+def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **settings: Any) -> PrecisionPath:
+    """Sparse precision matrices of the neurons in ``stats``, one alpha selected, and every edge tested.
+
+    The numbers are those of ``glasso fit``. ``settings`` are the keys of the section ``fit``: ``alpha`` (a number, a list,
+    or ``{"from": 0.5, "to": 0.1, "num": 9}``, on the scale of correlations), ``select``, ``neurons``, ``fdr``,
+    ``half_samples``, …; `glasso schema fit` lists them. Without any, the alpha of a mean degree of 10 is searched.
+
+    Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for too few
+    blocks of documents and for a problem that takes more memory than there is. An alpha that does not converge warns.
+    """
+    from glasso_cli.console import PythonWarnings
+    from glasso_cli.fit.run import fit_corpus, shortfall
+
+    section = section_of(FitSection, "fit", settings)
+    name = name or str(stats.meta.get("corpus", "corpus"))
+    path = fit_corpus(stats, section, name=name, seed=seed)
+    below = shortfall(name, section, path)
+    if below:
+        PythonWarnings().warn(below)
+    path = replace(path, meta={**path.meta, "below": below, **_made_from(fit=section, seed=seed)})
+    _FITTED_TO[path] = stats
+    return path
+
+
+def compare(
+    a: PrecisionPath | tuple[ActivationStats, PrecisionPath],
+    b: PrecisionPath | tuple[ActivationStats, PrecisionPath],
+    *,
+    seed: int = 0,
+    fit: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Which partial correlations differ between two fitted corpora, each with its error, z, p and q-value.
+
+    The numbers are those of ``glasso compare``. ``a`` and ``b`` are fits that :func:`fit` made in this session, or pairs of
+    statistics and fit, such as two results of :func:`load`. ``settings`` are the keys of the section ``compare`` (``fdr``,
+    ``min_effect``, ``permutations``, …). ``fit`` gives the settings of the fits where their files do not say them.
+
+    Raises :class:`InputError` for corpora that were not collected alike or share fewer than two neurons.
+    """
+    from glasso_cli.compare.run import compare_pair
+
+    section = section_of(CompareSection, "compare", settings)
+    if section.method != "differential":
+        raise InputError("`compare` tests two corpora.", "For a joint fit of all corpora run `glasso compare`.")
+    first, second = _corpus(a, "a"), _corpus(b, "b")
+    fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.path))
+    found = compare_pair(first, second, section, fitting, seed=seed)
+    return replace(found, meta={**found.meta, **_made_from(compare=section, seed=seed)})
+
+
+def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:
+    from glasso_cli.compare.estimated import Corpus
+
+    if isinstance(given, tuple):
+        stats, path = given
+    elif given in _FITTED_TO:
+        stats, path = _FITTED_TO[given], given
+    else:
+        raise InputError(
+            f"{given!r} does not know the statistics that it was fitted to.",
+            "Give a pair: (statistics, fit).",
+        )
+    return Corpus(str(path.meta.get("corpus", name)), stats, path)
+
+
+def _fit_settings(path: PrecisionPath) -> dict[str, Any]:
+    """What of the settings of a fit a comparison needs, from its ``meta``."""
+    stored = path.meta.get("material", {}).get("config", {}).get("fit", {})
+    return {name: stored[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors") if name in stored}
+
+
+def _made_from(*, seed: int, **sections: Any) -> dict[str, Any]:
+    """The ``meta`` of an artifact that no pipeline made: its settings, and a key that says so."""
+    config = {name: public_fields(section) for name, section in sections.items()}
+    (stage,) = sections
+    return {"key": "in memory", "material": {"stage": stage, "config": {**config, "seed": seed}}}
