@@ -136,7 +136,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     """The covariance out of what `collect` does: pilot, blocks written to disk, blocks added up."""
     import tempfile
 
-    from glasso_cli.collect.corpus_pass import CorpusPass
+    from glasso_cli.collection.corpus_pass import CorpusPass
     from glasso_cli.config import CollectSection, MaskSection
     from glasso_cli.console import Console
     from glasso_cli.hooks import record, resolve_hook_points

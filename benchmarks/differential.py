@@ -26,8 +26,8 @@ from planted import SCENARIOS, Truth, documents, planted_precision, truth_of
 from repetitions import rate as rate_in_words
 from repetitions import repeat
 
-from glasso_cli.compare.estimated import Estimated
-from glasso_cli.compare.pairwise import contrasted
+from glasso_cli.comparison.estimated import Estimated
+from glasso_cli.comparison.pairwise import contrasted
 from glasso_cli.config import CompareSection
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n

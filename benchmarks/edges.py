@@ -35,8 +35,8 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
-from glasso_cli.fit.sample_fits import Sample, Study, fit_samples
-from glasso_cli.fit.tested_edges import tested_point
+from glasso_cli.fitting.sample_fits import Sample, Study, fit_samples
+from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
 from glasso_cli.inference.estimates import inverse_estimate, lasso_estimate

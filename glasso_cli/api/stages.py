@@ -15,7 +15,7 @@ from glasso_cli.errors import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from glasso_cli.compare.estimated import Corpus
+    from glasso_cli.comparison.estimated import Corpus
 
 _FITTED_TO: WeakKeyDictionary[PrecisionPath, ActivationStats] = WeakKeyDictionary()
 
@@ -40,7 +40,7 @@ def collect(
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for a model
     or hook points that cannot be read and for texts that leave no token.
     """
-    from glasso_cli.collect.run import collect_corpus
+    from glasso_cli.collection.run import collect_corpus
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
@@ -60,7 +60,7 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
     blocks of documents and for a problem that takes more memory than there is. An alpha that does not converge warns.
     """
     from glasso_cli.console import PythonWarnings
-    from glasso_cli.fit.run import fit_corpus, shortfall
+    from glasso_cli.fitting.run import fit_corpus, shortfall
 
     section = section_of(FitSection, "fit", settings)
     name = name or str(stats.meta.get("corpus", "corpus"))
@@ -89,7 +89,7 @@ def compare(
 
     Raises :class:`InputError` for corpora that were not collected alike or share fewer than two neurons.
     """
-    from glasso_cli.compare.run import compare_pair
+    from glasso_cli.comparison.run import compare_pair
 
     section = section_of(CompareSection, "compare", settings)
     if section.method != "differential":
@@ -101,7 +101,7 @@ def compare(
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:
-    from glasso_cli.compare.estimated import Corpus
+    from glasso_cli.comparison.estimated import Corpus
 
     if isinstance(given, tuple):
         stats, path = given

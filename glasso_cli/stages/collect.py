@@ -51,7 +51,7 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
-    from glasso_cli.collect.run import collect_to_disk
+    from glasso_cli.collection.run import collect_to_disk
 
     stats, moments = collect_to_disk(
         _load(job),

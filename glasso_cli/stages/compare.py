@@ -15,7 +15,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:
-    from glasso_cli.compare.estimated import Corpus
+    from glasso_cli.comparison.estimated import Corpus
 
 _DRAWN = ("contexts",)  # what only the figures of a comparison read
 
@@ -59,7 +59,7 @@ def make(job: Job) -> str:
 
 
 def _corpus(job: Job, name: str) -> Corpus:
-    from glasso_cli.compare.estimated import Corpus
+    from glasso_cli.comparison.estimated import Corpus
 
     stats = ActivationStats.load(job.upstream[f"collect/{name}"])
     path = PrecisionPath.load(job.upstream[f"fit/{name}"])
@@ -67,8 +67,8 @@ def _corpus(job: Job, name: str) -> Corpus:
 
 
 def _pair(job: Job, first: Corpus, second: Corpus) -> str:
-    from glasso_cli.compare import pairwise
-    from glasso_cli.compare.run import compare_pair
+    from glasso_cli.comparison import pairwise
+    from glasso_cli.comparison.run import compare_pair
 
     config = job.config
     found = compare_pair(
@@ -86,8 +86,8 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
 
 
 def _joint(job: Job, corpora: list[Corpus]) -> str:
-    from glasso_cli.compare import joint
-    from glasso_cli.compare.run import compare_jointly
+    from glasso_cli.comparison import joint
+    from glasso_cli.comparison.run import compare_jointly
 
     found = compare_jointly(corpora, job.config.compare, name=job.corpus, reporter=job.console)
     found = replace(found, meta=job.meta(found.meta["metrics"], below=found.meta["below"]))

@@ -39,10 +39,10 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
-    from glasso_cli.fit.assemble import dot_text
-    from glasso_cli.fit.finished_points import problem_of
-    from glasso_cli.fit.pieces import Pieces
-    from glasso_cli.fit.run import fit_corpus, shortfall
+    from glasso_cli.fitting.assemble import dot_text
+    from glasso_cli.fitting.finished_points import problem_of
+    from glasso_cli.fitting.pieces import Pieces
+    from glasso_cli.fitting.run import fit_corpus, shortfall
 
     section, statistics = job.config.fit, job.upstream["collect"]
     stats = ActivationStats.load(statistics)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasso_cli.collect.block_moments import Block, BlockMoments
+from glasso_cli.collection.block_moments import Block, BlockMoments
 from glasso_cli.linalg import moments
 
 

@@ -18,7 +18,7 @@ import torch
 from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.collect import corpus_pass
+from glasso_cli.collection import corpus_pass
 from glasso_cli.errors import InputError
 from glasso_cli.models.loaded import LoadedModel
 
@@ -137,7 +137,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
 
 SLOW = """
 import time
-from glasso_cli.cli import app; from glasso_cli.collect import corpus_pass
+from glasso_cli.cli import app; from glasso_cli.collection import corpus_pass
 corpus_pass.GROUP_TOKENS = 1
 write = corpus_pass.write_npz
 def slow(path, *rest):

@@ -15,7 +15,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.engine import processes
 from glasso_cli.errors import InputError
-from glasso_cli.fit import sample_fits
+from glasso_cli.fitting import sample_fits
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.resampling import folds, half_samples
 from glasso_cli.solvers import fit_path

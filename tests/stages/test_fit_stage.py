@@ -15,7 +15,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.engine import machine
 from glasso_cli.errors import BelowBar, InputError
-from glasso_cli.fit import finished_points
+from glasso_cli.fitting import finished_points
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.memory import peak
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from glasso_cli.collect.batch import ActivationBatch
+from glasso_cli.collection.batch import ActivationBatch
 
 
 def random_batch(

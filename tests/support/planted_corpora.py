@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.compare.estimated import Corpus
+from glasso_cli.comparison.estimated import Corpus
 from glasso_cli.config import FitSection
-from glasso_cli.fit.assemble import Findings, assemble
-from glasso_cli.fit.sample_curves import Stability
-from glasso_cli.fit.tested_edges import tested_point
+from glasso_cli.fitting.assemble import Findings, assemble
+from glasso_cli.fitting.sample_curves import Stability
+from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.select import Selection

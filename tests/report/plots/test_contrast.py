@@ -11,8 +11,8 @@ import pytest
 from support.planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli.artifacts.comparison import CLASSES, Comparison
-from glasso_cli.compare import pairwise
-from glasso_cli.compare.estimated import common_neurons, estimated
+from glasso_cli.comparison import pairwise
+from glasso_cli.comparison.estimated import common_neurons, estimated
 from glasso_cli.config import CompareSection, VisualizeSection
 from glasso_cli.report.plots import draw_comparison
 from glasso_cli.report.plots.contrast import Contrast

@@ -1,0 +1,136 @@
+"""Everything that is summed over one block of documents, and how blocks become one result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.collection import contexts, marginals
+from glasso_cli.collection.autocorrelation import Autocorrelation, autocorrelation
+from glasso_cli.collection.block_moments import BlockMoments
+from glasso_cli.collection.contexts import Contexts, TopContexts
+from glasso_cli.collection.marginals import Marginals
+from glasso_cli.collection.shifted import ShiftedMoments
+from glasso_cli.linalg.moments import added, correlation
+
+if TYPE_CHECKING:
+    from glasso_cli.collection.batch import ActivationBatch
+    from glasso_cli.collection.pilot import Pilot
+
+Piece = dict[str, np.ndarray]
+
+
+class BlockStatistics:
+    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
+
+    def __init__(
+        self, pilot: Pilot, *, lags: int, keep_contexts: bool, null_seed: tuple[int, ...] | None = None
+    ) -> None:
+        width, device = len(pilot.mean), pilot.mean.device
+        self._pilot = pilot
+        self._moments = BlockMoments(width, device)
+        self._marginals = Marginals(pilot.mean, pilot.std)
+        self._autocorrelation = Autocorrelation(width, lags, device)
+        self._top = TopContexts(width, device) if keep_contexts else None
+        self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
+
+    def update(self, batch: ActivationBatch) -> None:
+        """Add the kept tokens of a batch."""
+        kept = batch.values[batch.kept]
+        centred = self._pilot.centred(kept)
+        self._moments.update(centred)
+        self._marginals.update(kept)
+        self._autocorrelation.update(batch, centred)
+        if self._top is not None:
+            self._top.update(batch)
+        if self._null is not None:
+            self._null.update(centred)
+
+    def finish(self) -> Piece:
+        """The block as arrays; second moments in float32, as they are stored."""
+        block = self._moments.finish()
+        piece: Piece = {
+            "count": np.array(block.count),
+            "sums": block.sums,
+            "moments": block.moments.astype(np.float32),
+            **self._marginals.finish(),
+            **self._autocorrelation.finish(),
+        }
+        if self._top is not None:
+            piece.update(self._top.finish())
+        if self._null is not None:
+            piece["null_moments"] = self._null.finish().astype(np.float32)
+        return piece
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """The blocks put together, second moments aside: those stay apart."""
+
+    counts: np.ndarray
+    sums: np.ndarray
+    marginals: dict[str, np.ndarray]
+    autocorrelation: np.ndarray
+    top: Contexts
+    null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
+
+
+def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> Merged:
+    """What B blocks say together, added in the order given.
+
+    ``variance (p,)`` is that of the transformed values, ``centre`` and ``scale`` those of the marginals.
+    """
+    counts = np.array([int(piece["count"]) for piece in pieces])
+    sums = np.stack([piece["sums"] for piece in pieces])
+    total: dict[str, Any] = {
+        name: sum(piece[name] for piece in pieces)
+        for name in ("powers", "active", "lag_pairs", "lag_ends", "lag_products")
+    }
+    count = int(counts.sum())
+    shift = sums.sum(0) / count
+    width = sums.shape[1]
+    null = [piece["null_moments"] for piece in pieces if "null_moments" in piece]
+    top = [_contexts(piece) for piece in pieces if "top_tokens" in piece]
+    return Merged(
+        counts=counts,
+        sums=sums,
+        marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
+        autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
+        top=contexts.merge_top(top) if top else contexts.empty(width, 0),
+        null_moments=added(null, width if null else 0).astype(np.float32),
+    )
+
+
+def _contexts(piece: Piece) -> Contexts:
+    return Contexts(piece["top_tokens"], piece["top_values"], piece["top_documents"])
+
+
+def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of p neurons have no variance ``(p,) bool``, and which neuron each one repeats ``(p,) int32`` or -1.
+
+    Moments are stored in float32 about a centre that is ``shift (p,)`` off the mean: a variance below the rounding of
+    the second moment is none.
+    """
+    variance = np.diag(covariance)
+    dead = variance <= 1e-6 * (variance + shift**2)
+    alive = np.flatnonzero(~dead)
+    repeats = np.full(len(variance), -1, dtype=np.int32)
+    repeats[alive] = duplicates(correlation(covariance[np.ix_(alive, alive)]), alive)
+    return dead, repeats
+
+
+def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = 0.9999) -> np.ndarray:
+    """For each of m neurons the first one it repeats (|r| above ``threshold``), or -1.
+
+    ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is
+    compared with the first of its group, so chains of near-duplicates do not swallow each other.
+    """
+    found = np.full(len(usable), -1, dtype=np.int32)
+    rows, cols = np.nonzero(np.triu(np.abs(r) > threshold, k=1))
+    for row, col in zip(rows, cols, strict=True):
+        if found[row] < 0 and found[col] < 0:
+            found[col] = row
+    return np.where(found >= 0, usable[found], -1).astype(np.int32)

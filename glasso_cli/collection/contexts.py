@@ -1,0 +1,133 @@
+"""Where a neuron is strong, and where it is not: example contexts of every neuron.
+
+The strongest token of each window competes for the top places, so that one repetitive text cannot fill them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from glasso_cli.collection.batch import ActivationBatch
+
+TOP = 20
+REACH = 10  # tokens on either side
+WIDTH = 2 * REACH + 1
+GROUPS = 5
+EXAMPLES = 5  # per quantile group
+_PANEL = 256  # neurons sorted at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """Examples of p neurons: ``tokens`` and ``values (p, K, WIDTH)``, ``documents (p, K)``.
+
+    Tokens are ids, -1 outside the text, where values are nan; the example's own token is in the middle.
+    """
+
+    tokens: np.ndarray
+    values: np.ndarray
+    documents: np.ndarray
+
+
+def empty(width: int, count: int) -> Contexts:
+    """No examples yet: documents -1, values nan."""
+    return Contexts(
+        np.full((width, count, WIDTH), -1, np.int32),
+        np.full((width, count, WIDTH), np.nan, np.float32),
+        np.full((width, count), -1, np.int32),
+    )
+
+
+class TopContexts:
+    """The ``TOP`` strongest windows of every neuron so far, from strong to weak; the first of equals leads."""
+
+    def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
+        import torch
+
+        self._peaks = torch.full((width, TOP), -torch.inf, device=device)
+        self._found = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
+
+    def update(self, batch: ActivationBatch) -> None:
+        """Let the strongest kept token of each window of ``batch`` compete."""
+        import torch
+
+        padded = batch.padded(batch.values, fill=-torch.inf)
+        padded.masked_fill_(~batch.padded(batch.kept)[:, :, None], -torch.inf)
+        peaks, places = padded.max(dim=1)  # (b, p)
+        peaks, windows = peaks.sort(dim=0, descending=True, stable=True)
+        both = torch.cat([self._peaks, peaks[:TOP].T], dim=1)
+        both, order = both.sort(dim=1, descending=True, stable=True)
+        self._peaks, order = both[:, :TOP], order[:, :TOP]
+        neurons, ranks = torch.nonzero(order >= TOP, as_tuple=True)
+        if len(neurons) == 0:
+            return
+        window = windows[order[neurons, ranks] - TOP, neurons]
+        rows = batch.starts()[window] + places[window, neurons]
+        held = torch.arange(len(order), device=order.device)[:, None], order.clamp(max=TOP - 1)
+        self._found = tuple(found[held] for found in self._found)
+        for found, fresh in zip(self._found, _around(batch, neurons, rows), strict=True):
+            found[neurons, ranks] = fresh
+
+    def finish(self) -> dict[str, np.ndarray]:
+        """The examples from strongest to weakest, as arrays to save."""
+        names = ("top_tokens", "top_values", "top_documents")
+        return {name: found.cpu().numpy() for name, found in zip(names, self._found, strict=True)}
+
+
+def _arrays(contexts: Contexts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return contexts.tokens, contexts.values, contexts.documents
+
+
+def _around(
+    batch: ActivationBatch, neurons: torch.Tensor, rows: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tokens, values and documents of contexts: of neuron ``neurons[i]`` around flat row ``rows[i]``."""
+    import torch
+
+    window = batch.window_of()[rows]
+    first = batch.starts()[window]
+    around = rows[..., None] + torch.arange(-REACH, REACH + 1, device=rows.device)
+    outside = (around < first[..., None]) | (around >= (first + batch.lengths[window])[..., None])
+    around = around.clamp(0, len(batch.tokens) - 1)
+    values = batch.values[around, neurons[..., None]].masked_fill_(outside, torch.nan)
+    tokens = batch.tokens.int()[around].masked_fill_(outside, -1)
+    return tokens, values, batch.documents[window].int()
+
+
+def quantile_contexts(batch: ActivationBatch) -> Contexts:
+    """``GROUPS`` × ``EXAMPLES`` contexts of every neuron, evenly spaced by rank from low to high."""
+    import torch
+
+    kept = torch.nonzero(batch.kept)[:, 0]
+    total = GROUPS * EXAMPLES
+    ranks = (2 * torch.arange(total, device=kept.device) + 1) * len(kept) // (2 * total)
+    parts = []
+    for columns in batch.values.split(_PANEL, dim=1):
+        order = columns[kept].T.contiguous().argsort(dim=1, stable=True)
+        parts.append(kept[order[:, ranks]])
+    rows = torch.cat(parts)  # (p, total)
+    neurons = torch.arange(len(rows), device=rows.device)
+    found = _around(batch, neurons[:, None], rows)
+    return Contexts(*(array.cpu().numpy() for array in found))
+
+
+def merge_top(pieces: list[Contexts]) -> Contexts:
+    """The strongest examples over blocks, blocks in order."""
+    tokens, values, documents = (np.concatenate(arrays, axis=1) for arrays in zip(*map(_arrays, pieces), strict=True))
+    peaks = np.where(documents >= 0, values[:, :, REACH], -np.inf)
+    order = np.argsort(-peaks, axis=1, kind="stable")[:, :TOP]
+    best = np.arange(len(order))[:, None], order
+    return Contexts(tokens[best], values[best], documents[best])
+
+
+def vocabulary(*tokens: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The distinct ids in ``tokens``, increasing, and ``tokens`` as indices into them (-1 stays)."""
+    ids = np.unique(np.concatenate([item.ravel() for item in tokens]))
+    ids = ids[ids >= 0]
+    return ids, [np.where(t >= 0, np.searchsorted(ids, t), -1).astype(np.int32) for t in tokens]

@@ -1,0 +1,255 @@
+"""One pass of a model over a corpus: the pilot sample, then block after block, each kept when it is finished."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.collection import contexts, pilot
+from glasso_cli.collection.batch import RULES, ActivationBatch, add_counts, join
+from glasso_cli.collection.block import BlockStatistics, Piece
+from glasso_cli.collection.capture import Capture
+from glasso_cli.collection.contexts import Contexts
+from glasso_cli.collection.normal_scores import NormalScores
+from glasso_cli.collection.pilot import Pilot
+from glasso_cli.config import CollectSection
+from glasso_cli.config.neurons import indices_of, wanted_ids
+from glasso_cli.console import Reporter
+from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
+from glasso_cli.errors import InputError
+from glasso_cli.models.loaded import padding_id
+
+if TYPE_CHECKING:
+    from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.record import Recorder
+    from glasso_cli.models.loaded import LoadedModel
+
+PILOT_TOKENS = 2_048
+LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
+GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
+BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
+GROUP_VALUES = 2**26  # and no more activations than this
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What the pilot sample decided; it is kept beside the blocks, which are sums about its centre."""
+
+    pilot: Pilot
+    limits: list[float] | None  # norms over these are massive, one per hook point
+    columns: np.ndarray  # the collected neurons among all of the hook points
+    examples: Contexts  # quantile contexts
+    dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusPass:
+    """A model, its hook points and a corpus, with a folder for finished pieces."""
+
+    name: str
+    section: CollectSection
+    seed: int
+    loaded: LoadedModel
+    points: Sequence[HookPoint]
+    recorder: Recorder
+    corpus: TokenizedCorpus
+    pieces: Path
+    reporter: Reporter
+
+    # -- the pilot ------------------------------------------------------------------------------------
+
+    def study(self) -> Study:
+        """The pilot's findings, taken from an interrupted run where there is one."""
+        path = self.pieces / "pilot.npz"
+        if not path.exists():
+            _save_study(path, self._study())
+        return _load_study(path, self.loaded.device)
+
+    def _study(self) -> Study:
+        section = self.section
+        large = section.transform == "normal_scores" or isinstance(section.neurons, int)
+        tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
+        windows = pilot.sample_windows(self.corpus.windows, tokens, self.seed)
+        reader = self._reader()
+        difference = self._dtype_difference(next(self._batches(windows)))
+        total = sum(len(window.ids) for window in windows)
+        with self.reporter.progress(f"pilot {self.name}", total, "tokens") as advance:
+            sample = join(list(self._read(reader, windows, advance)))
+        refuse_all_masked(add_counts([sample.token_counts()]))
+        sample = reader.set_limits(sample)
+        columns = self._columns(sample)
+        sample = replace(sample, values=sample.values[:, columns])
+        examples = contexts.empty(len(columns), 0)
+        if section.contexts:
+            examples = contexts.quantile_contexts(sample)
+        study = pilot.study(sample, section.transform)
+        return Study(study, reader.limits, columns, examples, difference)
+
+    def _columns(self, sample: ActivationBatch) -> np.ndarray:
+        choice = self.section.neurons
+        if isinstance(choice, int):
+            return pilot.highest_variance(sample, choice)
+        ids = neuron_ids(self.points)
+        wanted = wanted_ids(choice)
+        return np.arange(len(ids)) if wanted is None else np.array(indices_of(wanted, ids))
+
+    def _dtype_difference(self, batch: Batch) -> dict[str, Any]:
+        """What a dtype below float32 costs, measured on the pilot's first batch and said aloud."""
+        if self.loaded.dtype == "float32":
+            return {}
+        import torch
+
+        from glasso_cli.hooks.invariants import dtype_difference
+
+        ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
+        measured = dtype_difference(self.loaded, self.points, ids, attention)
+        for name, found in measured.items():
+            self.reporter.note(
+                f"{self.loaded.dtype} against float32 at {name}: correlations over {found.n_tokens:,} tokens "
+                f"differ by {found.correlation_rms:.1e} rms, {found.correlation_max:.1e} at most"
+            )
+        return {name: asdict(found) for name, found in measured.items()}
+
+    # -- the blocks -----------------------------------------------------------------------------------
+
+    def blocks(self, study: Study) -> list[tuple[Piece, dict[str, int]]]:
+        """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
+        missing = [group for group in self._groups(len(study.columns)) if not all(map(self._is_done, group))]
+        total = sum(self._sizes()[index] for group in missing for index in group)
+        with self.reporter.progress(f"collect {self.name}", total, "tokens") as advance:
+            for group in missing:
+                self._make(group, study, advance)
+        return [self._load(index) for index in range(self.section.blocks)]
+
+    def _groups(self, width: int) -> list[list[int]]:
+        """Neighbouring blocks that are read together, so that small ones share batches of equal lengths."""
+        room = min(GROUP_TOKENS, GROUP_VALUES // width)
+        groups: list[list[int]] = []
+        held = 0
+        for index, size in enumerate(self._sizes()):
+            if not groups or held + size > room:
+                groups.append([])
+                held = 0
+            groups[-1].append(index)
+            held += size
+        return groups
+
+    def _sizes(self) -> list[int]:
+        """Tokens of every block, special ones included."""
+        sizes = [0] * self.section.blocks
+        for window in self.corpus.windows:
+            sizes[window.document % self.section.blocks] += len(window.ids)
+        return sizes
+
+    def _make(self, group: Sequence[int], study: Study, advance: Callable[[float], None]) -> None:
+        section = self.section
+        for index, parts in self._by_block(group, study, advance):
+            sums = BlockStatistics(
+                study.pilot,
+                lags=section.lags,
+                keep_contexts=section.contexts,
+                null_seed=(self.seed, index) if section.null else None,
+            )
+            tokens = Counter(dict.fromkeys(RULES, 0))
+            for batch in parts:
+                sums.update(batch)
+                tokens.update(batch.token_counts())
+            write_npz(self._piece(index), sums.finish(), {"kind": "collect-block", "schema": 1, "tokens": tokens})
+
+    def _by_block(
+        self, group: Sequence[int], study: Study, advance: Callable[[float], None]
+    ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
+        """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
+        blocks = self.section.blocks
+        windows = [window for index in group for window in self.corpus.block(index, blocks)]
+        read = self._read(self._reader(study), windows, advance)
+        if len(group) == 1:
+            yield group[0], read
+            return
+        held = list(read)
+        for index in group:
+            parts = [batch.windows(batch.documents % blocks == index) for batch in held]
+            parts = [part for part in parts if len(part.lengths)]
+            yield index, [join(parts)] if parts else []
+
+    def _piece(self, index: int) -> Path:
+        return self.pieces / f"block-{index:04d}.npz"
+
+    def _is_done(self, index: int) -> bool:
+        return self._piece(index).exists()
+
+    def _load(self, index: int) -> tuple[Piece, dict[str, int]]:
+        arrays, meta = read_npz(self._piece(index))
+        return arrays, meta["tokens"]
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    def _read(
+        self, reader: Capture, windows: Sequence[Window], advance: Callable[[float], None]
+    ) -> Iterator[ActivationBatch]:
+        for batch in self._batches(windows):
+            yield reader.read(batch)
+            advance(int(batch.lengths.sum()))
+
+    def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
+        budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
+        return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
+
+    def _reader(self, study: Study | None = None) -> Capture:
+        import torch
+
+        frame = special_frame(self.loaded.tokenizer)
+        reader = Capture(self.recorder, self.points, frame, self.section.mask)
+        if study is not None:
+            reader.limits = study.limits
+            if len(study.columns) < sum(point.width for point in self.points):
+                reader.columns = torch.tensor(study.columns, device=self.loaded.device)
+        return reader
+
+
+def neuron_ids(points: Sequence[HookPoint]) -> list[str]:
+    """The ids of all neurons of ``points``, such as ``layers.9.mlp[123]``."""
+    return [f"{point.label}[{index}]" for point in points for index in range(point.width)]
+
+
+def refuse_all_masked(tokens: dict[str, int]) -> None:
+    """Raise :class:`InputError` when the masks leave no token."""
+    if tokens["kept"]:
+        return
+    rules = ", ".join(f"{rule} {tokens[rule]:,}" for rule in ("special", "first", "massive"))
+    raise InputError(
+        f"Every one of the {tokens['read']:,} tokens is masked ({rules}).",
+        "Loosen collect.mask, or give longer texts.",
+    )
+
+
+def _save_study(path: Path, study: Study) -> None:
+    transform = study.pilot.transform
+    arrays = {
+        "mean": study.pilot.mean.cpu().numpy(),
+        "std": study.pilot.std.cpu().numpy(),
+        "columns": study.columns,
+        "tokens": study.examples.tokens,
+        "values": study.examples.values,
+        "documents": study.examples.documents,
+        **(transform.arrays() if transform is not None else {}),
+    }
+    meta = {"limits": study.limits, "dtype_difference": study.dtype_difference}
+    write_npz(path, arrays, {"kind": "collect-pilot", "schema": 1, **meta})
+
+
+def _load_study(path: Path, device: Any) -> Study:
+    import torch
+
+    arrays, meta = read_npz(path)
+    transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
+    mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
+    examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
+    found = Pilot(mean, std, transform)
+    return Study(found, meta["limits"], arrays["columns"], examples, meta["dtype_difference"])

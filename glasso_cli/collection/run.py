@@ -1,0 +1,198 @@
+"""One corpus collected: tokens through a model, and statistics of the activations at its hook points."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.npz import Chunked
+from glasso_cli.collection import block as blocks
+from glasso_cli.collection import contexts
+from glasso_cli.collection.batch import add_counts
+from glasso_cli.collection.contexts import Contexts
+from glasso_cli.collection.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
+from glasso_cli.config import CollectSection
+from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.corpora.windows import tokenize
+from glasso_cli.inference.effective_n import effective_n
+from glasso_cli.linalg import moments
+
+if TYPE_CHECKING:
+    from glasso_cli.models.loaded import LoadedModel
+
+
+def collect_corpus(
+    loaded: LoadedModel,
+    texts: Iterable[str],
+    section: CollectSection,
+    *,
+    name: str = "corpus",
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> ActivationStats:
+    """The statistics of the activations of ``loaded`` over ``texts``, one document each, in memory.
+
+    ``section`` names the hook points and says what is masked; ``seed`` draws the pilot sample. The moments take
+    ``blocks * p (p + 1) / 2`` float32. Raises :class:`InputError` for hook points that do not exist or are not what they
+    say, and for texts that leave no token.
+    """
+    with tempfile.TemporaryDirectory(prefix="glasso-") as folder:
+        stats, stored = collect_to_disk(
+            loaded, texts, section, Path(folder), name=name, seed=seed, reporter=reporter or PythonWarnings()
+        )
+        return replace(stats, moments=np.stack([np.asarray(part, stored.dtype) for part in stored.chunks()]))
+
+
+def collect_to_disk(
+    loaded: LoadedModel,
+    texts: Iterable[str],
+    section: CollectSection,
+    pieces: Path,
+    *,
+    name: str,
+    seed: int,
+    reporter: Reporter,
+) -> tuple[ActivationStats, Chunked]:
+    """As :func:`collect_corpus`, with finished blocks in the folder ``pieces``, from which an interrupted pass goes on.
+
+    The moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value, to be streamed into the artifact.
+    """
+    from glasso_cli.hooks import record, resolve_hook_points
+    from glasso_cli.hooks.invariants import check_hook_points
+
+    points = resolve_hook_points(loaded.model, section.hook_points)
+    corpus = tokenize(texts, loaded.tokenizer, max_length=section.max_length, max_tokens=section.max_tokens)
+    reporter.note(
+        f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
+        f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
+    )
+    invariants = check_hook_points(loaded, points).as_meta()
+    with record(loaded.model, points) as recorder:
+        work = CorpusPass(
+            name=name,
+            section=section,
+            seed=seed,
+            loaded=loaded,
+            points=points,
+            recorder=recorder,
+            corpus=corpus,
+            pieces=pieces,
+            reporter=reporter,
+        )
+        study = work.study()
+        found = work.blocks(study)
+    stats, stored = _assemble(work, study, found, invariants)
+    _warn(stats, name, reporter)
+    return stats, stored
+
+
+def _assemble(
+    work: CorpusPass,
+    study: Study,
+    found: Sequence[tuple[blocks.Piece, dict[str, int]]],
+    invariants: dict[str, Any],
+) -> tuple[ActivationStats, Chunked]:
+    """The blocks as one artifact, and its moments as they are streamed into the file."""
+    pieces = [piece for piece, _ in found]
+    tokens = add_counts(counts for _, counts in found)
+    refuse_all_masked(tokens)
+    width = len(study.columns)
+    counts = np.array([int(piece["count"]) for piece in pieces])
+    sums = np.stack([piece["sums"] for piece in pieces])
+    covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
+    dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
+    centre, scale = (x.double().cpu().numpy() for x in (study.pilot.mean, study.pilot.std))
+    merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
+    effective = effective_n(merged.autocorrelation[~dead], tokens["kept"])
+    metrics = {
+        "model": {"kind": work.loaded.kind, "dtype": work.loaded.dtype, "layers": work.loaded.n_layers},
+        "hook_points": [{"label": p.label, "name": p.name, "layer": p.layer, "width": p.width} for p in work.points],
+        "documents": {"read": work.corpus.n_documents, "empty": work.corpus.n_empty},
+        "windows": len(work.corpus.windows),
+        "tokens": tokens,
+        "n_effective": {
+            "n_tokens": effective.n_tokens,
+            "median": effective.median,
+            "q05": effective.q05,
+        },
+        "neurons": width,
+        "dead": int(dead.sum()),
+        "duplicates": int((duplicate_of >= 0).sum()),
+        "invariants": invariants,
+        "dtype_difference": study.dtype_difference,
+    }
+    layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in work.points])
+    stats = ActivationStats(
+        meta={"corpus": work.name, "metrics": metrics},
+        neuron_ids=np.array(neuron_ids(work.points))[study.columns],
+        layers=layers[study.columns].astype(np.int32),
+        counts=counts,
+        documents=_documents_per_block(work.corpus.n_documents, len(pieces)),
+        centre=study.pilot.centre(),
+        sums=sums,
+        moments=np.empty(0, np.float32),  # streamed
+        null_moments=merged.null_moments,
+        autocorrelation=merged.autocorrelation,
+        dead=dead,
+        duplicate_of=duplicate_of,
+        **merged.marginals,
+        **_context_arrays(study, merged.top, work.loaded.tokenizer),
+    )
+    stored = Chunked(
+        np.dtype(np.float32),
+        (len(pieces), moments.packed_length(width)),
+        lambda: (piece["moments"] for piece in pieces),
+    )
+    return stats, stored
+
+
+def _documents_per_block(documents: int, count: int) -> np.ndarray:
+    """How many of ``documents`` fall into each block when document i goes to block i mod ``count``."""
+    return np.array([len(range(index, documents, count)) for index in range(count)])
+
+
+def _context_arrays(study: Study, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
+    """Both kinds of examples, their tokens as text."""
+    examples = study.examples
+    ids, (top_tokens, quantile_tokens) = contexts.vocabulary(top.tokens, examples.tokens)
+    words = [tokenizer.decode([int(i)]) for i in ids]
+    per_group = examples.documents.shape[1] // contexts.GROUPS
+    grouped = (len(top.tokens), contexts.GROUPS, per_group)
+    return {
+        "vocabulary": np.array(words, dtype=np.str_),
+        "top_tokens": top_tokens,
+        "top_values": top.values,
+        "top_documents": top.documents,
+        "quantile_tokens": quantile_tokens.reshape(*grouped, contexts.WIDTH),
+        "quantile_values": examples.values.reshape(*grouped, contexts.WIDTH),
+        "quantile_documents": examples.documents.reshape(grouped),
+    }
+
+
+def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
+    warn, metrics = reporter.warn, stats.meta["metrics"]
+    effective = metrics["n_effective"]["median"]
+    if effective < stats.n_neurons:
+        warn(
+            f"{name}: about {effective:,.0f} effectively independent tokens for {stats.n_neurons:,} "
+            "neurons; give more text, or fewer neurons (collect.neurons)."
+        )
+    if np.count_nonzero(stats.counts) < len(stats.counts):
+        warn(
+            f"{name}: {metrics['documents']['read']} documents do not fill {len(stats.counts)} blocks; "
+            "resampling has less to draw from."
+        )
+    for fault, found in (
+        ("have no variance", np.flatnonzero(stats.dead)),
+        ("repeat another neuron", np.flatnonzero(stats.duplicate_of >= 0)),
+    ):
+        if len(found):
+            shown = ", ".join(stats.neuron_ids[found[:5]])
+            more = ", …" if len(found) > 5 else ""
+            warn(f"{name}: {len(found)} neurons {fault} and are left out of the fit: {shown}{more}")

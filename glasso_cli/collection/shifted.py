@@ -1,0 +1,67 @@
+"""The circular-shift null: second moments of neurons that no longer see the same tokens.
+
+Every neuron's series is turned by an offset of its own. That keeps its values and their order, and with them every
+marginal and autocorrelation, but breaks what neurons have in common at a token. Edges fitted to these moments are false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.collection.block_moments import BlockMoments
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK = 4096  # tokens turned together: two neurons that share an offset in one chunk do not in the next
+_PANEL = 64
+
+
+class ShiftedMoments:
+    """Accumulates one block; tokens come in the order of the stream, in pieces of any size."""
+
+    def __init__(self, width: int, seed: tuple[int, ...], device: torch.device | str = "cpu") -> None:
+        self._moments = BlockMoments(width, device)
+        self._random = np.random.default_rng([*seed, 0x5417])
+        self._held: list[torch.Tensor] = []
+        self._count = 0
+
+    def update(self, centred: torch.Tensor) -> None:
+        """Add tokens ``(n, p)``, given as differences from the centre."""
+        self._held.append(centred)
+        self._count += len(centred)
+        while self._count >= 2 * CHUNK:  # what is left at the end is never a short chunk
+            self._turn(CHUNK)
+
+    def finish(self) -> np.ndarray:
+        """The moments, packed row by row, ``(p (p + 1) / 2,)`` float64."""
+        if self._count:
+            self._turn(self._count)
+        return self._moments.finish().moments
+
+    def _turn(self, count: int) -> None:
+        import torch
+
+        held = torch.cat(self._held)
+        self._held, self._count = [held[count:]], len(held) - count
+        self._moments.update(turned(held[:count], self._random.integers(count, size=held.shape[1])))
+
+
+def turned(values: torch.Tensor, offsets: np.ndarray) -> torch.Tensor:
+    """``values (n, p)`` with column j turned down by ``offsets[j]``."""
+    import torch
+
+    n = len(values)
+    out = torch.empty_like(values)
+    steps = torch.arange(n, device=values.device)[:, None]
+    for columns in _panels(values.shape[1]):
+        offset = torch.as_tensor(offsets[columns], device=values.device)
+        out[:, columns] = values[:, columns].gather(0, (steps - offset) % n)
+    return out
+
+
+def _panels(width: int) -> Iterator[slice]:
+    return (slice(start, start + _PANEL) for start in range(0, width, _PANEL))

@@ -1,0 +1,209 @@
+"""What differs between two corpora, as one artifact, as tables and as Graphviz text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasso_cli.artifacts import Comparison, PrecisionPath
+from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
+from glasso_cli.comparison.estimated import Common, Compared, Corpus, Estimated
+from glasso_cli.comparison.permutation import Permuted
+from glasso_cli.comparison.rewiring import match_communities, rewiring
+from glasso_cli.config import CompareSection
+from glasso_cli.graph import dot_head, quoted
+from glasso_cli.graph.colours import DIFFERENCES
+from glasso_cli.inference.pairs import pair_places, pairs_at
+
+Meta = Callable[[dict[str, Any]], dict[str, Any]]
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasted:
+    """The pairs of two corpora that were discoveries or stand in a graph, and which of them differ."""
+
+    all_pairs: Differences
+    pairs: PairDifferences
+    differs: np.ndarray  # (m,) bool
+    small: int  # pairs that pass the false discovery rate, but not the effect
+
+
+def contrasted(first: Estimated, second: Estimated, section: CompareSection, *graphs: Pairs) -> Contrasted:
+    """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
+    sides = (first.side(), second.side())
+    found = differences(*sides)
+    rows, cols = _union(found.p, found.discoveries(section.fdr), *graphs)
+    pairs = with_own_errors(found, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
+    passed = pairs.q <= section.fdr
+    differs = passed & (np.abs(pairs.change) >= section.min_effect)
+    return Contrasted(found, pairs, differs, int(np.count_nonzero(passed & ~differs)))
+
+
+Permute = Callable[[np.ndarray, np.ndarray], Permuted]  # pairs → their p-values
+
+
+def assemble(
+    meta: Meta,
+    first: Corpus,
+    second: Corpus,
+    common: Common,
+    compared: Compared,
+    section: CompareSection,
+    permute: Permute | None = None,
+) -> Comparison:
+    """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
+    p = len(common.ids)
+    graphs = (drawn_edges(first.path, common.places[0]), drawn_edges(second.path, common.places[1]))
+    found = contrasted(compared.first, compared.second, section, *graphs)
+    pairs, differs = found.pairs, found.differs
+    places = pair_places(pairs.rows, pairs.cols, p)
+    drawn = [np.isin(places, pair_places(*graph, p)) for graph in graphs]
+    kinds = classes_of(pairs, differs, section.fdr)
+    moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
+    edges = int(np.count_nonzero(differs))
+    chance = permute(pairs.rows, pairs.cols) if permute else None
+    metrics = {
+        "neurons": p,
+        "method": "differential",
+        "corpora": [_described(corpus) for corpus in (first, second)],  # A and B
+        "estimate": {"kind": compared.kind, "alpha": compared.alpha},
+        "fdr": section.fdr,
+        "min_effect": section.min_effect,
+        "pairs": {"tested": len(found.all_pairs.z), "discoveries": edges + found.small},
+        "edges": edges,
+        "dropped": {"min_effect": found.small},
+        "classes": {name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
+        "expected_false_edges": float(pairs.q[differs].max(initial=0.0)) * edges,
+        "graphs": _overlap(*drawn),
+        "spread": found.all_pairs.spread,
+        "permutations": None if chance is None else _by_chance(chance, section),
+        "calibration": {
+            corpus.name: _calibration(side, section)
+            for corpus, side in ((first, compared.first), (second, compared.second))
+        },
+    }
+    return Comparison(
+        meta=meta(metrics),
+        neuron_ids=common.ids,
+        layers=first.path.layers[common.places[0]],
+        neurons_a=first.path.neurons[common.places[0]],
+        neurons_b=second.path.neurons[common.places[1]],
+        communities_a=first.path.communities[common.places[0]],
+        communities_b=second.path.communities[common.places[1]],
+        rows=pairs.rows.astype(np.int32),
+        cols=pairs.cols.astype(np.int32),
+        rho_a=pairs.rho[0],
+        rho_b=pairs.rho[1],
+        error_a=pairs.standard_error[0],
+        error_b=pairs.standard_error[1],
+        z=pairs.z,
+        p_values=pairs.p,
+        q_values=pairs.q,
+        permutation_p=np.full(len(pairs.rows), np.nan) if chance is None else chance.p,
+        classes=kinds,
+        drawn_a=drawn[0],
+        drawn_b=drawn[1],
+        degree_a=moved.degree_a.astype(np.int32),
+        degree_b=moved.degree_b.astype(np.int32),
+        jaccard=moved.jaccard,
+        changes=moved.changes.astype(np.int32),
+        change=moved.change,
+    )
+
+
+def drawn_edges(path: PrecisionPath, places: np.ndarray) -> Pairs:
+    """The drawn edges of a fit between the neurons at ``places (p,)``, by their order there."""
+    part = path.drawn()
+    order = np.full(path.n_neurons, -1)
+    order[places] = np.arange(len(places))
+    ends = np.stack([order[path.rows[part]], order[path.cols[part]]])
+    rows, cols = ends[:, (ends >= 0).all(axis=0)]
+    return np.minimum(rows, cols), np.maximum(rows, cols)
+
+
+def _union(p: int, *edges: Pairs) -> Pairs:
+    """All pairs that stand in any of ``edges``, row by row."""
+    return pairs_at(np.unique(np.concatenate([pair_places(*pairs, p) for pairs in edges])), p)
+
+
+def _by_chance(chance: Permuted, section: CompareSection) -> dict[str, Any]:
+    """What the divisions of the documents say about the corpora, and about how many pairs."""
+    return {
+        "count": chance.count,
+        "smallest_p": chance.smallest,
+        "whole": chance.whole,
+        "pairs": int(np.count_nonzero(chance.p <= section.fdr)),
+    }
+
+
+def _described(corpus: Corpus) -> dict[str, Any]:
+    metrics = corpus.path.meta["metrics"]
+    effective = metrics["collect"]["n_effective"]
+    return {
+        "name": corpus.name,
+        "tokens": effective["n_tokens"],
+        "n_effective": effective["median"],
+        "edges": metrics["edges"],
+        "alpha": metrics["alpha"],
+        "variance_inflation": metrics["variance_inflation"],
+    }
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    shared, either = int(np.count_nonzero(first & second)), int(np.count_nonzero(first | second))
+    return {"shared": shared, "either": either, "jaccard": shared / either if either else None}
+
+
+def _calibration(side: Estimated, section: CompareSection) -> dict[str, Any] | None:
+    """What the same rules find between the halves of one corpus, where nothing differs."""
+    halves = side.halves()
+    if halves is None:
+        return None
+    found = contrasted(*halves, section)
+    return {"discoveries": int(np.count_nonzero(found.differs)), "spread": found.all_pairs.spread}
+
+
+# -- tables -----------------------------------------------------------------------------------------
+
+
+def community_columns(found: Comparison) -> dict[str, Any]:
+    """The communities of A, and what became of each in B."""
+    differs = found.differential
+    match = match_communities(found.communities_a, found.communities_b, (found.rows[differs], found.cols[differs]))
+    return {
+        "community_a": np.arange(len(match.sizes)),
+        "neurons": match.sizes,
+        "community_b": match.partner,
+        "overlap": match.overlap,
+        "differential_edges_within": match.within,
+        "differential_edges_across": match.across,
+    }
+
+
+# -- Graphviz -----------------------------------------------------------------------------------------
+
+
+def dot_lines(found: Comparison) -> Iterator[str]:
+    """The graph of what differs, a line at a time: a colour for each kind of difference."""
+    differs = np.flatnonzero(found.differential)
+    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(differs))
+    names = [quoted(name) for name in found.neuron_ids.tolist()]
+    for neuron in np.flatnonzero(found.changes).tolist():
+        yield (
+            f"  {names[neuron]} [layer={found.layers[neuron]}, community_a={found.communities_a[neuron]}, "
+            f"community_b={found.communities_b[neuron]}, differential_edges={found.changes[neuron]}];\n"
+        )
+    for edge in differs.tolist():
+        kind = CLASSES[found.classes[edge]]
+        before, after = float(found.rho_a[edge]), float(found.rho_b[edge])
+        yield (
+            f"  {names[found.rows[edge]]} -- {names[found.cols[edge]]} [difference={quoted(kind)}, "
+            f"weight={abs(after - before):.6f}, change={after - before:.6f}, partial_correlation_a={before:.6f}, partial_correlation_b={after:.6f}, "
+            f'q_value="{found.q_values[edge]:.3g}", color="{DIFFERENCES[kind]}"];\n'
+        )
+    yield "}\n"

@@ -1,0 +1,230 @@
+"""One corpus fitted: neurons chosen, a path of alphas solved, one alpha selected, its edges tested."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.config import FitSection, neurons
+from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.engine import machine
+from glasso_cli.errors import InputError
+from glasso_cli.fitting import finished_points
+from glasso_cli.fitting.assemble import Findings, assemble
+from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
+from glasso_cli.fitting.sample_curves import Resamples
+from glasso_cli.fitting.tested_edges import tested_point
+from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.factors import Factors, leading_factors
+from glasso_cli.inference.select import select
+from glasso_cli.solvers import fit_path
+from glasso_cli.solvers.components import spanning_tree
+from glasso_cli.solvers.degree import fit_degree
+from glasso_cli.solvers.memory import check_memory
+from glasso_cli.solvers.path import PathPoint
+from glasso_cli.solvers.problem import alpha_max
+
+_FACTORS = 5  # leading components that are always reported
+_MUCH = 0.5  # of the squared correlations in them is worth a warning
+
+
+def fit_corpus(
+    stats: ActivationStats,
+    section: FitSection,
+    *,
+    name: str = "corpus",
+    seed: int = 0,
+    reporter: Reporter | None = None,
+    pieces: Pieces | None = None,
+) -> PrecisionPath:
+    """The path of sparse precision matrices of the neurons in ``stats``, with a test of every edge.
+
+    ``section`` says which neurons, alphas, selection rule and tests; ``seed`` finds communities and draws half-samples.
+    ``name`` is that of the corpus, for what ``reporter`` says (by default: warnings alone, as Python's). ``pieces`` keep
+    finished parts; without them nothing is left on disk. The ``meta`` of the result holds the name and the metrics.
+
+    Raises :class:`InputError` for neurons that do not exist, too few blocks of documents for what ``section`` asks,
+    and a problem that takes more memory than there is.
+    """
+    with nullcontext(pieces) if pieces is not None else pieces_in_memory(stats) as kept:
+        return _Fit(stats, section, name, seed, reporter or PythonWarnings(), kept).run()
+
+
+def shortfall(name: str, section: FitSection, fit: PrecisionPath) -> str:
+    """Which alphas of ``fit`` did not converge, in a sentence; empty when all did."""
+    missed = np.flatnonzero(~fit.converged)
+    if len(missed) == 0:
+        return ""
+    rows = ", ".join(f"{fit.alphas[k]:.4g} (gap {fit.duality_gap[k]:.1e})" for k in missed.tolist())
+    return (
+        f"fit {name}: not converged to a gap of {section.tol:g} nats per neuron at alpha {rows}; "
+        "raise fit.max_iter or fit.tol."
+    )
+
+
+def choose_neurons(stats: ActivationStats, section: FitSection) -> np.ndarray:
+    """Indices of the neurons to fit, increasing; dead and duplicate ones are never among them."""
+    usable = stats.usable()
+    wanted = section.neurons
+    if isinstance(wanted, int):
+        order = np.argsort(-stats.std[usable], kind="stable")[:wanted]
+        usable = np.sort(usable[order])
+    elif (ids := neurons.wanted_ids(wanted)) is not None:
+        usable = np.intersect1d(usable, neurons.indices_of(ids, stats.neuron_ids.tolist()))
+    if len(usable) == 0:
+        raise InputError(
+            "No neuron is left to fit: all are dead, duplicates, or not among fit.neurons.",
+            "Give other fit.neurons, or collect more text.",
+        )
+    return usable
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One call of :func:`fit_corpus`."""
+
+    stats: ActivationStats
+    section: FitSection
+    name: str
+    seed: int
+    reporter: Reporter
+    pieces: Pieces
+
+    def run(self) -> PrecisionPath:
+        stats, section = self.stats, self.section
+        chosen_neurons = choose_neurons(stats, section)
+        available = machine.available_memory()
+        check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
+        blocks = Blocks.of(stats.counts, stats.sums, stats.moments, chosen_neurons)
+        self._check_resampling(blocks)
+        factors, removed, correlation = self._without_factors(blocks)
+        if removed is not None:
+            blocks = blocks.without(removed)
+        largest = self._largest(correlation)
+        check_memory(len(correlation), largest, section.solver, available)
+        self._warn_isolated(correlation)
+        points = self._solve(correlation)
+        resamples = Resamples(
+            section=section,
+            seed=self.seed,
+            name=self.name,
+            reporter=self.reporter,
+            pieces=self.pieces,
+            neurons=chosen_neurons,
+            factors=removed,
+            filled=blocks.filled,
+            memory=available,
+            largest=largest,
+        )
+        chosen = select(
+            points,
+            section.rule,
+            alpha=section.select.alpha or (section.alpha or (None,))[0],
+            target=section.select.target,
+            gamma=section.select.gamma,
+            n_effective=stats.n_effective,
+            threshold=section.select.instability,
+            **resamples.curves([point.alpha for point in points]),
+        )
+        if chosen.warning:
+            self.reporter.warn(f"{self.name}: {chosen.warning}")
+        self._warn_few(len(correlation))
+        best = points[chosen.index]
+        found = Findings(
+            neurons=chosen_neurons,
+            correlation=correlation,
+            points=points,
+            chosen=chosen,
+            tested=tested_point(best, correlation, stats, blocks, section),
+            stability=resamples.stability(best),
+            factors=factors,
+        )
+        return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, found)
+
+    def _check_resampling(self, blocks: Blocks) -> None:
+        """Raise :class:`InputError` when there are too few blocks for what the configuration asks for."""
+        section = self.section
+        wanted = {
+            f"fit.variance: {section.variance}": section.variance != "normal",
+            "fit.half_samples": section.half_samples > 0,
+            f"fit.select.rule: {section.rule}": section.rule in ("cv", "stars"),
+        }
+        for name, needed in wanted.items():
+            if needed:
+                check_blocks(len(blocks.filled), name)
+
+    def _solve(self, correlation: np.ndarray) -> list[PathPoint]:
+        """All alphas asked for, and those that the search for a degree adds; finished ones are taken as they are."""
+        section, pieces = self.section, self.pieces
+        done = finished_points.of_pieces(pieces.folder, pieces.problem)
+        if pieces.previous is not None:
+            done += finished_points.of_artifact(pieces.previous, pieces.problem)
+        solved = []
+
+        def keep(point: PathPoint) -> None:
+            finished_points.save_piece(pieces.folder, point, pieces.problem)
+            solved.append(point.chain)
+            self.reporter.note(
+                f"fit {self.name}: alpha {point.alpha:.4g}, {len(point.rows):,} edges, "
+                f"gap {point.duality_gap:.1e}, {point.n_iter} iterations"
+            )
+
+        options: dict[str, Any] = {**section.solving, "done": done, "on_point": keep}
+        points: list[PathPoint] = []
+        if section.alpha is not None:
+            points = fit_path(correlation, section.alpha, **options)
+        if section.rule == "degree":
+            points = fit_degree(correlation, section.select.target, grid=points, **options)
+        if len(solved) < len(points):
+            taken = len(points) - len(solved)
+            self.reporter.note(f"fit {self.name}: {taken} of {len(points)} alphas taken from the last fit")
+        return points
+
+    def _largest(self, correlation: np.ndarray) -> int:
+        """Neurons in the largest component at the smallest alpha; a search for a degree may connect all."""
+        if self.section.rule == "degree" or self.section.alpha is None:
+            return len(correlation)
+        return spanning_tree(correlation).largest(min(self.section.alpha))
+
+    def _warn_isolated(self, correlation: np.ndarray) -> None:
+        top = alpha_max(correlation)
+        over = [alpha for alpha in self.section.alpha or () if alpha >= top]
+        if over:
+            self.reporter.warn(
+                f"{self.name}: at alpha {', '.join(f'{a:g}' for a in over)} every neuron is isolated; "
+                f"the strongest correlation is {top:.4g}, so edges begin below that."
+            )
+
+    def _without_factors(self, blocks: Blocks) -> tuple[Factors | None, Factors | None, np.ndarray]:
+        """The leading components of the correlation, those taken out of it, and what is fitted ``(p, p)``."""
+        wanted = self.section.remove_factors
+        correlation = blocks.correlation()
+        p = len(correlation)
+        if wanted >= p:
+            raise InputError(f"{wanted} factors cannot be taken out of {p} neurons.", "Lower fit.remove_factors.")
+        if p < 2:
+            return None, None, correlation
+        factors = leading_factors(correlation, max(wanted, min(_FACTORS, p - 1)))
+        if wanted:
+            removed = factors.first(wanted)
+            return factors, removed, blocks.without(removed).correlation()
+        if factors.share > _MUCH and p > 2 * _FACTORS:
+            self.reporter.warn(
+                f"{self.name}: {len(factors.variances)} directions carry {100 * factors.share:.0f} % of the squared "
+                "correlations; a sparse graph spends edges on them. Compare with fit.method: latent (up to 1,000 neurons) "
+                "or fit.remove_factors."
+            )
+        return factors, None, correlation
+
+    def _warn_few(self, p: int) -> None:
+        n_effective = self.stats.n_effective
+        if n_effective < p:
+            self.reporter.warn(
+                f"{self.name}: the tokens are worth {n_effective:,.0f} independent ones, fewer than the {p:,} neurons: "
+                "error bars are too small, and only edges that come back in most half-samples (frequency) can be trusted. "
+                "Collect more text, or fit fewer neurons."
+            )
