@@ -64,5 +64,5 @@ def _file_of(config: Config, folder: Path) -> Path:
     if not isinstance(config, Mapping):
         return Path(config)
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(dict(config), allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(dict(config), allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path

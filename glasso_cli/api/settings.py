@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +26,12 @@ def section_of(kind: type[AnySection], name: str, settings: dict[str, Any]) -> A
 
 def _words(item: Any, kind: type[Section]) -> str:
     if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
-        return f"unknown; the keys are {', '.join(kind.model_fields)}"
+        near = difflib.get_close_matches(str(item["loc"][0]), kind.model_fields, n=1)
+        return (
+            f"unknown key; did you mean '{near[0]}'?"
+            if near
+            else f"unknown; the keys are {', '.join(kind.model_fields)}"
+        )
     return message(item)
 
 
