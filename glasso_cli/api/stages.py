@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from glasso_cli.api.settings import section_of
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.config import CollectSection, CompareSection, FitSection, public_fields
-from glasso_cli.errors import InputError
+from glasso_cli.errors import InputError, extras_needed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FITTED_TO: WeakKeyDictionary[PrecisionPath, ActivationStats] = WeakKeyDictionary()
 
 
+@extras_needed()
 def collect(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -49,6 +50,7 @@ def collect(
     return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
 
 
+@extras_needed()
 def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **settings: Any) -> PrecisionPath:
     """Sparse precision matrices of the neurons in ``stats``, one alpha selected, and every edge tested.
 
@@ -73,6 +75,7 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
     return path
 
 
+@extras_needed()
 def compare(
     a: PrecisionPath | tuple[ActivationStats, PrecisionPath],
     b: PrecisionPath | tuple[ActivationStats, PrecisionPath],

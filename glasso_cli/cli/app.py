@@ -18,7 +18,7 @@ import typer
 from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
-from glasso_cli.errors import GlassoError
+from glasso_cli.errors import GlassoError, extras_needed
 
 if TYPE_CHECKING:
     from glasso_cli.pipeline.run import Pipeline
@@ -56,7 +56,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         debug = bool(kwargs.get("debug"))
         try:
-            command(*args, **kwargs)
+            with extras_needed():
+                command(*args, **kwargs)
             sys.stdout.flush()
         except GlassoError as error:
             if debug:
