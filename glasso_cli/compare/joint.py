@@ -12,9 +12,10 @@ from glasso_cli.compare.estimated import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
-from glasso_cli.graph import dot_head, partial_correlation, quoted
+from glasso_cli.graph import dot_head, quoted
 from glasso_cli.graph.colours import PRESENCE
 from glasso_cli.inference.blocks import Blocks
+from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.solvers.joint.fit import JointResult, fit_joint, largest_component
 from glasso_cli.solvers.memory import check_joint_memory
 

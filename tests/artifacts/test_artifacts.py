@@ -19,6 +19,8 @@ from glasso_cli.artifacts.npz import Chunked, read_meta, write_npz
 from glasso_cli.cli.show import describe, dot_meta
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
+from glasso_cli.solvers import fit_path
+from glasso_cli.solvers.path import PathPoint
 
 META = {"key": "0123456789abcdef" * 4, "experiment": "demo", "corpus": "films", "metrics": {"neurons": 5}}
 
@@ -229,6 +231,24 @@ def test_precision_and_edges_are_those_of_the_matrix(index: int | None) -> None:
     scale = np.sqrt(np.diag(matrix))
     np.testing.assert_allclose(partial, -(matrix / np.outer(scale, scale))[rows, cols])
     assert len(rows) == np.count_nonzero(np.triu(matrix, 1))
+
+
+@pytest.mark.parametrize("hidden", [None, 0.5])
+def test_points_of_a_path_come_back(hidden: float | None) -> None:
+    S = np.corrcoef(np.random.default_rng(0).normal(size=(3, 12)) + 0.5)
+    points = fit_path(S, [0.3, 0.2, 0.1], hidden=hidden)
+    theirs = {"alphas", "starts", "offsets", "rows", "cols", "values", "diagonals", "factors", "ranks", "objective"}
+    theirs |= {"duality_gap", "kkt_residual", "n_iter", "converged", "log_likelihood", "n_components"}
+    other = {name: value for name, value in vars(path()[0]).items() if name not in theirs}
+    fit = PrecisionPath.of_points(points, **other)
+    assert set(other) | theirs == {item.name for item in fields(PrecisionPath)}
+    for before, after in zip(points, fit.points(), strict=True):
+        arrays, numbers = before.to_arrays()
+        again = PathPoint.from_arrays(*after.to_arrays())
+        assert again.to_arrays()[1] == numbers
+        for name, array in arrays.items():
+            assert getattr(again, name).tobytes() == array.tobytes()
+    np.testing.assert_array_equal(fit.precision(1).toarray(), points[1].precision().toarray())
 
 
 def test_edges_are_counted_at_every_alpha() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.precision_path import places_of
-from glasso_cli.graph import partial_correlation
 from glasso_cli.inference.pairs import pair_places, pairs_at
+from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, Topic, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.plots.contrast import Contrast
