@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.metrics import FitMetrics, metrics_of
 from glasso_cli.linalg.precision import partial_correlation, symmetric
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class PrecisionPath(Artifact):
             chains[alpha] = point.chain
             found.append(point)
         return found
+
+    @cached_property
+    def metrics(self) -> FitMetrics:
+        """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
+        return metrics_of(FitMetrics, self.meta)
 
     @property
     def n_neurons(self) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.metrics.collect import TokenCounts
 from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.collect import contexts, pilot
 from glasso_cli.collect.batch import RULES, ActivationBatch, add_counts, join
@@ -23,6 +24,7 @@ from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Console
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
 from glasso_cli.errors import InputError
+from glasso_cli.models.loaded import padding_id
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
@@ -197,9 +199,8 @@ class CorpusPass:
             advance(int(batch.lengths.sum()))
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
-        pad = self.loaded.tokenizer.pad_token_id
         budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
-        return batches(windows, budget=budget, pad_id=0 if pad is None else pad)
+        return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
 
     def _reader(self, study: Study | None = None) -> Capture:
         import torch
@@ -218,13 +219,12 @@ def neuron_ids(points: Sequence[HookPoint]) -> list[str]:
     return [f"{point.label}[{index}]" for point in points for index in range(point.width)]
 
 
-def refuse_all_masked(tokens: dict[str, int]) -> None:
+def refuse_all_masked(tokens: TokenCounts) -> None:
     """Raise :class:`InputError` when the masks leave no token."""
-    if tokens["kept"]:
+    if tokens.kept:
         return
-    rules = ", ".join(f"{rule} {tokens[rule]:,}" for rule in ("special", "first", "massive"))
     raise InputError(
-        f"Every one of the {tokens['read']:,} tokens is masked ({rules}).",
+        f"Every one of the {tokens.read:,} tokens is masked ({tokens.masked()}).",
         "Loosen collect.mask, or give longer texts.",
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.metrics import FitMetrics, to_json
+from glasso_cli.artifacts.metrics.fit import EstimateUsed, HalfSamples, LeadingFactor, LeadingFactors, PairCounts
 from glasso_cli.config import FitSection
 from glasso_cli.fit import edge_table
 from glasso_cli.fit.sample_curves import Stability
@@ -44,40 +46,40 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
     ids, layers = stats.neuron_ids[found.neurons], stats.layers[found.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)
-    metrics = {
-        "neurons": width,
-        "alphas": len(points),
-        "alpha": best.alpha,
-        "rule": chosen.rule,
-        "edges": len(drawn[0]),
-        "mean_degree": 2 * len(drawn[0]) / width,
-        "edges_at_alpha": best.n_edges,
-        "dropped": kept.dropped,
-        "fdr": section.fdr,
-        "min_effect": section.min_effect,
-        "hidden_factors": best.factors.shape[1],
-        "estimate": {"kind": found.tested.estimate, "alpha": found.tested.alpha},
-        "variance": section.variance,
-        "variance_inflation": tests.inflation,
-        "degrees_of_freedom": tests.freedom if np.isfinite(tests.freedom) else None,
-        "pairs": {"tested": tests.pairs, "discoveries": tests.discoveries},
-        "expected_false_edges": float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
-        "half_samples": {"count": found.stability.count, "replication": found.stability.replication},
-        "null": None if found.tested.null is None else asdict(found.tested.null),
-        "factors": _described(found.factors, ids, section.remove_factors),
-        "communities": int(graph.communities.max(initial=-1)) + 1,
-        "duality_gap": best.duality_gap,
-        "kkt_residual": best.kkt_residual,
-        "converged": bool(best.converged),
-        "all_converged": all(bool(point.converged) for point in points),
-        "solver": section.solver,
-        "tol": section.tol,
-        "collect": stats.meta["metrics"],
-    }
+    metrics = FitMetrics(
+        neurons=width,
+        alphas=len(points),
+        alpha=best.alpha,
+        rule=chosen.rule,
+        edges=len(drawn[0]),
+        mean_degree=2 * len(drawn[0]) / width,
+        edges_at_alpha=best.n_edges,
+        dropped=kept.dropped,
+        fdr=section.fdr,
+        min_effect=section.min_effect,
+        hidden_factors=best.factors.shape[1],
+        estimate=EstimateUsed(found.tested.estimate, found.tested.alpha),
+        variance=section.variance,
+        variance_inflation=tests.inflation,
+        degrees_of_freedom=tests.freedom if np.isfinite(tests.freedom) else None,
+        pairs=PairCounts(tests.pairs, tests.discoveries),
+        expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
+        half_samples=HalfSamples(found.stability.count, found.stability.replication),
+        null=found.tested.null,
+        factors=_described(found.factors, ids, section.remove_factors),
+        communities=int(graph.communities.max(initial=-1)) + 1,
+        duality_gap=best.duality_gap,
+        kkt_residual=best.kkt_residual,
+        converged=bool(best.converged),
+        all_converged=all(bool(point.converged) for point in points),
+        solver=section.solver,
+        tol=section.tol,
+        collect=stats.metrics,
+    )
     unknown = np.full(len(points), np.nan)
     return PrecisionPath.of_points(
         points,
-        meta=meta(metrics),
+        meta=meta(to_json(metrics)),
         neuron_ids=ids,
         layers=layers,
         neurons=found.neurons.astype(np.int32),
@@ -114,21 +116,15 @@ def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
     return {"tested_alpha": alpha, **{f"tested_{name}": array for name, array in arrays.items()}}
 
 
-def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> dict[str, Any]:
+def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> LeadingFactors | None:
     """The leading components in words and numbers."""
     if factors is None:
-        return {}
-    return {
-        "removed": removed,
-        "share_of_squared_correlations": factors.share,
-        "leading": [
-            {
-                "variance_explained": float(share),
-                "top_neurons": ", ".join(ids[factors.top_neurons(component, _TOP)].tolist()),
-            }
-            for component, share in enumerate(factors.variance_explained)
-        ],
-    }
+        return None
+    leading = tuple(
+        LeadingFactor(float(share), ", ".join(ids[factors.top_neurons(component, _TOP)].tolist()))
+        for component, share in enumerate(factors.variance_explained)
+    )
+    return LeadingFactors(removed, factors.share, leading)
 
 
 def dot_text(path: PrecisionPath) -> str:

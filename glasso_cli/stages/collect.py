@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics import CollectMetrics, to_json
+from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead, ModelRead
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.collect import block as blocks
 from glasso_cli.collect import contexts
@@ -25,6 +27,7 @@ from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.linalg import moments
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.report.words.labels import fewer_tokens_than_neurons
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel
@@ -98,7 +101,7 @@ def make(job: Job) -> str:
     stats, stored = assemble(job, work, study, found, invariants)
     _warn(job, stats)
     stats.save(job.target.path, moments=stored)
-    return _summary(stats.meta["metrics"])
+    return _summary(stats.metrics)
 
 
 def _load(job: Job) -> LoadedModel:
@@ -140,27 +143,23 @@ def assemble(
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
     centre, scale = (x.double().cpu().numpy() for x in (study.pilot.mean, study.pilot.std))
     merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
-    effective = effective_n(merged.autocorrelation[~dead], tokens["kept"])
-    metrics = {
-        "model": {"kind": work.loaded.kind, "dtype": work.loaded.dtype, "layers": work.loaded.n_layers},
-        "hook_points": [{"label": p.label, "name": p.name, "layer": p.layer, "width": p.width} for p in work.points],
-        "documents": {"read": work.corpus.n_documents, "empty": work.corpus.n_empty},
-        "windows": len(work.corpus.windows),
-        "tokens": tokens,
-        "n_effective": {
-            "n_tokens": effective.n_tokens,
-            "median": effective.median,
-            "q05": effective.q05,
-        },
-        "neurons": width,
-        "dead": int(dead.sum()),
-        "duplicates": int((duplicate_of >= 0).sum()),
-        "invariants": invariants,
-        "dtype_difference": study.dtype_difference,
-    }
+    effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
+    metrics = CollectMetrics(
+        model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
+        hook_points=tuple(HookPointRead(p.label, p.name, p.layer, p.width) for p in work.points),
+        documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty),
+        windows=len(work.corpus.windows),
+        tokens=tokens,
+        n_effective=EffectiveTokens(effective.n_tokens, effective.median, effective.q05),
+        neurons=width,
+        dead=int(dead.sum()),
+        duplicates=int((duplicate_of >= 0).sum()),
+        invariants=invariants,
+        dtype_difference=study.dtype_difference,
+    )
     layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in work.points])
     stats = ActivationStats(
-        meta=job.meta(metrics, versions=_versions()),
+        meta=job.meta(to_json(metrics), versions=_versions()),
         neuron_ids=np.array(neuron_ids(work.points))[study.columns],
         layers=layers[study.columns].astype(np.int32),
         counts=counts,
@@ -217,16 +216,12 @@ def _versions() -> dict[str, str]:
 
 
 def _warn(job: Job, stats: ActivationStats) -> None:
-    warn, metrics = job.console.warn, stats.meta["metrics"]
-    effective = metrics["n_effective"]["median"]
-    if effective < stats.n_neurons:
-        warn(
-            f"{job.corpus}: about {effective:,.0f} effectively independent tokens for {stats.n_neurons:,} "
-            "neurons; give more text, or fewer neurons (collect.neurons)."
-        )
+    warn = job.console.warn
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
+        warn(f"{job.corpus}: {few}; give more text, or fewer neurons (collect.neurons).")
     if np.count_nonzero(stats.counts) < len(stats.counts):
         warn(
-            f"{job.corpus}: {metrics['documents']['read']} documents do not fill {len(stats.counts)} blocks; "
+            f"{job.corpus}: {stats.metrics.documents.read} documents do not fill {len(stats.counts)} blocks; "
             "resampling has less to draw from."
         )
     for name, found in (
@@ -239,10 +234,8 @@ def _warn(job: Job, stats: ActivationStats) -> None:
             warn(f"{job.corpus}: {len(found)} neurons {name} and are left out of the fit: {shown}{more}")
 
 
-def _summary(metrics: dict[str, Any]) -> str:
-    tokens, effective = metrics["tokens"], metrics["n_effective"]
-    masked = ", ".join(f"{tokens[r]:,} {r}" for r in ("special", "first", "massive"))
+def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{tokens['kept']:,} tokens of {metrics['neurons']:,} neurons "
-        f"(masked: {masked}; effectively independent: {effective['median']:,.0f})"
+        f"{metrics.tokens.kept:,} tokens of {metrics.neurons:,} neurons "
+        f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )

@@ -12,6 +12,7 @@ from glasso_cli.config import Config, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline.job import Job
 from glasso_cli.report.words.comparison import one_line
+from glasso_cli.report.words.labels import fewer_tokens_than_neurons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,18 +111,17 @@ def _differential(job: Job, first: Corpus, second: Corpus, common: Common) -> st
     compared = estimated(first, second, common, config.fit)
     permute = _permutations(job, first, second, compared) if config.compare.permutations else None
     found = pairwise.assemble(job.meta, first, second, common, compared, config.compare, permute)
-    metrics = found.meta["metrics"]
-    for corpus in metrics["corpora"]:
-        if corpus["n_effective"] < metrics["neurons"]:
+    metrics = found.metrics
+    for corpus in metrics.corpora:
+        if few := fewer_tokens_than_neurons(corpus.n_effective, metrics.neurons, f"the tokens of {corpus.name}"):
             job.console.warn(
-                f"{job.corpus}: the tokens of {corpus['name']} are worth {corpus['n_effective']:,.0f} independent ones, fewer than "
-                f"the {metrics['neurons']:,} neurons: error bars are too small, and what differs cannot be trusted. Collect more "
+                f"{job.corpus}: {few}: error bars are too small, and what differs cannot be trusted. Collect more "
                 "text, compare fewer neurons, or believe compare.permutations alone."
             )
-    for name, calibration in metrics["calibration"].items():
-        if calibration is not None and calibration["discoveries"]:
+    for name, calibration in metrics.calibration.items():
+        if calibration is not None and calibration.discoveries:
             job.console.warn(
-                f"{job.corpus}: the halves of {name} differ in {calibration['discoveries']:,} pairs by the same rules, where "
+                f"{job.corpus}: the halves of {name} differ in {calibration.discoveries:,} pairs by the same rules, where "
                 "none should; take what is found here with as much doubt."
             )
     dot, edges, per_neuron, communities, *page = job.target.companions
@@ -170,4 +170,4 @@ def _joint(job: Job, corpora: list[Corpus], common: Common) -> str:
         file.writelines(joint.dot_lines(found))
     write_table(edges, joint.edge_columns(found))
     found.save(job.target.path)
-    return joint.summary(found.meta["metrics"])
+    return joint.summary(found.metrics)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics import FitMetrics
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, FitSection, neurons, public_fields
 from glasso_cli.engine import machine
@@ -26,6 +27,7 @@ from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
 from glasso_cli.pipeline.job import Job
+from glasso_cli.report.words.labels import fewer_tokens_than_neurons
 from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.components import spanning_tree
 from glasso_cli.solvers.degree import fit_degree
@@ -105,7 +107,7 @@ def make(job: Job) -> str:
         file.write(dot_text(path))
     write_table(table, edge_table.columns(path))
     path.save(job.target.path)
-    return _summary(path.meta["metrics"])
+    return _summary(path.metrics)
 
 
 def _check_resampling(blocks: Blocks, section: FitSection) -> None:
@@ -211,11 +213,10 @@ def _without_factors(job: Job, blocks: Blocks) -> tuple[Factors | None, Factors 
 
 
 def _warn_few(job: Job, n_effective: float, p: int) -> None:
-    if n_effective < p:
+    if few := fewer_tokens_than_neurons(n_effective, p):
         job.console.warn(
-            f"{job.corpus}: the tokens are worth {n_effective:,.0f} independent ones, fewer than the {p:,} neurons: error "
-            "bars are too small, and only edges that come back in most half-samples (frequency) can be trusted. "
-            "Collect more text, or fit fewer neurons."
+            f"{job.corpus}: {few}: error bars are too small, and only edges that come back in most half-samples "
+            "(frequency) can be trusted. Collect more text, or fit fewer neurons."
         )
 
 
@@ -233,11 +234,12 @@ def _below(job: Job, points: Sequence[PathPoint], section: FitSection) -> str:
 # -- what is said ---------------------------------------------------------------------------------------
 
 
-def _summary(metrics: dict[str, Any]) -> str:
-    dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in metrics["dropped"].items() if count)
-    without = f", of {metrics['edges_at_alpha']:,} less {dropped}" if dropped else ""
+def _summary(metrics: FitMetrics) -> str:
+    rules = {"fdr": metrics.dropped.fdr, "min_effect": metrics.dropped.min_effect}
+    dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in rules.items() if count)
+    without = f", of {metrics.edges_at_alpha:,} less {dropped}" if dropped else ""
     return (
-        f"{metrics['edges']:,} edges among {metrics['neurons']:,} neurons at alpha {metrics['alpha']:.4g} "
-        f"(rule {metrics['rule']}, {metrics['mean_degree']:.1f} per neuron{without}; certified gap "
-        f"{metrics['duality_gap']:.1e} nats per neuron)"
+        f"{metrics.edges:,} edges among {metrics.neurons:,} neurons at alpha {metrics.alpha:.4g} "
+        f"(rule {metrics.rule}, {metrics.mean_degree:.1f} per neuron{without}; certified gap "
+        f"{metrics.duality_gap:.1e} nats per neuron)"
     )

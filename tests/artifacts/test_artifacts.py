@@ -279,12 +279,12 @@ def test_show_says_what_a_file_is(tmp_path: Path) -> None:
         "hook_points": [{"name": "layers.9.mlp", "width": 2048}],
         "empty": [],
     }
-    artifact = replace(path()[0], meta={**META, "metrics": metrics, "below": "not converged"})
-    artifact.save(tmp_path / "a.npz")
+    artifact, _ = stats(np.random.default_rng(0))
+    replace(artifact, meta={**META, "metrics": metrics, "below": "not converged"}).save(tmp_path / "a.npz")
     lines = describe(tmp_path / "a.npz", as_json=False).splitlines()
     assert lines[0] == str(tmp_path / "a.npz")
     assert lines[1:-1] == [
-        "  kind            precision-path",
+        "  kind            activation-stats",
         "  key             0123456789abcdef",
         "  experiment      demo",
         "  corpus          films",
