@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, frame_of
+from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
 
@@ -50,6 +52,11 @@ class ActivationStats(Artifact):
     quantile_values: np.ndarray  # (p, 5, E, W) float32
     quantile_documents: np.ndarray  # (p, 5, E) int32
 
+    @cached_property
+    def metrics(self) -> CollectMetrics:
+        """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
+        return metrics_of(CollectMetrics, self.meta)
+
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
@@ -65,7 +72,7 @@ class ActivationStats(Artifact):
     @property
     def n_effective(self) -> float:
         """Independent tokens that those of the median pair of neurons are worth."""
-        return float(self.meta["metrics"]["n_effective"]["median"])
+        return self.metrics.n_effective.median
 
     def usable(self) -> np.ndarray:
         """Indices of the neurons that can be fitted: neither dead nor a duplicate."""

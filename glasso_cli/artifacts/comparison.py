@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.metrics import ComparisonMetrics, metrics_of
 
 CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
 
@@ -46,6 +48,11 @@ class Comparison(Artifact):
     jaccard: np.ndarray  # (p,) float64, neighbours in both graphs over those in either; nan without any
     changes: np.ndarray  # (p,) int32, differential edges
     change: np.ndarray  # (p,) float64, sum of |rho_b - rho_a| over them
+
+    @cached_property
+    def metrics(self) -> ComparisonMetrics:
+        """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
+        return metrics_of(ComparisonMetrics, self.meta)
 
     @property
     def n_neurons(self) -> int:

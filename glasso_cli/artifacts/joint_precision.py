@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.metrics import JointMetrics, metrics_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,6 +27,11 @@ class JointPrecision(Artifact):
     values: np.ndarray  # (K, E) float64, precision entries
     partial_correlations: np.ndarray  # (K, E) float64
     diagonals: np.ndarray  # (K, p) float64
+
+    @cached_property
+    def metrics(self) -> JointMetrics:
+        """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
+        return metrics_of(JointMetrics, self.meta)
 
     @property
     def n_neurons(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
-from glasso_cli.graph import partial_correlation
+from glasso_cli.artifacts.metrics import FitMetrics, metrics_of
+from glasso_cli.linalg.precision import partial_correlation, symmetric
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
+
+    from glasso_cli.solvers.path import PathPoint
 
 
 # column of the table → field of PrecisionPath
@@ -79,6 +83,66 @@ class PrecisionPath(Artifact):
     tested_diagonal: np.ndarray  # (p,) float64
     tested_factors: np.ndarray  # (p, r) float64
 
+    @classmethod
+    def of_points(cls, points: Sequence[PathPoint], **more: Any) -> PrecisionPath:
+        """The path of ``points``, which are in decreasing order of alpha; ``more`` are all fields that are not theirs."""
+        from glasso_cli.solvers.path import stacked
+
+        p = len(points[0].diagonal)
+        edges = stacked(points)
+        return cls(
+            alphas=np.array([point.alpha for point in points]),
+            starts=np.array([point.ancestors[-1] if point.ancestors else np.nan for point in points]),
+            offsets=edges["offsets"],
+            rows=edges["rows"].astype(np.int32),
+            cols=edges["cols"].astype(np.int32),
+            values=edges["values"],
+            diagonals=np.stack([point.diagonal for point in points]),
+            factors=np.concatenate([point.factors.reshape(p, -1) for point in points], axis=1),
+            ranks=np.array([point.factors.shape[1] for point in points], dtype=np.int32),
+            objective=np.array([point.objective for point in points]),
+            duality_gap=np.array([point.duality_gap for point in points]),
+            kkt_residual=np.array([point.kkt_residual for point in points]),
+            n_iter=np.array([point.n_iter for point in points], dtype=np.int32),
+            converged=np.array([point.converged for point in points], dtype=bool),
+            log_likelihood=np.array([point.log_likelihood for point in points]),
+            n_components=np.array([point.n_components for point in points], dtype=np.int32),
+            **more,
+        )
+
+    def points(self) -> list[PathPoint]:
+        """The points of :meth:`of_points`, copied out of the file."""
+        from glasso_cli.solvers.path import PathPoint
+
+        found: list[PathPoint] = []
+        chains: dict[float, tuple[float, ...]] = {}
+        ends = np.cumsum([0, *self.ranks.tolist()]).tolist()
+        for index, alpha in enumerate(self.alphas.tolist()):
+            part = self.part(index)
+            point = PathPoint(
+                alpha=alpha,
+                rows=np.array(self.rows[part]),
+                cols=np.array(self.cols[part]),
+                values=np.array(self.values[part]),
+                diagonal=np.array(self.diagonals[index]),
+                objective=float(self.objective[index]),
+                duality_gap=float(self.duality_gap[index]),
+                kkt_residual=float(self.kkt_residual[index]),
+                n_iter=int(self.n_iter[index]),
+                converged=bool(self.converged[index]),
+                log_likelihood=float(self.log_likelihood[index]),
+                factors=np.array(self.factors[:, ends[index] : ends[index + 1]]),
+                ancestors=chains.get(float(self.starts[index]), ()),
+            )
+            chains[alpha] = point.chain
+            found.append(point)
+        return found
+
+    @cached_property
+    def metrics(self) -> FitMetrics:
+        """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
+        return metrics_of(FitMetrics, self.meta)
+
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
@@ -113,13 +177,13 @@ class PrecisionPath(Artifact):
         """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric; without its low-rank part."""
         index = int(self.selected) if index is None else index
         part = self.part(index)
-        return _symmetric(self.rows[part], self.cols[part], self.values[part], self.diagonals[index])
+        return symmetric(self.rows[part], self.cols[part], self.values[part], self.diagonals[index])
 
     def tested_precision(self) -> sp.csr_array | None:
         """The same of the fit that edges were tested on; None where that was the inverse correlation."""
         if len(self.tested_alpha) == 0:
             return None
-        return _symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
+        return symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
 
     def edge_columns(self) -> dict[str, Any]:
         """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak."""
@@ -152,13 +216,6 @@ class PrecisionPath(Artifact):
             "degree": np.bincount(ends, minlength=self.n_neurons)[order],
             "strength": strength[order],
         }
-
-
-def _symmetric(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> sp.csr_array:
-    import scipy.sparse as sp
-
-    upper = sp.coo_array((values, (rows, cols)), shape=(len(diagonal), len(diagonal)))
-    return sp.csr_array(upper + upper.T + sp.diags_array(diagonal))
 
 
 def places_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:

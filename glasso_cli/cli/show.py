@@ -8,6 +8,7 @@ from typing import Any
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
+from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, metrics_of
 from glasso_cli.console import strict_json
 from glasso_cli.errors import ForeignFileError, InputError
 from glasso_cli.report.words.comparison import comparison_summary
@@ -22,13 +23,8 @@ def describe(path: Path, *, as_json: bool) -> str:
     rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
     rows += [_row(name, meta[name]) for name in ("experiment", "corpus", "title") if meta.get(name)]
     rows += [_row(name, _number(meta[name])) for name in ("neurons", "edges") if name in meta]
-    if meta["kind"] == PrecisionPath.kind and "half_samples" in meta.get("metrics", {}):
-        settings = meta["material"]["config"]["fit"]
-        rows += [_row(name, text) for name, text in fit_summary(meta["metrics"], settings)]
-        rows.append(_row("more", "--json prints every number"))
-    elif meta["kind"] == Comparison.kind:
-        rows += [_row(name, text) for name, text in comparison_summary(meta["metrics"])]
-        rows.append(_row("more", "--json prints every number"))
+    if lines := _summary(meta):
+        rows += [_row(name, text) for name, text in [*lines, ("more", "--json prints every number")]]
     else:
         rows += _metrics(meta.get("metrics", {}))
     if meta.get("below"):
@@ -37,6 +33,15 @@ def describe(path: Path, *, as_json: bool) -> str:
     if versions:
         rows.append(_row("made with", versions))
     return "\n".join(rows)
+
+
+def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and text of every line about a fit or a comparison; empty for any other kind."""
+    if meta["kind"] == PrecisionPath.kind:
+        return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
+    if meta["kind"] == Comparison.kind:
+        return comparison_summary(metrics_of(ComparisonMetrics, meta))
+    return []
 
 
 def _row(name: str, text: str, depth: int = 1) -> str:

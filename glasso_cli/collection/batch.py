@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from glasso_cli.artifacts.metrics.collect import MASKS, TokenCounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
-RULES = ("kept", "special", "first", "massive")  # what a token's rule can be: kept, or masked by one of the others
+RULES = ("kept", *MASKS)  # what a token's rule can be: kept, or masked by one of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +81,12 @@ class ActivationBatch:
         return out
 
 
-def add_counts(counters: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Token counts added up; ``read`` is how many there are in all."""
-    total = dict.fromkeys(("read", *RULES[1:], "kept"), 0)
+def add_counts(counters: Iterable[Mapping[str, int]]) -> TokenCounts:
+    """Token counts by ``RULES`` added up."""
+    total: Counter[str] = Counter()
     for counts in counters:
-        for rule in RULES:
-            total[rule] += counts[rule]
-            total["read"] += counts[rule]
-    return total
+        total.update(counts)
+    return TokenCounts(read=total.total(), **{rule: total[rule] for rule in RULES})
 
 
 def join(batches: Sequence[ActivationBatch]) -> ActivationBatch:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.metrics.collect import TokenCounts
 from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.collection import contexts, pilot
 from glasso_cli.collection.batch import RULES, ActivationBatch, add_counts, join
@@ -218,13 +219,12 @@ def neuron_ids(points: Sequence[HookPoint]) -> list[str]:
     return [f"{point.label}[{index}]" for point in points for index in range(point.width)]
 
 
-def refuse_all_masked(tokens: dict[str, int]) -> None:
+def refuse_all_masked(tokens: TokenCounts) -> None:
     """Raise :class:`InputError` when the masks leave no token."""
-    if tokens["kept"]:
+    if tokens.kept:
         return
-    rules = ", ".join(f"{rule} {tokens[rule]:,}" for rule in ("special", "first", "massive"))
     raise InputError(
-        f"Every one of the {tokens['read']:,} tokens is masked ({rules}).",
+        f"Every one of the {tokens.read:,} tokens is masked ({tokens.masked()}).",
         "Loosen collect.mask, or give longer texts.",
     )
 

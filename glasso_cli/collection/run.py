@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics import CollectMetrics, to_json
+from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead, ModelRead
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.collection import block as blocks
 from glasso_cli.collection import contexts
@@ -20,7 +22,7 @@ from glasso_cli.collection.corpus_pass import CorpusPass, Study, neuron_ids, ref
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.windows import tokenize
-from glasso_cli.inference.effective_n import effective_n
+from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
 
 if TYPE_CHECKING:
@@ -109,27 +111,23 @@ def _assemble(
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
     centre, scale = (x.double().cpu().numpy() for x in (study.pilot.mean, study.pilot.std))
     merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
-    effective = effective_n(merged.autocorrelation[~dead], tokens["kept"])
-    metrics = {
-        "model": {"kind": work.loaded.kind, "dtype": work.loaded.dtype, "layers": work.loaded.n_layers},
-        "hook_points": [{"label": p.label, "name": p.name, "layer": p.layer, "width": p.width} for p in work.points],
-        "documents": {"read": work.corpus.n_documents, "empty": work.corpus.n_empty},
-        "windows": len(work.corpus.windows),
-        "tokens": tokens,
-        "n_effective": {
-            "n_tokens": effective.n_tokens,
-            "median": effective.median,
-            "q05": effective.q05,
-        },
-        "neurons": width,
-        "dead": int(dead.sum()),
-        "duplicates": int((duplicate_of >= 0).sum()),
-        "invariants": invariants,
-        "dtype_difference": study.dtype_difference,
-    }
+    effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
+    metrics = CollectMetrics(
+        model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
+        hook_points=tuple(HookPointRead(p.label, p.name, p.layer, p.width) for p in work.points),
+        documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty),
+        windows=len(work.corpus.windows),
+        tokens=tokens,
+        n_effective=EffectiveTokens(effective.n_tokens, effective.median, effective.q05),
+        neurons=width,
+        dead=int(dead.sum()),
+        duplicates=int((duplicate_of >= 0).sum()),
+        invariants=invariants,
+        dtype_difference=study.dtype_difference,
+    )
     layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in work.points])
     stats = ActivationStats(
-        meta={"corpus": work.name, "metrics": metrics},
+        meta={"corpus": work.name, "metrics": to_json(metrics)},
         neuron_ids=np.array(neuron_ids(work.points))[study.columns],
         layers=layers[study.columns].astype(np.int32),
         counts=counts,
@@ -176,16 +174,12 @@ def _context_arrays(study: Study, top: Contexts, tokenizer: Any) -> dict[str, np
 
 
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
-    warn, metrics = reporter.warn, stats.meta["metrics"]
-    effective = metrics["n_effective"]["median"]
-    if effective < stats.n_neurons:
-        warn(
-            f"{name}: about {effective:,.0f} effectively independent tokens for {stats.n_neurons:,} "
-            "neurons; give more text, or fewer neurons (collect.neurons)."
-        )
+    warn = reporter.warn
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
+        warn(f"{name}: {few}; give more text, or fewer neurons (collect.neurons).")
     if np.count_nonzero(stats.counts) < len(stats.counts):
         warn(
-            f"{name}: {metrics['documents']['read']} documents do not fill {len(stats.counts)} blocks; "
+            f"{name}: {stats.metrics.documents.read} documents do not fill {len(stats.counts)} blocks; "
             "resampling has less to draw from."
         )
     for fault, found in (

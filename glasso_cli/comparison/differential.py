@@ -20,6 +20,7 @@ from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.false_discovery import Rates, p_values, q_values
 from glasso_cli.inference.pairs import over_pairs, pair_places, pairs_at
 from glasso_cli.inference.tails import excess_of, freedom_of, two_sided
+from glasso_cli.linalg.precision import to_partial_correlations
 
 _SAMPLE = 1_000_000  # statistics whose median is taken
 
@@ -28,7 +29,7 @@ _SAMPLE = 1_000_000  # statistics whose median is taken
 class Side:
     """The estimate of one corpus, and what its errors rest on."""
 
-    rho: np.ndarray  # (p, p) partial correlations, not shrunken; the diagonal means nothing
+    rho: np.ndarray  # (p, p) partial correlations, not shrunken; the diagonal is zero
     autocorrelation: np.ndarray  # (p, L) of the values at lags 1 to L
     n_tokens: int
     inflation: float  # of the variance over that of Gaussian tokens with these autocorrelations
@@ -37,11 +38,8 @@ class Side:
     @classmethod
     def of(cls, T: np.ndarray, autocorrelation: np.ndarray, n_tokens: int, inflation: float, freedom: float) -> Side:
         """The side of an estimate T ``(p, p)`` of the precision, which is overwritten."""
-        scale = 1 / np.sqrt(T.diagonal())
-        T *= -scale[:, None]
-        T *= scale
-        np.clip(T, -1.0, 1.0, out=T)
-        return cls(T, np.asarray(autocorrelation, dtype=np.float64), n_tokens, inflation, freedom)
+        rho = to_partial_correlations(T)
+        return cls(rho, np.asarray(autocorrelation, dtype=np.float64), n_tokens, inflation, freedom)
 
     def between(self, first: slice, second: slice) -> tuple[np.ndarray, np.ndarray]:
         """Fisher's z and its variance, ``(a, b)``, for two groups of neurons."""

@@ -178,7 +178,7 @@ class Compared:
 def estimated(first: Corpus, second: Corpus, common: Common, section: FitSection) -> Compared:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
     corpora, places = (first, second), common.places
-    kinds = [corpus.path.meta["metrics"]["estimate"]["kind"] for corpus in corpora]
+    kinds = [corpus.path.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
         found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
         return Compared("inverse", None, *found)
@@ -189,14 +189,14 @@ def estimated(first: Corpus, second: Corpus, common: Common, section: FitSection
 
 def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> Estimated:
     stats, path = corpus.stats, corpus.path
-    metrics = path.meta["metrics"]
+    metrics = path.metrics
     neurons = path.neurons[places].astype(np.int64)
     blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
     blocks, S = _correlation(blocks, section.remove_factors)
     precision, factors = None, np.zeros((0, 0))
     if alpha is not None:
         precision, factors = _fit(path, places, S, alpha, section)
-    freedom = metrics["degrees_of_freedom"]
+    freedom = metrics.degrees_of_freedom
     return Estimated(
         blocks=blocks,
         estimate=inverse_estimate(S) if precision is None else estimate_on(S, precision, factors),
@@ -205,8 +205,8 @@ def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section:
         removed=section.remove_factors,
         autocorrelation=stats.autocorrelation[neurons],
         n_effective=stats.n_effective,
-        inflation=float(metrics["variance_inflation"]),
-        freedom=np.inf if freedom is None else float(freedom),
+        inflation=metrics.variance_inflation,
+        freedom=np.inf if freedom is None else freedom,
     )
 
 

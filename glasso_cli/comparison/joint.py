@@ -9,13 +9,16 @@ import numpy as np
 
 from glasso_cli.artifacts import JointPrecision
 from glasso_cli.artifacts.joint_precision import presence
+from glasso_cli.artifacts.metrics import JointMetrics, to_json
+from glasso_cli.artifacts.metrics.joint import JointCorpus
 from glasso_cli.comparison.estimated import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
-from glasso_cli.graph import dot_head, partial_correlation, quoted
+from glasso_cli.graph import dot_head, quoted
 from glasso_cli.graph.colours import PRESENCE
 from glasso_cli.inference.blocks import Blocks
+from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.solvers.joint.fit import JointResult, fit_joint, largest_component
 from glasso_cli.solvers.memory import check_joint_memory
 
@@ -45,23 +48,23 @@ def joint_fit(
     rows, cols = np.nonzero(np.triu((result.precisions != 0).any(axis=0), 1))
     values = result.precisions[:, rows, cols]
     diagonals = np.stack([precision.diagonal() for precision in result.precisions])
-    metrics = {
-        "method": section.method,
-        "neurons": p,
-        "corpora": [{"name": c.name, "edges": int(np.count_nonzero(v))} for c, v in zip(corpora, values)],
-        "lambda1": lambda1,
-        "lambda2": lambda2,
-        "edges": _counts(values),
-        "largest_component": largest,
-        "objective": result.objective,
-        "duality_gap": result.duality_gap,
-        "kkt_residual": result.kkt_residual,
-        "n_iter": result.n_iter,
-        "converged": bool(result.converged),
-        "tol": section.tol,
-    }
+    metrics = JointMetrics(
+        method=section.method,
+        neurons=p,
+        corpora=tuple(JointCorpus(c.name, int(np.count_nonzero(v))) for c, v in zip(corpora, values)),
+        lambda1=lambda1,
+        lambda2=lambda2,
+        edges=_counts(values),
+        largest_component=largest,
+        objective=result.objective,
+        duality_gap=result.duality_gap,
+        kkt_residual=result.kkt_residual,
+        n_iter=result.n_iter,
+        converged=bool(result.converged),
+        tol=section.tol,
+    )
     return JointPrecision(
-        meta=meta(metrics, _below(result, section)),
+        meta=meta(to_json(metrics), _below(result, section)),
         neuron_ids=chosen.ids,
         layers=corpora[0].path.layers[chosen.places[0]],
         corpora=np.array([corpus.name for corpus in corpora]),
@@ -136,12 +139,12 @@ def dot_lines(found: JointPrecision) -> Iterator[str]:
     yield "}\n"
 
 
-def summary(metrics: dict[str, Any]) -> str:
+def summary(metrics: JointMetrics) -> str:
     """A joint fit in a line."""
-    edges = metrics["edges"]
-    each = ", ".join(f"{corpus['edges']:,} in {corpus['name']}" for corpus in metrics["corpora"])
+    edges = metrics.edges
+    each = ", ".join(f"{corpus.edges:,} in {corpus.name}" for corpus in metrics.corpora)
     return (
-        f"{each} among {metrics['neurons']:,} neurons ({edges['all']:,} in all, {edges['sign flip']:,} of both signs; "
-        f"{metrics['method']}, lambda1 {metrics['lambda1']:.3g}, lambda2 {metrics['lambda2']:.3g}; certified gap "
-        f"{metrics['duality_gap']:.1e} nats per neuron, KKT residual {metrics['kkt_residual']:.1e})"
+        f"{each} among {metrics.neurons:,} neurons ({edges['all']:,} in all, {edges['sign flip']:,} of both signs; "
+        f"{metrics.method}, lambda1 {metrics.lambda1:.3g}, lambda2 {metrics.lambda2:.3g}; certified gap "
+        f"{metrics.duality_gap:.1e} nats per neuron, KKT residual {metrics.kkt_residual:.1e})"
     )

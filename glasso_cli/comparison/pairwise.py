@@ -10,6 +10,15 @@ import numpy as np
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.artifacts.metrics import ComparisonMetrics, to_json
+from glasso_cli.artifacts.metrics.comparison import (
+    Calibration,
+    ComparedCorpus,
+    DroppedPairs,
+    GraphOverlap,
+    Permutations,
+)
+from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
 from glasso_cli.comparison.estimated import Common, Compared, Corpus, Estimated
 from glasso_cli.comparison.permutation import Permuted
@@ -67,28 +76,28 @@ def assemble(
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
     chance = permute(pairs.rows, pairs.cols) if permute else None
-    metrics = {
-        "neurons": p,
-        "method": "differential",
-        "corpora": [_described(corpus) for corpus in (first, second)],  # A and B
-        "estimate": {"kind": compared.kind, "alpha": compared.alpha},
-        "fdr": section.fdr,
-        "min_effect": section.min_effect,
-        "pairs": {"tested": len(found.all_pairs.z), "discoveries": edges + found.small},
-        "edges": edges,
-        "dropped": {"min_effect": found.small},
-        "classes": {name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
-        "expected_false_edges": float(pairs.q[differs].max(initial=0.0)) * edges,
-        "graphs": _overlap(*drawn),
-        "spread": found.all_pairs.spread,
-        "permutations": None if chance is None else _by_chance(chance, section),
-        "calibration": {
+    metrics = ComparisonMetrics(
+        neurons=p,
+        method="differential",
+        corpora=(_described(first), _described(second)),
+        estimate=EstimateUsed(compared.kind, compared.alpha),
+        fdr=section.fdr,
+        min_effect=section.min_effect,
+        pairs=PairCounts(len(found.all_pairs.z), edges + found.small),
+        edges=edges,
+        dropped=DroppedPairs(found.small),
+        classes={name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
+        expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
+        graphs=_overlap(*drawn),
+        spread=found.all_pairs.spread,
+        permutations=None if chance is None else _by_chance(chance, section),
+        calibration={
             corpus.name: _calibration(side, section)
             for corpus, side in ((first, compared.first), (second, compared.second))
         },
-    }
+    )
     return Comparison(
-        meta=meta(metrics),
+        meta=meta(to_json(metrics)),
         neuron_ids=common.ids,
         layers=first.path.layers[common.places[0]],
         neurons_a=first.path.neurons[common.places[0]],
@@ -131,41 +140,34 @@ def _union(p: int, *edges: Pairs) -> Pairs:
     return pairs_at(np.unique(np.concatenate([pair_places(*pairs, p) for pairs in edges])), p)
 
 
-def _by_chance(chance: Permuted, section: CompareSection) -> dict[str, Any]:
-    """What the divisions of the documents say about the corpora, and about how many pairs."""
-    return {
-        "count": chance.count,
-        "smallest_p": chance.smallest,
-        "whole": chance.whole,
-        "pairs": int(np.count_nonzero(chance.p <= section.fdr)),
-    }
+def _by_chance(chance: Permuted, section: CompareSection) -> Permutations:
+    beyond = int(np.count_nonzero(chance.p <= section.fdr))
+    return Permutations(chance.count, smallest_p=chance.smallest, whole=chance.whole, pairs=beyond)
 
 
-def _described(corpus: Corpus) -> dict[str, Any]:
-    metrics = corpus.path.meta["metrics"]
-    effective = metrics["collect"]["n_effective"]
-    return {
-        "name": corpus.name,
-        "tokens": effective["n_tokens"],
-        "n_effective": effective["median"],
-        "edges": metrics["edges"],
-        "alpha": metrics["alpha"],
-        "variance_inflation": metrics["variance_inflation"],
-    }
+def _described(corpus: Corpus) -> ComparedCorpus:
+    metrics = corpus.path.metrics
+    return ComparedCorpus(
+        name=corpus.name,
+        tokens=metrics.collect.n_effective.n_tokens,
+        n_effective=metrics.collect.n_effective.median,
+        edges=metrics.edges,
+        alpha=metrics.alpha,
+        variance_inflation=metrics.variance_inflation,
+    )
 
 
-def _overlap(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+def _overlap(first: np.ndarray, second: np.ndarray) -> GraphOverlap:
     shared, either = int(np.count_nonzero(first & second)), int(np.count_nonzero(first | second))
-    return {"shared": shared, "either": either, "jaccard": shared / either if either else None}
+    return GraphOverlap(shared, either, jaccard=shared / either if either else None)
 
 
-def _calibration(side: Estimated, section: CompareSection) -> dict[str, Any] | None:
-    """What the same rules find between the halves of one corpus, where nothing differs."""
+def _calibration(side: Estimated, section: CompareSection) -> Calibration | None:
     halves = side.halves()
     if halves is None:
         return None
     found = contrasted(*halves, section)
-    return {"discoveries": int(np.count_nonzero(found.differs)), "spread": found.all_pairs.spread}
+    return Calibration(int(np.count_nonzero(found.differs)), found.all_pairs.spread)
 
 
 # -- tables -----------------------------------------------------------------------------------------

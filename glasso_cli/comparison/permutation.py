@@ -19,6 +19,7 @@ import numpy as np
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
+from glasso_cli.linalg.precision import to_partial_correlations
 
 Fit = Callable[[np.ndarray], np.ndarray]  # a correlation (p, p) to a precision (p, p)
 _ROWS = 256
@@ -59,11 +60,7 @@ class Pooled:
         T = second.astype(np.float64)
         T -= np.multiply.outer(mean, mean)
         np.subtract(2 * self.theta, T, out=T)
-        scale = 1 / np.sqrt(np.maximum(T.diagonal(), 1e-12))
-        T *= -scale[:, None]
-        T *= scale
-        np.fill_diagonal(T, 0.0)
-        return np.clip(T, -1.0, 1.0, out=T)
+        return to_partial_correlations(T)
 
 
 def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> Pooled:

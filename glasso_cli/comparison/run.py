@@ -12,6 +12,7 @@ from glasso_cli.comparison.estimated import Common, Compared, Corpus, common_neu
 from glasso_cli.comparison.permutation import Permuted, check_permutations, permuted
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 
 
 def compare_pair(
@@ -66,18 +67,17 @@ def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> Common:
 
 
 def _warn(found: Comparison, name: str, reporter: Reporter) -> None:
-    metrics = found.meta["metrics"]
-    for corpus in metrics["corpora"]:
-        if corpus["n_effective"] < metrics["neurons"]:
+    metrics = found.metrics
+    for corpus in metrics.corpora:
+        if few := fewer_tokens_than_neurons(corpus.n_effective, metrics.neurons, f"the tokens of {corpus.name}"):
             reporter.warn(
-                f"{name}: the tokens of {corpus['name']} are worth {corpus['n_effective']:,.0f} independent ones, fewer than "
-                f"the {metrics['neurons']:,} neurons: error bars are too small, and what differs cannot be trusted. Collect "
-                "more text, compare fewer neurons, or believe compare.permutations alone."
+                f"{name}: {few}: error bars are too small, and what differs cannot be trusted. Collect more text, compare "
+                "fewer neurons, or believe compare.permutations alone."
             )
-    for corpus, calibration in metrics["calibration"].items():
-        if calibration is not None and calibration["discoveries"]:
+    for other, calibration in metrics.calibration.items():
+        if calibration is not None and calibration.discoveries:
             reporter.warn(
-                f"{name}: the halves of {corpus} differ in {calibration['discoveries']:,} pairs by the same rules, where "
+                f"{name}: the halves of {other} differ in {calibration.discoveries:,} pairs by the same rules, where "
                 "none should; take what is found here with as much doubt."
             )
 

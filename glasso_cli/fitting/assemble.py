@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.metrics import FitMetrics, to_json
+from glasso_cli.artifacts.metrics.fit import EstimateUsed, HalfSamples, LeadingFactor, LeadingFactors, PairCounts
 from glasso_cli.config import FitSection
-from glasso_cli.fitting import edge_table, finished_points
+from glasso_cli.fitting import edge_table
 from glasso_cli.fitting.sample_curves import Stability
 from glasso_cli.fitting.tested_edges import Tested
 from glasso_cli.graph import build_graph, to_dot
@@ -39,68 +41,50 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
     """The findings as one artifact; ``meta`` makes its meta of the metrics."""
     points, chosen, tests = found.points, found.chosen, found.tested.tests
     width = len(found.neurons)
-    rows, cols, values = (
-        np.concatenate([getattr(point, name) for point in points]) for name in ("rows", "cols", "values")
-    )
     best = points[chosen.index]
     kept = edge_table.keep(tests, best.values < 0, section.fdr, section.min_effect)
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
     ids, layers = stats.neuron_ids[found.neurons], stats.layers[found.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)
-    metrics = {
-        "neurons": width,
-        "alphas": len(points),
-        "alpha": best.alpha,
-        "rule": chosen.rule,
-        "edges": len(drawn[0]),
-        "mean_degree": 2 * len(drawn[0]) / width,
-        "edges_at_alpha": best.n_edges,
-        "dropped": kept.dropped,
-        "fdr": section.fdr,
-        "min_effect": section.min_effect,
-        "hidden_factors": best.factors.shape[1],
-        "estimate": {"kind": found.tested.estimate, "alpha": found.tested.alpha},
-        "variance": section.variance,
-        "variance_inflation": tests.inflation,
-        "degrees_of_freedom": tests.freedom if np.isfinite(tests.freedom) else None,
-        "pairs": {"tested": tests.pairs, "discoveries": tests.discoveries},
-        "expected_false_edges": float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
-        "half_samples": {"count": found.stability.count, "replication": found.stability.replication},
-        "null": None if found.tested.null is None else asdict(found.tested.null),
-        "factors": _described(found.factors, ids, section.remove_factors),
-        "communities": int(graph.communities.max(initial=-1)) + 1,
-        "duality_gap": best.duality_gap,
-        "kkt_residual": best.kkt_residual,
-        "converged": bool(best.converged),
-        "all_converged": all(bool(point.converged) for point in points),
-        "solver": section.solver,
-        "tol": section.tol,
-        "collect": stats.meta["metrics"],
-    }
+    metrics = FitMetrics(
+        neurons=width,
+        alphas=len(points),
+        alpha=best.alpha,
+        rule=chosen.rule,
+        edges=len(drawn[0]),
+        mean_degree=2 * len(drawn[0]) / width,
+        edges_at_alpha=best.n_edges,
+        dropped=kept.dropped,
+        fdr=section.fdr,
+        min_effect=section.min_effect,
+        hidden_factors=best.factors.shape[1],
+        estimate=EstimateUsed(found.tested.estimate, found.tested.alpha),
+        variance=section.variance,
+        variance_inflation=tests.inflation,
+        degrees_of_freedom=tests.freedom if np.isfinite(tests.freedom) else None,
+        pairs=PairCounts(tests.pairs, tests.discoveries),
+        expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
+        half_samples=HalfSamples(found.stability.count, found.stability.replication),
+        null=found.tested.null,
+        factors=_described(found.factors, ids, section.remove_factors),
+        communities=int(graph.communities.max(initial=-1)) + 1,
+        duality_gap=best.duality_gap,
+        kkt_residual=best.kkt_residual,
+        converged=bool(best.converged),
+        all_converged=all(bool(point.converged) for point in points),
+        solver=section.solver,
+        tol=section.tol,
+        collect=stats.metrics,
+    )
     unknown = np.full(len(points), np.nan)
-    return PrecisionPath(
-        meta=meta(metrics),
+    return PrecisionPath.of_points(
+        points,
+        meta=meta(to_json(metrics)),
         neuron_ids=ids,
         layers=layers,
         neurons=found.neurons.astype(np.int32),
         communities=graph.communities.astype(np.int32),
-        alphas=np.array([point.alpha for point in points]),
-        starts=finished_points.starts(points),
-        offsets=np.cumsum([0, *(len(point.rows) for point in points)]),
-        rows=rows.astype(np.int32),
-        cols=cols.astype(np.int32),
-        values=values,
-        marginals=found.correlation[rows, cols].astype(np.float32),
-        diagonals=np.stack([point.diagonal for point in points]),
-        factors=np.concatenate([point.factors.reshape(width, -1) for point in points], axis=1),
-        ranks=np.array([point.factors.shape[1] for point in points], dtype=np.int32),
-        objective=np.array([point.objective for point in points]),
-        duality_gap=np.array([point.duality_gap for point in points]),
-        kkt_residual=np.array([point.kkt_residual for point in points]),
-        n_iter=np.array([point.n_iter for point in points], dtype=np.int32),
-        converged=np.array([point.converged for point in points], dtype=bool),
-        log_likelihood=np.array([point.log_likelihood for point in points]),
-        n_components=np.array([components(point, width) for point in points], dtype=np.int32),
+        marginals=np.concatenate([found.correlation[point.rows, point.cols] for point in points]).astype(np.float32),
         criterion=unknown if chosen.criterion is None else chosen.criterion,
         criterion_error=unknown if chosen.error is None else chosen.error,
         selected=np.array(chosen.index),
@@ -117,42 +101,30 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
 
 
 def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
-    """The members of the artifact about the fit that edges were tested on."""
-    none = np.zeros(0)
-    return {
-        "tested_alpha": none if fit is None else np.array([fit.alpha]),
-        "tested_rows": (none if fit is None else fit.rows).astype(np.int32),
-        "tested_cols": (none if fit is None else fit.cols).astype(np.int32),
-        "tested_values": none if fit is None else fit.values,
-        "tested_diagonal": none if fit is None else fit.diagonal,
-        "tested_factors": np.zeros((0, 0)) if fit is None else fit.factors,
+    """The members of the artifact about the fit that edges were tested on; all are empty where that was the inverse."""
+    none, index = np.zeros(0), np.zeros(0, np.int32)
+    arrays: dict[str, np.ndarray] = {
+        "rows": index,
+        "cols": index,
+        "values": none,
+        "diagonal": none,
+        "factors": np.zeros((0, 0)),
     }
+    if fit is not None:
+        arrays, _ = fit.to_arrays()
+    alpha = none if fit is None else np.array([fit.alpha])
+    return {"tested_alpha": alpha, **{f"tested_{name}": array for name, array in arrays.items()}}
 
 
-def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> dict[str, Any]:
+def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> LeadingFactors | None:
     """The leading components in words and numbers."""
     if factors is None:
-        return {}
-    return {
-        "removed": removed,
-        "share_of_squared_correlations": factors.share,
-        "leading": [
-            {
-                "variance_explained": float(share),
-                "top_neurons": ", ".join(ids[factors.top_neurons(component, _TOP)].tolist()),
-            }
-            for component, share in enumerate(factors.variance_explained)
-        ],
-    }
-
-
-def components(point: PathPoint, width: int) -> int:
-    """Connected components of the graph at one alpha, isolated neurons included."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    links = coo_array((np.ones(len(point.rows)), (point.rows, point.cols)), shape=(width, width))
-    return int(connected_components(links, directed=False, return_labels=False))
+        return None
+    leading = tuple(
+        LeadingFactor(float(share), ", ".join(ids[factors.top_neurons(component, _TOP)].tolist()))
+        for component, share in enumerate(factors.variance_explained)
+    )
+    return LeadingFactors(removed, factors.share, leading)
 
 
 def dot_text(path: PrecisionPath) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glasso_cli.artifacts.metrics.fit import DroppedEdges
 from glasso_cli.inference.edges import EdgeTests
 from glasso_cli.inference.pairs import pair_places
 from glasso_cli.solvers.path import PathPoint
@@ -17,7 +18,7 @@ class Kept:
     """Which of E edges pass every rule, and how many each rule dropped of those that the rules before it left."""
 
     mask: np.ndarray  # (E,) bool
-    dropped: dict[str, int]
+    dropped: DroppedEdges
 
 
 def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> Kept:
@@ -27,8 +28,8 @@ def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) 
     """
     believed = (tests.q <= fdr) & ((tests.z > 0) == positive)
     large = np.abs(tests.partial_correlation) >= min_effect
-    dropped = {"fdr": int(np.count_nonzero(~believed)), "min_effect": int(np.count_nonzero(believed & ~large))}
-    return Kept(believed & large, dropped)
+    unbelieved, small = np.count_nonzero(~believed), np.count_nonzero(believed & ~large)
+    return Kept(believed & large, DroppedEdges(fdr=int(unbelieved), min_effect=int(small)))
 
 
 def entry_alphas(points: Sequence[PathPoint], index: int) -> np.ndarray:

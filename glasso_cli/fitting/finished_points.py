@@ -6,12 +6,7 @@ there are or which is selected. So a path goes on from an artifact or a piece of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.keys import Material, key_of
@@ -50,35 +45,7 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
             return []
     except (InputError, KeyError):
         return []
-    return list(_points(fitted))
-
-
-def _points(fitted: PrecisionPath) -> Iterator[PathPoint]:
-    chains: dict[float, tuple[float, ...]] = {}
-    for index, alpha in enumerate(fitted.alphas.tolist()):
-        part = fitted.part(index)
-        ancestors = chains.get(float(fitted.starts[index]), ())
-        chains[alpha] = (*ancestors, alpha)
-        yield PathPoint(
-            alpha=alpha,
-            rows=np.array(fitted.rows[part]),  # copies: the file will be replaced
-            cols=np.array(fitted.cols[part]),
-            values=np.array(fitted.values[part]),
-            diagonal=np.array(fitted.diagonals[index]),
-            objective=float(fitted.objective[index]),
-            duality_gap=float(fitted.duality_gap[index]),
-            kkt_residual=float(fitted.kkt_residual[index]),
-            n_iter=int(fitted.n_iter[index]),
-            converged=bool(fitted.converged[index]),
-            log_likelihood=float(fitted.log_likelihood[index]),
-            factors=np.array(fitted.factors[:, int(fitted.ranks[:index].sum()) : int(fitted.ranks[: index + 1].sum())]),
-            ancestors=ancestors,
-        )
-
-
-def starts(points: list[PathPoint]) -> np.ndarray:
-    """The alpha ``(A,)`` that each point was started from, nan where it was none: what an artifact keeps of chains."""
-    return np.array([point.ancestors[-1] if point.ancestors else np.nan for point in points])
+    return fitted.points()  # copies: the file will be replaced
 
 
 # -- pieces -----------------------------------------------------------------------------------------
@@ -86,9 +53,7 @@ def starts(points: list[PathPoint]) -> np.ndarray:
 
 def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
     """Write one point to ``folder``, the place for pieces of one key."""
-    values = {item.name: getattr(point, item.name) for item in fields(point)}
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    numbers = {name: value for name, value in values.items() if name not in arrays}
+    arrays, numbers = point.to_arrays()
     meta = {"kind": "fit-alpha", "schema": 2, "problem": problem, "numbers": numbers}
     write_npz(folder / f"alpha-{point.alpha!r}.npz", arrays, meta)
 
@@ -100,7 +65,5 @@ def of_pieces(folder: Path, problem: str) -> list[PathPoint]:
     for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
         arrays, meta = read_npz(path)
         if meta.get("problem") == problem:
-            values: dict[str, Any] = {name: np.array(value) for name, value in arrays.items()}
-            numbers = {**meta["numbers"], "ancestors": tuple(meta["numbers"]["ancestors"])}
-            found.append(PathPoint(**values, **numbers))
+            found.append(PathPoint.from_arrays(arrays, meta["numbers"]))
     return found

@@ -19,6 +19,7 @@ from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
 from glasso_cli.fitting.sample_curves import Resamples
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
 from glasso_cli.solvers import fit_path
@@ -221,10 +222,8 @@ class _Fit:
         return factors, None, correlation
 
     def _warn_few(self, p: int) -> None:
-        n_effective = self.stats.n_effective
-        if n_effective < p:
+        if few := fewer_tokens_than_neurons(self.stats.n_effective, p):
             self.reporter.warn(
-                f"{self.name}: the tokens are worth {n_effective:,.0f} independent ones, fewer than the {p:,} neurons: "
-                "error bars are too small, and only edges that come back in most half-samples (frequency) can be trusted. "
-                "Collect more text, or fit fewer neurons."
+                f"{self.name}: {few}: error bars are too small, and only edges that come back in most half-samples "
+                "(frequency) can be trusted. Collect more text, or fit fewer neurons."
             )

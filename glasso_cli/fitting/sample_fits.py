@@ -25,7 +25,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
 from glasso_cli.solvers import fit_path
-from glasso_cli.solvers.path import PathPoint, fit_from
+from glasso_cli.solvers.path import PathPoint, fit_from, stacked
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,11 @@ def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> flo
 
 
 def _arrays(points: Sequence[PathPoint], held_out: np.ndarray) -> dict[str, np.ndarray]:
+    edges = stacked(points)
     return {
         "alphas": np.array([point.alpha for point in points]),
-        "offsets": np.cumsum([0, *(point.n_edges for point in points)]),
-        "rows": np.concatenate([point.rows for point in points]),
-        "cols": np.concatenate([point.cols for point in points]),
-        "positive": np.concatenate([point.values < 0 for point in points]),
+        "positive": edges.pop("values") < 0,
+        **edges,
         "converged": np.array([point.converged for point in points], dtype=bool),
         "held_out": held_out,
     }

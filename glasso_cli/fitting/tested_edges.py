@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics.fit import NullEdges
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.fitting import edge_table
@@ -20,15 +21,6 @@ from glasso_cli.inference.estimates import (
     inverse_estimate,
 )
 from glasso_cli.solvers.path import PathPoint, fit_from
-
-
-@dataclass(frozen=True)
-class NullEdges:
-    """Edges among shifted neurons at the alpha and by the rules of the fit: all of them are false."""
-
-    at_alpha: int
-    drawn: int
-    discoveries: int  # pairs of all with a q-value up to fit.fdr
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from glasso_cli.graph.communities import ISOLATED, find_communities
 from glasso_cli.graph.dot import dot_head, dot_lines, quoted, to_dot
-from glasso_cli.graph.graph import Graph, build_graph, partial_correlation
+from glasso_cli.graph.graph import Graph, build_graph
 
 __all__ = [
     "ISOLATED",
@@ -11,7 +11,6 @@ __all__ = [
     "dot_head",
     "dot_lines",
     "find_communities",
-    "partial_correlation",
     "quoted",
     "to_dot",
 ]

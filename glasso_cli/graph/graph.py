@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.graph.communities import ISOLATED, find_communities
+from glasso_cli.linalg.precision import partial_correlation
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,6 @@ class Graph:
     communities: np.ndarray  # (p,) int, 0 is the largest; ISOLATED without edges
     degree: np.ndarray  # (p,) int, edges of a neuron
     strength: np.ndarray  # (p,) float64, sum of the |partial correlations| of its edges
-
-
-def partial_correlation(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
-    """Partial correlations ``(E,)`` of precision entries: -Theta_ij / sqrt(Theta_ii Theta_jj)."""
-    scale = np.sqrt(diagonal)
-    return -values / (scale[rows] * scale[cols])
 
 
 def build_graph(

@@ -19,6 +19,7 @@ from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neuro
 from glasso_cli.inference.pair_errors import pair_inflation
 from glasso_cli.inference.pairs import over_pairs
 from glasso_cli.inference.tails import two_sided
+from glasso_cli.linalg.precision import partial_correlation
 
 VARIANCES = ("pooled", "normal", "jackknife")
 
@@ -66,8 +67,7 @@ def edge_tests(
     rates = Rates.among(_sizes(T, errors), errors.two_sided)
     at_null = errors.of(rows, cols)
     z = -T[rows, cols] / np.sqrt(at_null)
-    scale = np.sqrt(T.diagonal())
-    rho = np.clip(-T[rows, cols] / (scale[rows] * scale[cols]), -1.0, 1.0)
+    rho = np.clip(partial_correlation(rows, cols, T[rows, cols], T.diagonal()), -1.0, 1.0)
     relative = at_null / formula.own(rows, cols)  # one over the tokens that the estimate rests on
     if variance == "pooled" and len(rows):
         relative = relative * np.maximum(pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols), 1.0)

@@ -67,3 +67,10 @@ def _all_tau(R: np.ndarray) -> np.ndarray:
         block = tau(rows, R[start:])
         found.append(block[np.triu_indices(len(rows), 1, p - start)])
     return np.concatenate(found)
+
+
+def fewer_tokens_than_neurons(n_effective: float, neurons: int, tokens: str = "the tokens") -> str:
+    """That ``tokens`` are worth fewer independent ones than there are ``neurons``, in words; empty where they are not."""
+    if n_effective >= neurons:
+        return ""
+    return f"{tokens} are worth {n_effective:,.0f} independent ones, fewer than the {neurons:,} neurons"

@@ -34,13 +34,17 @@ class SpanningTree:
         """The component ``(p,)`` of each neuron when pairs above the threshold are linked, numbered from 0."""
         p = len(self.strength) + 1
         linked = self.strength > threshold
-        pairs = (self.rows[linked], self.cols[linked])
-        graph = coo_array((np.ones(len(pairs[0])), pairs), shape=(p, p))
-        return np.asarray(connected_components(graph, directed=False)[1])
+        return connected(self.rows[linked], self.cols[linked], p)
 
     def largest(self, threshold: float) -> int:
         """How many neurons the largest component has."""
         return int(np.bincount(self.labels(threshold)).max())
+
+
+def connected(rows: np.ndarray, cols: np.ndarray, p: int) -> np.ndarray:
+    """The connected component ``(p,)`` of each node of a graph with edges ``rows``, ``cols (E,)``, numbered from 0."""
+    graph = coo_array((np.ones(len(rows)), (rows, cols)), shape=(p, p))
+    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def spanning_tree(covariance: np.ndarray, weights: np.ndarray | None = None) -> SpanningTree:

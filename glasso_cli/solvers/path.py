@@ -7,15 +7,17 @@ or one with other alphas than the last, ends in the same bytes as one that was c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse import csr_array
 
+from glasso_cli.linalg.precision import symmetric
 from glasso_cli.solvers import latent
 from glasso_cli.solvers.base import SolverResult
-from glasso_cli.solvers.components import spanning_tree
+from glasso_cli.solvers.components import connected, spanning_tree
 from glasso_cli.solvers.problem import check_alpha
 from glasso_cli.solvers.rows import row_blocks
 from glasso_cli.solvers.screening import Summary, checked, get_solver, solved_components
@@ -54,14 +56,35 @@ class PathPoint:
         return len(self.rows)
 
     @property
+    def n_components(self) -> int:
+        """Connected components, isolated neurons included."""
+        return int(connected(self.rows, self.cols, len(self.diagonal)).max(initial=-1)) + 1
+
+    @property
     def mean_degree(self) -> float:
         return 2 * self.n_edges / len(self.diagonal)
 
     def precision(self) -> csr_array:
         """The sparse part of the precision ``(p, p)``, which is all of it without hidden factors; exactly symmetric."""
-        shape = (len(self.diagonal), len(self.diagonal))
-        upper = coo_array((self.values, (self.rows, self.cols)), shape=shape)
-        return csr_array(upper + upper.T + diags_array(self.diagonal))
+        return symmetric(self.rows, self.cols, self.values, self.diagonal)
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The fields by name: those that are arrays, and the others, which are JSON values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        return arrays, {name: value for name, value in values.items() if name not in arrays}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> PathPoint:
+        """The point of :meth:`to_arrays`; arrays are copied, since those of a file may be mapped."""
+        copies: dict[str, Any] = {name: np.array(array) for name, array in arrays.items()}
+        return cls(**copies, **{**numbers, "ancestors": tuple(numbers["ancestors"])})
+
+
+def stacked(points: Sequence[PathPoint]) -> dict[str, np.ndarray]:
+    """The edges of all points one after the other: ``rows``, ``cols``, ``values (nnz,)``, and their ``offsets (A + 1,)``."""
+    edges = {name: np.concatenate([getattr(point, name) for point in points]) for name in ("rows", "cols", "values")}
+    return {"offsets": np.cumsum([0, *(point.n_edges for point in points)]), **edges}
 
 
 OnPoint = Callable[[PathPoint], None]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.artifacts.metrics import CollectMetrics
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.models.source import model_digest
@@ -62,9 +63,8 @@ def make(job: Job) -> str:
         seed=job.config.seed,
         reporter=job.console,
     )
-    metrics = stats.meta["metrics"]
-    replace(stats, meta=job.meta(metrics, versions=_versions())).save(job.target.path, moments=moments)
-    return _summary(metrics)
+    replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())).save(job.target.path, moments=moments)
+    return _summary(stats.metrics)
 
 
 def _load(job: Job) -> LoadedModel:
@@ -92,12 +92,10 @@ def _versions() -> dict[str, str]:
     return {"torch": torch.__version__, "transformers": transformers.__version__}
 
 
-def _summary(metrics: dict[str, Any]) -> str:
-    tokens, effective = metrics["tokens"], metrics["n_effective"]
-    masked = ", ".join(f"{tokens[r]:,} {r}" for r in ("special", "first", "massive"))
+def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{tokens['kept']:,} tokens of {metrics['neurons']:,} neurons "
-        f"(masked: {masked}; effectively independent: {effective['median']:,.0f})"
+        f"{metrics.tokens.kept:,} tokens of {metrics.neurons:,} neurons "
+        f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )
 
 

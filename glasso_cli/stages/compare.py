@@ -82,7 +82,7 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
     write_table(per_neuron, found.neuron_columns())
     write_table(communities, pairwise.community_columns(found))
     found.save(job.target.path)
-    return one_line(found.meta["metrics"])
+    return one_line(found.metrics)
 
 
 def _joint(job: Job, corpora: list[Corpus]) -> str:
@@ -96,7 +96,7 @@ def _joint(job: Job, corpora: list[Corpus]) -> str:
         file.writelines(joint.dot_lines(found))
     write_table(edges, found.edge_columns())
     found.save(job.target.path)
-    return joint.summary(found.meta["metrics"])
+    return joint.summary(found.metrics)
 
 
 STAGE = Stage(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics import FitMetrics
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.files import atomic_write
@@ -55,16 +56,17 @@ def make(job: Job) -> str:
         file.write(dot_text(fit))
     write_table(table, fit.edge_columns())
     fit.save(job.target.path)
-    return _summary(metrics)
+    return _summary(fit.metrics)
 
 
-def _summary(metrics: dict[str, Any]) -> str:
-    dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in metrics["dropped"].items() if count)
-    without = f", of {metrics['edges_at_alpha']:,} less {dropped}" if dropped else ""
+def _summary(metrics: FitMetrics) -> str:
+    rules = {"fdr": metrics.dropped.fdr, "min_effect": metrics.dropped.min_effect}
+    dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in rules.items() if count)
+    without = f", of {metrics.edges_at_alpha:,} less {dropped}" if dropped else ""
     return (
-        f"{metrics['edges']:,} edges among {metrics['neurons']:,} neurons at alpha {metrics['alpha']:.4g} "
-        f"(rule {metrics['rule']}, {metrics['mean_degree']:.1f} per neuron{without}; certified gap "
-        f"{metrics['duality_gap']:.1e} nats per neuron)"
+        f"{metrics.edges:,} edges among {metrics.neurons:,} neurons at alpha {metrics.alpha:.4g} "
+        f"(rule {metrics.rule}, {metrics.mean_degree:.1f} per neuron{without}; certified gap "
+        f"{metrics.duality_gap:.1e} nats per neuron)"
     )
 
 

@@ -19,6 +19,8 @@ from glasso_cli.artifacts.npz import Chunked, read_meta, write_npz
 from glasso_cli.cli.show import describe, dot_meta
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
+from glasso_cli.solvers import fit_path
+from glasso_cli.solvers.path import PathPoint
 
 META = {"key": "0123456789abcdef" * 4, "experiment": "demo", "corpus": "films", "metrics": {"neurons": 5}}
 
@@ -231,6 +233,24 @@ def test_precision_and_edges_are_those_of_the_matrix(index: int | None) -> None:
     assert len(rows) == np.count_nonzero(np.triu(matrix, 1))
 
 
+@pytest.mark.parametrize("hidden", [None, 0.5])
+def test_points_of_a_path_come_back(hidden: float | None) -> None:
+    S = np.corrcoef(np.random.default_rng(0).normal(size=(3, 12)) + 0.5)
+    points = fit_path(S, [0.3, 0.2, 0.1], hidden=hidden)
+    theirs = {"alphas", "starts", "offsets", "rows", "cols", "values", "diagonals", "factors", "ranks", "objective"}
+    theirs |= {"duality_gap", "kkt_residual", "n_iter", "converged", "log_likelihood", "n_components"}
+    other = {name: value for name, value in vars(path()[0]).items() if name not in theirs}
+    fit = PrecisionPath.of_points(points, **other)
+    assert set(other) | theirs == {item.name for item in fields(PrecisionPath)}
+    for before, after in zip(points, fit.points(), strict=True):
+        arrays, numbers = before.to_arrays()
+        again = PathPoint.from_arrays(*after.to_arrays())
+        assert again.to_arrays()[1] == numbers
+        for name, array in arrays.items():
+            assert getattr(again, name).tobytes() == array.tobytes()
+    np.testing.assert_array_equal(fit.precision(1).toarray(), points[1].precision().toarray())
+
+
 def test_edges_are_counted_at_every_alpha() -> None:
     assert path()[0].n_edges.tolist() == [1, 3]
     assert path()[0].n_neurons == 3
@@ -259,12 +279,12 @@ def test_show_says_what_a_file_is(tmp_path: Path) -> None:
         "hook_points": [{"name": "layers.9.mlp", "width": 2048}],
         "empty": [],
     }
-    artifact = replace(path()[0], meta={**META, "metrics": metrics, "below": "not converged"})
-    artifact.save(tmp_path / "a.npz")
+    artifact, _ = stats(np.random.default_rng(0))
+    replace(artifact, meta={**META, "metrics": metrics, "below": "not converged"}).save(tmp_path / "a.npz")
     lines = describe(tmp_path / "a.npz", as_json=False).splitlines()
     assert lines[0] == str(tmp_path / "a.npz")
     assert lines[1:-1] == [
-        "  kind            precision-path",
+        "  kind            activation-stats",
         "  key             0123456789abcdef",
         "  experiment      demo",
         "  corpus          films",

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.batches import random_batch, windows
 
+from glasso_cli.artifacts.metrics.collect import TokenCounts
 from glasso_cli.collection.batch import add_counts, join
 
 
@@ -53,7 +54,7 @@ def test_windows_dealt_out_and_joined_again_are_all_there(lengths: list[int], ha
             for one, other in zip(arrays, others, strict=True):
                 np.testing.assert_array_equal(one, other)
     counts = batch.token_counts()
-    assert add_counts(part.token_counts() for part in dealt) == {"read": sum(lengths), **counts}
+    assert add_counts(part.token_counts() for part in dealt) == TokenCounts(read=sum(lengths), **counts)
 
 
 def test_a_token_is_masked_once() -> None:

@@ -137,9 +137,9 @@ def test_counts_add_up(windows: list[list[int]], special: bool, first: int, limi
     reader.limits = None if limit is None else [limit, limit]
     read = reader.read(one_batch(*windows))
     counts = add_counts([read.token_counts()])
-    assert counts["read"] == sum(map(len, windows)) == len(read.tokens)
-    assert counts["kept"] == int(read.kept.sum())
-    assert counts["special"] + counts["first"] + counts["massive"] + counts["kept"] == counts["read"]
+    assert counts.read == sum(map(len, windows)) == len(read.tokens)
+    assert counts.kept == int(read.kept.sum())
+    assert counts.special + counts.first + counts.massive + counts.kept == counts.read
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])

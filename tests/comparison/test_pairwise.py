@@ -72,24 +72,24 @@ def test_what_was_planted_is_found(estimate: str) -> None:
     pairs = found_pairs(found)
     assert {pair: pairs.get(pair) for pair in PLANTED} == PLANTED
     assert len(pairs) <= len(PLANTED) + 1
-    metrics = found.meta["metrics"]
-    assert metrics["estimate"]["kind"] == estimate
-    assert metrics["edges"] == len(pairs) == sum(metrics["classes"].values())
-    assert metrics["pairs"]["tested"] == P * (P - 1) // 2
-    assert all(part["discoveries"] == 0 for part in metrics["calibration"].values())
+    metrics = found.metrics
+    assert metrics.estimate.kind == estimate
+    assert metrics.edges == len(pairs) == sum(metrics.classes.values())
+    assert metrics.pairs.tested == P * (P - 1) // 2
+    assert all(part is not None and part.discoveries == 0 for part in metrics.calibration.values())
     assert "lost" in one_line(metrics)
 
 
 def test_a_corpus_against_another_of_the_same_graph_shows_nothing() -> None:
     first, second = (corpus(name, statistics(tokens_of(chain(), 320, 20, seed))) for seed, name in enumerate("ab"))
     found = compared(first, second)
-    assert found.meta["metrics"]["edges"] == 0
-    assert 0.7 < found.meta["metrics"]["spread"] < 1.4
-    assert "halves of one corpus: 0 in a, 0 in b" in one_line(found.meta["metrics"])
+    assert found.metrics.edges == 0
+    assert 0.7 < found.metrics.spread < 1.4
+    assert "halves of one corpus: 0 in a, 0 in b" in one_line(found.metrics)
 
 
 def test_a_comparison_in_sentences() -> None:
-    lines = dict(comparison_summary(compared(*corpora()).meta["metrics"]))
+    lines = dict(comparison_summary(compared(*corpora()).metrics))
     assert lines["A: before"].startswith("6,400 tokens, worth 6,400 independent ones")
     assert "5 left (2 gained, 2 lost, 1 sign flip)" in lines["differences"]
     assert lines["calibration"].startswith("halves of one corpus: 0 in before, 0 in after")
@@ -97,9 +97,9 @@ def test_a_comparison_in_sentences() -> None:
 
 def test_small_differences_are_counted_and_left_out() -> None:
     found = compared(*corpora(), section=CompareSection(min_effect=0.4))
-    metrics = found.meta["metrics"]
+    metrics = found.metrics
     assert found_pairs(found).keys() == set(FLIPPED)
-    assert metrics["dropped"]["min_effect"] == metrics["pairs"]["discoveries"] - 1 >= 4
+    assert metrics.dropped.min_effect == metrics.pairs.discoveries - 1 >= 4
 
 
 def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     for (i, j), kind in found_pairs(found).items():
         row = order[str(found.neuron_ids[i]), str(found.neuron_ids[j])]
         assert table["difference"][row] == kind
-        assert row < found.meta["metrics"]["edges"]
-    assert (table["difference"][found.meta["metrics"]["edges"] :] == "").all()
+        assert row < found.metrics.edges
+    assert (table["difference"][found.metrics.edges :] == "").all()
     neurons = found.neuron_columns()
     assert (np.diff(neurons["change"]) <= 0).all()
     changes = np.bincount(np.array(list(found_pairs(found))).ravel(), minlength=P)
@@ -118,7 +118,7 @@ def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     communities = pairwise.community_columns(found)
     assert communities["neurons"].sum() == (found.communities_a >= 0).sum()
     (graph,) = pydot.graph_from_dot_data("".join(pairwise.dot_lines(found)))
-    assert len(graph.get_edges()) == found.meta["metrics"]["edges"]
+    assert len(graph.get_edges()) == found.metrics.edges
     found.save(tmp_path / "c.npz")
     loaded = Comparison.load(tmp_path / "c.npz")
     np.testing.assert_array_equal(loaded.classes, found.classes)
@@ -170,8 +170,8 @@ def test_too_few_tokens_for_halves_are_said() -> None:
     fit = FIT.model_copy(update={"estimate": "inverse"})
     tokens = [tokens_of(chain(), 32, 2, seed) for seed in (1, 2)]
     found = compared(*(corpus(name, statistics(x), fit) for name, x in zip("ab", tokens)), fit)
-    metrics = found.meta["metrics"]
-    assert metrics["calibration"] == {"a": None, "b": None}
+    metrics = found.metrics
+    assert metrics.calibration == {"a": None, "b": None}
     assert "too few tokens or blocks" in one_line(metrics)
 
 
@@ -203,9 +203,9 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     )
     planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
     assert (found.permutation_p[list(planted.values())] == 0.01).all()
-    metrics = found.meta["metrics"]
-    assert metrics["permutations"]["whole"] == 0.01
-    assert metrics["permutations"]["pairs"] >= len(PLANTED)
+    metrics = found.metrics
+    assert metrics.permutations.whole == 0.01
+    assert metrics.permutations.pairs >= len(PLANTED)
     assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
     hidden = replace(both, kind="latent")
     with pytest.raises(InputError, match="has hidden factors"):

@@ -6,8 +6,9 @@ import numpy as np
 import pydot
 import pytest
 
-from glasso_cli.graph import ISOLATED, Graph, build_graph, dot_lines, find_communities, partial_correlation, to_dot
+from glasso_cli.graph import ISOLATED, Graph, build_graph, dot_lines, find_communities, to_dot
 from glasso_cli.graph.graph import community_order
+from glasso_cli.linalg.precision import partial_correlation
 
 NASTY = [
     "model.layers.9.mlp.down_proj:in[3]",

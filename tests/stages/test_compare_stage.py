@@ -26,7 +26,7 @@ def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"words-vs-others.{ending}" for ending in FILES)
     with open(folder / "words-vs-others.edges.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(found.rows)
-    assert found.differential.sum() == found.meta["metrics"]["edges"]
+    assert found.differential.sum() == found.metrics.edges
     shown = pair.command("show", str(folder / "words-vs-others.npz")).output
     assert shown.index("A: words") < shown.index("B: others") < shown.index("calibration")
 
@@ -38,7 +38,7 @@ def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int |
     pair.said()
     pair.run("compare", set_=settings)
     found = Comparison.load(Path("out/compare/words-vs-others.npz"))
-    few = [corpus["name"] for corpus in found.meta["metrics"]["corpora"] if corpus["n_effective"] < found.n_neurons]
+    few = [corpus.name for corpus in found.metrics.corpora if corpus.n_effective < found.n_neurons]
     assert bool(few) == bool(max_tokens)
     said = " ".join(pair.said().split())
     for name in ("words", "others"):
@@ -52,7 +52,7 @@ def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     pair.run("compare")
     assert "up to date" in pair.said()
     pair.run("compare", set_=overrides(compare={"fdr": 0.9, "min_effect": 0}))
-    assert Comparison.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["fdr"] == 0.9
+    assert Comparison.load(Path("out/compare/words-vs-others.npz")).metrics.fdr == 0.9
     pair.run("compare")
     assert Path("out/compare/words-vs-others.npz").read_bytes() == before
     Path("out/compare/words-vs-others.edges.csv").unlink()
@@ -89,7 +89,7 @@ def test_three_corpora_are_three_comparisons(pair: Runner) -> None:
     names = sorted(path.stem for path in Path("out/compare").glob("*.npz"))
     assert names == ["third-vs-others", "third-vs-words", "words-vs-others"]
     same = Comparison.load(Path("out/compare/third-vs-words.npz"))
-    assert same.meta["metrics"]["edges"] == 0
+    assert same.metrics.edges == 0
     assert abs(same.rho_a - same.rho_b).max(initial=0) == 0
 
 
@@ -122,10 +122,10 @@ def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method:
     said = pair.command("compare", "c.yaml", "--set", f"compare.method={method}", "--set", "compare.tol=1e-8").output
     found = JointPrecision.load(Path("out/compare/third-vs-words-vs-others.npz"))
     assert found.corpora.tolist() == ["third", "words", "others"]
-    metrics = found.meta["metrics"]
-    assert metrics["duality_gap"] <= 1e-8
-    assert metrics["lambda2"] == pytest.approx(metrics["lambda1"] / 5)
-    assert f"{metrics['edges']['all']:,} in all" in " ".join(said.split())
+    metrics = found.metrics
+    assert metrics.duality_gap <= 1e-8
+    assert metrics.lambda2 == pytest.approx(metrics.lambda1 / 5)
+    assert f"{metrics.edges['all']:,} in all" in " ".join(said.split())
     # the same documents twice: the same edges, and the same values where they are shared as such
     np.testing.assert_array_equal(found.values[0] != 0, found.values[1] != 0)
     np.testing.assert_allclose(found.values[0], found.values[1], atol=1e-4)
@@ -157,7 +157,7 @@ def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runne
     result = pair.command("compare", "c.yaml", "--set", "compare.method=fused", "--set", "compare.max_iter=1")
     assert result.exit_code == 5
     assert "raise compare.max_iter" in " ".join(result.output.split())
-    assert not JointPrecision.load(Path("out/compare/words-vs-others.npz")).meta["metrics"]["converged"]
+    assert not JointPrecision.load(Path("out/compare/words-vs-others.npz")).metrics.converged
 
 
 def test_permutations_are_of_a_seed_and_refused_where_they_can_find_nothing(pair: Runner) -> None:
@@ -166,7 +166,8 @@ def test_permutations_are_of_a_seed_and_refused_where_they_can_find_nothing(pair
     first = Path("out/compare/words-vs-others.npz").read_bytes()
     found = Comparison.load(Path("out/compare/words-vs-others.npz"))
     assert np.isfinite(found.permutation_p).all()
-    assert found.meta["metrics"]["permutations"]["smallest_p"] == 1 / 40
+    assert found.metrics.permutations is not None
+    assert found.metrics.permutations.smallest_p == 1 / 40
     pair.command("compare", "c.yaml", "--force", "--set", "compare.permutations=39")
     assert Path("out/compare/words-vs-others.npz").read_bytes() == first
     refused = pair.command("compare", "c.yaml", "--set", "compare.permutations=5")

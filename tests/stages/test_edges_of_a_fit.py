@@ -13,6 +13,7 @@ import pytest
 from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.metrics.fit import HalfSamples
 from glasso_cli.engine import processes
 from glasso_cli.errors import InputError
 from glasso_cli.fitting import sample_fits
@@ -49,11 +50,11 @@ def test_edges_below_the_bar_are_counted_and_not_drawn(runner: Runner, statistic
     passing = (path.q_values <= 0.01) & (np.abs(path.debiased) >= bar)
     assert path.kept.tolist() == passing.tolist()
     assert 0 < passing.sum() < len(passing)
-    metrics = path.meta["metrics"]
-    assert metrics["edges"] == passing.sum()
-    assert metrics["edges_at_alpha"] == len(passing) == path.n_edges[int(path.selected)]
-    assert metrics["dropped"]["fdr"] == (path.q_values > 0.01).sum()
-    assert sum(metrics["dropped"].values()) == (~passing).sum()
+    metrics = path.metrics
+    assert metrics.edges == passing.sum()
+    assert metrics.edges_at_alpha == len(passing) == path.n_edges[int(path.selected)]
+    assert metrics.dropped.fdr == (path.q_values > 0.01).sum()
+    assert metrics.dropped.fdr + metrics.dropped.min_effect == (~passing).sum()
     (graph,) = pydot.graph_from_dot_data(Path(FILES[1]).read_text())
     assert len(graph.get_edges()) == passing.sum()
     assert (path.communities[np.setdiff1d(np.arange(path.n_neurons), path.rows[path.drawn()])] >= -1).all()
@@ -100,15 +101,15 @@ def test_frequencies_are_those_of_fits_to_halves_of_the_documents(runner: Runner
     np.testing.assert_allclose(path.frequencies, expected, atol=1 / 6 + 1e-9)
     assert np.mean(path.frequencies == expected) > 0.95
     both = sum(len(a & b) for a, b in zip(graphs[::2], graphs[1::2]))
-    found = path.meta["metrics"]["half_samples"]
-    assert found["count"] == 6
-    assert found["replication"] == pytest.approx(2 * both / sum(map(len, graphs)), abs=0.03)
+    found = path.metrics.half_samples
+    assert found.count == 6
+    assert found.replication == pytest.approx(2 * both / sum(map(len, graphs)), abs=0.03)
 
 
 def test_without_half_samples_there_are_no_frequencies(runner: Runner, statistics: ActivationStats) -> None:
     path = fitted(runner, half_samples=0)
     assert np.isnan(path.frequencies).all()
-    assert path.meta["metrics"]["half_samples"] == {"count": 0, "replication": None}
+    assert path.metrics.half_samples == HalfSamples(count=0, replication=None)
     assert {row["frequency"] for row in table()} == {""}
 
 
@@ -183,13 +184,14 @@ def test_factors_are_taken_out_and_described(runner: Runner, statistics: Activat
     rest /= np.sqrt(np.outer(rest.diagonal(), rest.diagonal()))
     rows, cols, _ = path.edges()
     np.testing.assert_allclose(path.marginals[path.part()], rest[rows, cols], atol=1e-4)
-    described = path.meta["metrics"]["factors"]
-    assert described["removed"] == 2
+    described = path.metrics.factors
+    assert described is not None
+    assert described.removed == 2
     np.testing.assert_allclose(
-        [leading["variance_explained"] for leading in described["leading"]], values[::-1][:5] / len(values), rtol=1e-4
+        [leading.variance_explained for leading in described.leading], values[::-1][:5] / len(values), rtol=1e-4
     )
     top = path.neuron_ids[np.abs(vectors[:, -1]).argmax()]
-    assert described["leading"][0]["top_neurons"].startswith(top)
+    assert described.leading[0].top_neurons.startswith(top)
 
 
 @pytest.mark.parametrize("changes", [{}, {"half_samples": 2, "variance": "normal"}, {**CV, "half_samples": 0}])
@@ -202,7 +204,7 @@ def test_too_few_blocks_of_documents_are_refused(runner: Runner, changes: dict[s
 def test_error_bars_may_be_done_without(runner: Runner) -> None:
     runner.collect("collect.blocks=1")
     runner.run("fit", set_=("collect.blocks=1", *overrides(fit={"variance": "normal", "half_samples": 0})))
-    assert PrecisionPath.load(Path(FILES[0])).meta["metrics"]["variance_inflation"] == pytest.approx(1.1, abs=0.05)
+    assert PrecisionPath.load(Path(FILES[0])).metrics.variance_inflation == pytest.approx(1.1, abs=0.05)
 
 
 def test_as_many_factors_as_neurons_are_refused(runner: Runner, statistics: ActivationStats) -> None:
@@ -223,9 +225,9 @@ def test_hidden_factors_stand_beside_the_edges_and_are_kept(runner: Runner, stat
     V = path.factors[:, int(path.ranks[0]) :]
     R = path.precision(1).toarray() - V @ V.T
     assert np.linalg.eigvalsh(R)[0] > 0
-    metrics = path.meta["metrics"]
-    assert metrics["hidden_factors"] == path.ranks[1]
-    assert metrics["estimate"]["kind"] == "latent"
+    metrics = path.metrics
+    assert metrics.hidden_factors == path.ranks[1]
+    assert metrics.estimate.kind == "latent"
     assert "graphical lasso with hidden factors" in runner.command("show", FILES[0]).output
     whole = Path(FILES[0]).read_bytes()
     runner.said()

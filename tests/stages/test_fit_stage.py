@@ -66,7 +66,7 @@ def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: Act
     degree = 2 * by_degree.n_edges[int(by_degree.selected)] / by_degree.n_neurons
     assert abs(degree - 4) <= max(0.08, 2 / by_degree.n_neurons)
     by_ebic = fitted(runner, *overrides(fit={"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "ebic"}}))
-    n = statistics.meta["metrics"]["n_effective"]["median"]
+    n = statistics.metrics.n_effective.median
     edges, p = by_ebic.n_edges, by_ebic.n_neurons
     criterion = -n * by_ebic.log_likelihood + edges * np.log(n) + 4 * 0.5 * edges * np.log(p)
     assert int(by_ebic.selected) == int(np.argmin(criterion))

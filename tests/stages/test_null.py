@@ -42,12 +42,13 @@ def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> Non
 
 def test_fit_counts_what_it_finds_there(runner: Runner) -> None:
     path = runner.fit(NULL, "fit.fdr=0.05")
-    found = path.meta["metrics"]["null"]
-    assert found["at_alpha"] < path.meta["metrics"]["edges_at_alpha"] / 4
-    assert found["drawn"] <= found["at_alpha"]
+    found = path.metrics.null
+    assert found is not None
+    assert found.at_alpha < path.metrics.edges_at_alpha / 4
+    assert found.drawn <= found.at_alpha
     assert "shifted against each other" in runner.command("show", "out/fit/words.npz").output
     without = runner.fit(NULL, "fit.null=false")
-    assert without.meta["metrics"]["null"] is None
+    assert without.metrics.null is None
 
 
 def test_a_null_that_was_not_collected_is_refused(runner: Runner) -> None:

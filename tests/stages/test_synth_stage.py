@@ -40,7 +40,7 @@ def test_topics_go_through_a_file_and_other_corpora_do_not(on_topics: Runner) ->
     assert {row["topic"] for row in rows} == {"climate change"}
     assert all(row["attributes"]["genre"] and row["request_key"] is None for row in rows)
     for name, documents in (("climate", 8), ("words", 41)):
-        assert ActivationStats.load(Path(f"out/collect/{name}.npz")).meta["metrics"]["documents"]["read"] == documents
+        assert ActivationStats.load(Path(f"out/collect/{name}.npz")).metrics.documents.read == documents
     upstream = {
         name: ActivationStats.load(Path(f"out/collect/{name}.npz")).meta["material"]["inputs"]["upstream"]
         for name in ("climate", "words")

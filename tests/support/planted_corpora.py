@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.metrics import to_json
+from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
 from glasso_cli.comparison.estimated import Corpus
 from glasso_cli.config import FitSection
 from glasso_cli.fitting.assemble import Findings, assemble
@@ -17,6 +19,7 @@ from glasso_cli.inference.effective_n import effective_n
 from glasso_cli.inference.select import Selection
 from glasso_cli.linalg import moments
 from glasso_cli.solvers import fit_path
+from support.metrics import collect_metrics
 
 FIT = FitSection(alpha=(0.1,), half_samples=0)
 
@@ -35,11 +38,9 @@ def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = Non
     counts = np.array([len(part) for part in parts])
     n = int(counts.sum())
     worth = effective_n(np.zeros((p, 4)), n)
-    metrics = {
-        "tokens": {"read": n, "special": 0, "first": 0, "massive": 0, "kept": n},
-        "documents": {"read": len(tokens), "empty": 0},
-        "n_effective": {"n_tokens": n, "median": worth.median, "q05": worth.q05},
-    }
+    tokens_read = TokenCounts(read=n, special=0, first=0, massive=0, kept=n)
+    effective = EffectiveTokens(n, worth.median, worth.q05)
+    metrics = to_json(collect_metrics(p, tokens_read, effective, documents=len(tokens)))
     material = {"config": {"model": {"id": "m", **model}, "collect": {}}, "inputs": {"model": {"sha256": "0"}}}
     everything = tokens.reshape(-1, p)
     words = np.zeros((p, 1, 3), np.int32)

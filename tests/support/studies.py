@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.metrics import CollectMetrics, to_json
+from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.report.plots.study import Study
+from support.metrics import collect_metrics, fit_metrics
 
 TOKENS = ("The", " film", " costs", " $5", "$\\frac{", "\n", "\t", " 映画", " 🎬", " é", ".", " and", "<b>")
 WIDTH = 9
@@ -74,6 +77,7 @@ def make_path(
     converged: bool,
     seed: int,
     layers: np.ndarray,
+    collect: CollectMetrics,
 ) -> PrecisionPath:
     """A path whose graphs have ``sizes`` edges; not of any data, but consistent in itself."""
     p, amount = len(ids), len(sizes)
@@ -82,18 +86,20 @@ def make_path(
     offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
     diagonals = np.random.default_rng(seed).uniform(1, 3, (amount, p))
     graph = build_graph(ids, *parts[selected][:2], parts[selected][2].astype(float), diagonals[selected], layers)
-    select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None, "instability": 0.05}
+    select = {"rule": rule, "target": 4.0, "gamma": 0.5, "alpha": None, "instability": 0.05, "folds": 5}
+    alphas = np.geomspace(0.5, 0.1, amount) if amount > 1 else np.array([0.2])
+    metrics = fit_metrics(collect, p, amount, len(parts[selected][0]), rule, float(alphas[selected]))
     return PrecisionPath(
         meta={
             "key": "abc123",
-            "metrics": {"rule": rule, "tol": 1e-7},
+            "metrics": to_json(metrics),
             "material": {"config": {"fit": {"select": select, "tol": 1e-7}}},
         },
         neuron_ids=ids,
         layers=layers,
         neurons=neurons.astype(np.int32),
         communities=graph.communities.astype(np.int32),
-        alphas=np.geomspace(0.5, 0.1, amount) if amount > 1 else np.array([0.2]),
+        alphas=alphas,
         starts=np.full(amount, np.nan),
         offsets=offsets,
         rows=rows.astype(np.int32),
@@ -141,7 +147,6 @@ def build_study(
     dead: Sequence[int] = (),
     rule: str = "degree",
     converged: bool = True,
-    metrics: bool = True,
     title: str = "Toy model · toy corpus",
     seed: int = 0,
     layers: int = 1,
@@ -149,14 +154,14 @@ def build_study(
 ) -> Study:
     """A study of ``p`` neurons whose selected graph has about ``edges`` edges."""
     names = np.array(list(ids) if ids is not None else [f"layers.9.mlp[{i}]" for i in range(p + len(dead))])
-    tokens = {"read": 400, "special": 20, "first": 20, "massive": 3, "kept": 357}
-    effective = {"n_tokens": 357, "median": 200.0, "q05": 90.0}
-    found = {"tokens": tokens, "n_effective": effective} if metrics else {}
-    stats = make_stats(names, contexts, dead, {"key": "stats", "metrics": found})
+    tokens = TokenCounts(read=400, special=20, first=20, massive=3, kept=357)
+    collect = collect_metrics(len(names), tokens, EffectiveTokens(357, 200.0, 90.0))
+    stats = make_stats(names, contexts, dead, {"key": "stats", "metrics": to_json(collect)})
     neurons = stats.usable()
     sizes = (edges // 3, edges // 2, edges) if sizes is None else sizes
     row = 9 + np.arange(len(neurons)) % layers
-    path = make_path(names[neurons], neurons, sizes, len(sizes) - 1, rule, converged, seed, row.astype(np.int32))
+    last = len(sizes) - 1
+    path = make_path(names[neurons], neurons, sizes, last, rule, converged, seed, row.astype(np.int32), collect)
     options: dict[str, Any] = {"formats": ("png",), "dpi": 50, "cards": 2, **(section or {})}
     dot = folder / "graph.dot"
     study = Study(stats, path, dot, VisualizeSection(**options), title)

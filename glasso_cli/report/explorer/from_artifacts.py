@@ -9,8 +9,8 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.precision_path import places_of
-from glasso_cli.graph import partial_correlation
 from glasso_cli.inference.pairs import pair_places, pairs_at
+from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, Topic, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.plots.contrast import Contrast
@@ -43,12 +43,11 @@ def compared_view(contrast: Contrast, paths: tuple[PrecisionPath, PrecisionPath]
 
 
 def _sentence(study: Study) -> str:
-    metrics = study.path.meta.get("metrics", {})
-    expected = metrics.get("expected_false_edges")
-    words = f"{study.subject}. Which neurons depend on each other once all others are accounted for"
-    if expected is not None:
-        words += f"; at most {expected:.2g} of the {count(study.n_edges, 'edge')} are expected to be false"
-    return f"{words}."
+    expected = study.path.metrics.expected_false_edges
+    return (
+        f"{study.subject}. Which neurons depend on each other once all others are accounted for; at most {expected:.2g} of the "
+        f"{count(study.n_edges, 'edge')} are expected to be false."
+    )
 
 
 # -- a corpus -------------------------------------------------------------------------------------------
@@ -133,9 +132,7 @@ def _tested(path: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, np.nd
 
 
 def _words(path: PrecisionPath, alphas: list[int]) -> dict[str, Any]:
-    metrics = path.meta.get("metrics", {})
-    settings = path.meta.get("material", {}).get("config", {}).get("fit", {})
-    summary = fit_summary(metrics, settings) if "half_samples" in metrics else []
+    summary = fit_summary(path.metrics, path.meta["material"]["config"]["fit"])
     return {
         "criterion": [None if np.isnan(value) else float(value) for value in path.criterion[alphas]],
         "duality_gap": [float(value) for value in path.duality_gap[alphas]],
@@ -157,5 +154,5 @@ def _change(found: Comparison) -> Change:
         q_values=found.q_values[differs],
         classes=found.classes[differs],
         kinds=CLASSES,
-        words={"fdr": found.meta["metrics"]["fdr"]},
+        words={"fdr": found.metrics.fdr},
     )

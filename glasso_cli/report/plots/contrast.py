@@ -29,12 +29,12 @@ class Contrast:
 
     @property
     def key(self) -> str:
-        return str(self.found.meta.get("key", ""))
+        return str(self.found.meta["key"])
 
     @cached_property
     def names(self) -> tuple[str, str]:
         """The corpora A and B."""
-        a, b = (corpus["name"] for corpus in self.found.meta["metrics"]["corpora"])
+        a, b = (corpus.name for corpus in self.found.metrics.corpora)
         return a, b
 
     @cached_property
@@ -58,22 +58,22 @@ class Contrast:
     @property
     def subject(self) -> str:
         """Model, corpora, size and rule, for under the headline of a picture."""
-        metrics = self.found.meta["metrics"]
+        metrics = self.found.metrics
         worth = ", ".join(
-            f"{corpus['name']} {corpus['tokens']:,} tokens (worth {corpus['n_effective']:,.0f} independent ones)"
-            for corpus in metrics["corpora"]
+            f"{corpus.name} {corpus.tokens:,} tokens (worth {corpus.n_effective:,.0f} independent ones)"
+            for corpus in metrics.corpora
         )
         return "  ·  ".join(
             [
                 self.title,
                 count(self.p, "neuron"),
                 worth,
-                f"{count(metrics['edges'], 'pair')} of {metrics['pairs']['tested']:,} differ at a false discovery rate of "
-                f"{metrics['fdr']:g} by {metrics['min_effect']:g} or more",
+                f"{count(metrics.edges, 'pair')} of {metrics.pairs.tested:,} differ at a false discovery rate of "
+                f"{metrics.fdr:g} by {metrics.min_effect:g} or more",
             ]
         )
 
     @property
     def doubt(self) -> str:
         """What the same rules find between halves of one corpus, in words."""
-        return f"By the same rules, where nothing differs: {halves(self.found.meta['metrics'])}."
+        return f"By the same rules, where nothing differs: {halves(self.found.metrics)}."

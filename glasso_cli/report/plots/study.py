@@ -147,38 +147,32 @@ class Study:
     @property
     def key(self) -> str:
         """The key of the drawn artifact."""
-        return str(self.path.meta.get("key", ""))
+        return str(self.path.meta["key"])
 
-    @cached_property
+    @property
     def rule(self) -> str:
         """How alpha was chosen: fixed, degree, ebic, cv or stars."""
-        chosen = self.path.meta.get("metrics", {}).get("rule") or self._select.get("rule")
-        return str(chosen or ("fixed" if len(self.path.alphas) == 1 else "degree"))
+        return self.path.metrics.rule
 
     @property
     def target(self) -> float | None:
         """The mean degree that the degree rule aims at."""
-        return self._select.get("target") if self.rule == "degree" else None
+        return self._select["target"] if self.rule == "degree" else None
 
     @property
     def threshold(self) -> float | None:
         """The largest instability that the stars rule allows."""
-        return self._select.get("instability") if self.rule == "stars" else None
+        return self._select["instability"] if self.rule == "stars" else None
 
     @property
-    def tolerance(self) -> float | None:
+    def tolerance(self) -> float:
         """The duality gap per neuron, in nats, that the certificate had to reach."""
-        stored = self.path.meta.get("metrics", {}).get("tol")
-        return stored if stored is not None else self._fit.get("tol")
-
-    @property
-    def _fit(self) -> dict[str, Any]:
-        config: dict[str, Any] = self.path.meta.get("material", {}).get("config", {}).get("fit", {})
-        return config
+        return self.path.metrics.tol
 
     @property
     def _select(self) -> dict[str, Any]:
-        return self._fit.get("select") or {}
+        section: dict[str, Any] = self.path.meta["material"]["config"]["fit"]["select"]
+        return section
 
     @property
     def chosen(self) -> str:
@@ -190,10 +184,10 @@ class Study:
             "cv": "chosen by held-out likelihood",
             "stars": "chosen by stability",
         }
-        reason = reasons.get(self.rule, f"chosen by {self.rule}")
+        reason = reasons[self.rule]
         if self.target is not None:
             reason += f", target {self.target:g} edges per neuron"
-        if self.rule == "ebic" and "gamma" in self._select:
+        if self.rule == "ebic":
             reason += f", γ = {self._select['gamma']:g}"
         if self.threshold is not None:
             reason += f", instability up to {self.threshold:g}"
@@ -206,9 +200,7 @@ class Study:
 
     @property
     def _tokens(self) -> str:
-        effective = self.stats.meta.get("metrics", {}).get("n_effective", {}).get("median")
-        worth = "" if effective is None else f" (worth {effective:,.0f} independent ones)"
-        return count(self.stats.n_tokens, "token") + worth
+        return f"{count(self.stats.n_tokens, 'token')} (worth {self.stats.n_effective:,.0f} independent ones)"
 
     @property
     def subject(self) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from glasso_cli.artifacts.metrics.fit import EstimateUsed
+
 
 def positions(order: np.ndarray) -> np.ndarray:
     """Where every one of p stands in ``order (p,)``."""
@@ -26,6 +28,15 @@ def percent(share: float) -> str:
     if share == 0:
         return "0 %"
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
+
+
+def estimate_used(estimate: EstimateUsed, *, both: bool = False) -> str:
+    """The estimate that was tested, of one corpus or of ``both``, in words."""
+    if estimate.kind == "inverse":
+        matrices = "matrices" if both else "matrix"
+        return f"partial correlations given all other neurons, of the inverse correlation {matrices}"
+    hidden = " with hidden factors" if estimate.kind == "latent" and not both else ""
+    return f"the de-sparsified graphical lasso{hidden} at alpha {estimate.alpha:.4g}{' in both' if both else ''}"
 
 
 def signed(value: float) -> str:

@@ -35,7 +35,6 @@ SHAPES = {
     "not converged": {"converged": False},
     "no contexts": {"contexts": False},
     "dead neurons": {"dead": (0, 7, 12)},
-    "nothing recorded": {"metrics": False},
     "above the exact heat map": {"p": 520, "edges": 900},
     "three layers": {"p": 60, "edges": 90, "layers": 3},
     "no cards": {"section": {"cards": 0}},

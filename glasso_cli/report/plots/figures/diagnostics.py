@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.metrics.collect import MASKS
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, percent
@@ -56,12 +57,6 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     yield style.Picture("diagnostics", page.figure, _alt(study), _table(study))
 
 
-def metric(study: Study, name: str) -> Mapping[str, Any]:
-    """A group of metrics of the collect stage, empty where it was not recorded."""
-    found: Mapping[str, Any] = study.stats.meta.get("metrics", {}).get(name) or {}
-    return found
-
-
 def _alive(study: Study) -> np.ndarray:
     return ~study.stats.dead
 
@@ -71,13 +66,11 @@ def _alive(study: Study) -> np.ndarray:
 
 def _alt(study: Study) -> str:
     stats = study.stats
-    effective = metric(study, "n_effective").get("median")
-    worth = f", worth about {effective:,.0f} independent ones" if effective else ""
     kurtosis = stats.kurtosis[_alive(study)]
     shape = f"median excess kurtosis {np.nanmedian(kurtosis):.1f}; " if len(kurtosis) else ""
     return (
-        f"Diagnostics of the collected statistics ({study.title}): {count(stats.n_tokens, 'token')} kept{worth}, "
-        f"{count(len(stats.counts), 'block')}; {shape}{count(int(stats.dead.sum()), 'dead neuron')}, "
+        f"Diagnostics of the collected statistics ({study.title}): {count(stats.n_tokens, 'token')} kept, "
+        f"worth about {stats.n_effective:,.0f} independent ones, {count(len(stats.counts), 'block')}; {shape}{count(int(stats.dead.sum()), 'dead neuron')}, "
         f"{count(int((stats.duplicate_of >= 0).sum()), 'duplicate')}."
     )
 
@@ -87,9 +80,9 @@ def _table(study: Study) -> dict[str, Any]:
     stats = study.stats
     low, middle, high = _bands(study)
     entries: list[tuple[str, Any, Any]] = [
-        (f"tokens {rule}", "", amount) for rule, amount in metric(study, "tokens").items()
+        (f"tokens {rule}", "", amount) for rule, amount in sorted(asdict(stats.metrics.tokens).items())
     ]
-    entries += [(f"effective tokens {k}", "", v) for k, v in metric(study, "n_effective").items()]
+    entries += [(f"effective tokens {k}", "", v) for k, v in sorted(asdict(stats.metrics.n_effective).items())]
     entries += [("tokens in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
     neurons = _neuron_bars(study)
     entries += [("neurons", name, value) for name, value in zip(neurons.names, neurons.values)]
@@ -131,29 +124,20 @@ def _draw_bars(axes: Axes, bars: _Bars, title: str, whole: float | None = None) 
 
 
 def _tokens(axes: Axes, study: Study) -> None:
-    found = metric(study, "tokens")
-    if not found:
-        axes.set_title("Tokens")
-        style.empty(axes, f"{study.stats.n_tokens:,} kept;\nmasked ones were not counted")
-        return
-    rules = [*(rule for rule in _RULES if rule in found), *(r for r in found if r not in _RULES)]
+    tokens = study.stats.metrics.tokens
     bars = _Bars(
-        [_RULES.get(rule, rule) for rule in rules],
-        [float(found[rule]) for rule in rules],
-        frozenset(_RULES.get(rule, rule) for rule in rules if rule not in ("read", "kept")),
+        list(_RULES.values()),
+        [float(getattr(tokens, rule)) for rule in _RULES],
+        frozenset(_RULES[rule] for rule in MASKS),
     )
-    _draw_bars(axes, bars, "Tokens, and those masked (pale)", whole=float(found.get("read") or 0))
+    _draw_bars(axes, bars, "Tokens, and those masked (pale)", whole=float(tokens.read))
 
 
 def _effective(axes: Axes, study: Study) -> None:
-    found = metric(study, "n_effective")
-    if not found:
-        axes.set_title("Effective tokens")
-        style.empty(axes, "not recorded")
-        return
+    effective = study.stats.metrics.n_effective
     bars = _Bars(
         ["tokens kept", "effective,\nmedian pair", "effective,\n5 % of pairs"],
-        [float(found[name]) for name in ("n_tokens", "median", "q05")],
+        [float(effective.n_tokens), effective.median, effective.q05],
     )
     _draw_bars(axes, bars, "How many count as independent", whole=bars.values[0])
 

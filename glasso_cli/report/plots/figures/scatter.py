@@ -65,7 +65,7 @@ def _draw(axes: Axes, contrast: Contrast) -> None:
 
 
 def _alt(contrast: Contrast) -> str:
-    kinds = contrast.found.meta["metrics"]["classes"]
+    kinds = contrast.found.metrics.classes
     words = ", ".join(f"{kinds[name]:,} {name}" for name in CLASSES)
     return (
         f"Scatter of the partial correlations of {count(len(contrast.found.rows), 'pair')} ({contrast.title}): "

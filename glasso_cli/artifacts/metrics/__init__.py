@@ -1,0 +1,9 @@
+"""What a stage measured, one type per kind of artifact; ``meta`` holds it as JSON."""
+
+from glasso_cli.artifacts.metrics.codec import metrics_of, to_json
+from glasso_cli.artifacts.metrics.collect import CollectMetrics
+from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
+from glasso_cli.artifacts.metrics.fit import FitMetrics
+from glasso_cli.artifacts.metrics.joint import JointMetrics
+
+__all__ = ["CollectMetrics", "ComparisonMetrics", "FitMetrics", "JointMetrics", "metrics_of", "to_json"]

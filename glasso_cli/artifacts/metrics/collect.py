@@ -1,0 +1,76 @@
+"""What `collect` measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MASKS = ("special", "first", "massive")  # the rules that leave a token out of the statistics
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """How many tokens were read, how many each rule of ``MASKS`` left out, and how many were kept."""
+
+    read: int
+    special: int
+    first: int
+    massive: int
+    kept: int
+
+    def masked(self) -> str:
+        """How many tokens each rule left out, in words."""
+        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in MASKS)
+
+
+@dataclass(frozen=True)
+class EffectiveTokens:
+    """Effective numbers of tokens over all pairs of neurons."""
+
+    n_tokens: int
+    median: float
+    q05: float  # 5 % of the pairs have fewer
+
+
+@dataclass(frozen=True)
+class DocumentCounts:
+    """Documents read, and those among them without text."""
+
+    read: int
+    empty: int
+
+
+@dataclass(frozen=True)
+class ModelRead:
+    """The model: ``causal`` or ``masked``, its dtype, and how many layers it has."""
+
+    kind: str
+    dtype: str
+    layers: int
+
+
+@dataclass(frozen=True)
+class HookPointRead:
+    """A hook point whose neurons were collected."""
+
+    label: str
+    name: str
+    layer: int | None
+    width: int
+
+
+@dataclass(frozen=True)
+class CollectMetrics:
+    """What one pass over a corpus measured."""
+
+    model: ModelRead
+    hook_points: tuple[HookPointRead, ...]
+    documents: DocumentCounts
+    windows: int
+    tokens: TokenCounts
+    n_effective: EffectiveTokens
+    neurons: int
+    dead: int
+    duplicates: int
+    invariants: dict[str, Any]  # a report of hooks.invariants
+    dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32

@@ -1,0 +1,74 @@
+"""What `compare` measured between two corpora."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
+
+
+@dataclass(frozen=True)
+class ComparedCorpus:
+    """One of the two corpora, as it was fitted."""
+
+    name: str
+    tokens: int
+    n_effective: float
+    edges: int
+    alpha: float
+    variance_inflation: float
+
+
+@dataclass(frozen=True)
+class DroppedPairs:
+    """Pairs that pass the false discovery rate and differ by too little."""
+
+    min_effect: int
+
+
+@dataclass(frozen=True)
+class GraphOverlap:
+    """Edges drawn in both graphs and in either; ``jaccard`` is None without any."""
+
+    shared: int
+    either: int
+    jaccard: float | None
+
+
+@dataclass(frozen=True)
+class Permutations:
+    """What divisions of the documents say about the corpora, and about how many pairs."""
+
+    count: int
+    smallest_p: float
+    whole: float  # p-value of the largest difference of all
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the same rules find between the halves of one corpus, where nothing differs."""
+
+    discoveries: int
+    spread: float
+
+
+@dataclass(frozen=True)
+class ComparisonMetrics:
+    """What differs between corpora A and B, and how far that can be trusted."""
+
+    neurons: int
+    method: str
+    corpora: tuple[ComparedCorpus, ...]  # A and B
+    estimate: EstimateUsed
+    fdr: float
+    min_effect: float
+    pairs: PairCounts
+    edges: int
+    dropped: DroppedPairs
+    classes: dict[str, int]
+    expected_false_edges: float
+    graphs: GraphOverlap
+    spread: float  # variance of z by its median square: 1 where nothing differs
+    permutations: Permutations | None
+    calibration: dict[str, Calibration | None]  # by corpus; None with too little for halves

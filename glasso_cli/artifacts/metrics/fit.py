@@ -1,0 +1,100 @@
+"""What `fit` measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from glasso_cli.artifacts.metrics.codec import EMPTY_FOR_NONE
+from glasso_cli.artifacts.metrics.collect import CollectMetrics
+
+
+@dataclass(frozen=True)
+class EstimateUsed:
+    """The estimate that was tested: ``inverse``, ``lasso`` or ``latent``; ``alpha`` is None for the inverse."""
+
+    kind: str
+    alpha: float | None
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """All pairs that were tested, and those with a q-value up to the false discovery rate."""
+
+    tested: int
+    discoveries: int
+
+
+@dataclass(frozen=True)
+class DroppedEdges:
+    """How many edges each rule dropped, of those that the rules before it left."""
+
+    fdr: int
+    min_effect: int
+
+
+@dataclass(frozen=True)
+class HalfSamples:
+    """Fits to halves of the documents; ``replication`` is None without any edge or any half."""
+
+    count: int
+    replication: float | None  # share of the edges of a half that the other half has too
+
+
+@dataclass(frozen=True)
+class NullEdges:
+    """Edges among shifted neurons at the alpha and by the rules of the fit: all of them are false."""
+
+    at_alpha: int
+    drawn: int
+    discoveries: int  # pairs of all with a q-value up to fit.fdr
+
+
+@dataclass(frozen=True)
+class LeadingFactor:
+    """A component of the correlation, and the neurons that weigh most in it."""
+
+    variance_explained: float
+    top_neurons: str
+
+
+@dataclass(frozen=True)
+class LeadingFactors:
+    """The leading components of the correlation, and how many of them were taken out."""
+
+    removed: int
+    share_of_squared_correlations: float
+    leading: tuple[LeadingFactor, ...]
+
+
+@dataclass(frozen=True)
+class FitMetrics:
+    """What a fit of one corpus found at the selected alpha, and how far it can be trusted."""
+
+    neurons: int
+    alphas: int
+    alpha: float
+    rule: str
+    edges: int
+    mean_degree: float
+    edges_at_alpha: int
+    dropped: DroppedEdges
+    fdr: float
+    min_effect: float
+    hidden_factors: int
+    estimate: EstimateUsed
+    variance: str
+    variance_inflation: float
+    degrees_of_freedom: float | None  # None for the normal distribution
+    pairs: PairCounts
+    expected_false_edges: float
+    half_samples: HalfSamples
+    null: NullEdges | None
+    factors: LeadingFactors | None = field(metadata=EMPTY_FOR_NONE)
+    communities: int
+    duality_gap: float  # nats per neuron
+    kkt_residual: float
+    converged: bool
+    all_converged: bool
+    solver: str
+    tol: float
+    collect: CollectMetrics
