@@ -39,6 +39,9 @@ class ForeignFileError(InputError):
     """A file that glasso did not write stands where an artifact is expected."""
 
 
+GIVE_AN_ARTIFACT = "Give an .npz, .dot or figures.json file that glasso wrote."  # what to do about a foreign file
+
+
 class UpstreamError(GlassoError):
     """An artifact of an earlier stage is missing or stale."""
 
