@@ -47,6 +47,9 @@ class MissingExtraError(InputError):
     """A package that comes with an extra of glasso is not installed."""
 
 
+GIVE_AN_ARTIFACT = "Give an .npz, .dot or figures.json file that glasso wrote."  # what to do about a foreign file
+
+
 class UpstreamError(GlassoError):
     """An artifact of an earlier stage is missing or stale."""
 

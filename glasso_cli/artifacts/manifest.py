@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.artifacts.npz import read_meta
-from glasso_cli.errors import ForeignFileError, InputError
+from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.files import atomic_write
 
 
@@ -30,7 +30,7 @@ def stored_meta(path: Path) -> dict[str, Any]:
     if not isinstance(meta, dict) or "kind" not in meta:
         raise ForeignFileError(
             f"{path} is not an artifact of glasso: it names no kind.",
-            "Give an .npz, .dot or figures.json file that glasso wrote.",
+            GIVE_AN_ARTIFACT,
         )
     return meta
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from glasso_cli.errors import ForeignFileError, InputError
+from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.files import atomic_write
 
 META = "meta.json"
@@ -145,7 +145,7 @@ def _damaged(path: Path) -> InputError:
 def _foreign(path: Path, reason: str) -> ForeignFileError:
     return ForeignFileError(
         f"{path} is not an artifact of glasso: {reason}.",
-        "Give an .npz, .dot or figures.json file that glasso wrote.",
+        GIVE_AN_ARTIFACT,
     )
 
 

@@ -10,7 +10,8 @@ from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, metrics_of
 from glasso_cli.console import strict_json
-from glasso_cli.errors import ForeignFileError, InputError
+from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
+from glasso_cli.graph.dot import MARK
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
 
@@ -83,17 +84,14 @@ def dot_meta(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", "Check the path.") from None
     except (OSError, UnicodeDecodeError):
-        raise InputError(
-            f"{path} cannot be read as text.", "Give an .npz, .dot or figures.json file that glasso wrote."
-        ) from None
-    mark = "// glasso: "
+        raise InputError(f"{path} cannot be read as text.", GIVE_AN_ARTIFACT) from None
     try:
-        meta = json.loads(first.removeprefix(mark)) if first.startswith(mark) else None
+        meta = json.loads(first.removeprefix(MARK)) if first.startswith(MARK) else None
     except ValueError:
         meta = None
     if not isinstance(meta, dict):
         raise ForeignFileError(
             f"{path} is not an artifact of glasso: its first line has no metadata.",
-            "Give an .npz, .dot or figures.json file that glasso wrote.",
+            GIVE_AN_ARTIFACT,
         )
     return {"kind": "graph", **meta}

@@ -15,7 +15,7 @@ from glasso_cli.comparison.estimated import Common, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
-from glasso_cli.graph import dot_head, quoted
+from glasso_cli.graph import dot_head, edge_line, node_line, quoted
 from glasso_cli.graph.colours import PRESENCE
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.linalg.precision import partial_correlation
@@ -125,17 +125,18 @@ def dot_lines(found: JointPrecision) -> Iterator[str]:
     yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(found.rows))
     names = [quoted(name) for name in found.neuron_ids.tolist()]
     for neuron in np.unique(np.concatenate([found.rows, found.cols])).tolist():
-        yield f"  {names[neuron]} [layer={found.layers[neuron]}];\n"
+        yield node_line(names[neuron], {"layer": found.layers[neuron]})
     kinds = presence(found.values).tolist()
+    corpora = [quoted(str(name)) for name in found.corpora.tolist()]
     for edge, (i, j, kind) in enumerate(zip(found.rows.tolist(), found.cols.tolist(), kinds)):
         rho = found.partial_correlations[:, edge]
-        each = ", ".join(
-            f"{quoted(str(name))}={value:.6f}" for name, value in zip(found.corpora.tolist(), rho.tolist())
-        )
-        yield (
-            f"  {names[i]} -- {names[j]} [in={quoted(kind)}, weight={np.abs(rho).max():.6f}, {each}, "
-            f'color="{PRESENCE[kind]}"];\n'
-        )
+        attributes = {
+            "in": quoted(kind),
+            "weight": f"{np.abs(rho).max():.6f}",
+            **{name: f"{value:.6f}" for name, value in zip(corpora, rho.tolist())},
+            "color": f'"{PRESENCE[kind]}"',
+        }
+        yield edge_line(names[i], names[j], attributes)
     yield "}\n"
 
 

@@ -24,7 +24,7 @@ from glasso_cli.comparison.estimated import Common, Compared, Corpus, Estimated
 from glasso_cli.comparison.permutation import Permuted
 from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
-from glasso_cli.graph import dot_head, quoted
+from glasso_cli.graph import dot_head, edge_line, node_line, quoted
 from glasso_cli.graph.colours import DIFFERENCES
 from glasso_cli.inference.pairs import pair_places, pairs_at
 
@@ -196,16 +196,24 @@ def dot_lines(found: Comparison) -> Iterator[str]:
     yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(differs))
     names = [quoted(name) for name in found.neuron_ids.tolist()]
     for neuron in np.flatnonzero(found.changes).tolist():
-        yield (
-            f"  {names[neuron]} [layer={found.layers[neuron]}, community_a={found.communities_a[neuron]}, "
-            f"community_b={found.communities_b[neuron]}, differential_edges={found.changes[neuron]}];\n"
-        )
+        attributes = {
+            "layer": found.layers[neuron],
+            "community_a": found.communities_a[neuron],
+            "community_b": found.communities_b[neuron],
+            "differential_edges": found.changes[neuron],
+        }
+        yield node_line(names[neuron], attributes)
     for edge in differs.tolist():
         kind = CLASSES[found.classes[edge]]
         before, after = float(found.rho_a[edge]), float(found.rho_b[edge])
-        yield (
-            f"  {names[found.rows[edge]]} -- {names[found.cols[edge]]} [difference={quoted(kind)}, "
-            f"weight={abs(after - before):.6f}, change={after - before:.6f}, partial_correlation_a={before:.6f}, partial_correlation_b={after:.6f}, "
-            f'q_value="{found.q_values[edge]:.3g}", color="{DIFFERENCES[kind]}"];\n'
-        )
+        sizes = {
+            "difference": quoted(kind),
+            "weight": f"{abs(after - before):.6f}",
+            "change": f"{after - before:.6f}",
+            "partial_correlation_a": f"{before:.6f}",
+            "partial_correlation_b": f"{after:.6f}",
+            "q_value": f'"{found.q_values[edge]:.3g}"',
+            "color": f'"{DIFFERENCES[kind]}"',
+        }
+        yield edge_line(names[found.rows[edge]], names[found.cols[edge]], sizes)
     yield "}\n"

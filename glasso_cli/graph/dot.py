@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from glasso_cli.graph.colours import NEGATIVE, POSITIVE
 from glasso_cli.graph.graph import Graph
 
+# What follows of the sign of a partial correlation, True for a positive one.
 _SIGN_ATTRIBUTES = {
-    True: f'sign="positive", color="{POSITIVE}", style=solid',
-    False: f'sign="negative", color="{NEGATIVE}", style=dashed',
+    True: {"sign": '"positive"', "color": f'"{POSITIVE}"', "style": "solid"},
+    False: {"sign": '"negative"', "color": f'"{NEGATIVE}"', "style": "dashed"},
 }
+MARK = "// glasso: "  # how the first line of a file of ours begins
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
@@ -35,7 +37,7 @@ def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
 def dot_head(key: str, title: str, neurons: int, edges: int) -> str:
     """The first lines of a graph: what it is, for `glasso show`, and its label."""
     about = {"key": key, "title": title, "neurons": neurons, "edges": edges}
-    return f"// glasso: {json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
+    return f"{MARK}{json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
 
 
 def quoted(text: str) -> str:
@@ -43,17 +45,29 @@ def quoted(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
 
 
+def node_line(name: str, attributes: Mapping[str, object]) -> str:
+    """The line of a neuron; ``name`` is quoted already, and so are values that need it."""
+    return f"  {name} [{_listed(attributes)}];\n"
+
+
+def edge_line(first: str, second: str, attributes: Mapping[str, object]) -> str:
+    """The line of an edge between two quoted names."""
+    return f"  {first} -- {second} [{_listed(attributes)}];\n"
+
+
+def _listed(attributes: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in attributes.items())
+
+
 def _node_lines(graph: Graph, names: list[str]) -> Iterator[str]:
     layers = [None] * len(names) if graph.layers is None else graph.layers.tolist()
     columns = zip(names, layers, graph.communities.tolist(), graph.degree.tolist(), graph.strength.tolist())
     for name, layer, community, degree, strength in columns:
-        place = "" if layer is None else f"layer={layer}, "
-        yield f"  {name} [{place}community={community}, degree={degree}, strength={strength:.6g}];\n"
+        place = {} if layer is None else {"layer": layer}
+        yield node_line(name, {**place, "community": community, "degree": degree, "strength": f"{strength:.6g}"})
 
 
 def _edge_lines(graph: Graph, names: list[str]) -> Iterator[str]:
     for i, j, weight in zip(graph.rows.tolist(), graph.cols.tolist(), graph.weights.tolist()):
-        yield (
-            f"  {names[i]} -- {names[j]} [weight={abs(weight):.6g}, "
-            f"partial_correlation={weight:.6g}, {_SIGN_ATTRIBUTES[weight > 0]}];\n"
-        )
+        sizes = {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}"}
+        yield edge_line(names[i], names[j], {**sizes, **_SIGN_ATTRIBUTES[weight > 0]})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.graph import colours, quoted
+from glasso_cli.graph import colours, edge_line, node_line, quoted
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
 from glasso_cli.report.plots.parts.glyphs import cells, drawable
@@ -191,19 +191,25 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
     """The picture for Graphviz, every neuron pinned where it is drawn: ``neato -n2 -Tsvg network.dot``."""
     neurons, (rows, cols, rho) = drawing.backbone.neurons, drawing.backbone.edges
     names = [quoted(str(name)) for name in study.path.neuron_ids[neurons]]
-    lines = ["graph {", "  node [shape=circle, style=filled, fixedsize=true, fontsize=7];"]
+    lines = ["graph {\n", "  node [shape=circle, style=filled, fixedsize=true, fontsize=7];\n"]
     for neuron, name, (x, y), radius in zip(neurons, names, drawing.places.tolist(), drawing.radii):
         community = int(study.communities[neuron])
         colour = colours.community_colour(community)
-        lines.append(
-            f'  {name} [pos="{x:.2f},{y:.2f}", width={radius / 36:.3f}, label="{community + 1 or ""}", '
-            f'fillcolor="{colour}", fontcolor="{colours.text_on(colour)}", xlabel={quoted(study.labels[neuron])}];'
-        )
+        attributes = {
+            "pos": f'"{x:.2f},{y:.2f}"',
+            "width": f"{radius / 36:.3f}",
+            "label": f'"{community + 1 or ""}"',
+            "fillcolor": f'"{colour}"',
+            "fontcolor": f'"{colours.text_on(colour)}"',
+            "xlabel": quoted(study.labels[neuron]),
+        }
+        lines.append(node_line(name, attributes))
     for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
-        line = f'color="{colours.POSITIVE}"' if value > 0 else f'color="{colours.NEGATIVE}", style=dashed'
         width = _width(value, float(np.abs(rho).max()))
-        lines.append(f"  {names[a]} -- {names[b]} [penwidth={width:.2f}, partial_correlation={value:.6g}, {line}];")
-    return "\n".join([*lines, "}", ""])
+        sizes = {"penwidth": f"{width:.2f}", "partial_correlation": f"{value:.6g}"}
+        colour, dash = (colours.POSITIVE, {}) if value > 0 else (colours.NEGATIVE, {"style": "dashed"})
+        lines.append(edge_line(names[a], names[b], {**sizes, "color": f'"{colour}"', **dash}))
+    return "".join([*lines, "}\n"])
 
 
 def _name_rows(axes: Axes, drawing: _Drawing) -> None:
