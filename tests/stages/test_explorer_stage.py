@@ -37,7 +37,7 @@ def test_two_corpora_have_a_page_with_both(pair: Runner) -> None:
     pair.run("collect", "fit", "compare", "visualize")
     page = Path("out/figures/words-vs-others/explorer.html")
     manifest = manifest_of(page)
-    assert [topic["name"] for topic in manifest["topics"]] == ["words", "others"]  # type: ignore[attr-defined]
+    assert [corpus["name"] for corpus in manifest["corpora"]] == ["words", "others"]  # type: ignore[attr-defined]
     assert "change.rows" in manifest["blocks"]  # type: ignore[operator]
     pair.run("visualize", set_=overrides(visualize={"explorer": False}))
     assert not page.exists()

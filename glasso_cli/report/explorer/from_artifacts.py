@@ -11,7 +11,7 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
-from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, Topic, View
+from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, CorpusView, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.study import Study
@@ -19,26 +19,26 @@ from glasso_cli.report.words.community_names import community_tokens
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.labels import count
 
-MOST_EDGES = 400_000  # of a topic: the densest alphas of its path are left out beyond
+MOST_EDGES = 400_000  # of a corpus: beyond, the densest alphas of its path are left out
 
 
 def view_of(study: Study) -> View:
     """One corpus."""
     path = study.path
-    topic = topic_of(study.stats, path, study.title)
-    return View(study.title, _sentence(study), path.neuron_ids, study.labels, path.layers, (topic,))
+    corpus = corpus_view(study.stats, path, study.title)
+    return View(study.title, _sentence(study), path.neuron_ids, study.labels, path.layers, (corpus,))
 
 
 def compared_view(contrast: Contrast, paths: tuple[PrecisionPath, PrecisionPath]) -> View:
     """Two corpora over the neurons they share, and what differs."""
     found = contrast.found
-    topics = tuple(
-        topic_of(stats, path, name, found.neuron_ids)
+    corpora = tuple(
+        corpus_view(stats, path, name, found.neuron_ids)
         for stats, path, name in zip((contrast.first, contrast.second), paths, contrast.names)
     )
     sentence = f"{contrast.subject}. {contrast.doubt}"
     return View(
-        contrast.title, sentence, found.neuron_ids, contrast.labels, found.layers, topics, change=_change(found)
+        contrast.title, sentence, found.neuron_ids, contrast.labels, found.layers, corpora, change=_change(found)
     )
 
 
@@ -53,7 +53,7 @@ def _sentence(study: Study) -> str:
 # -- a corpus -------------------------------------------------------------------------------------------
 
 
-def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.ndarray | None = None) -> Topic:
+def corpus_view(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.ndarray | None = None) -> CorpusView:
     """The path of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
     chosen = np.arange(path.n_neurons) if ids is None else places_of(ids, path.neuron_ids)
     p = len(chosen)
@@ -71,7 +71,7 @@ def topic_of(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.nda
     tests = _tested(path, renamed, p)
     tested = np.searchsorted(union, tests.pop("pairs"))
     collected = path.neurons[chosen]
-    return Topic(
+    return CorpusView(
         name=name,
         words=_words(path, alphas),
         alphas=path.alphas[alphas],

@@ -1,4 +1,4 @@
-"""What the page shows, as arrays: neurons, one or two topics with their graphs along alpha, and what differs between them."""
+"""What the page shows, as arrays: neurons, one or two corpora with their graphs along alpha, and the pairs that differ."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MOST_ALPHAS = 32  # bits of a presence mask
 
 
 @dataclass(frozen=True, eq=False)
-class Topic:
-    """A corpus: E edges of any alpha of its path, each once with row < column, and what is known of them.
+class CorpusView:
+    """A corpus: all E edges of its path, each once with row < column, and the results for them.
 
-    ``present`` has bit k where the edge is there at alpha k. ``rho`` are the partial correlations at the alphas, those of
-    alpha 0 first, inside one in the order of the edges. What the tests say stands for the edges of the selected alpha
-    alone, in the order of the edges: ``tested (S,)`` says which those are.
+    Bit k of ``present`` says whether the graph of alpha k has the edge. ``rho`` holds the partial correlations of alpha 0,
+    then those of alpha 1 and so on, each in the order of the edges. Only the S edges of the selected alpha were tested:
+    ``tested`` holds their indices, ascending, and the arrays of the tests have the same order.
     """
 
     name: str
@@ -28,15 +28,15 @@ class Topic:
     cols: np.ndarray  # (E,)
     present: np.ndarray  # (E,) uint32
     rho: np.ndarray  # (sum of edges at the alphas,)
-    marginal: np.ndarray  # (E,) plain correlation
+    marginal: np.ndarray  # (E,) plain correlations
     tested: np.ndarray  # (S,) indices of edges
-    kept: np.ndarray  # (S,) bool, passes the rules: drawn
+    kept: np.ndarray  # (S,) bool: passes the rules and is drawn
     debiased: np.ndarray  # (S,)
     standard_error: np.ndarray  # (S,)
     q_values: np.ndarray  # (S,)
     frequencies: np.ndarray  # (S,) share of half-samples, nan without any
     communities: np.ndarray  # (p,) -1 for isolated neurons
-    distinctive: Sequence[Sequence[tuple[str, float]]]  # of each community the tokens that set it apart, with their z
+    distinctive: Sequence[Sequence[tuple[str, float]]]  # per community, the tokens that set it apart with their z
     vocabulary: np.ndarray  # (V,) str
     tokens: np.ndarray  # (p, K, W) into vocabulary, -1 outside the text
     values: np.ndarray  # (p, K, W) nan outside the text
@@ -45,11 +45,11 @@ class Topic:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """The D pairs that differ between two topics, row < column."""
+    """The D pairs that differ between two corpora, row < column."""
 
     rows: np.ndarray  # (D,)
     cols: np.ndarray  # (D,)
-    rho: tuple[np.ndarray, np.ndarray]  # (D,) in either, not shrunken
+    rho: tuple[np.ndarray, np.ndarray]  # (D,) in each corpus, without the penalty's bias
     error: tuple[np.ndarray, np.ndarray]  # (D,)
     q_values: np.ndarray  # (D,)
     classes: np.ndarray  # (D,) index into ``kinds``
@@ -59,14 +59,14 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """All of the page: p neurons, one or two topics."""
+    """The whole page: p neurons, one or two corpora."""
 
     title: str
     sentence: str
     ids: np.ndarray  # (p,) str
     labels: list[str]  # (p,)
     layers: np.ndarray  # (p,) -1 where there is none
-    topics: tuple[Topic, ...]
+    corpora: tuple[CorpusView, ...]
     change: Change | None = None
 
     @property

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,32 +17,53 @@ import numpy as np
 
 import glasso_cli
 from glasso_cli.files import atomic_write
-from glasso_cli.report.explorer.blocks import Block, indices, logarithms, packed, packed_json, scaled
+from glasso_cli.graph import colours
+from glasso_cli.report.explorer.blocks import (
+    STEPS,
+    UNKNOWN,
+    Block,
+    correlations,
+    frequencies,
+    indices,
+    logarithms,
+    packed,
+    packed_json,
+    positions,
+)
 from glasso_cli.report.explorer.layout import place
-from glasso_cli.report.explorer.view import Change, Topic, View
+from glasso_cli.report.explorer.view import Change, CorpusView, View
 from glasso_cli.report.words.community_names import peak_tokens
 
-FORMAT = "glasso.explorer/1"
-CHUNK = 256  # neurons whose contexts are one block: it is read when one of them is looked at
-CONTEXTS = 8  # of a neuron
-_PROGRAM = 100_000  # bytes of the page itself
-_SCRIPTS = ("data.js", "state.js", "draw.js", "graph.js", "matrix.js", "cards.js", "tables.js", "export.js", "main.js")
+FORMAT = "glasso.explorer/2"
+CHUNK = 256  # neurons per block of contexts, which the page reads when one of them is looked at
+CONTEXTS = 8  # per neuron
+_ENTRY = 250  # bytes of a block besides its text: its element and its entry in the manifest
+# In this order the files are one program: each imports only from those before it.
+SCRIPTS = (
+    *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
+    *("edge-card.js", "cards.js", "tables.js", "export.js", "search.js", "controls.js", "main.js"),
+)
+_IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a page."""
+    """A page that was written."""
 
     path: Path
     bytes: int
-    without_contexts: int  # neurons whose contexts had no room
+    without_contexts: int  # number of neurons whose contexts had no room
 
 
 def write_explorer(view: View, path: Path, most_mb: float, note: Callable[[str], None]) -> Written:
-    """Write the page and ``note`` its size; contexts of the weakest neurons are left out beyond ``most_mb`` megabytes."""
+    """Write the page of at most ``most_mb`` megabytes, and ``note`` its size.
+
+    Where the room is too small, the contexts of the weakest neurons are left out; all else is always in the page.
+    """
     blocks = dict(_blocks(view))
-    size = sum(len(block.text) for block in blocks.values())
-    contexts, without = _contexts(view, round(most_mb * 1e6) - size - _PROGRAM)
+    bare = sum(len(part.encode()) for part in _page(view, _manifest(view, blocks, 0), blocks))
+    contexts, without = _contexts(view, round(most_mb * 1e6) - bare)
     blocks |= contexts
     manifest = _manifest(view, blocks, without)
     with atomic_write(path, "w") as file:
@@ -54,9 +76,9 @@ def write_explorer(view: View, path: Path, most_mb: float, note: Callable[[str],
 def _left_out(view: View, without: int) -> str:
     words = [f", without the contexts of the {without:,} weakest neurons (visualize.explorer_mb)"] if without else []
     words += [
-        f", without the {topic.words['left_out']} densest alphas of {topic.name}"
-        for topic in view.topics
-        if topic.words.get("left_out")
+        f", without the {corpus.words['left_out']} densest alphas of {corpus.name}"
+        for corpus in view.corpora
+        if corpus.words.get("left_out")
     ]
     return "".join(words)
 
@@ -68,90 +90,94 @@ def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     yield "ids", packed_json([str(name) for name in view.ids])
     yield "labels", packed_json(view.labels)
     yield "layers", packed(view.layers.astype(np.int16))
-    yield "places", packed(np.round(_places(view) * 65535).astype(np.uint16))
-    for letter, topic in zip("ab", view.topics):
-        for name, block in _topic(topic, view.p):
+    yield "places", packed(positions(_places(view)))
+    for letter, corpus in zip("ab", view.corpora):
+        for name, block in _corpus(corpus, view.p):
             yield f"{letter}.{name}", block
     if view.change:
         for name, block in _change(view.change, view.p):
             yield f"change.{name}", block
+    yield "order", packed(indices(_by_strength(view), view.p))
 
 
 def _places(view: View) -> np.ndarray:
-    """By the edges of all topics together, so that a neuron stays where it is."""
-    rows = np.concatenate([topic.rows for topic in view.topics])
-    cols = np.concatenate([topic.cols for topic in view.topics])
-    weights = np.concatenate([np.abs(topic.marginal) for topic in view.topics])
-    communities = view.topics[0].communities
+    """Places ``(p, 2)`` by the edges of all corpora together, so that a neuron has one place in all of them."""
+    rows = np.concatenate([corpus.rows for corpus in view.corpora])
+    cols = np.concatenate([corpus.cols for corpus in view.corpora])
+    weights = np.concatenate([np.abs(corpus.marginal) for corpus in view.corpora])
+    communities = view.corpora[0].communities
     linked = (communities[rows] >= 0) & (communities[cols] >= 0)
     return place(view.p, rows[linked], cols[linked], weights[linked], communities)
 
 
-def _topic(topic: Topic, p: int) -> Iterator[tuple[str, Block]]:
-    yield "rows", packed(indices(topic.rows, p))
-    yield "cols", packed(indices(topic.cols, p))
-    yield "present", packed(topic.present.astype(np.uint32))
-    yield "rho", packed(scaled(topic.rho))
-    yield "marginal", packed(scaled(topic.marginal))
-    yield "tested", packed(topic.tested.astype(np.uint32))
-    yield "kept", packed(topic.kept.astype(np.uint8))
-    yield "debiased", packed(scaled(topic.debiased))
-    yield "error", packed(scaled(topic.standard_error))
-    yield "q", packed(logarithms(topic.q_values))
-    shares = np.where(np.isnan(topic.frequencies), 255, np.round(topic.frequencies * 200))
-    yield "frequency", packed(shares.astype(np.uint8))  # in steps of 1/200; 255 is unknown
-    yield "communities", packed(topic.communities.astype(np.int16))
-    yield "vocabulary", packed_json([str(token) for token in topic.vocabulary])
-    yield "peaks", packed(peak_tokens(topic.tokens, topic.documents).astype(np.int32))
+def _corpus(corpus: CorpusView, p: int) -> Iterator[tuple[str, Block]]:
+    yield "rows", packed(indices(corpus.rows, p))
+    yield "cols", packed(indices(corpus.cols, p))
+    yield "present", packed(corpus.present.astype(np.uint32))
+    yield "rho", packed(correlations(corpus.rho))
+    yield "marginal", packed(correlations(corpus.marginal))
+    yield "tested", packed(corpus.tested.astype(np.uint32))
+    yield "kept", packed(corpus.kept.astype(np.uint8))
+    yield "debiased", packed(correlations(corpus.debiased))
+    yield "error", packed(correlations(corpus.standard_error))
+    yield "q", packed(logarithms(corpus.q_values))
+    yield "frequency", packed(frequencies(corpus.frequencies))
+    yield "communities", packed(corpus.communities.astype(np.int16))
+    yield "vocabulary", packed_json([str(token) for token in corpus.vocabulary])
+    yield "peaks", packed(peak_tokens(corpus.tokens, corpus.documents).astype(np.int32))
 
 
 def _change(change: Change, p: int) -> Iterator[tuple[str, Block]]:
     yield "rows", packed(indices(change.rows, p))
     yield "cols", packed(indices(change.cols, p))
     for letter, rho, error in zip("ab", change.rho, change.error):
-        yield f"rho.{letter}", packed(scaled(rho))
-        yield f"error.{letter}", packed(scaled(error))
+        yield f"rho.{letter}", packed(correlations(rho))
+        yield f"error.{letter}", packed(correlations(error))
     yield "q", packed(logarithms(change.q_values))
     yield "classes", packed(change.classes.astype(np.uint8))
 
 
 def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
-    """Blocks of the contexts of ``CHUNK`` neurons each, the strongest first, as far as there is room for."""
+    """Blocks of the contexts of ``CHUNK`` neurons each, as many as fit into ``room`` bytes, the strongest neurons first.
+
+    Also the number of neurons whose contexts do not fit.
+    """
     order = _by_strength(view)
-    found: dict[str, Block] = {"order": packed(indices(order, view.p))}
+    blocks: dict[str, Block] = {}
     for start in range(0, view.p, CHUNK):
         chosen = order[start : start + CHUNK]
         part = {
-            f"{letter}.contexts.{start // CHUNK}": packed_json(_context_rows(topic, chosen))
-            for letter, topic in zip("ab", view.topics)
+            f"{letter}.contexts.{start // CHUNK}": packed_json(_context_rows(corpus, chosen))
+            for letter, corpus in zip("ab", view.corpora)
         }
-        room -= sum(len(block.text) for block in part.values())
+        room -= sum(len(block.text) + _ENTRY for block in part.values())
         if room < 0:
-            return found, view.p - start
-        found |= part
-    return found, 0
+            return blocks, view.p - start
+        blocks |= part
+    return blocks, 0
 
 
-def _context_rows(topic: Topic, neurons: np.ndarray) -> list[list[list[Any]]]:
-    """For every neuron its contexts: document, place of the peak, token indices, values in 3 digits."""
+def _context_rows(corpus: CorpusView, neurons: np.ndarray) -> list[list[list[Any]]]:
+    """For every neuron its contexts: document, index of the peak, token indices, values in 3 digits."""
     rows = []
     for neuron in neurons.tolist():
         contexts: list[list[Any]] = []
-        for k in np.flatnonzero(topic.documents[neuron] >= 0).tolist():
-            inside = np.flatnonzero(topic.tokens[neuron, k] >= 0)
-            values = [float(f"{value:.3g}") for value in topic.values[neuron, k, inside].tolist()]
-            middle = int(np.searchsorted(inside, topic.tokens.shape[2] // 2))
-            tokens = topic.tokens[neuron, k, inside].tolist()
-            contexts.append([int(topic.documents[neuron, k]), middle, tokens, values])
+        for k in np.flatnonzero(corpus.documents[neuron] >= 0).tolist():
+            inside = np.flatnonzero(corpus.tokens[neuron, k] >= 0)
+            values = [float(f"{value:.3g}") for value in corpus.values[neuron, k, inside].tolist()]
+            middle = int(np.searchsorted(inside, corpus.tokens.shape[2] // 2))
+            tokens = corpus.tokens[neuron, k, inside].tolist()
+            contexts.append([int(corpus.documents[neuron, k]), middle, tokens, values])
         rows.append(contexts)
     return rows
 
 
 def _by_strength(view: View) -> np.ndarray:
+    """Neurons from strong to weak, by the edges drawn of all corpora."""
     strength = np.zeros(view.p)
-    for topic in view.topics:
-        rows, cols = topic.rows[topic.tested], topic.cols[topic.tested]
-        weights = np.abs(topic.debiased) * topic.kept
+    for corpus in view.corpora:
+        rows, cols = corpus.rows[corpus.tested], corpus.cols[corpus.tested]
+        weights = np.abs(corpus.debiased) * corpus.kept
         strength += np.bincount(np.concatenate([rows, cols]), np.tile(weights, 2), minlength=view.p)
     return np.argsort(-strength, kind="stable")
 
@@ -160,34 +186,48 @@ def _by_strength(view: View) -> np.ndarray:
 
 
 def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, Any]:
-    topics = []
-    for topic in view.topics:
-        topics.append(
-            {
-                "name": topic.name,
-                "words": dict(topic.words),
-                "alphas": [float(alpha) for alpha in topic.alphas],
-                "selected": topic.selected,
-                "tokens": [[[word, round(z, 2)] for word, z in words] for words in topic.distinctive],
-            }
-        )
+    corpora = [
+        {
+            "name": corpus.name,
+            "words": dict(corpus.words),
+            "alphas": [float(alpha) for alpha in corpus.alphas],
+            "selected": corpus.selected,
+            "tokens": [[[word, round(z, 2)] for word, z in words] for words in corpus.distinctive],
+        }
+        for corpus in view.corpora
+    ]
     return {
         "format": FORMAT,
         "version": glasso_cli.__version__,
         "title": view.title,
         "sentence": view.sentence,
         "p": view.p,
-        "topics": topics,
+        "corpora": corpora,
         "change": {"kinds": view.change.kinds, "words": dict(view.change.words)} if view.change else None,
+        "colours": _colours(),
+        "steps": STEPS,
+        "unknown": UNKNOWN,
         "chunk": CHUNK,
         "without_contexts": without,
         "blocks": {name: block.entry for name, block in blocks.items()},
     }
 
 
+def _colours() -> dict[str, Any]:
+    """The colours of signs and communities; on a dark page a black community is white."""
+    return {
+        "positive": colours.POSITIVE,
+        "negative": colours.NEGATIVE,
+        "communities": colours.COMMUNITY,
+        "communities_on_dark": ["#FFFFFF" if colour == "#000000" else colour for colour in colours.COMMUNITY],
+        "other": colours.OTHER,
+        "no_community": colours.NO_COMMUNITY,
+    }
+
+
 def _page(view: View, manifest: dict[str, Any], blocks: dict[str, Block]) -> Iterator[str]:
     style = _read("page.css")
-    script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();\n"
+    script = program()
     allowed = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
         "base-uri 'none'; form-action 'none'"
@@ -201,8 +241,14 @@ def _page(view: View, manifest: dict[str, Any], blocks: dict[str, Block]) -> Ite
     yield f'<script type="application/json" id="manifest">{words}</script>\n<script>{script}</script>\n{body}'
 
 
+def program() -> str:
+    """The program of the page: the files of :data:`SCRIPTS` as one, without their imports and exports."""
+    scripts = "\n".join(_EXPORT.sub("", _IMPORT.sub("", _read(name))) for name in SCRIPTS)
+    return f"(() => {{\n'use strict';\n{scripts}\n}})();\n"
+
+
 def _digest(text: str) -> str:
-    """The name under which a policy lets a text inside the page pass."""
+    """The hash by which a policy allows a script or style inside the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.browser import Page
 from support.studies import build_study
 
+from glasso_cli.report.explorer import View, write_explorer
 from glasso_cli.report.plots.study import Study
 
 
@@ -37,7 +41,24 @@ def driver() -> Iterator[object]:
     ):  # fmt: skip
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(chromedriver))
-    found.set_script_timeout(60)
-    yield found
-    found.quit()
+    browser = webdriver.Chrome(options=options, service=Service(chromedriver))
+    browser.set_script_timeout(60)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def opened(driver: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Opens the page of a view; at the end no request but for the file and no error was logged."""
+
+    def open_(view: View, hash_: str = "") -> Page:
+        path = write_explorer(view, tmp_path / "page.html", 12.0, lambda words: None).path
+        return Page(driver, path, hash_)
+
+    yield open_
+    errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert errors == []
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:", "about:"))] == []
+    assert sum(url.startswith("file:") for url in asked) <= 1 + sum("page.html#" in url for url in asked)

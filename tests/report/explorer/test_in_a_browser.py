@@ -4,78 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.browser import Page
 
 from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.graph import colours
 from glasso_cli.report.explorer import Change, View, write_explorer
-from glasso_cli.report.explorer.from_artifacts import topic_of, view_of
+from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
 from glasso_cli.report.plots.study import Study
 
 HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
 
 
-class Page:
-    """A page that is open in the browser."""
-
-    def __init__(self, driver: Any, path: Path, hash_: str = "") -> None:
-        self.driver = driver
-        driver.get_log("browser"), driver.get_log("performance")
-        driver.get("about:blank")
-        driver.get(f"{path.as_uri()}{hash_}")
-        driver.execute_async_script("window.glasso.ready.then(arguments[0], arguments[0])")
-
-    def run(self, script: str, *values: Any) -> Any:
-        return self.driver.execute_script(script, *values)
-
-    def wait(self, script: str) -> Any:
-        return self.driver.execute_async_script(f"(async () => {{ {script} }})().then(arguments[0])")
-
-    def set(self, **changes: Any) -> None:
-        self.run("window.glasso.set(arguments[0])", changes)
-
-    def counts(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.run("return window.glasso.counts()")
-        return found
-
-    def text(self, selector: str) -> str:
-        return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
-
-    def press(self, selector: str, key: str, **more: bool) -> None:
-        self.run(
-            "document.querySelector(arguments[0]).dispatchEvent(new KeyboardEvent('keydown', "
-            "{key: arguments[1], bubbles: true, cancelable: true, ...arguments[2]}))",
-            selector, key, more,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def opened(driver: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Opens the page of a view; at the end no request but for the file and no error was logged."""
-
-    def open_(view: View, hash_: str = "") -> Page:
-        path = write_explorer(view, tmp_path / "page.html", 12.0, lambda words: None).path
-        return Page(driver, path, hash_)
-
-    yield open_
-    errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-    assert errors == []
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:", "about:"))] == []
-    assert sum(url.startswith("file:") for url in asked) <= 1 + sum("page.html#" in url for url in asked)
-
-
-def two_topics(make_study: Callable[..., Study]) -> View:
+def two_corpora(make_study: Callable[..., Study]) -> View:
     """One study under two names, with three pairs that differ."""
     study = make_study(p=40, edges=70)
-    topics = tuple(topic_of(study.stats, study.path, name) for name in ("rivers", "courts"))
+    corpora = tuple(corpus_view(study.stats, study.path, name) for name in ("rivers", "courts"))
     change = Change(
         rows=np.array([0, 3, 5]), cols=np.array([7, 9, 6]),
         rho=(np.array([0.2, -0.1, 0.0]), np.array([-0.2, -0.3, 0.25])),
@@ -84,7 +34,7 @@ def two_topics(make_study: Callable[..., Study]) -> View:
     )  # fmt: skip
     view = view_of(study)
     return View(
-        "Toy · rivers (A) against courts (B)", "Two topics.", view.ids, view.labels, view.layers, topics, change
+        "Toy · rivers (A) against courts (B)", "Two corpora.", view.ids, view.labels, view.layers, corpora, change
     )
 
 
@@ -148,7 +98,7 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
     page = opened(view_of(study))
     page.press("body", "/")
     assert page.run("return document.activeElement.id") == "search"
-    found = page.run("return window.glasso.found('FILM').map(({neuron}) => neuron)")
+    found = page.run("return window.glasso.search('FILM').map(({neuron}) => neuron)")
     middle = study.stats.top_tokens.shape[2] // 2
     film = study.stats.vocabulary.tolist().index(" film")
     has = {n for n in range(study.p) if (study.stats.top_tokens[study.path.neurons[n], :, middle] == film).any()}
@@ -174,35 +124,35 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
 
 
 def test_the_address_brings_the_same_page_back(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
-    page = opened(two_topics(make_study))
+    page = opened(two_corpora(make_study))
     wanted = {
-        "tab": "graph", "topic": "b", "alpha": 1, "signs": "-", "least": 0.02, "neuron": 4, "budget": 500,
+        "tab": "graph", "corpus": "b", "alpha": 1, "signs": "-", "least": 0.02, "neuron": 4, "budget": 500,
         "pins": [{"neuron": 2, "note": "a & b=c", "group": "g"}],
     }  # fmt: skip
     for name, value in wanted.items():
         page.set(**{name: value})
     link = page.run("return location.hash")
-    page = opened(two_topics(make_study), link)
+    page = opened(two_corpora(make_study), link)
     found = page.run("return window.glasso.state()")
     assert {name: found[name] for name in wanted} == wanted
-    damaged = opened(two_topics(make_study), "#neuron=999&topic=z&pins=[&alpha=-1&tab=graph")
+    damaged = opened(two_corpora(make_study), "#neuron=999&corpus=z&pins=[&alpha=-1&tab=graph")
     state = damaged.run("return window.glasso.state()")
-    assert (state["tab"], state["neuron"], state["topic"], state["pins"]) == ("graph", None, "a", [])
+    assert (state["tab"], state["neuron"], state["corpus"], state["pins"]) == ("graph", None, "a", [])
 
 
-def test_topics_and_what_differs(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
-    page = opened(two_topics(make_study))
-    assert [label.strip() for label in page.run("return [...document.querySelectorAll('#topics label')].map((l) => l.innerText)")] == [
+def test_corpora_and_what_differs(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
+    page = opened(two_corpora(make_study))
+    assert [label.strip() for label in page.run("return [...document.querySelectorAll('#corpora label')].map((l) => l.innerText)")] == [
         "A: rivers", "B: courts", "what differs, B − A",
     ]  # fmt: skip
-    page.run("document.querySelector('#topics input[value=change]').click()")
+    page.run("document.querySelector('#corpora input[value=change]').click()")
     assert page.counts()["shown"] == 3
     page.run("const k = document.querySelector('#kind'); k.value = '4'; k.dispatchEvent(new Event('change'))")
     assert page.counts()["shown"] == 1
     page.set(tab="edges", kind="")
     assert "sign flip" in page.text("#edge-table")
     page.set(edge="0-7")
-    assert "Between the topics: sign flip" in page.text("#card")
+    assert "Between the corpora: sign flip" in page.text("#card")
     page.set(neuron=0)
     assert "Strongest contexts in rivers" in page.text("#card")
     assert "Strongest contexts in courts" in page.text("#card")
@@ -214,7 +164,7 @@ def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_stu
     rows, cols, rho = study.edges
     ids = study.path.neuron_ids
     table = list(csv.DictReader(io.StringIO(page.wait("return window.glasso.text('csv')"), newline="")))
-    assert [(row["neuron_a"], row["neuron_b"]) for row in table] == [(ids[i], ids[j]) for i, j in zip(rows, cols)]
+    assert [(row["neuron_i"], row["neuron_j"]) for row in table] == [(ids[i], ids[j]) for i, j in zip(rows, cols)]
     np.testing.assert_allclose([float(row["partial_correlation"]) for row in table], rho, atol=2e-5)
     np.testing.assert_allclose([float(row["q_value"]) for row in table], 1e-3, rtol=6e-3)
     import pydot
@@ -233,6 +183,24 @@ def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_stu
     assert page.wait("return (await window.glasso.text('png')).size") > 1000
     page.set(signs="+")
     assert page.wait("return window.glasso.text('csv')").count("\n") >= (rho > 0).sum() + 1
+
+
+def test_other_colours_in_python_are_other_colours_in_the_browser(
+    opened: Callable[..., Page], make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colours, "POSITIVE", "#102030")
+    monkeypatch.setattr(colours, "NEGATIVE", "#302010")
+    monkeypatch.setattr(colours, "COMMUNITY", ("#0A0B0C",))
+    page = opened(view_of(make_study(p=40, edges=70)))
+    assert page.run("return getComputedStyle(document.querySelector('.sign.plus')).color") == "rgb(16, 32, 48)"
+    assert page.run("return getComputedStyle(document.querySelector('.sign.minus')).color") == "rgb(48, 32, 16)"
+    dots = "return getComputedStyle(document.querySelector('#communities .dot')).backgroundColor"
+    assert page.run(dots) == "rgb(10, 11, 12)"
+    for kind in ("dot", "svg"):
+        text = page.wait(f"return window.glasso.text('{kind}')")
+        assert "#102030" in text
+        assert "#302010" in text
+    assert "#0A0B0C" in text
 
 
 def test_texts_are_texts(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
@@ -370,7 +338,7 @@ def test_no_serious_findings_of_axe(
     opened: Callable[..., Page], make_study: Callable[..., Study], tab: str, dark: bool
 ) -> None:
     axe = pytest.importorskip("axe_core_python", reason="needs the extra 'dev'")
-    page = opened(two_topics(make_study))
+    page = opened(two_corpora(make_study))
     scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     page.set(tab=tab, neuron=0, pins=[{"neuron": 0, "note": "", "group": ""}])

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import glasso_cli.report.explorer.write
+from glasso_cli.graph import colours
 from glasso_cli.report.explorer import write_explorer
-from glasso_cli.report.explorer.from_artifacts import topic_of, view_of
-from glasso_cli.report.explorer.write import CHUNK
+from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
+from glasso_cli.report.explorer.write import CHUNK, SCRIPTS, program
 from glasso_cli.report.plots.figures import communities
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
@@ -52,6 +54,7 @@ def block_of(page: str, name: str) -> Any:
 def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., Study], tmp_path: Path) -> None:
     study = make_study(p=40, edges=70)
     page = written(study, tmp_path)
+    steps = manifest_of(page)["steps"]
     path = study.path
     rows, cols, present, rho = (block_of(page, f"a.{name}") for name in ("rows", "cols", "present", "rho"))
     done = 0
@@ -61,15 +64,20 @@ def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., S
         order = np.lexsort((wanted[1], wanted[0]))
         np.testing.assert_array_equal(rows[here], wanted[0][order])
         np.testing.assert_array_equal(cols[here], wanted[1][order])
-        np.testing.assert_allclose(rho[done : done + len(here)] / 32767, np.clip(wanted[2][order], -1, 1), atol=2e-5)
+        np.testing.assert_allclose(
+            rho[done : done + len(here)] / steps["correlation"], np.clip(wanted[2][order], -1, 1), atol=2e-5
+        )
         done += len(here)
     assert done == len(rho)
     wanted = path.edges()
     order = np.lexsort((wanted[1], wanted[0]))
     tested = block_of(page, "a.tested")
     np.testing.assert_array_equal(np.stack([rows[tested], cols[tested]]), np.stack([wanted[0], wanted[1]])[:, order])
-    np.testing.assert_allclose(block_of(page, "a.debiased") / 32767, np.clip(path.debiased[order], -1, 1), atol=2e-5)
-    np.testing.assert_allclose(10 ** (-block_of(page, "a.q").astype(float) / 200), path.q_values[order], rtol=6e-3)
+    debiased = block_of(page, "a.debiased") / steps["correlation"]
+    np.testing.assert_allclose(debiased, np.clip(path.debiased[order], -1, 1), atol=2e-5)
+    q_values = 10 ** (-block_of(page, "a.q").astype(float) / steps["log_q"])
+    np.testing.assert_allclose(q_values, path.q_values[order], rtol=6e-3)
+    np.testing.assert_allclose(block_of(page, "a.frequency") / steps["frequency"], path.frequencies[order], atol=3e-3)
     assert block_of(page, "ids") == path.neuron_ids.tolist()
 
 
@@ -119,10 +127,10 @@ def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
     said: list[str] = []
     whole = write_explorer(view_of(study), tmp_path / "whole.html", 12.0, said.append)
     assert whole.without_contexts == 0
-    room = (whole.bytes + 20_000) / 1e6 - 0.02
-    small = write_explorer(view_of(study), tmp_path / "small.html", room * 0.9, said.append)
+    most_mb = 0.9 * whole.bytes / 1e6
+    small = write_explorer(view_of(study), tmp_path / "small.html", most_mb, said.append)
     assert 0 < small.without_contexts < study.p
-    assert small.bytes < whole.bytes
+    assert small.bytes <= most_mb * 1e6
     page = small.path.read_text()
     assert manifest_of(page)["without_contexts"] == small.without_contexts
     assert "a.contexts.0" in manifest_of(page)["blocks"]
@@ -131,10 +139,10 @@ def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
 
 def test_a_long_path_shows_the_alphas_around_the_selected_one(make_study: Callable[..., Study]) -> None:
     study = make_study(p=30, sizes=[*range(1, 50), 60])
-    topic = topic_of(study.stats, study.path, "x")
-    assert len(topic.alphas) == 32
-    assert topic.alphas[topic.selected] == study.alpha
-    assert topic.words["left_out"] == 18
+    corpus = corpus_view(study.stats, study.path, "x")
+    assert len(corpus.alphas) == 32
+    assert corpus.alphas[corpus.selected] == study.alpha
+    assert corpus.words["left_out"] == 18
 
 
 @pytest.mark.parametrize(
@@ -148,7 +156,7 @@ def test_small_studies_have_a_page(make_study: Callable[..., Study], tmp_path: P
 def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable[..., Study]) -> None:
     study = make_study(p=40, edges=70)
     some = study.path.neuron_ids[[3, 1, 30, 12, 7, 39, 20, 22]]
-    topic = topic_of(study.stats, study.path, "x", some)
+    corpus = corpus_view(study.stats, study.path, "x", some)
     rows, cols, rho = study.path.edges()
     names = study.path.neuron_ids
     wanted = {
@@ -156,12 +164,12 @@ def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable
         for i, j, value in zip(rows, cols, rho)
         if names[i] in some and names[j] in some
     }
-    bit = topic.present >> topic.selected & 1
-    before = int(sum((topic.present >> k & 1).sum() for k in range(topic.selected)))
-    found = topic.rho[before : before + int(bit.sum())]
+    bit = corpus.present >> corpus.selected & 1
+    before = int(sum((corpus.present >> k & 1).sum() for k in range(corpus.selected)))
+    found = corpus.rho[before : before + int(bit.sum())]
     here = np.flatnonzero(bit)
-    assert {frozenset((some[i], some[j])): v for i, j, v in zip(topic.rows[here], topic.cols[here], found)} == wanted
-    assert topic.distinctive == community_tokens(study.stats, study.path)
+    assert {frozenset((some[i], some[j])): v for i, j, v in zip(corpus.rows[here], corpus.cols[here], found)} == wanted
+    assert corpus.distinctive == community_tokens(study.stats, study.path)
 
 
 def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
@@ -170,9 +178,50 @@ def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[
     tokens[study.path.neurons] = study.path.communities[:, None, None] % len(study.stats.vocabulary)
     values = np.ones(tokens.shape, np.float32)
     study = replace(study, stats=replace(study.stats, top_tokens=tokens, top_values=values))
-    names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["topics"][0]["tokens"]]
+    names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["corpora"][0]["tokens"]]
     (picture,) = communities.pictures(study)
     in_figure = dict(zip(picture.table["community_a"], picture.table["words_a"]))
     assert any(names)
     in_page = {f"C{k}": " ".join(drawable(f"“{word}”") for word in words[:3]) for k, words in enumerate(names, start=1)}
     assert {name: in_page[name] for name in in_figure} == in_figure
+
+
+# -- the program ----------------------------------------------------------------------------------------
+
+
+PAGE = Path(glasso_cli.report.explorer.write.__file__).parent / "page"
+IMPORTED = re.compile(r"^import \{[^}]*\} from '\./([^']*)';$", re.MULTILINE)
+
+
+def test_each_script_imports_only_from_those_before_it() -> None:
+    assert sorted(SCRIPTS) == sorted(path.name for path in PAGE.glob("*.js"))
+    for place, name in enumerate(SCRIPTS):
+        assert set(IMPORTED.findall((PAGE / name).read_text(encoding="utf-8"))) <= set(SCRIPTS[:place]), name
+
+
+def test_the_scripts_are_one_program_without_imports() -> None:
+    text = program()
+    assert not re.search(r"^\s*(import|export)\b", text, re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:const|let|function) (\w+)", text, re.MULTILINE)
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("path", sorted(PAGE.iterdir()), ids=lambda path: path.name)
+def test_files_of_the_page_are_short_and_narrow(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400
+    assert max(map(len, lines)) <= 120
+    assert path.suffix != ".js" or lines[0].startswith("// ")
+
+
+def test_the_page_takes_its_colours_from_python(
+    make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {colours.POSITIVE, colours.NEGATIVE, colours.NO_COMMUNITY, *colours.COMMUNITY, *colours.OTHER}
+    assert {colour.upper() for colour in re.findall("#[0-9a-fA-F]{6}", program())}.isdisjoint(said)
+    monkeypatch.setattr(colours, "POSITIVE", "#123456")
+    monkeypatch.setattr(colours, "COMMUNITY", ("#000000", "#654321"))
+    found = manifest_of(written(make_study(), tmp_path))["colours"]
+    assert found["positive"] == "#123456"
+    assert found["communities"] == ["#000000", "#654321"]
+    assert found["communities_on_dark"] == ["#FFFFFF", "#654321"]

@@ -1,29 +1,72 @@
-// Colours, names and small pieces of the page. Texts of neurons and tokens are untrusted: they go in by textContent alone.
+// Colours, numbers as text, and small pieces of the page. Texts of neurons and tokens are untrusted: they go in by
+// textContent alone.
 
-const COMMUNITY = ['#E69F00', '#009E73', '#F0E442', '#CC79A7', '#000000']; // Okabe and Ito without what reads as a sign
-const OTHER = ['#8C8C8C', '#BDBDBD'];
+import { data, manifest } from './data.js';
+import { edgeName, NOTHING_CHOSEN, update } from './state.js';
 
-const $ = (id) => document.getElementById(id);
-const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const whole = (number) => Math.round(number).toLocaleString('en-US');
-const signed = (value, digits = 3) => (Number.isNaN(value) ? '–' : `${value > 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`);
-const small = (value) => (value < 1e-300 ? '< 1e−300' : value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3));
-const plural = (count, noun) => `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
+export const byId = (id) => document.getElementById(id);
 
-function colourOf(community) {
-  if (community < 0) return token('--paper');
-  if (community === 4 && matchMedia('(prefers-color-scheme: dark)').matches) return '#ffffff';
-  return community < COMMUNITY.length ? COMMUNITY[community] : OTHER[community % 2];
+// -- colours ------------------------------------------------------------------------------------------
+
+export const COLOURS = manifest.colours;
+const darkScheme = matchMedia('(prefers-color-scheme: dark)');
+
+// The value of a property of the style, such as --paper.
+export const styleValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// Give the colours of the signs to the style.
+export function setUpColours() {
+  for (const sign of ['positive', 'negative']) document.documentElement.style.setProperty(`--${sign}`, COLOURS[sign]);
 }
 
-const nameOf = (community) => (community < 0 ? 'no community' : `C${community + 1}`);
+export const onSchemeChange = (act) => darkScheme.addEventListener('change', act);
 
-function wordsOf(topic, community) {
-  const words = topic.tokens[community] ?? [];
-  return words.slice(0, 3).map(([word]) => `“${word}”`).join(' ');
+// Communities of one colour have one number: those beyond the list have two greys in turn.
+export const colourGroup = (community) => {
+  const { communities, other } = COLOURS;
+  return Math.min(community, communities.length + ((community - communities.length) % other.length));
+};
+
+// The colour of a community on the screen.
+export function colourOf(community) {
+  if (community < 0) return styleValue('--paper');
+  return paletteColour(community, darkScheme.matches ? COLOURS.communities_on_dark : COLOURS.communities);
 }
 
-function make(tag, properties = {}, ...children) {
+// The colour of a community on white paper.
+export function paperColourOf(community) {
+  return community < 0 ? COLOURS.no_community : paletteColour(community, COLOURS.communities);
+}
+
+function paletteColour(community, palette) {
+  return community < palette.length ? palette[community] : COLOURS.other[community % COLOURS.other.length];
+}
+
+// -- numbers and names as text ------------------------------------------------------------------------
+
+export const formatCount = (number) => Math.round(number).toLocaleString('en-US');
+
+export function formatSigned(value, digits = 3) {
+  return Number.isNaN(value) ? '–' : `${value > 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;
+}
+
+export function formatQ(value) {
+  if (value < 1e-300) return '< 1e−300';
+  return value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3);
+}
+
+export const formatError = (value) => (Number.isNaN(value) ? '–' : value.toFixed(3));
+export const formatPercent = (share) => `${Math.round(100 * share)} %`;
+export const plural = (count, noun) => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+export const quoted = (words) => words.map((word) => `“${word}”`).join(' ');
+export const nameOf = (community) => (community < 0 ? 'no community' : `C${community + 1}`);
+export const nameTokens = (corpus, community) => (corpus.tokens[community] ?? []).map(([word]) => word);
+
+// -- elements -----------------------------------------------------------------------------------------
+
+// An element with properties, attributes, event listeners (`onclick`) and children; null among the children is left
+// out.
+export function createElement(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (name === 'class') element.className = value;
@@ -35,44 +78,50 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-const button = (text, act, properties = {}) => make('button', { type: 'button', class: 'link', onclick: act, ...properties }, text);
-const neuronButton = (neuron) => button(data.labels[neuron], () => set({ neuron }), { title: data.ids[neuron], 'data-neuron': neuron });
+export const hint = (text) => createElement('p', { class: 'hint' }, text);
 
-function communityButton(topic, community) {
+export function createButton(properties, ...children) {
+  return createElement('button', { type: 'button', ...properties }, ...children);
+}
+
+export function neuronButton(neuron) {
+  const properties = { class: 'link', title: data.ids[neuron], 'data-neuron': neuron };
+  return createButton({ ...properties, onclick: () => update({ neuron }) }, data.labels[neuron]);
+}
+
+export function communityButton(corpus, community) {
   if (community < 0) return document.createTextNode('no community');
-  const words = wordsOf(topic, community);
-  const dot = make('span', { class: 'dot', 'aria-hidden': 'true' });
+  const dot = createElement('span', { class: 'dot', 'aria-hidden': 'true' });
   dot.style.setProperty('background', colourOf(community));
-  return make('button', { type: 'button', class: 'link', onclick: () => set({ community, neuron: null, edge: null }) }, dot, `${nameOf(community)} ${words}`);
+  const words = quoted(nameTokens(corpus, community).slice(0, 3));
+  const open = () => update({ ...NOTHING_CHOSEN, community });
+  return createButton({ class: 'link', onclick: open }, dot, `${nameOf(community)} ${words}`);
 }
 
-function signText(value) {
-  return make('span', { class: `number ${value > 0 ? 'plus' : 'minus'}` }, signed(value));
+export function whyButton(i, j) {
+  const open = () => update({ ...NOTHING_CHOSEN, edge: edgeName(i, j) });
+  const label = `Why the edge of ${data.labels[i]} and ${data.labels[j]} is there`;
+  return createButton({ class: 'link', onclick: open, 'aria-label': label }, 'why?');
 }
 
-function definitions(rows) {
-  return make('dl', {}, ...rows.filter(Boolean).flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]));
+export function signText(value) {
+  return createElement('span', { class: `number ${value > 0 ? 'plus' : 'minus'}` }, formatSigned(value));
 }
 
-// A context: its tokens in one line, the one it is about marked, shaded by their values.
-function contextLine({ document: place, peak, tokens, values }, strongest) {
-  const line = make('p', { class: 'context' });
-  tokens.forEach((text, index) => {
-    const piece = make(index === peak ? 'mark' : 'span', {}, text);
-    const share = values[index] > 0 ? Math.min(1, values[index] / strongest) : 0;
-    if (share > 0.02) piece.style.setProperty('background-color', `rgba(${token('--shade')}, ${(0.1 + Number(token('--most')) * share).toFixed(2)})`);
-    line.append(piece);
-  });
-  line.append(make('span', { class: 'document' }, `  ${values[peak]} · document ${place}`));
-  return line;
+// A list of names and values; rows that are not there are left out.
+export function definitions(rows) {
+  const items = rows
+    .filter(Boolean)
+    .flatMap(([name, value]) => [createElement('dt', {}, name), createElement('dd', {}, value)]);
+  return createElement('dl', {}, ...items);
 }
 
-// A canvas as large as its box, in the pixels of the screen.
-function sharp(canvas) {
+// A canvas in the pixels of the screen: its drawing context, its size in CSS pixels, and the screen's scale.
+export function sharpContext(canvas) {
   const scale = window.devicePixelRatio || 1;
   const { width, height } = canvas.getBoundingClientRect();
-  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-  if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+  const pixels = [width, height].map((size) => Math.max(1, Math.round(size * scale)));
+  if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
   const context = canvas.getContext('2d');
   context.setTransform(scale, 0, 0, scale, 0, 0);
   return { context, width, height, scale };

@@ -1,88 +1,201 @@
-// What is shown, as files. Names are quoted by the rules of each format.
+// Files of what is shown: CSV, DOT, GEXF, SVG and PNG. Names are quoted by the rules of each format.
 
-const csvCell = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
-const dotName = (text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}"`;
-const xml = (text) => String(text).replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll('\n', '&#10;').replaceAll('\r', '&#13;');
+import { changeQ, data, entryOf, manifest, NEURON_COUNT, testOf, unscaled } from './data.js';
+import { byId, COLOURS, createElement, paperColourOf, plural } from './draw.js';
+import { canvasPng, edgesDrawn } from './paint.js';
+import { activeCorpus, isChange, shown, update } from './state.js';
+import { canvasPoint, currentView, graph, radiusOf } from './view.js';
 
-function shownEdges() {
+export const EXPORTS = {
+  csv: [asCsv, 'text/csv'],
+  dot: [asDot, 'text/vnd.graphviz'],
+  gexf: [asGexf, 'application/xml'],
+  svg: [asSvg, 'image/svg+xml'],
+  png: [asPng, 'image/png'],
+};
+
+export async function saveExport(kind) {
+  const [write, type] = EXPORTS[kind];
+  const content = await write();
+  const blob = content instanceof Blob ? content : new Blob([content], { type });
+  const title = manifest.title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '');
+  const name = `${title.toLowerCase() || 'graph'}.${kind}`;
+  const link = createElement('a', { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  byId('exported').textContent = `${name}: ${plural(shown().places.length, 'edge')}.`;
+}
+
+// The edges shown, from strong to weak; `edge` is the index in the corpus or among the pairs that differ.
+function edgesShown() {
   const { point, places } = shown();
-  return Array.from(places, (place) => ({ i: point.rows[place], j: point.cols[place], rho: point.rho[place], edge: point.edge[place] }));
+  return Array.from(places, (place) => ({
+    i: point.rows[place],
+    j: point.cols[place],
+    rho: point.rho[place],
+    edge: point.edge[place],
+  }));
+}
+
+// -- CSV ----------------------------------------------------------------------------------------------
+
+// The columns after the names of the two neurons.
+const CHANGE_CELLS = {
+  change: ({ rho }) => csvNumber(rho),
+  partial_correlation_a: ({ edge }) => csvNumber(unscaled(data['change.rho.a'][edge])),
+  partial_correlation_b: ({ edge }) => csvNumber(unscaled(data['change.rho.b'][edge])),
+  q_value: ({ edge }) => csvNumber(changeQ(edge)),
+  kind: ({ edge }) => manifest.change.kinds[data['change.classes'][edge]],
+};
+const GRAPH_CELLS = {
+  partial_correlation: ({ rho }) => csvNumber(rho),
+  correlation: ({ edge }) => csvNumber(unscaled(activeCorpus().marginal[edge])),
+  debiased: ({ test }) => csvNumber(test?.debiased),
+  standard_error: ({ test }) => csvNumber(test?.error),
+  q_value: ({ test }) => csvNumber(test?.q),
+  frequency: ({ test }) => csvNumber(test?.frequency),
+  entry_alpha: ({ edge }) => csvNumber(entryOf(activeCorpus(), edge)),
+};
+
+function csvNumber(value) {
+  return value === undefined || Number.isNaN(value) ? '' : String(Number(value.toPrecision(6)));
+}
+
+function csvCell(value) {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function asCsv() {
-  const change = isChange();
-  const head = ['neuron_a', 'neuron_b', ...(change ? ['change', 'partial_correlation_a', 'partial_correlation_b', 'q_value', 'kind'] : ['partial_correlation', 'correlation', 'debiased', 'standard_error', 'q_value', 'frequency', 'entry_alpha'])];
-  const topic = activeTopic();
-  const number = (value) => (value === undefined || Number.isNaN(value) ? '' : String(Number(value.toPrecision(6))));
-  const lines = shownEdges().map(({ i, j, rho, edge }) => {
-    const test = change ? null : testOf(topic, edge) ?? {};
-    const cells = change
-      ? [number(rho), number(unscaled(data['change.rho.a'][edge])), number(unscaled(data['change.rho.b'][edge])), number(qOf(edge)), manifest.change.kinds[data['change.classes'][edge]]]
-      : [number(rho), number(unscaled(topic.marginal[edge])), number(test.debiased), number(test.error), number(test.q), number(test.frequency), number(entryOf(topic, edge))];
-    return [data.ids[i], data.ids[j], ...cells].map(csvCell).join(',');
+  const cells = isChange() ? CHANGE_CELLS : GRAPH_CELLS;
+  const head = ['neuron_i', 'neuron_j', ...Object.keys(cells)];
+  const rows = edgesShown().map((item) => {
+    const test = isChange() ? null : testOf(activeCorpus(), item.edge);
+    const values = Object.values(cells).map((cell) => cell({ ...item, test }));
+    return [data.ids[item.i], data.ids[item.j], ...values];
   });
-  return `${[head.join(','), ...lines].join('\n')}\n`;
+  return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\n`).join('');
 }
 
+// -- DOT ----------------------------------------------------------------------------------------------
+
+const DOT_ESCAPES = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r' };
+const dotName = (text) => `"${text.replace(/[\\"\n\r]/g, (letter) => DOT_ESCAPES[letter])}"`;
+
 function asDot() {
-  const lines = shownEdges().map(({ i, j, rho }) => `  ${dotName(data.ids[i])} -- ${dotName(data.ids[j])} [weight=${Math.abs(rho).toPrecision(6)}, partial_correlation=${rho.toPrecision(6)}, ${rho > 0 ? 'sign="positive", color="#2166AC", style=solid' : 'sign="negative", color="#B2182B", style=dashed'}];`);
+  const lines = edgesShown().map(({ i, j, rho }) => {
+    const [sign, style] = rho > 0 ? ['positive', 'solid'] : ['negative', 'dashed'];
+    const attributes = [
+      `weight=${Math.abs(rho).toPrecision(6)}`,
+      `partial_correlation=${rho.toPrecision(6)}`,
+      `sign="${sign}"`,
+      `color="${COLOURS[sign]}"`,
+      `style=${style}`,
+    ];
+    return `  ${dotName(data.ids[i])} -- ${dotName(data.ids[j])} [${attributes.join(', ')}];`;
+  });
   return `graph {\n  label=${dotName(manifest.title)};\n${lines.join('\n')}\n}\n`;
 }
 
+// -- GEXF ---------------------------------------------------------------------------------------------
+
+const NOT_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+const XML_ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '&#10;', '\r': '&#13;' };
+
+function xmlText(text) {
+  return String(text)
+    .replace(NOT_XML, '\ufffd')
+    .replace(/[&<>"\n\r]/g, (letter) => XML_ESCAPES[letter]);
+}
+
 function asGexf() {
+  const values = (...all) => {
+    const items = all.map((value, index) => `<attvalue for="${index}" value="${value}"/>`);
+    return `<attvalues>${items.join('')}</attvalues>`;
+  };
   const { degree } = shown();
-  const topic = activeTopic();
+  const { communities } = activeCorpus();
   const nodes = [];
-  for (let i = 0; i < P; i++) if (degree[i]) nodes.push(`      <node id="${i}" label="${xml(data.ids[i])}"><attvalues><attvalue for="0" value="${topic.communities[i]}"/><attvalue for="1" value="${data.layers[i]}"/></attvalues></node>`);
-  const edges = shownEdges().map(({ i, j, rho }, index) => `      <edge id="${index}" source="${i}" target="${j}" weight="${Math.abs(rho).toPrecision(6)}"><attvalues><attvalue for="0" value="${rho.toPrecision(6)}"/></attvalues></edge>`);
+  for (let i = 0; i < NEURON_COUNT; i++) {
+    if (!degree[i]) continue;
+    nodes.push(`<node id="${i}" label="${xmlText(data.ids[i])}">${values(communities[i], data.layers[i])}</node>`);
+  }
+  const edges = edgesShown().map(({ i, j, rho }, index) => {
+    const attributes = `id="${index}" source="${i}" target="${j}" weight="${Math.abs(rho).toPrecision(6)}"`;
+    return `<edge ${attributes}>${values(rho.toPrecision(6))}</edge>`;
+  });
+  const lines = (items) => items.map((item) => `      ${item}\n`).join('');
   return `<?xml version="1.0" encoding="UTF-8"?>
 <gexf xmlns="http://gexf.net/1.3" version="1.3">
   <graph defaultedgetype="undirected">
-    <attributes class="node"><attribute id="0" title="community" type="integer"/><attribute id="1" title="layer" type="integer"/></attributes>
-    <attributes class="edge"><attribute id="0" title="partial_correlation" type="double"/></attributes>
-    <nodes>\n${nodes.join('\n')}\n    </nodes>
-    <edges>\n${edges.join('\n')}\n    </edges>
+    <attributes class="node">
+      <attribute id="0" title="community" type="integer"/>
+      <attribute id="1" title="layer" type="integer"/>
+    </attributes>
+    <attributes class="edge">
+      <attribute id="0" title="partial_correlation" type="double"/>
+    </attributes>
+    <nodes>
+${lines(nodes)}    </nodes>
+    <edges>
+${lines(edges)}    </edges>
   </graph>
 </gexf>
 `;
 }
 
-// The part of the graph on screen as lines and circles.
+// -- pictures -----------------------------------------------------------------------------------------
+
+// The part of the graph on screen as lines and circles; all of it where the graph is not on screen.
 function asSvg() {
-  const { width, height } = graph.canvas.getBoundingClientRect();
-  const [w, h] = [Math.round(width) || 900, Math.round(height) || 700];
-  const view = width ? currentView() : { x: 20, y: 20, sx: 660, sy: 660 };
-  const { rest, near } = edgesDrawn();
+  const box = graph.canvas.getBoundingClientRect();
+  const [width, height] = [Math.round(box.width) || 900, Math.round(box.height) || 700];
+  const view = box.width ? currentView() : { x: 20, y: 20, sx: 660, sy: 660 };
+  const inside = ([x, y]) => x > -20 && y > -20 && x < width + 20 && y < height + 20;
   const { point } = shown();
-  const inside = ([x, y]) => x > -20 && y > -20 && x < w + 20 && y < h + 20;
-  const edges = [...new Set([...rest, ...near])].sort((a, b) => b - a).map((place) => ({ place, from: screen(point.rows[place], view), to: screen(point.cols[place], view) })).filter(({ from, to }) => inside(from) || inside(to));
-  const lines = edges.map(({ place, from, to }) => `<line x1="${from[0].toFixed(1)}" y1="${from[1].toFixed(1)}" x2="${to[0].toFixed(1)}" y2="${to[1].toFixed(1)}" stroke="${point.rho[place] > 0 ? '#2166AC' : '#B2182B'}" stroke-width="${(0.6 + 5 * Math.abs(point.rho[place])).toFixed(2)}"${point.rho[place] > 0 ? '' : ' stroke-dasharray="5 3"'}/>`);
-  const touched = new Set(edges.flatMap(({ place }) => [point.rows[place], point.cols[place]]));
-  const { communities } = activeTopic();
-  const circles = [...touched].map((neuron) => {
-    const [x, y] = screen(neuron, view);
-    return inside([x, y]) ? `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radiusOf(neuron, view).toFixed(1)}" fill="${communities[neuron] < 0 ? '#ffffff' : colourOf(communities[neuron])}" stroke="#444444"><title>${xml(data.ids[neuron])}</title></circle>` : '';
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}"><title>${xml(manifest.title)}</title><desc>${xml(manifest.sentence)} Blue: positive partial correlation; red, dashed: negative.</desc><rect width="100%" height="100%" fill="#ffffff"/>${lines.join('')}${circles.join('')}</svg>\n`;
+  const { rest, near } = edgesDrawn();
+  const edges = [...new Set([...rest, ...near])]
+    .sort((a, b) => b - a)
+    .map((place) => ({
+      ends: [point.rows[place], point.cols[place]],
+      from: canvasPoint(point.rows[place], view),
+      to: canvasPoint(point.cols[place], view),
+      rho: point.rho[place],
+    }))
+    .filter(({ from, to }) => inside(from) || inside(to));
+  const neurons = [...new Set(edges.flatMap(({ ends }) => ends))];
+  const circles = neurons
+    .filter((neuron) => inside(canvasPoint(neuron, view)))
+    .map((neuron) => svgCircle(neuron, view));
+  const description = `${manifest.sentence} Blue: positive partial correlation; red, dashed: negative.`;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
+    `<title>${xmlText(manifest.title)}</title><desc>${xmlText(description)}</desc>`,
+    '<rect width="100%" height="100%" fill="white"/>',
+    ...edges.map(svgLine),
+    ...circles,
+    '</svg>\n',
+  ].join('');
+}
+
+function svgLine({ from, to, rho }) {
+  const [x1, y1, x2, y2] = [...from, ...to].map((value) => value.toFixed(1));
+  const width = (0.6 + 5 * Math.abs(rho)).toFixed(2);
+  const [colour, dash] = rho > 0 ? [COLOURS.positive, ''] : [COLOURS.negative, ' stroke-dasharray="5 3"'];
+  const ends = `x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"`;
+  return `<line ${ends} stroke="${colour}" stroke-width="${width}"${dash}/>`;
+}
+
+function svgCircle(neuron, view) {
+  const [x, y, radius] = [...canvasPoint(neuron, view), radiusOf(neuron, view)].map((value) => value.toFixed(1));
+  const fill = paperColourOf(activeCorpus().communities[neuron]);
+  const title = `<title>${xmlText(data.ids[neuron])}</title>`;
+  return `<circle cx="${x}" cy="${y}" r="${radius}" fill="${fill}" stroke="#444444">${title}</circle>`;
 }
 
 async function asPng() {
-  if (graph.canvas.closest('[hidden]')) set({ tab: 'graph' });
-  paint();
-  return new Promise((resolve) => { graph.canvas.toBlob(resolve, 'image/png'); });
-}
-
-const EXPORTS = { csv: [asCsv, 'text/csv'], dot: [asDot, 'text/vnd.graphviz'], gexf: [asGexf, 'application/xml'], svg: [asSvg, 'image/svg+xml'], png: [asPng, 'image/png'] };
-
-async function save(kind) {
-  const [content, type] = EXPORTS[kind];
-  const made = await content();
-  const blob = made instanceof Blob ? made : new Blob([made], { type });
-  const name = `${manifest.title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').toLowerCase() || 'graph'}.${kind}`;
-  const link = make('a', { href: URL.createObjectURL(blob), download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  $('exported').textContent = `${name}: ${plural(shown().places.length, 'edge')}.`;
+  if (graph.canvas.closest('[hidden]')) update({ tab: 'graph' });
+  return canvasPng();
 }

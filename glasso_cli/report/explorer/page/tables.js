@@ -1,63 +1,207 @@
-// The same as tables: everything that the graph shows can be read and reached here.
+// The edges and the neurons shown as tables: everything in the graph can be read and reached here.
 
-const PAGE = 50;
+import { changeQ, data, entryOf, manifest, peakTokens, testOf, unscaled } from './data.js';
+import {
+  byId,
+  communityButton,
+  createButton,
+  createElement,
+  formatCount,
+  formatError,
+  formatPercent,
+  formatQ,
+  formatSigned,
+  neuronButton,
+  quoted,
+  signText,
+  whyButton,
+} from './draw.js';
+import { activeCorpus, isChange, shown } from './state.js';
 
-// A table with pages and an order of its own: `columns` are {title, cell(row), by(row), word}.
-function pagedTable(place, caption, columns, rowsOf) {
-  const table = { page: 0, column: null, down: true };
+const PAGE = 50; // rows
+export const tables = {};
+
+// A table with pages that is sorted by the column whose title is pressed. `columns()` are {title, cell(row),
+// sortBy(row)} with `word: true` where the cell is text and not a number; `rows()` come in their own order.
+function pagedTable(element, { caption, columns, rows }) {
+  const table = { page: 0, column: null, descending: true };
   table.draw = () => {
-    let rows = rowsOf();
-    if (table.column !== null) {
-      const { by } = columns()[table.column];
-      rows = [...rows].sort((a, b) => { const [x, y] = [by(a), by(b)]; const order = x < y ? -1 : x > y ? 1 : 0; return table.down ? -order : order; });
-    }
-    const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+    const all = sortedRows(rows(), columns()[table.column], table.descending);
+    const pages = Math.max(1, Math.ceil(all.length / PAGE));
     table.page = Math.min(table.page, pages - 1);
-    const part = Array.from(rows.slice(table.page * PAGE, (table.page + 1) * PAGE));
-    const turn = (by, title) => make('button', { type: 'button', disabled: table.page + by < 0 || table.page + by >= pages, onclick: () => { table.page += by; table.draw(); } }, title);
-    place.replaceChildren(
-      make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': caption() }, make('table', {},
-        make('caption', {}, `${caption()}, ${whole(rows.length)} in all`),
-        make('thead', {}, make('tr', {}, ...columns().map(({ title, word }, index) => make('th', { scope: 'col', class: word ? 'word' : '', 'aria-sort': table.column === index ? (table.down ? 'descending' : 'ascending') : 'none' },
-          make('button', { type: 'button', onclick: () => { table.down = table.column === index ? !table.down : true; table.column = index; table.draw(); } }, `${title}${table.column === index ? (table.down ? ' ↓' : ' ↑') : ''}`))))),
-        make('tbody', {}, ...part.map((row) => make('tr', {}, ...columns().map(({ cell, word }) => make('td', { class: word ? 'word' : 'number' }, cell(row)))))))),
-      make('p', {}, turn(-1, 'Before'), ` page ${table.page + 1} of ${whole(pages)} `, turn(1, 'Next')),
+    const part = Array.from(all.slice(table.page * PAGE, (table.page + 1) * PAGE));
+    const content = createElement(
+      'table',
+      {},
+      createElement('caption', {}, `${caption()}, ${formatCount(all.length)} in all`),
+      createElement('thead', {}, headRow(table, columns())),
+      createElement('tbody', {}, ...part.map((row) => bodyRow(row, columns()))),
+    );
+    element.replaceChildren(
+      createElement('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': caption() }, content),
+      pageButtons(table, pages),
     );
   };
   return table;
 }
 
-const tables = {};
+function sortedRows(rows, column, descending) {
+  if (!column) return rows;
+  const order = (a, b) => Number(a > b) - Number(a < b);
+  const sign = descending ? -1 : 1;
+  return [...rows].sort((a, b) => sign * order(column.sortBy(a), column.sortBy(b)));
+}
 
-function setUpTables() {
-  const rho = { title: 'partial correlation', cell: (place) => signText(shown().point.rho[place]), by: (place) => Math.abs(shown().point.rho[place]) };
-  const ends = (side, title) => ({ title, word: true, cell: (place) => neuronButton(shown().point[side][place]), by: (place) => data.labels[shown().point[side][place]] });
-  const tested = (title, value, text) => ({ title, by: (place) => { const test = testOf(activeTopic(), shown().point.edge[place]); return test ? value(test) : -1; }, cell: (place) => { const test = testOf(activeTopic(), shown().point.edge[place]); return test && !Number.isNaN(value(test)) ? text(test) : '–'; } });
-  const reason = { title: 'why', word: true, by: () => 0, cell: (place) => whyButton(shown().point.rows[place], shown().point.cols[place]) };
-  const inGraph = [
-    ends('rows', 'neuron'), ends('cols', 'neuron'), rho,
-    tested('unbiased ± error', (test) => Math.abs(test.debiased), (test) => `${signed(test.debiased)} ± ${test.error.toFixed(3)}`),
-    tested('q', (test) => -test.q, (test) => small(test.q)),
-    tested('half-samples', (test) => test.frequency, (test) => `${Math.round(100 * test.frequency)} %`),
-    { title: 'correlation', cell: (place) => signText(unscaled(activeTopic().marginal[shown().point.edge[place]])), by: (place) => Math.abs(unscaled(activeTopic().marginal[shown().point.edge[place]])) },
-    { title: 'enters at α', cell: (place) => entryOf(activeTopic(), shown().point.edge[place]).toPrecision(3), by: (place) => entryOf(activeTopic(), shown().point.edge[place]) },
-    reason,
-  ];
-  const ofChange = (letter) => ({ title: letter === 'a' ? 'in A' : 'in B', cell: (place) => signText(unscaled(data[`change.rho.${letter}`][shown().point.edge[place]])), by: (place) => Math.abs(unscaled(data[`change.rho.${letter}`][shown().point.edge[place]])) });
-  const inChange = [
-    ends('rows', 'neuron'), ends('cols', 'neuron'), { ...rho, title: 'B − A' }, ofChange('a'), ofChange('b'),
-    { title: 'q', cell: (place) => small(qOf(shown().point.edge[place])), by: (place) => -qOf(shown().point.edge[place]) },
-    { title: 'what changes', word: true, cell: (place) => manifest.change.kinds[data['change.classes'][shown().point.edge[place]]], by: (place) => data['change.classes'][shown().point.edge[place]] },
-    reason,
-  ];
-  tables.edges = pagedTable($('edge-table'), () => (isChange() ? 'Pairs that differ, from the largest change' : 'Edges shown, from strong to weak'), () => (isChange() ? inChange : inGraph), () => shown().places);
-  const number = (title, value, text = whole) => ({ title, cell: (neuron) => text(value(neuron)), by: value });
-  tables.neurons = pagedTable($('neuron-table'), () => 'Neurons, from strong to weak', () => [
-    { title: 'neuron', word: true, cell: neuronButton, by: (neuron) => data.labels[neuron] },
-    { title: 'community', word: true, cell: (neuron) => communityButton(activeTopic(), activeTopic().communities[neuron]), by: (neuron) => -activeTopic().communities[neuron] },
-    number('edges', (neuron) => shown().degree[neuron]),
-    number('strength', (neuron) => shown().strength[neuron], (value) => value.toFixed(3)),
-    number('expected influence', (neuron) => shown().influence[neuron], signed),
-    { title: 'strongest at', word: true, cell: (neuron) => peakWords(activeTopic(), neuron), by: (neuron) => peakWords(activeTopic(), neuron, 1) },
-  ], () => shown().order);
+function headRow(table, columns) {
+  const cells = columns.map(({ title, word }, index) => {
+    const active = table.column === index;
+    const sort = () => {
+      table.descending = active ? !table.descending : true;
+      table.column = index;
+      table.draw();
+    };
+    const direction = table.descending ? 'descending' : 'ascending';
+    const arrow = table.descending ? ' ↓' : ' ↑';
+    const properties = { scope: 'col', class: word ? 'word' : '', 'aria-sort': active ? direction : 'none' };
+    return createElement('th', properties, createButton({ onclick: sort }, `${title}${active ? arrow : ''}`));
+  });
+  return createElement('tr', {}, ...cells);
+}
+
+function bodyRow(row, columns) {
+  const cells = columns.map(({ cell, word }) => createElement('td', { class: word ? 'word' : 'number' }, cell(row)));
+  return createElement('tr', {}, ...cells);
+}
+
+function pageButtons(table, pages) {
+  const turn = (by, title) => {
+    const next = table.page + by;
+    const onclick = () => {
+      table.page = next;
+      table.draw();
+    };
+    return createButton({ disabled: next < 0 || next >= pages, onclick }, title);
+  };
+  const words = ` page ${table.page + 1} of ${formatCount(pages)} `;
+  return createElement('p', {}, turn(-1, 'Before'), words, turn(1, 'Next'));
+}
+
+// -- columns of edges: a row is a place among the edges shown -----------------------------------------
+
+const rhoAt = (place) => shown().point.rho[place];
+const edgeAt = (place) => shown().point.edge[place];
+const testAt = (place) => testOf(activeCorpus(), edgeAt(place));
+
+function endColumn(side, title) {
+  const neuron = (place) => shown().point[side][place];
+  return {
+    title,
+    word: true,
+    cell: (place) => neuronButton(neuron(place)),
+    sortBy: (place) => data.labels[neuron(place)],
+  };
+}
+
+function signColumn(title, value) {
+  return { title, cell: (place) => signText(value(place)), sortBy: (place) => Math.abs(value(place)) };
+}
+
+// Of the test of an edge: its value, and the text where there is a value.
+function testColumn(title, value, text) {
+  return {
+    title,
+    cell: (place) => {
+      const test = testAt(place);
+      return test && !Number.isNaN(value(test)) ? text(test) : '–';
+    },
+    sortBy: (place) => {
+      const test = testAt(place);
+      return test ? value(test) : -1;
+    },
+  };
+}
+
+const ENDS = [endColumn('rows', 'neuron'), endColumn('cols', 'neuron')];
+const WHY = {
+  title: 'why',
+  word: true,
+  cell: (place) => whyButton(shown().point.rows[place], shown().point.cols[place]),
+  sortBy: () => 0,
+};
+const enters = (place) => entryOf(activeCorpus(), edgeAt(place));
+const GRAPH_COLUMNS = [
+  ...ENDS,
+  signColumn('partial correlation', rhoAt),
+  testColumn(
+    'unbiased ± error',
+    (test) => Math.abs(test.debiased),
+    (test) => `${formatSigned(test.debiased)} ± ${formatError(test.error)}`,
+  ),
+  testColumn(
+    'q',
+    (test) => -test.q,
+    (test) => formatQ(test.q),
+  ),
+  testColumn(
+    'half-samples',
+    (test) => test.frequency,
+    (test) => formatPercent(test.frequency),
+  ),
+  signColumn('correlation', (place) => unscaled(activeCorpus().marginal[edgeAt(place)])),
+  { title: 'enters at α', cell: (place) => enters(place).toPrecision(3), sortBy: enters },
+  WHY,
+];
+
+const kindAt = (place) => data['change.classes'][edgeAt(place)];
+const CHANGE_COLUMNS = [
+  ...ENDS,
+  signColumn('B − A', rhoAt),
+  signColumn('in A', (place) => unscaled(data['change.rho.a'][edgeAt(place)])),
+  signColumn('in B', (place) => unscaled(data['change.rho.b'][edgeAt(place)])),
+  { title: 'q', cell: (place) => formatQ(changeQ(edgeAt(place))), sortBy: (place) => -changeQ(edgeAt(place)) },
+  { title: 'what changes', word: true, cell: (place) => manifest.change.kinds[kindAt(place)], sortBy: kindAt },
+  WHY,
+];
+
+// -- columns of neurons -------------------------------------------------------------------------------
+
+const communityOf = (neuron) => activeCorpus().communities[neuron];
+const strongestAt = (neuron, most) => quoted(peakTokens(activeCorpus(), neuron).slice(0, most));
+
+function sumColumn(title, name, text) {
+  const value = (neuron) => shown()[name][neuron];
+  return { title, cell: (neuron) => text(value(neuron)), sortBy: value };
+}
+
+const NEURON_COLUMNS = [
+  { title: 'neuron', word: true, cell: neuronButton, sortBy: (neuron) => data.labels[neuron] },
+  {
+    title: 'community',
+    word: true,
+    cell: (neuron) => communityButton(activeCorpus(), communityOf(neuron)),
+    sortBy: (neuron) => -communityOf(neuron),
+  },
+  sumColumn('edges', 'degree', formatCount),
+  sumColumn('strength', 'strength', (value) => value.toFixed(3)),
+  sumColumn('expected influence', 'influence', (value) => formatSigned(value)),
+  {
+    title: 'strongest at',
+    word: true,
+    cell: (neuron) => strongestAt(neuron, 3),
+    sortBy: (neuron) => strongestAt(neuron, 1),
+  },
+];
+
+export function setUpTables() {
+  const changeCaption = 'Pairs that differ, from the largest change';
+  tables.edges = pagedTable(byId('edge-table'), {
+    caption: () => (isChange() ? changeCaption : 'Edges shown, from strong to weak'),
+    columns: () => (isChange() ? CHANGE_COLUMNS : GRAPH_COLUMNS),
+    rows: () => shown().places,
+  });
+  tables.neurons = pagedTable(byId('neuron-table'), {
+    caption: () => 'Neurons, from strong to weak',
+    columns: () => NEURON_COLUMNS,
+    rows: () => shown().order,
+  });
 }

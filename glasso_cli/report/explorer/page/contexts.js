@@ -1,0 +1,45 @@
+// The contexts of neurons, in the cards. They are read after the card is there.
+
+import { contextsOf, corpusOf } from './data.js';
+import { createElement, hint, styleValue } from './draw.js';
+
+// An empty element that `fillContexts` fills with the first contexts of a neuron.
+export function contextsPlace(corpus, neuron, most = 8) {
+  return createElement('div', { 'data-contexts': `${corpus.letter}:${neuron}:${most}` }, hint('…'));
+}
+
+// Fill the contexts of a card, until `outdated()` is true.
+export async function fillContexts(card, outdated) {
+  for (const place of card.querySelectorAll('[data-contexts]')) {
+    const [letter, neuron, most] = place.dataset.contexts.split(':');
+    const lines = await contextLines(corpusOf(letter), Number(neuron), Number(most));
+    if (outdated()) return;
+    place.replaceChildren(...lines);
+  }
+}
+
+async function contextLines(corpus, neuron, most) {
+  const contexts = await contextsOf(corpus, neuron);
+  if (!contexts) return [hint('The file has no contexts of this neuron.')];
+  if (!contexts.length) return [hint('No context was kept.')];
+  const strongest = Math.max(1e-9, ...contexts.flatMap(({ values }) => values));
+  return contexts.slice(0, most).map((context) => contextLine(context, strongest));
+}
+
+// One context in one line: the token at the peak is marked, all tokens are shaded by their values.
+function contextLine({ document: number, peak, tokens, values }, strongest) {
+  const line = createElement('p', { class: 'context' });
+  tokens.forEach((text, index) => {
+    const token = createElement(index === peak ? 'mark' : 'span', {}, text);
+    const share = values[index] > 0 ? Math.min(1, values[index] / strongest) : 0;
+    if (share > 0.02) token.style.setProperty('background-color', shade(share));
+    line.append(token);
+  });
+  line.append(createElement('span', { class: 'document' }, `  ${values[peak]} · document ${number}`));
+  return line;
+}
+
+function shade(share) {
+  const opacity = 0.1 + Number(styleValue('--most')) * share;
+  return `rgba(${styleValue('--shade')}, ${opacity.toFixed(2)})`;
+}
