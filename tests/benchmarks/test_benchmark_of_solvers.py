@@ -10,30 +10,9 @@ import solvers
 from problems import correlation
 from report import markdown
 from results import Results, Row, read_machine, read_rows
+from support.benchmark_rows import ROW
 from worker import Worker, write_matrix
 
-ROW = Row(
-    kind="cold",
-    problem="real",
-    p=1000,
-    source="layer 9, 15,000 tokens",
-    wanted="alpha 0.1",
-    alpha=0.1,
-    threads=2,
-    solver="newton",
-    target=1e-7,
-    status="reached",
-    setting="tol=1e-07",
-    seconds=1.234,
-    ci=59.4,
-    ratio=1.0,
-    gap=1e-8,
-    kkt=1e-5,
-    degree=37.2,
-    peak_gb=0.5,
-    buffers=9.0,
-    note="",
-)
 OVER = replace(ROW, solver="skglm", status="over the limit", seconds=600.0, gap=np.inf, note="best gap 1.0e-05")
 
 

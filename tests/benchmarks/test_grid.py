@@ -11,7 +11,7 @@ import pytest
 from grid import Case, Grid, Task
 from problems import Problem
 from results import Results
-from test_benchmark_of_solvers import ROW
+from support.benchmark_rows import ROW
 
 OVER = replace(
     ROW, problem="hub", p=100, wanted="degree 20", solver="R glasso", status="over the limit", setting="thr=1e-4"

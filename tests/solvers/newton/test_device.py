@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from support.glasso_problems import PROBLEMS, neuron_like
-from test_newton import every_size, random_definite, random_symmetric, upper_entries
+from support.matrices import every_size, random_definite, random_symmetric, upper_entries
 
 from glasso_cli.errors import ServiceError
 from glasso_cli.linalg.cholesky import Inverse

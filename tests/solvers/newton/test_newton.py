@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from support.glasso_problems import PROBLEMS, neuron_like, reference_kkt
+from support.matrices import every_size, random_definite, random_symmetric, upper_entries
 
 import glasso_cli
 from glasso_cli.linalg.cholesky import Inverse
@@ -37,20 +38,6 @@ from glasso_cli.solvers.newton.sandwich import sandwich
 from glasso_cli.solvers.newton.step import Model
 from glasso_cli.solvers.newton.sweep import sweep
 
-SIZES = [1, 2, 63, 64, 65, 150]
-every_size = pytest.mark.parametrize("p", SIZES)
-
-
-def random_symmetric(p: int, seed: int = 0, density: float = 0.2) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    upper = np.triu(rng.standard_normal((p, p)) * (rng.random((p, p)) < density), 1)
-    return upper + upper.T + np.diag(rng.uniform(1, 2, p))
-
-
-def random_definite(p: int, seed: int = 1) -> np.ndarray:
-    factor = np.random.default_rng(seed).standard_normal((p, 2 * p + 2))
-    return factor @ factor.T / factor.shape[1]
-
 
 def in_panels(matrix: np.ndarray) -> np.ndarray:
     panels = panels_of(len(matrix))
@@ -61,11 +48,6 @@ def in_panels(matrix: np.ndarray) -> np.ndarray:
 def from_panels(panels: np.ndarray) -> np.ndarray:
     n, p, width = panels.shape
     return panels.transpose(1, 0, 2).reshape(p, n * width)[:, :p]
-
-
-def upper_entries(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    rows, cols = np.nonzero(np.triu(matrix))
-    return rows.astype(np.int32), cols.astype(np.int32)
 
 
 # -- products ---------------------------------------------------------------------------------------------
