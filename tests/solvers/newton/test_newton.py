@@ -254,7 +254,9 @@ def test_the_same_problem_gives_the_same_bytes() -> None:
 
 
 def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_path: Path) -> None:
-    code = "import sys; from support.glasso_problems import neuron_like; from glasso_cli.solvers.registry import SOLVERS;"
+    code = (
+        "import sys; from support.glasso_problems import neuron_like; from glasso_cli.solvers.registry import SOLVERS;"
+    )
     code += "sys.stdout.buffer.write(SOLVERS['newton'](neuron_like(90), 0.05, tol=1e-9).precision.tobytes())"
     paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(glasso_cli.__file__).parent.parent)])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}
