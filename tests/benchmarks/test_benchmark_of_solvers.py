@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from worker import Worker, write_matrix
 OVER = replace(ROW, solver="skglm", status="over the limit", seconds=600.0, gap=np.inf, note="best gap 1.0e-05")
 
 
-def run(folder, *more: str) -> list[Row]:
+def run(folder: Path, *more: str) -> list[Row]:
     solvers.main(
         [
             "--generators",
@@ -37,7 +38,7 @@ def run(folder, *more: str) -> list[Row]:
     return read_rows(folder / "solvers.csv")
 
 
-def test_a_run_gives_rows_a_table_and_a_picture(tmp_path, capsys):
+def test_a_run_gives_rows_a_table_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(tmp_path, "--solvers", "newton", "scikit-learn", "--targets", "1e-4", "1e-7", "--limit", "60")
     cold = [row for row in rows if row.kind == "cold"]
     assert {(row.solver, row.target) for row in cold} == {
@@ -58,7 +59,7 @@ def test_a_run_gives_rows_a_table_and_a_picture(tmp_path, capsys):
     assert again[-1].key == rows[-1].key
 
 
-def test_tables_have_a_row_for_every_solver_and_a_column_for_every_size():
+def test_tables_have_a_row_for_every_solver_and_a_column_for_every_size() -> None:
     table = markdown([ROW, OVER, replace(ROW, p=2048, seconds=3.6, ci=44, degree=52)], {"cpu": "one"})
     assert "- cpu: one" in table
     assert "| | 1,000 neurons, α = 0.1, 37 edges each; layer 9, 15,000 tokens | 2,048 neurons" in table
@@ -68,7 +69,7 @@ def test_tables_have_a_row_for_every_solver_and_a_column_for_every_size():
     assert markdown([], {"cpu": "one"}) == "- cpu: one\n"
 
 
-def test_rows_are_read_as_they_were_written_and_only_on_the_same_machine(tmp_path):
+def test_rows_are_read_as_they_were_written_and_only_on_the_same_machine(tmp_path: Path) -> None:
     file, machine = tmp_path / "solvers.csv", {"cpu": "one: fast", "load": "3"}
     results = Results(file, machine, resume=True)
     results.add(ROW)
@@ -83,7 +84,9 @@ def test_rows_are_read_as_they_were_written_and_only_on_the_same_machine(tmp_pat
 
 
 @pytest.mark.parametrize("solver", ["scikit-learn", "R glasso"])
-def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(solver, tmp_path, monkeypatch):
+def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(
+    solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not solvers.available(solver):
         pytest.skip(f"{solver} is not installed")
     monkeypatch.setattr("worker.GRACE", 0.0)
@@ -96,7 +99,7 @@ def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(solver, tmp_path, mo
     assert [left.name for left in tmp_path.iterdir()] == ["S"]
 
 
-def test_a_solver_that_fails_says_why(tmp_path):
+def test_a_solver_that_fails_says_why(tmp_path: Path) -> None:
     file = write_matrix(np.full((5, 5), np.nan), tmp_path / "S")
     with Worker("newton", file, [0.1], 1) as worker:
         assert "NaN" in worker.solve("tol=1e-7", 60).trouble

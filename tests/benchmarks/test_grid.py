@@ -24,7 +24,7 @@ def task(p: int, wanted: str, alpha: float, kind: str = "cold", threads: int = 2
 
 
 @pytest.fixture
-def grid(tmp_path):
+def grid(tmp_path: Path) -> Grid:
     results = Results(tmp_path / "solvers.csv", {}, resume=False)
     results.add(OVER)
     return Grid(Namespace(solvers=["newton", "R glasso"], path_solvers=["R glasso"]), results)
@@ -40,7 +40,7 @@ def grid(tmp_path):
         task(100, "alpha 0.1", 0.1, kind="path"),
     ],
 )
-def test_harder_problems_are_spared(grid, harder):
+def test_harder_problems_are_spared(grid: Grid, harder: Task) -> None:
     settings, why = grid._settings(harder)
     assert settings == ("thr=1e-2", "thr=1e-3")
     assert why == "thr=1e-4 was over the limit at p = 100, degree 20"
@@ -58,12 +58,12 @@ def test_harder_problems_are_spared(grid, harder):
         task(200, "alpha 0.1", 0.1),  # not comparable
     ],
 )
-def test_other_problems_are_not(grid, other):
+def test_other_problems_are_not(grid: Grid, other: Task) -> None:
     settings, why = grid._settings(other)
     assert settings[-1] == "thr=1e-7"
     assert why == ""
 
 
-def test_our_settings_are_the_targets(grid):
+def test_our_settings_are_the_targets(grid: Grid) -> None:
     ours = replace(task(50, "degree 20", 0.1), solver="newton", targets=(1e-7, 1e-4))
     assert grid._settings(ours) == (["tol=0.0001", "tol=1e-07"], "")

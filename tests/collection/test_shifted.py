@@ -18,7 +18,7 @@ def series(n: int, p: int, ar: float = 0.0, common: float = 0.0) -> torch.Tensor
 
 
 @pytest.mark.parametrize(("n", "p"), [(1, 3), (10, 1), (50, 70), (7, 130)])
-def test_every_column_is_turned_by_its_offset(n, p):
+def test_every_column_is_turned_by_its_offset(n: int, p: int) -> None:
     values = series(n, p)
     offsets = np.random.default_rng(0).integers(n, size=p)
     found = turned(values, offsets).numpy()
@@ -34,7 +34,7 @@ def moments(values: torch.Tensor, sizes: list[int], seed: tuple[int, ...] = (0, 
 
 
 @pytest.mark.parametrize("n", [30, 99, 100, 101, 517])
-def test_batches_of_any_size_give_the_same_bytes(n, monkeypatch):
+def test_batches_of_any_size_give_the_same_bytes(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shifted, "CHUNK", 50)
     values = series(n, 9)
     whole = moments(values, [n])
@@ -43,7 +43,7 @@ def test_batches_of_any_size_give_the_same_bytes(n, monkeypatch):
     assert moments(values, [n], seed=(0, 2)).tobytes() != whole.tobytes()
 
 
-def test_what_neurons_have_in_common_is_gone_and_their_own_past_is_kept():
+def test_what_neurons_have_in_common_is_gone_and_their_own_past_is_kept() -> None:
     values = series(20_000, 30, ar=0.8, common=0.6)
     found = moments(values, [20_000]) / 20_000
     off = np.abs(found[np.triu_indices(30, 1)])
@@ -52,5 +52,5 @@ def test_what_neurons_have_in_common_is_gone_and_their_own_past_is_kept():
     assert np.sqrt((off**2).mean()) == pytest.approx(expected, rel=0.3)
 
 
-def test_of_no_tokens_there_is_nothing():
+def test_of_no_tokens_there_is_nothing() -> None:
     assert moments(series(1, 4)[:0], [0]).tolist() == np.zeros((4, 4)).tolist()

@@ -28,7 +28,7 @@ NASTY = [
 ]
 
 
-def planted(p: int, groups: int, seed: int, isolated: int = 0):
+def planted(p: int, groups: int, seed: int, isolated: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A graph with dense groups and a few edges between them, and its groups."""
     rng = np.random.default_rng(seed)
     group = rng.integers(groups, size=p)
@@ -75,7 +75,7 @@ def parsed(text: str) -> pydot.Dot:
 # -- the graph ------------------------------------------------------------------------------------
 
 
-def test_partial_correlations_are_regression_residual_correlations():
+def test_partial_correlations_are_regression_residual_correlations() -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 5)) @ rng.standard_normal((5, 5))
     X -= X.mean(axis=0)
@@ -88,7 +88,7 @@ def test_partial_correlations_are_regression_residual_correlations():
         assert value == pytest.approx(np.corrcoef(pair.T)[0, 1])
 
 
-def test_a_chain_of_three_by_hand():
+def test_a_chain_of_three_by_hand() -> None:
     graph = build_graph(
         np.array(["a", "b", "c", "d"]),
         np.array([0, 1]),
@@ -104,7 +104,7 @@ def test_a_chain_of_three_by_hand():
     assert graph.layers is None
 
 
-def test_an_empty_graph_has_only_isolated_neurons():
+def test_an_empty_graph_has_only_isolated_neurons() -> None:
     none = np.array([], dtype=int)
     graph = build_graph(np.array(["a", "b"]), none, none, none.astype(float), np.ones(2))
     assert (graph.communities == ISOLATED).all()
@@ -116,7 +116,7 @@ def test_an_empty_graph_has_only_isolated_neurons():
 # -- communities ----------------------------------------------------------------------------------
 
 
-def test_planted_communities_are_recovered_and_numbered_by_size():
+def test_planted_communities_are_recovered_and_numbered_by_size() -> None:
     rows, cols, values, group = planted(120, 5, seed=1)
     found = find_communities(120, rows, cols, np.abs(values), seed=0)
     assert len({(a, b) for a, b in zip(found, group)}) == 5
@@ -127,7 +127,7 @@ def test_planted_communities_are_recovered_and_numbered_by_size():
         assert sizes[a] > sizes[a + 1] or firsts[a] < firsts[a + 1]
 
 
-def test_communities_of_equal_size_are_numbered_by_their_first_neurons():
+def test_communities_of_equal_size_are_numbered_by_their_first_neurons() -> None:
     triangles = np.sort(np.random.default_rng(0).permutation(30).reshape(10, 3))
     rows, cols = triangles[:, [0, 0, 1]].ravel(), triangles[:, [1, 2, 2]].ravel()
     found = find_communities(30, rows, cols, np.ones(30), seed=0)
@@ -135,27 +135,27 @@ def test_communities_of_equal_size_are_numbered_by_their_first_neurons():
     assert firsts == sorted(triangles[:, 0])
 
 
-def test_neurons_without_edges_are_in_no_community():
+def test_neurons_without_edges_are_in_no_community() -> None:
     graph = graph_of(isolated=5)
     np.testing.assert_array_equal(graph.communities == ISOLATED, graph.degree == 0)
     assert (graph.communities[:5] == ISOLATED).all()
 
 
-def test_the_same_seed_gives_the_same_communities():
+def test_the_same_seed_gives_the_same_communities() -> None:
     rows, cols, values, _ = planted(200, 12, seed=2)
     runs = [find_communities(200, rows, cols, np.abs(values), seed=7) for _ in range(3)]
     np.testing.assert_array_equal(runs[0], runs[1])
     np.testing.assert_array_equal(runs[0], runs[2])
 
 
-def test_given_communities_are_kept():
+def test_given_communities_are_kept() -> None:
     rows, cols, values, _ = planted(20, 2, seed=3)
     given = np.arange(20) % 2
     graph = build_graph(np.arange(20).astype(str), rows, cols, values, np.ones(20), communities=given)
     np.testing.assert_array_equal(graph.communities, given)
 
 
-def test_the_order_is_by_community_then_strength_with_isolated_neurons_last():
+def test_the_order_is_by_community_then_strength_with_isolated_neurons_last() -> None:
     graph = graph_of()
     order = community_order(graph)
     np.testing.assert_array_equal(np.sort(order), np.arange(60))
@@ -171,7 +171,7 @@ def test_the_order_is_by_community_then_strength_with_isolated_neurons_last():
 
 
 @pytest.mark.parametrize("graph", [graph_of(), nasty_graph()], ids=["plain", "nasty"])
-def test_pydot_reads_back_the_same_graph(graph):
+def test_pydot_reads_back_the_same_graph(graph: Graph) -> None:
     read = parsed(to_dot(graph, "k", "a title"))
     assert read.get_type() == "graph"
     nodes = {unescaped(node.get_name()): node for node in read.get_node_list()}
@@ -189,7 +189,7 @@ def test_pydot_reads_back_the_same_graph(graph):
     assert edges == expected
 
 
-def test_every_edge_tells_its_sign_in_number_word_colour_and_line():
+def test_every_edge_tells_its_sign_in_number_word_colour_and_line() -> None:
     graph = graph_of()
     read = parsed(to_dot(graph, "k", "t"))
     for edge, weight in zip(read.get_edge_list(), graph.weights):
@@ -200,14 +200,14 @@ def test_every_edge_tells_its_sign_in_number_word_colour_and_line():
         assert look == (["positive", "#2166AC", "solid"] if weight > 0 else ["negative", "#B2182B", "dashed"])
 
 
-def test_different_ids_stay_different():
+def test_different_ids_stay_different() -> None:
     names = [line.split(" [")[0] for line in dot_lines(nasty_graph(), "k", "t")][3 : 3 + len(NASTY)]
     assert len(set(names)) == len(NASTY)
     assert all("\n" not in name for name in names)
 
 
 @pytest.mark.parametrize("title", ["films", 'a "b"\n<c> \\', "*/ }"])
-def test_the_first_line_names_the_artifact(title):
+def test_the_first_line_names_the_artifact(title: str) -> None:
     text = to_dot(graph_of(), "0123abcd", title)
     head = text.splitlines()[0]
     assert head.startswith("// glasso: ")
@@ -217,6 +217,6 @@ def test_the_first_line_names_the_artifact(title):
     assert unescaped(parsed(text).get_label()) == title
 
 
-def test_equal_graphs_give_equal_bytes():
+def test_equal_graphs_give_equal_bytes() -> None:
     assert to_dot(graph_of(), "k", "t") == to_dot(graph_of(), "k", "t")
     assert to_dot(graph_of(), "k", "t") == "".join(dot_lines(graph_of(), "k", "t"))

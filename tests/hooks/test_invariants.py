@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def sabotaged(loaded: LoadedModel, path: str, change: Callable[[torch.Tensor], A
 # -- hook points ----------------------------------------------------------------------------------
 
 
-def test_sound_models_pass_with_numbers_near_rounding(family):
+def test_sound_models_pass_with_numbers_near_rounding(family: LoadedModel) -> None:
     points = resolve_hook_points(family.model, ["mlp.*", "resid.*"])
     report = check_hook_points(family, points)
     assert set(report.projection) == {p.name for p in points if p.side == "in"}
@@ -48,7 +49,7 @@ def test_sound_models_pass_with_numbers_near_rounding(family):
     assert json.loads(json.dumps(report.as_meta()))["n_texts"] == 3
 
 
-def test_the_report_says_whether_a_bos_is_added(loaded):
+def test_the_report_says_whether_a_bos_is_added(loaded: Callable[[str], LoadedModel]) -> None:
     reports = {
         name: check_hook_points(loaded(name), resolve_hook_points(loaded(name).model, ["mlp.0"]))
         for name in ("llama", "gpt2", "gpt_neox", "bert")
@@ -61,13 +62,13 @@ def test_the_report_says_whether_a_bos_is_added(loaded):
     }
 
 
-def test_own_texts_replace_the_built_in_ones(loaded):
+def test_own_texts_replace_the_built_in_ones(loaded: Callable[[str], LoadedModel]) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.1"])
     assert check_hook_points(llama, points, ["paris", "the capital of france"]).n_texts == 2
 
 
-def test_a_tensor_changed_on_its_way_out_is_refused(loaded):
+def test_a_tensor_changed_on_its_way_out_is_refused(loaded: Callable[[str], LoadedModel]) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.1"])
     with (
@@ -77,7 +78,7 @@ def test_a_tensor_changed_on_its_way_out_is_refused(loaded):
         check_hook_points(llama, points)
 
 
-def test_padding_that_leaks_into_tokens_is_refused(loaded):
+def test_padding_that_leaks_into_tokens_is_refused(loaded: Callable[[str], LoadedModel]) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.1"])
     with (
@@ -87,7 +88,7 @@ def test_padding_that_leaks_into_tokens_is_refused(loaded):
         check_hook_points(llama, points)
 
 
-def test_positions_counted_from_the_end_are_refused(loaded):
+def test_positions_counted_from_the_end_are_refused(loaded: Callable[[str], LoadedModel]) -> None:
     """What left padding without position ids does to a model with learned positions."""
     gpt2 = loaded("gpt2")
     points = resolve_hook_points(gpt2.model, ["mlp.1"])
@@ -99,7 +100,9 @@ def test_positions_counted_from_the_end_are_refused(loaded):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_not_finite_are_refused_by_hook_point(loaded, value):
+def test_values_that_are_not_finite_are_refused_by_hook_point(
+    loaded: Callable[[str], LoadedModel], value: float
+) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.2"])
     with (
@@ -109,14 +112,16 @@ def test_values_that_are_not_finite_are_refused_by_hook_point(loaded, value):
         check_hook_points(llama, points)
 
 
-def test_a_doubled_bos_is_refused(loaded, make_tokenizer):
+def test_a_doubled_bos_is_refused(loaded: Callable[[str], LoadedModel], make_tokenizer: Callable[..., Any]) -> None:
     tokenizer = make_tokenizer(["<pad>", "<bos>", "<unk>"], "<bos> <bos> $A", bos_token="<bos>", pad_token="<pad>")
     llama = replace(loaded("llama"), tokenizer=tokenizer)
     with pytest.raises(InputError, match="two BOS"):
         check_hook_points(llama, resolve_hook_points(llama.model, ["mlp.1"]))
 
 
-def test_a_doubled_bos_with_id_zero_is_refused(loaded, make_tokenizer):
+def test_a_doubled_bos_with_id_zero_is_refused(
+    loaded: Callable[[str], LoadedModel], make_tokenizer: Callable[..., Any]
+) -> None:
     tokenizer = make_tokenizer(["<end>", "<unk>"], "<end> <end> $A", bos_token="<end>", eos_token="<end>")
     assert tokenizer.bos_token_id == 0
     llama = replace(loaded("llama"), tokenizer=tokenizer)
@@ -127,7 +132,7 @@ def test_a_doubled_bos_with_id_zero_is_refused(loaded, make_tokenizer):
 # -- the canary -----------------------------------------------------------------------------------
 
 
-def test_sound_models_pass_the_canary(family):
+def test_sound_models_pass_the_canary(family: LoadedModel) -> None:
     check_canary(family)
 
 
@@ -141,7 +146,9 @@ def test_sound_models_pass_the_canary(family):
         (lambda y: y / 0, "not finite"),
     ],
 )
-def test_the_canary_names_the_first_dead_layer(loaded, monkeypatch, change, fault):
+def test_the_canary_names_the_first_dead_layer(
+    loaded: Callable[[str], LoadedModel], monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any], fault: str
+) -> None:
     llama = loaded("llama")
     layer = llama.model.model.layers[1]
     sound = layer.forward
@@ -153,7 +160,7 @@ def test_the_canary_names_the_first_dead_layer(loaded, monkeypatch, change, faul
 # -- the price of a small dtype -------------------------------------------------------------------
 
 
-def test_float32_differs_by_nothing_from_float32(loaded):
+def test_float32_differs_by_nothing_from_float32(loaded: Callable[[str], LoadedModel]) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.1", "resid.1"])
     for found in dtype_difference(llama, points, IDS, MASK).values():
@@ -161,7 +168,9 @@ def test_float32_differs_by_nothing_from_float32(loaded):
         assert found.n_tokens == 10  # padding is not counted
 
 
-def test_the_difference_is_that_to_a_float32_copy(loaded, model_dir):
+def test_the_difference_is_that_to_a_float32_copy(
+    loaded: Callable[[str], LoadedModel], model_dir: Callable[[str], Path]
+) -> None:
     """Against a second model, converted, and correlations by numpy."""
     small = load_model(str(model_dir("llama")), dtype="bfloat16")
     points = resolve_hook_points(small.model, ["mlp.1"])
@@ -184,7 +193,7 @@ def test_the_difference_is_that_to_a_float32_copy(loaded, model_dir):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_small_dtypes_pass_within_their_tolerance(model_dir, dtype):
+def test_small_dtypes_pass_within_their_tolerance(model_dir: Callable[[str], Path], dtype: str) -> None:
     small = load_model(str(model_dir("gemma3")), dtype=dtype)
     report = check_hook_points(small, resolve_hook_points(small.model, ["mlp.*"]))
     assert max(report.batching.values()) <= report.tolerance == TOLERANCE[dtype]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint, ablate, record, resolve_hook_points
 from glasso_cli.hooks.edit import Intervention, add, set_to, zero
 from glasso_cli.models.layers import find_layers
+from glasso_cli.models.loaded import LoadedModel
 
 IDS = torch.tensor([[1, 5, 9, 14, 7, 22], [1, 8, 8, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
@@ -29,7 +31,7 @@ def n_hooks(model: nn.Module) -> int:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def test_residuals_are_the_hidden_states_of_the_model(family):
+def test_residuals_are_the_hidden_states_of_the_model(family: LoadedModel) -> None:
     with torch.inference_mode():
         states = family.model(IDS, attention_mask=MASK, output_hidden_states=True).hidden_states
     first, second = read(family.model, "resid.0", "resid.1")
@@ -37,7 +39,7 @@ def test_residuals_are_the_hidden_states_of_the_model(family):
     torch.testing.assert_close(second, states[2], rtol=0, atol=0)
 
 
-def test_gated_neurons_are_activation_times_up(loaded):
+def test_gated_neurons_are_activation_times_up(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     values, entering = read(model, "mlp.1", "model.layers.1.mlp:in")
     mlp = model.model.layers[1].mlp
@@ -46,14 +48,14 @@ def test_gated_neurons_are_activation_times_up(loaded):
     torch.testing.assert_close(values, expected)
 
 
-def test_stopping_early_gives_the_same_bits(family):
+def test_stopping_early_gives_the_same_bits(family: LoadedModel) -> None:
     for stopped, full in zip(
         read(family.model, "mlp.*", "resid.1"), read(family.model, "mlp.*", "resid.1", stop=False), strict=True
     ):
         assert torch.equal(stopped, full)
 
 
-def test_nothing_runs_after_the_last_hook_point(family):
+def test_nothing_runs_after_the_last_hook_point(family: LoadedModel) -> None:
     """Not even the projection whose input is read."""
     ran: list[str] = []
     handles = [
@@ -70,14 +72,14 @@ def test_nothing_runs_after_the_last_hook_point(family):
     assert not any(name.startswith(f"{stack.path}.2") for name in ran)
 
 
-def test_values_own_their_memory_in_float32(family):
+def test_values_own_their_memory_in_float32(family: LoadedModel) -> None:
     for values in read(family.model, "mlp.1", "resid.1"):
         assert values.dtype == torch.float32
         assert not values.requires_grad
         assert values.untyped_storage().nbytes() == values.numel() * 4
 
 
-def test_a_view_of_a_larger_tensor_is_copied():
+def test_a_view_of_a_larger_tensor_is_copied() -> None:
     class Halves(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -92,7 +94,7 @@ def test_a_view_of_a_larger_tensor_is_copied():
     assert values.untyped_storage().nbytes() == values.numel() * 4
 
 
-def test_values_survive_what_the_model_does_to_them_later():
+def test_values_survive_what_the_model_does_to_them_later() -> None:
     class InPlace(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -107,7 +109,7 @@ def test_values_survive_what_the_model_does_to_them_later():
     assert values.all()
 
 
-def test_order_is_that_of_the_hook_points_and_several_passes_work(loaded):
+def test_order_is_that_of_the_hook_points_and_several_passes_work(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     points = resolve_hook_points(model, ["mlp.*"])[::-1]
     with record(model, points) as recorder:
@@ -117,7 +119,7 @@ def test_order_is_that_of_the_hook_points_and_several_passes_work(loaded):
     assert second[0].shape == (2, 3, 48)
 
 
-def test_padding_on_the_right_does_not_move_a_text(family):
+def test_padding_on_the_right_does_not_move_a_text(family: LoadedModel) -> None:
     together = read(family.model, "mlp.2", "resid.1")
     points = resolve_hook_points(family.model, ["mlp.2", "resid.1"])
     with record(family.model, sorted(points, key=lambda p: p.side)) as recorder:
@@ -126,7 +128,7 @@ def test_padding_on_the_right_does_not_move_a_text(family):
         torch.testing.assert_close(values[1, :4], alone[point.name][0], rtol=1e-4, atol=1e-5)
 
 
-def test_padding_on_the_left_is_refused_unless_positions_are_given(loaded):
+def test_padding_on_the_left_is_refused_unless_positions_are_given(loaded: Callable[[str], LoadedModel]) -> None:
     loaded_model = loaded("gpt2")
     ids, mask = IDS.flip(1), MASK.flip(1)
     (point,) = resolve_hook_points(loaded_model.model, ["mlp.1"])
@@ -139,13 +141,13 @@ def test_padding_on_the_left_is_refused_unless_positions_are_given(loaded):
     torch.testing.assert_close(moved[1, 2:], alone[0], rtol=1e-4, atol=1e-5)
 
 
-def test_a_mask_of_bools_is_a_mask(loaded):
+def test_a_mask_of_bools_is_a_mask(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("bert").model
     with record(model, resolve_hook_points(model, ["mlp.1"])) as recorder:
         assert torch.equal(recorder.run(IDS, MASK.bool())[0], recorder.run(IDS, MASK)[0])
 
 
-def test_hooks_are_gone_after_the_block_and_after_an_error(family):
+def test_hooks_are_gone_after_the_block_and_after_an_error(family: LoadedModel) -> None:
     points = resolve_hook_points(family.model, ["mlp.*", "resid.*"])
     before = n_hooks(family.model)
     with pytest.raises(ZeroDivisionError), record(family.model, points) as recorder:
@@ -155,7 +157,7 @@ def test_hooks_are_gone_after_the_block_and_after_an_error(family):
     assert n_hooks(family.model) == before
 
 
-def test_hooks_are_gone_when_attaching_one_fails(loaded):
+def test_hooks_are_gone_when_attaching_one_fails(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     before = n_hooks(model)
     (good,) = resolve_hook_points(model, ["mlp.1"])
@@ -164,7 +166,7 @@ def test_hooks_are_gone_when_attaching_one_fails(loaded):
     assert n_hooks(model) == before
 
 
-def test_a_module_that_does_not_run_is_an_error(loaded):
+def test_a_module_that_does_not_run_is_an_error(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("gemma3_vision").model
     vision = resolve_hook_points(model, ["mlp.1"])[0]
     unused = HookPoint("model.multi_modal_projector:out", None, 32, "projector")
@@ -174,7 +176,7 @@ def test_a_module_that_does_not_run_is_an_error(loaded):
 
 
 @pytest.mark.parametrize("stop", [True, False])
-def test_a_module_that_runs_twice_is_an_error(stop):
+def test_a_module_that_runs_twice_is_an_error(stop: bool) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -188,7 +190,7 @@ def test_a_module_that_runs_twice_is_an_error(stop):
         recorder.run(IDS)
 
 
-def test_a_tensor_of_another_shape_is_an_error_with_both_shapes(loaded):
+def test_a_tensor_of_another_shape_is_an_error_with_both_shapes(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     wrong = HookPoint("model.layers.1.mlp.down_proj:in", 1, 47, "wrong")
     with record(model, [wrong]) as recorder, pytest.raises(InputError) as caught:
@@ -198,7 +200,7 @@ def test_a_tensor_of_another_shape_is_an_error_with_both_shapes(loaded):
     assert "(2, 6, 47)" in caught.value.message
 
 
-def test_batch_and_time_in_one_dimension_come_apart():
+def test_batch_and_time_in_one_dimension_come_apart() -> None:
     class Flat(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -213,7 +215,7 @@ def test_batch_and_time_in_one_dimension_come_apart():
     assert torch.equal(values, model.embed(IDS))
 
 
-def test_a_compiled_model_is_read_as_it_was(loaded):
+def test_a_compiled_model_is_read_as_it_was(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     compiled = torch.compile(model)
     points = resolve_hook_points(model, ["mlp.1"])
@@ -221,7 +223,7 @@ def test_a_compiled_model_is_read_as_it_was(loaded):
         assert torch.equal(recorder.run(IDS, MASK)[0], read(model, "mlp.1")[0])
 
 
-def test_a_compiled_part_is_refused():
+def test_a_compiled_part_is_refused() -> None:
     model = nn.Sequential(nn.Linear(4, 4))
     model[0].compile()
     with pytest.raises(InputError, match="'0' is compiled"), record(model, []):
@@ -237,7 +239,7 @@ def intervened(model: nn.Module, where: str, edit: Any, read_at: list[str], **mo
         return read(model, *read_at, stop=False)
 
 
-def test_an_effect_reaches_later_layers_only(family):
+def test_an_effect_reaches_later_layers_only(family: LoadedModel) -> None:
     """In one pass a neuron acts on no other neuron of its layer and on nothing before it: zero, to the bit."""
     before = ["mlp.0", "resid.0"]
     clean = read(family.model, *before, "mlp.1", "mlp.2", stop=False)
@@ -251,7 +253,7 @@ def test_an_effect_reaches_later_layers_only(family):
 
 
 @pytest.mark.parametrize("name", ["gemma3", "gpt2", "llama", "gpt_neox", "opt"])
-def test_an_effect_reaches_later_positions_only(loaded, name):
+def test_an_effect_reaches_later_positions_only(loaded: Callable[[str], LoadedModel], name: str) -> None:
     model = loaded(name).model
     positions = torch.zeros(2, 6, dtype=torch.bool)
     positions[:, 3] = True
@@ -262,7 +264,7 @@ def test_an_effect_reaches_later_positions_only(loaded, name):
     assert not torch.equal(clean[0, 4:], changed[0, 4:])
 
 
-def test_an_encoder_has_effects_in_both_directions(loaded):
+def test_an_encoder_has_effects_in_both_directions(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("bert").model
     positions = torch.zeros(2, 6, dtype=torch.bool)
     positions[:, 3] = True
@@ -272,7 +274,7 @@ def test_an_encoder_has_effects_in_both_directions(loaded):
 
 
 @pytest.mark.parametrize("where", ["mlp.1", "resid.1"])
-def test_patching_with_its_own_values_changes_nothing(family, where):
+def test_patching_with_its_own_values_changes_nothing(family: LoadedModel, where: str) -> None:
     (own,) = read(family.model, where)
     (clean,) = read(family.model, "resid.2", stop=False)
     for edit in (set_to(own), lambda current: current):
@@ -280,7 +282,7 @@ def test_patching_with_its_own_values_changes_nothing(family, where):
         assert torch.equal(clean, patched)
 
 
-def test_edits_set_what_they_say(loaded):
+def test_edits_set_what_they_say(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("gpt2").model
     (clean,) = read(model, "mlp.1")
     mean = clean.mean((0, 1))[[2, 5]]
@@ -296,7 +298,7 @@ def test_edits_set_what_they_say(loaded):
         assert torch.equal(values[..., [2, 5]], expected.expand(2, 6, 2))
 
 
-def test_editing_a_hook_point_equals_editing_the_weights(loaded):
+def test_editing_a_hook_point_equals_editing_the_weights(loaded: Callable[[str], LoadedModel]) -> None:
     """Zeroing a neuron is zeroing its column of the output projection."""
     from copy import deepcopy
 
@@ -308,7 +310,7 @@ def test_editing_a_hook_point_equals_editing_the_weights(loaded):
     torch.testing.assert_close(ablated, read(cut, "resid.2", stop=False)[0])
 
 
-def test_outputs_in_tuples_are_changed_and_keep_their_company(loaded):
+def test_outputs_in_tuples_are_changed_and_keep_their_company(loaded: Callable[[str], LoadedModel]) -> None:
     """Attention returns its output together with the weights."""
     model = loaded("llama").model
     where = "model.layers.1.self_attn:out"
@@ -316,13 +318,13 @@ def test_outputs_in_tuples_are_changed_and_keep_their_company(loaded):
     assert torch.equal(values, torch.full((2, 6, 32), 0.5))
 
 
-def test_inputs_given_by_keyword_are_changed(loaded):
+def test_inputs_given_by_keyword_are_changed(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     (values,) = intervened(model, "model.layers.1.self_attn:in", zero, ["model.layers.1.self_attn.q_proj:in"])
     assert not values.any()
 
 
-def test_interventions_stack_and_leave_no_hooks(loaded):
+def test_interventions_stack_and_leave_no_hooks(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     (point,) = resolve_hook_points(model, ["mlp.1"])
     before = n_hooks(model)
@@ -336,7 +338,7 @@ def test_interventions_stack_and_leave_no_hooks(loaded):
     assert torch.equal(read(model, "mlp.1")[0], clean)
 
 
-def test_an_intervention_that_no_pass_came_by_is_an_error(loaded):
+def test_an_intervention_that_no_pass_came_by_is_an_error(loaded: Callable[[str], LoadedModel]) -> None:
     """A recorder that stops before the intervention would report an effect of exactly zero."""
     model = loaded("llama").model
     (late,) = resolve_hook_points(model, ["mlp.2"])
@@ -345,7 +347,7 @@ def test_an_intervention_that_no_pass_came_by_is_an_error(loaded):
 
 
 @pytest.mark.parametrize("neuron", [48, -1])
-def test_a_neuron_out_of_range_is_an_error(loaded, neuron):
+def test_a_neuron_out_of_range_is_an_error(loaded: Callable[[str], LoadedModel], neuron: int) -> None:
     model = loaded("llama").model
     (point,) = resolve_hook_points(model, ["mlp.1"])
     with (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import record, resolve_hook_points
 from glasso_cli.models.layers import find_layers
+from glasso_cli.models.loaded import LoadedModel
 
 # What a reader of each model's code would point to as the MLP's output projection.
 PROJECTIONS = {
@@ -24,14 +27,16 @@ PROJECTIONS = {
 
 
 @pytest.mark.parametrize(("name", "path"), PROJECTIONS.items())
-def test_mlp_short_form_is_the_input_of_the_output_projection(loaded, name, path):
+def test_mlp_short_form_is_the_input_of_the_output_projection(
+    loaded: Callable[[str], LoadedModel], name: str, path: str
+) -> None:
     (point,) = resolve_hook_points(loaded(name).model, ["mlp.1"])
     intermediate = 128 if name == "gpt2" else 48
     assert (point.name, point.layer, point.width) == (f"{path}:in", 1, intermediate)
     assert (point.label, point.module, point.side) == ("layers.1.mlp", path, "in")
 
 
-def test_resid_short_form_is_the_output_of_the_layer(family):
+def test_resid_short_form_is_the_output_of_the_layer(family: LoadedModel) -> None:
     (point,) = resolve_hook_points(family.model, ["resid.2"])
     assert family.model.get_submodule(point.module) is find_layers(family.model).layers[2]
     assert (point.side, point.layer, point.width, point.label) == ("out", 2, 32, "layers.2.resid")
@@ -51,12 +56,12 @@ def test_resid_short_form_is_the_output_of_the_layer(family):
         ("model.embed_tokens:out", ["model.embed_tokens:out"]),
     ],
 )
-def test_patterns(loaded, pattern, labels):
+def test_patterns(loaded: Callable[[str], LoadedModel], pattern: str, labels: list[str]) -> None:
     points = resolve_hook_points(loaded("llama").model, [pattern])
     assert [point.label for point in points] == labels
 
 
-def test_patterns_overlap_without_repeating_and_come_in_layer_order(loaded):
+def test_patterns_overlap_without_repeating_and_come_in_layer_order(loaded: Callable[[str], LoadedModel]) -> None:
     patterns = ["resid.1", "mlp.*", "model.layers.*.mlp.down_proj:in", "model.embed_tokens:out", "mlp.0"]
     points = resolve_hook_points(loaded("llama").model, patterns)
     assert [point.label for point in points] == [
@@ -68,14 +73,14 @@ def test_patterns_overlap_without_repeating_and_come_in_layer_order(loaded):
     ]
 
 
-def test_labels_tell_all_tensors_apart(family):
+def test_labels_tell_all_tensors_apart(family: LoadedModel) -> None:
     points = resolve_hook_points(family.model, ["*layer*:out", "*layer*:in", "mlp.*", "resid.*"][2:])
     names, labels = {p.name for p in points}, {p.label for p in points}
     assert len(names) == len(labels) == len(points) == 6
 
 
 @pytest.mark.parametrize("side", ["in", "out"])
-def test_width_is_what_a_pass_shows(loaded, side):
+def test_width_is_what_a_pass_shows(loaded: Callable[[str], LoadedModel], side: str) -> None:
     """Also for modules that are neither linear nor a layer, and for those called with keywords."""
     import torch
 
@@ -88,7 +93,7 @@ def test_width_is_what_a_pass_shows(loaded, side):
     assert [p.width for p in points] == [v.shape[-1] for v in values]
 
 
-def test_a_tensor_with_heads_is_refused_with_its_shape(loaded):
+def test_a_tensor_with_heads_is_refused_with_its_shape(loaded: Callable[[str], LoadedModel]) -> None:
     with pytest.raises(InputError, match=r"q_norm:out.*\(1, 2, 3, 16\)"):
         resolve_hook_points(loaded("gemma3").model, ["model.layers.1.self_attn.q_norm:out"])
 
@@ -105,7 +110,9 @@ def test_a_tensor_with_heads_is_refused_with_its_shape(loaded):
         ("model.layers.1.mlp:inn", "which side"),
     ],
 )
-def test_a_pattern_without_match_says_what_there_is(loaded, pattern, says):
+def test_a_pattern_without_match_says_what_there_is(
+    loaded: Callable[[str], LoadedModel], pattern: str, says: str
+) -> None:
     with pytest.raises(InputError) as caught:
         resolve_hook_points(loaded("llama").model, [pattern])
     assert repr(pattern) in caught.value.message
@@ -113,16 +120,16 @@ def test_a_pattern_without_match_says_what_there_is(loaded, pattern, says):
 
 
 @pytest.mark.parametrize("pattern", ["mlp.0", "mlp.*", "model.layers.0.mlp.experts*:out", "*experts:in"])
-def test_experts_are_refused_by_name(loaded, pattern):
+def test_experts_are_refused_by_name(loaded: Callable[[str], LoadedModel], pattern: str) -> None:
     with pytest.raises(InputError, match=r"'model\.layers\.0\.mlp\.experts.*mixture of experts"):
         resolve_hook_points(loaded("mixtral").model, [pattern])
 
 
-def test_the_residual_stream_around_experts_can_be_read(loaded):
+def test_the_residual_stream_around_experts_can_be_read(loaded: Callable[[str], LoadedModel]) -> None:
     assert len(resolve_hook_points(loaded("mixtral").model, ["resid.*"])) == 3
 
 
-def test_a_layer_without_mlp_lists_its_linear_modules(loaded):
+def test_a_layer_without_mlp_lists_its_linear_modules(loaded: Callable[[str], LoadedModel]) -> None:
     from copy import deepcopy
 
     from torch import nn
@@ -136,6 +143,6 @@ def test_a_layer_without_mlp_lists_its_linear_modules(loaded):
     assert resolve_hook_points(model, ["mlp.0", "resid.1"])[1].label == "layers.1.resid"
 
 
-def test_layers_that_share_weights_are_refused(loaded):
+def test_layers_that_share_weights_are_refused(loaded: Callable[[str], LoadedModel]) -> None:
     with pytest.raises(InputError, match="no list of 3 layers"):
         resolve_hook_points(loaded("albert").model, ["resid.0"])

@@ -12,20 +12,20 @@ TOKENS = documents(chain(6), 70, 11, ar=0.5) * np.arange(1, 7) + 3.0
 
 
 @pytest.mark.parametrize("blocks", [None, [0], [3, 1, 8], [2, 2, 5]])
-def test_any_blocks_give_the_correlation_of_their_tokens(blocks):
+def test_any_blocks_give_the_correlation_of_their_tokens(blocks: list[int] | None) -> None:
     found = blocks_of(TOKENS).correlation(blocks)
     expected = np.corrcoef(rows_of(TOKENS, list(range(16)) if blocks is None else blocks).T)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     assert (found == found.T).all()
 
 
-def test_documents_of_a_block_may_come_in_any_order():
+def test_documents_of_a_block_may_come_in_any_order() -> None:
     mixed = TOKENS.copy()
     mixed[[0, 16, 32]] = TOKENS[[32, 0, 16]]
     np.testing.assert_allclose(blocks_of(mixed).correlation([0, 4]), blocks_of(TOKENS).correlation([0, 4]), atol=1e-14)
 
 
-def test_chosen_neurons_are_those_of_the_whole():
+def test_chosen_neurons_are_those_of_the_whole() -> None:
     chosen = np.array([1, 2, 5])
     part = blocks_of(TOKENS, neurons=chosen)
     np.testing.assert_allclose(part.correlation([0, 7]), blocks_of(TOKENS).correlation([0, 7])[np.ix_(chosen, chosen)])
@@ -37,7 +37,7 @@ def test_chosen_neurons_are_those_of_the_whole():
 
 
 @pytest.mark.parametrize("factors", [0, 2])
-def test_a_block_is_projected_as_its_standardised_tokens_are(factors):
+def test_a_block_is_projected_as_its_standardised_tokens_are(factors: int) -> None:
     blocks, every = blocks_of(TOKENS), rows_of(TOKENS, list(range(16)))
     project = np.eye(6)
     if factors:
@@ -52,7 +52,7 @@ def test_a_block_is_projected_as_its_standardised_tokens_are(factors):
 
 
 @pytest.mark.parametrize("factors", [0, 2])
-def test_held_out_tokens_are_standardised_as_the_training_ones_are(factors):
+def test_held_out_tokens_are_standardised_as_the_training_ones_are(factors: int) -> None:
     blocks = blocks_of(TOKENS)
     every, train, test = (rows_of(TOKENS, some) for some in (list(range(16)), [0, 2, 9], [4, 5]))
     project = np.eye(6)
@@ -68,7 +68,7 @@ def test_held_out_tokens_are_standardised_as_the_training_ones_are(factors):
     np.testing.assert_allclose(blocks.residual_std, standard.std(0), atol=1e-6)
 
 
-def test_directions_are_taken_out_of_both_sides():
+def test_directions_are_taken_out_of_both_sides() -> None:
     random = np.random.default_rng(0)
     matrix = random.standard_normal((7, 7))
     matrix += matrix.T
@@ -79,14 +79,14 @@ def test_directions_are_taken_out_of_both_sides():
     assert (found == found.T).all()
 
 
-def test_a_neuron_that_sleeps_in_the_drawn_blocks_is_refused():
+def test_a_neuron_that_sleeps_in_the_drawn_blocks_is_refused() -> None:
     tokens = TOKENS.copy()
     tokens[1::16, :, 2] = 3.0
     with pytest.raises(InputError, match="1 neurons do not vary in some of the blocks"):
         blocks_of(tokens).correlation([1])
 
 
-def test_fewer_than_four_blocks_are_too_few():
+def test_fewer_than_four_blocks_are_too_few() -> None:
     check_blocks(4, "fit.variance: pooled")
     with pytest.raises(
         InputError, match=r"fit\.variance: pooled draws from blocks .* needs 4 .*; there are 3"

@@ -16,7 +16,7 @@ def problem(p: int, seed: int = 0) -> tuple[csr_array, np.ndarray]:
 
 
 @pytest.mark.parametrize("p", [1, 2, 17, 128, 131, 300])
-def test_it_is_the_formula_with_dense_matrices(p):
+def test_it_is_the_formula_with_dense_matrices(p: int) -> None:
     theta, S = problem(p) if p > 1 else (csr_array([[2.0]]), np.eye(1))
     dense = theta.toarray()
     found = debiased(theta, S)
@@ -24,19 +24,19 @@ def test_it_is_the_formula_with_dense_matrices(p):
     assert (found == found.T).all()
 
 
-def test_rows_of_theta_give_their_part_of_the_product():
+def test_rows_of_theta_give_their_part_of_the_product() -> None:
     theta, S = problem(90)
     rows = np.array([3, 50, 89])
     np.testing.assert_allclose(sandwich(theta[rows], S), (theta @ S @ theta)[np.ix_(rows, rows)], atol=1e-12)
 
 
-def test_the_inverse_is_its_own_debiased_estimate():
+def test_the_inverse_is_its_own_debiased_estimate() -> None:
     _, S = problem(20)
     theta = np.linalg.inv(S)
     np.testing.assert_allclose(debiased(csr_array(theta), S), theta, atol=1e-9)
 
 
-def test_the_number_of_threads_does_not_change_the_bytes():
+def test_the_number_of_threads_does_not_change_the_bytes() -> None:
     theta, S = problem(300)
     whole = debiased(theta, S).tobytes()
     with threads.limited(1):

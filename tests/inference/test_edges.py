@@ -7,8 +7,9 @@ from scipy.stats import norm, t
 from support.planted import autocorrelation, blocks_of, chain, documents
 
 from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import VARIANCES, edge_tests
-from glasso_cli.inference.estimates import ENOUGH, alpha_for_tests, inverse_estimate, lasso_estimate
+from glasso_cli.inference.estimates import ENOUGH, Estimate, alpha_for_tests, inverse_estimate, lasso_estimate
 from glasso_cli.inference.jackknife import jackknife_variance
 from glasso_cli.solvers.path import fit_from
 
@@ -16,7 +17,7 @@ P = 40
 PAIRS = np.triu_indices(P, 1)
 
 
-def test_three_neurons_by_hand():
+def test_three_neurons_by_hand() -> None:
     """S of a chain of three; Theta a penalised estimate with one edge; no dependence between tokens."""
     a, b, n = 0.5, 0.2, 400
     S = np.array([[1, a, b], [a, 1, 0], [b, 0, 1]])
@@ -41,7 +42,7 @@ def test_three_neurons_by_hand():
     assert (found.inflation, found.pairs) == (1.0, 3)
 
 
-def test_dependent_tokens_are_worth_less():
+def test_dependent_tokens_are_worth_less() -> None:
     theta, S = csr_array(np.eye(P)), np.corrcoef(np.random.default_rng(0).standard_normal((P, 200)))
     blocks = blocks_of(np.random.default_rng(1).standard_normal((40, 10, P)))
     R = 0.7 ** np.tile(np.arange(1, 60), (P, 1))
@@ -52,7 +53,7 @@ def test_dependent_tokens_are_worth_less():
     np.testing.assert_allclose(together.z, alone.z / np.sqrt((1 + 0.49) / (1 - 0.49)), rtol=1e-6)
 
 
-def fitted(ar: float, seed: int, inverse: bool = False):
+def fitted(ar: float, seed: int, inverse: bool = False) -> tuple[Estimate, np.ndarray, Blocks, np.ndarray]:
     tokens = documents(chain(P), 160, 20, ar=ar, seed=seed)
     blocks = blocks_of(tokens)
     S = blocks.correlation()
@@ -62,7 +63,7 @@ def fitted(ar: float, seed: int, inverse: bool = False):
 
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance, inverse):
+def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance: str, inverse: bool) -> None:
     real = PAIRS[1] - PAIRS[0] == 1
     false = true = 0
     for seed in range(8):
@@ -75,7 +76,7 @@ def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(varianc
     assert false / (false + true) <= 0.1
 
 
-def test_tokens_taken_for_independent_are_believed_too_much():
+def test_tokens_taken_for_independent_are_believed_too_much() -> None:
     estimate, S, blocks, R = fitted(0.7, 0)
     real = PAIRS[1] - PAIRS[0] == 1
     found = edge_tests(estimate, S, blocks, np.zeros_like(R), *PAIRS, variance="normal")
@@ -83,7 +84,7 @@ def test_tokens_taken_for_independent_are_believed_too_much():
 
 
 @pytest.mark.parametrize("inverse", [False, True])
-def test_error_bars_cover_the_truth(inverse):
+def test_error_bars_cover_the_truth(inverse: bool) -> None:
     truth = -chain(P)[PAIRS]  # the diagonal is 1
     inside = []
     for seed in range(6):
@@ -93,7 +94,7 @@ def test_error_bars_cover_the_truth(inverse):
     assert np.mean(np.array(inside)[:, truth != 0]) == pytest.approx(0.95, abs=0.06)
 
 
-def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_scale():
+def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_scale() -> None:
     estimate, S, blocks, R = fitted(0.0, 0)
     normal, pooled = (edge_tests(estimate, S, blocks, R, *PAIRS, variance=name) for name in ("normal", "pooled"))
     assert 0.75 < pooled.inflation < 1  # the penalty makes Theta_ii smaller than 1 / var(Theta x)_i
@@ -109,7 +110,7 @@ def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_sca
 
 
 @pytest.mark.parametrize("inverse", [False, True])
-def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inverse):
+def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inverse: bool) -> None:
     given = fitted(0.7, 0, inverse)
     pooled = edge_tests(*given, *PAIRS)
     again = edge_tests(*given, *PAIRS, variance="normal", inflation=pooled.inflation)
@@ -117,7 +118,7 @@ def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inve
     assert again.inflation == pooled.inflation
 
 
-def test_every_pair_may_have_its_own_jackknife():
+def test_every_pair_may_have_its_own_jackknife() -> None:
     estimate, S, blocks, R = fitted(0.5, 1)
     found = edge_tests(estimate, S, blocks, R, *PAIRS, variance="jackknife")
     every = jackknife_variance(blocks, estimate, S)
@@ -125,7 +126,7 @@ def test_every_pair_may_have_its_own_jackknife():
     np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 15), rtol=1e-6)
 
 
-def test_chosen_pairs_are_judged_among_all():
+def test_chosen_pairs_are_judged_among_all() -> None:
     given = fitted(0.5, 2)
     every = edge_tests(*given, *PAIRS)
     some = np.array([3, 500, 77])
@@ -135,13 +136,13 @@ def test_chosen_pairs_are_judged_among_all():
     assert found.discoveries == every.discoveries
 
 
-def test_one_neuron_has_no_pairs():
+def test_one_neuron_has_no_pairs() -> None:
     found = edge_tests(inverse_estimate(np.eye(1)), np.eye(1), blocks_of(np.random.default_rng(0).standard_normal((20, 3, 1))),
                        np.zeros((1, 2)), np.empty(0, int), np.empty(0, int))  # fmt: skip
     assert (found.pairs, found.discoveries, len(found.q)) == (0, 0, 0)
 
 
-def test_another_variance_is_refused():
+def test_another_variance_is_refused() -> None:
     with pytest.raises(InputError, match="no variance 'sandwich'") as caught:
         edge_tests(*fitted(0.0, 0), *PAIRS, variance="sandwich")
     assert "pooled, normal, jackknife" in caught.value.hint
@@ -150,7 +151,7 @@ def test_another_variance_is_refused():
 # -- given all other neurons ------------------------------------------------------------------------
 
 
-def test_the_inverse_gives_the_partial_correlations_of_regressions():
+def test_the_inverse_gives_the_partial_correlations_of_regressions() -> None:
     tokens = documents(chain(5), 50, 8)
     blocks = blocks_of(tokens)
     S = blocks.correlation()
@@ -163,7 +164,7 @@ def test_the_inverse_gives_the_partial_correlations_of_regressions():
     assert found.standard_error[0] == pytest.approx((1 - rho**2) / np.sqrt(400 - 5))
 
 
-def test_the_tokens_that_many_neurons_use_up_are_counted():
+def test_the_tokens_that_many_neurons_use_up_are_counted() -> None:
     """40 neurons on 120 independent tokens: the variance of z is n / (n - p) = 1.5 without, 1 with."""
     z = []
     for seed in range(12):
@@ -174,7 +175,7 @@ def test_the_tokens_that_many_neurons_use_up_are_counted():
     assert np.var(z) == pytest.approx(1, abs=0.1)
 
 
-def test_too_few_tokens_for_all_neurons_are_refused():
+def test_too_few_tokens_for_all_neurons_are_refused() -> None:
     tokens = np.random.default_rng(0).standard_normal((24, 5, P))
     blocks, R = blocks_of(tokens, count=8), np.tile(0.9 ** np.arange(1, 20), (P, 1))
     S = blocks.correlation()
@@ -186,6 +187,6 @@ def test_too_few_tokens_for_all_neurons_are_refused():
         inverse_estimate(np.corrcoef(tokens.reshape(-1, P).T[:, :30]))
 
 
-def test_the_penalty_of_the_tests_falls_with_the_tokens():
+def test_the_penalty_of_the_tests_falls_with_the_tokens() -> None:
     assert ENOUGH > 1
     assert alpha_for_tests(2048, 10_000) == pytest.approx(np.sqrt(np.log(2048) / 10_000))

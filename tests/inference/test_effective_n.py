@@ -13,7 +13,7 @@ def ar1(coefficients: np.ndarray, lags: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("p", "block"), [(2, 512), (5, 2), (37, 8), (64, 16)])
-def test_quantiles_equal_those_of_every_pair_written_out(p, block, monkeypatch):
+def test_quantiles_equal_those_of_every_pair_written_out(p: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BLOCK", block)
     R = np.random.default_rng(p).uniform(-0.4, 0.9, size=(p, 6))
     pairs = []
@@ -26,18 +26,18 @@ def test_quantiles_equal_those_of_every_pair_written_out(p, block, monkeypatch):
     np.testing.assert_allclose([found.median, found.q05], np.quantile(pairs, [0.5, 0.05]))
 
 
-def test_independent_tokens_count_in_full():
+def test_independent_tokens_count_in_full() -> None:
     found = effective_n(np.zeros((10, 8)), 5000)
     assert (found.median, found.q05) == (5000, 5000)
 
 
-def test_equal_first_order_dependence_has_its_closed_form():
+def test_equal_first_order_dependence_has_its_closed_form() -> None:
     rho = 0.7
     found = effective_n(ar1(np.full(6, rho), 200), 10_000)
     assert found.median == pytest.approx(10_000 * (1 - rho**2) / (1 + rho**2))
 
 
-def test_the_variance_of_a_correlation_is_tau_over_n():
+def test_the_variance_of_a_correlation_is_tau_over_n() -> None:
     """Simulated: two independent first-order series, 4,000 correlations of 200 tokens each."""
     rng = np.random.default_rng(0)
     repeats, n, rho = 4000, 200, 0.7
@@ -52,25 +52,25 @@ def test_the_variance_of_a_correlation_is_tau_over_n():
     assert correlations.var() == pytest.approx(float(tau(R, R)[0, 0]) / n, rel=0.1)
 
 
-def test_tau_has_a_floor():
+def test_tau_has_a_floor() -> None:
     alternating = np.array([[0.9, 0.9], [-0.9, -0.9]])
     assert tau(alternating[:1], alternating[1:]).item() == TAU_FLOOR
     assert effective_n(alternating, 100).median == pytest.approx(100 / TAU_FLOOR)
 
 
-def test_many_neurons_are_thinned_evenly_and_the_same_way_each_time(monkeypatch):
+def test_many_neurons_are_thinned_evenly_and_the_same_way_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_EXACT", 50)
     R = np.random.default_rng(1).uniform(0, 0.5, size=(101, 4))
     assert effective_n(R, 100) == effective_n(R[::3], 100) == effective_n(R, 100)
 
 
 @pytest.mark.parametrize("p", [0, 1])
-def test_without_a_pair_the_tokens_are_taken_as_they_are(p):
+def test_without_a_pair_the_tokens_are_taken_as_they_are(p: int) -> None:
     found = effective_n(np.zeros((p, 3)), 10)
     assert (found.median, found.q05) == (10, 10)
 
 
 @pytest.mark.parametrize("bad", [np.zeros(3), np.full((2, 2), np.nan)])
-def test_bad_autocorrelations_are_refused(bad):
+def test_bad_autocorrelations_are_refused(bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="autocorrelations"):
         effective_n(bad, 10)

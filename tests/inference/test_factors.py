@@ -15,7 +15,7 @@ def correlation(p: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("p", "count"), [(5, 1), (30, 3), (200, 5), (5, 4)])
-def test_the_leading_components_are_those_of_the_eigendecomposition(p, count):
+def test_the_leading_components_are_those_of_the_eigendecomposition(p: int, count: int) -> None:
     R = correlation(p)
     found = leading_factors(R, count)
     values, vectors = np.linalg.eigh(R)
@@ -25,7 +25,7 @@ def test_the_leading_components_are_those_of_the_eigendecomposition(p, count):
     np.testing.assert_allclose(found.variance_explained, found.variances / p)
 
 
-def test_the_share_is_what_is_missing_when_they_are_left_out():
+def test_the_share_is_what_is_missing_when_they_are_left_out() -> None:
     R = correlation(40)
     found = leading_factors(R, 3)
     rest = R - found.vectors * found.variances @ found.vectors.T
@@ -34,7 +34,7 @@ def test_the_share_is_what_is_missing_when_they_are_left_out():
     assert found.first(1).variances.tolist() == found.variances[:1].tolist()
 
 
-def test_equal_seeds_give_equal_bytes_and_the_largest_loading_is_positive():
+def test_equal_seeds_give_equal_bytes_and_the_largest_loading_is_positive() -> None:
     R = correlation(60)
     first, again = leading_factors(R, 2, seed=3), leading_factors(R, 2, seed=3)
     assert first.vectors.tobytes() == again.vectors.tobytes()
@@ -43,11 +43,11 @@ def test_equal_seeds_give_equal_bytes_and_the_largest_loading_is_positive():
     assert abs(first.vectors[first.top_neurons(0, 1)[0], 0]) == np.abs(first.vectors[:, 0]).max()
 
 
-def test_uncorrelated_neurons_have_no_share():
+def test_uncorrelated_neurons_have_no_share() -> None:
     assert leading_factors(np.eye(12), 2).share == 0
 
 
 @pytest.mark.parametrize("count", [0, 5, 6])
-def test_as_many_factors_as_neurons_cannot_be_taken_out(count):
+def test_as_many_factors_as_neurons_cannot_be_taken_out(count: int) -> None:
     with pytest.raises(InputError, match="cannot be taken out of 5 neurons"):
         leading_factors(correlation(5), count)

@@ -8,7 +8,7 @@ from support.planted import blocks_of, chain, documents, rows_of
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import Estimate, inverse_estimate, lasso_estimate
 from glasso_cli.inference.factors import leading_factors
-from glasso_cli.inference.jackknife import jackknife_variance, some_neurons, typical_errors
+from glasso_cli.inference.jackknife import Typical, jackknife_variance, some_neurons, typical_errors
 
 TOKENS = documents(chain(6), 61, 9, ar=0.6) * np.arange(1, 7) - 2.0  # 61 documents: blocks of 27 and 36 tokens
 THETA = Estimate(np.zeros((6, 6)), csr_array(chain(6, 0.25)), 0)
@@ -27,7 +27,7 @@ def written_out(standard: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("factors", [0, 1])
-def test_it_is_the_delete_one_block_jackknife_for_unequal_blocks(factors):
+def test_it_is_the_delete_one_block_jackknife_for_unequal_blocks(factors: int) -> None:
     blocks, project = blocks_of(TOKENS), np.eye(6)
     if factors:
         removed = leading_factors(blocks.correlation(), factors)
@@ -40,7 +40,7 @@ def test_it_is_the_delete_one_block_jackknife_for_unequal_blocks(factors):
 
 
 @pytest.mark.parametrize("neurons", [None, np.array([1, 4])])
-def test_the_inverse_is_taken_anew_without_each_block(neurons):
+def test_the_inverse_is_taken_anew_without_each_block(neurons: np.ndarray | None) -> None:
     blocks = blocks_of(TOKENS)
     every = rows_of(TOKENS, list(range(16)))
     standard = [(rows_of(TOKENS, [b]) - every.mean(0)) / every.std(0) for b in range(16)]
@@ -56,14 +56,14 @@ def test_the_inverse_is_taken_anew_without_each_block(neurons):
     np.testing.assert_allclose(found, expected[np.ix_(chosen, chosen)], rtol=1e-6)
 
 
-def test_chosen_neurons_have_their_part_of_it():
+def test_chosen_neurons_have_their_part_of_it() -> None:
     blocks, some = blocks_of(TOKENS), np.array([0, 2, 5])
     whole = jackknife_variance(blocks, THETA, blocks.correlation())
     part = jackknife_variance(blocks, THETA, blocks.correlation(), some)
     np.testing.assert_allclose(part, whole[np.ix_(some, some)], rtol=1e-10)
 
 
-def test_empty_blocks_do_not_count():
+def test_empty_blocks_do_not_count() -> None:
     few = blocks_of(TOKENS[:9])
     assert len(few.filled) == 9
     assert np.isfinite(jackknife_variance(few, THETA, few.correlation())).all()
@@ -77,7 +77,7 @@ def formula(precision: np.ndarray, n: int) -> np.ndarray:
     return (np.outer(diagonal, diagonal) + precision**2) / n
 
 
-def typical(tokens: np.ndarray):
+def typical(tokens: np.ndarray) -> Typical:
     p = tokens.shape[2]
     covariance = np.linalg.inv(chain(p))
     scale = np.sqrt(covariance.diagonal())
@@ -89,13 +89,13 @@ def typical(tokens: np.ndarray):
     )
 
 
-def test_gaussian_tokens_have_the_errors_of_the_formula():
+def test_gaussian_tokens_have_the_errors_of_the_formula() -> None:
     found = typical(documents(chain(60), 320, 20))
     assert found.inflation == pytest.approx(1, abs=0.04)
     assert found.freedom > 500
 
 
-def test_documents_of_unequal_scale_have_larger_errors_with_longer_tails():
+def test_documents_of_unequal_scale_have_larger_errors_with_longer_tails() -> None:
     tokens = documents(chain(60), 320, 20)
     scale = np.sqrt(5 / np.random.default_rng(3).chisquare(5, 320))[:, None, None]
     found = typical(tokens * scale / np.sqrt((scale**2).mean()))
@@ -107,7 +107,7 @@ def test_documents_of_unequal_scale_have_larger_errors_with_longer_tails():
 
 
 @pytest.mark.parametrize("p", [2, 128, 300, 5000])
-def test_some_neurons_are_evenly_spaced(p):
+def test_some_neurons_are_evenly_spaced(p: int) -> None:
     some = some_neurons(p)
     assert len(some) == min(p, 128)
     assert (some[0], some[-1]) == (0, p - 1)

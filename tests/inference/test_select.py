@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def planted_path(n: int) -> list[PathPoint]:
     return fit_path(np.corrcoef(draws.T), np.geomspace(0.4, 0.02, 10))
 
 
-def test_a_fixed_alpha_is_taken_as_it_is():
+def test_a_fixed_alpha_is_taken_as_it_is() -> None:
     points = [point(0.3, 1), point(0.2, 2, converged=False), point(0.1, 3)]
     chosen = select(points, "fixed", alpha=0.1)
     assert (chosen.index, chosen.criterion, chosen.warning) == (2, None, None)
@@ -45,13 +47,13 @@ def test_a_fixed_alpha_is_taken_as_it_is():
     assert "did not converge" in asked.warning
 
 
-def test_an_alpha_off_the_path_is_refused_with_those_on_it():
+def test_an_alpha_off_the_path_is_refused_with_those_on_it() -> None:
     with pytest.raises(InputError, match=r"alpha 0\.25 is not on the path") as caught:
         select([point(0.3, 1), point(0.2, 2)], "fixed", alpha=0.25)
     assert "0.3, 0.2" in caught.value.hint
 
 
-def test_the_nearest_degree_is_chosen_and_a_miss_is_told():
+def test_the_nearest_degree_is_chosen_and_a_miss_is_told() -> None:
     points = [point(0.3, 15), point(0.2, 30), point(0.1, 75)]  # degrees 1, 2, 5
     hit = select(points, "degree", target=2.02)
     assert (hit.index, hit.warning) == (1, None)
@@ -61,21 +63,21 @@ def test_the_nearest_degree_is_chosen_and_a_miss_is_told():
 
 
 @pytest.mark.parametrize("rule", ["degree", "ebic"])
-def test_only_a_converged_point_is_eligible(rule):
+def test_only_a_converged_point_is_eligible(rule: str) -> None:
     points = [point(0.3, 15, -20.0), point(0.2, 30, -1.0, converged=False), point(0.1, 75, -19.0)]
     chosen = select(points, rule, target=2.0, n_effective=1000)
     assert points[chosen.index].converged
 
 
 @pytest.mark.parametrize("rule", ["degree", "ebic"])
-def test_if_nothing_converged_the_choice_is_made_with_a_warning(rule):
+def test_if_nothing_converged_the_choice_is_made_with_a_warning(rule: str) -> None:
     points = [point(0.3, 15, -20.0, False), point(0.2, 30, -1.0, False), point(0.1, 75, -19.0, False)]
     chosen = select(points, rule, target=2.0, n_effective=1000)
     assert chosen.index == 1
     assert "not certified" in chosen.warning
 
 
-def test_ebic_is_the_formula_written_with_sums():
+def test_ebic_is_the_formula_written_with_sums() -> None:
     path = planted_path(400)
     n, gamma = 350.0, 0.5
     curve = select(path, "ebic", n_effective=n, gamma=gamma).criterion
@@ -91,7 +93,7 @@ def test_ebic_is_the_formula_written_with_sums():
         assert value == pytest.approx(-2 * gaussian + penalty, rel=1e-9)
 
 
-def test_ebic_finds_the_degree_of_a_planted_chain():
+def test_ebic_finds_the_degree_of_a_planted_chain() -> None:
     path = planted_path(2000)
     chosen = select(path, "ebic", n_effective=2000)
     assert chosen.warning is None
@@ -100,7 +102,7 @@ def test_ebic_finds_the_degree_of_a_planted_chain():
     assert np.abs(np.diagonal(found, 1)).min() > 0
 
 
-def test_fewer_effective_samples_and_more_gamma_choose_sparser_graphs():
+def test_fewer_effective_samples_and_more_gamma_choose_sparser_graphs() -> None:
     path = planted_path(400)
     edges = [path[select(path, "ebic", n_effective=n).index].n_edges for n in (20, 100, 400, 40_000)]
     assert edges == sorted(edges)
@@ -109,14 +111,14 @@ def test_fewer_effective_samples_and_more_gamma_choose_sparser_graphs():
     assert gammas[0] >= gammas[1]
 
 
-def test_an_ebic_minimum_at_an_end_is_told():
+def test_an_ebic_minimum_at_an_end_is_told() -> None:
     path = planted_path(400)
     assert "tends to pick the densest" in select(path, "ebic", n_effective=1e6).warning
     assert "sparsest graph" in select(path, "ebic", n_effective=2).warning
     assert select(path[:1], "ebic", n_effective=400).warning is None
 
 
-def test_ebic_of_arrays():
+def test_ebic_of_arrays() -> None:
     curve = ebic(np.array([-1.0, -2.0]), np.array([3, 0]), n_neurons=10, n_effective=100, gamma=0.0)
     np.testing.assert_allclose(curve, [100 + 3 * np.log(100), 200])
 
@@ -131,13 +133,13 @@ def test_ebic_of_arrays():
         ("ebic", {"n_effective": 0.5}, "more than one effective sample"),
     ],
 )
-def test_a_rule_without_what_it_needs_is_refused(rule, options, message):
+def test_a_rule_without_what_it_needs_is_refused(rule: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         select([point(0.1, 1)], rule, **options)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_an_empty_path_is_refused(rule):
+def test_an_empty_path_is_refused(rule: str) -> None:
     with pytest.raises(InputError, match="no point to select from"):
         select([], rule, alpha=0.1, target=1.0, n_effective=100)
 
@@ -145,7 +147,7 @@ def test_an_empty_path_is_refused(rule):
 # -- rules that resample ----------------------------------------------------------------------------
 
 
-def test_cv_takes_the_sparsest_graph_within_one_standard_error():
+def test_cv_takes_the_sparsest_graph_within_one_standard_error() -> None:
     points = [point(alpha, edges) for alpha, edges in ((0.4, 1), (0.3, 2), (0.2, 3), (0.1, 4))]
     losses = P * np.array([[9.0, 7.0, 6.9, 7.2], [9.0, 7.2, 6.7, 7.4], [9.2, 7.0, 7.2, 7.2]])
     chosen = select(points, "cv", held_out=-losses)
@@ -156,21 +158,21 @@ def test_cv_takes_the_sparsest_graph_within_one_standard_error():
     assert apart.index == 2
 
 
-def test_a_held_out_loss_that_falls_to_the_end_is_told():
+def test_a_held_out_loss_that_falls_to_the_end_is_told() -> None:
     points = [point(0.3, 1), point(0.2, 2), point(0.1, 3)]
     falling = select(points, "cv", held_out=np.array([[1.0, 2.0, 3.0], [1.1, 2.0, 3.1]]))
     assert falling.index == 2
     assert "held-out loss is smallest at the smallest alpha, 0.1" in falling.warning
 
 
-def test_stars_takes_the_densest_graph_that_is_stable_all_the_way():
+def test_stars_takes_the_densest_graph_that_is_stable_all_the_way() -> None:
     points = [point(alpha, edges) for alpha, edges in ((0.4, 1), (0.3, 2), (0.2, 3), (0.1, 4))]
     chosen = select(points, "stars", instability=np.array([0.0, 0.06, 0.04, 0.2]), threshold=0.05)
     assert (chosen.index, chosen.criterion.tolist(), chosen.warning) == (0, [0.0, 0.06, 0.06, 0.2], None)
     assert select(points, "stars", instability=np.array([0.0, 0.01, 0.02, 0.2]), threshold=0.05).index == 2
 
 
-def test_stars_says_when_the_threshold_decides_nothing():
+def test_stars_says_when_the_threshold_decides_nothing() -> None:
     points = [point(0.3, 1), point(0.2, 2)]
     all_stable = select(points, "stars", instability=np.array([0.001, 0.002]), threshold=0.05)
     assert all_stable.index == 1
@@ -181,6 +183,6 @@ def test_stars_says_when_the_threshold_decides_nothing():
 
 
 @pytest.mark.parametrize(("rule", "option"), [("cv", "held_out"), ("stars", "instability")])
-def test_a_rule_without_its_resamples_is_refused(rule, option):
+def test_a_rule_without_its_resamples_is_refused(rule: str, option: str) -> None:
     with pytest.raises(InputError, match=f"rule {rule} needs {option}"):
         select([point(0.3, 1), point(0.2, 2)], rule)

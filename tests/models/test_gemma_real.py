@@ -44,7 +44,7 @@ def nats_per_token(gemma: LoadedModel, ids: list[int]) -> float:
         return float(gemma.model(row, labels=row).loss)
 
 
-def test_the_config_is_that_of_gemma_3_270m(gemma):
+def test_the_config_is_that_of_gemma_3_270m(gemma: LoadedModel) -> None:
     config = gemma.model.config
     rope = config.rope_parameters
     assert (config.num_hidden_layers, config.hidden_size, config.intermediate_size) == (18, 640, 2048)
@@ -62,21 +62,21 @@ def test_the_config_is_that_of_gemma_3_270m(gemma):
 
 
 @pytest.mark.parametrize("text", [*PASSAGES, *VARIED])
-def test_a_text_gets_one_bos_and_comes_back(gemma, text):
+def test_a_text_gets_one_bos_and_comes_back(gemma: LoadedModel, text: str) -> None:
     ids = gemma.tokenizer(text)["input_ids"]
     assert ids.count(2) == 1
     assert ids[0] == 2
     assert gemma.tokenizer.decode(ids[1:]) == text
 
 
-def test_every_token_has_its_id(gemma):
+def test_every_token_has_its_id(gemma: LoadedModel) -> None:
     vocab = json.loads((builtin_folder("builtin:gemma-3-270m") / "tokenizer.json").read_text())["model"]["vocab"]
     assert sorted(vocab.values()) == list(range(262_144)) == sorted(gemma.tokenizer.get_vocab().values())
     assert gemma.tokenizer.convert_ids_to_tokens([0, 1, 2, 3, 138]) == ["<pad>", "<eos>", "<bos>", "<unk>", "▁▁"]
     assert gemma.tokenizer.tokenize("the capital of France") == ["the", "▁capital", "▁of", "▁France"]
 
 
-def test_english_is_likely_after_a_bos_only(gemma):
+def test_english_is_likely_after_a_bos_only(gemma: LoadedModel) -> None:
     for text in PASSAGES:
         ids = gemma.tokenizer(text)["input_ids"]
         assert math.exp(nats_per_token(gemma, ids)) < 25
@@ -87,14 +87,14 @@ def test_english_is_likely_after_a_bos_only(gemma):
     ("text", "word"),
     [("The capital of France is the city of", " Paris"), ("Two plus two equals", " four")],
 )
-def test_it_knows_what_it_read(gemma, text, word):
+def test_it_knows_what_it_read(gemma: LoadedModel, text: str, word: str) -> None:
     ids = gemma.tokenizer(text, return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         best = int(gemma.model(ids).logits[0, -1].argmax())
     assert gemma.tokenizer.decode([best]) == word
 
 
-def test_every_layer_passes_the_checks(gemma):
+def test_every_layer_passes_the_checks(gemma: LoadedModel) -> None:
     points = resolve_hook_points(gemma.model, ["mlp.*", "resid.*"])
     report = check_hook_points(gemma, points)
     assert sorted(p.width for p in points) == [640] * 18 + [2048] * 18
@@ -103,7 +103,7 @@ def test_every_layer_passes_the_checks(gemma):
     assert max(report.batching.values()) < 1e-4
 
 
-def test_stopping_early_gives_the_same_bits(gemma):
+def test_stopping_early_gives_the_same_bits(gemma: LoadedModel) -> None:
     rows = [torch.tensor(gemma.tokenizer(text)["input_ids"]) for text in PASSAGES]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     points = resolve_hook_points(gemma.model, ["mlp.9"])
@@ -114,7 +114,7 @@ def test_stopping_early_gives_the_same_bits(gemma):
     assert torch.equal(*values)
 
 
-def test_a_neuron_acts_on_later_layers_and_positions_only(gemma):
+def test_a_neuron_acts_on_later_layers_and_positions_only(gemma: LoadedModel) -> None:
     ids = torch.tensor([gemma.tokenizer(PASSAGES[0])["input_ids"]])
     source, target = resolve_hook_points(gemma.model, ["mlp.8", "mlp.9"])
     at = torch.zeros_like(ids, dtype=torch.bool)

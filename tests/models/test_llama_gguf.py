@@ -115,7 +115,7 @@ def back(file: Path, cache: Path, plant: Callable[..., BuiltinModel]) -> LoadedM
     return load_model("builtin:tiny")
 
 
-def test_a_planted_model_comes_back(back, original, file):
+def test_a_planted_model_comes_back(back: LoadedModel, original: LlamaForCausalLM, file: Path) -> None:
     state = back.model.state_dict()
     for name, tensor in original.state_dict().items():
         assert torch.equal(state[name], tensor), name
@@ -127,7 +127,7 @@ def test_a_planted_model_comes_back(back, original, file):
         torch.testing.assert_close(mine, theirs.eval()(ids).logits, rtol=1e-5, atol=1e-5)
 
 
-def test_the_files_say_what_the_metadata_says(back, original):
+def test_the_files_say_what_the_metadata_says(back: LoadedModel, original: LlamaForCausalLM) -> None:
     config, generation, tokenizer = back.model.config, back.model.generation_config, back.tokenizer
     for key in ("hidden_size", "num_key_value_heads", "head_dim", "rms_norm_eps", "tie_word_embeddings"):
         assert getattr(config, key) == getattr(original.config, key), key
@@ -144,7 +144,7 @@ def test_the_files_say_what_the_metadata_says(back, original):
     }
 
 
-def test_a_loaded_tokenizer_is_the_one_written(back):
+def test_a_loaded_tokenizer_is_the_one_written(back: LoadedModel) -> None:
     text = "<|im_start|>the 12 'ab's <|im_end|>\n"
     assert back.tokenizer(text)["input_ids"] == by_definition(text)
     assert back.tokenizer.decode(back.tokenizer(text)["input_ids"]) == text
@@ -161,17 +161,17 @@ TOKENIZER = smollm_tokenizer(METADATA)
 @example("a²½٣ 12  the\n\n 's  ")
 @example("<|im_end|>ab<|endoftext|> 12")
 @example("trailing   ")
-def test_ids_are_those_of_the_definition(text):
+def test_ids_are_those_of_the_definition(text: str) -> None:
     ids = TOKENIZER.encode(text).ids
     assert ids == by_definition(text)
     assert TOKENIZER.decode(ids, skip_special_tokens=False) == text
 
 
-def test_a_digit_is_a_token_even_where_a_merge_would_join_two():
+def test_a_digit_is_a_token_even_where_a_merge_would_join_two() -> None:
     assert TOKENIZER.encode("12").tokens == ["1", "2"]
 
 
-def test_a_byte_without_a_token_is_left_out():
+def test_a_byte_without_a_token_is_left_out() -> None:
     without = {**METADATA, "tokenizer.ggml.tokens": ["<gone>" if t == "z" else t for t in TOKENS]}
     assert smollm_tokenizer(without).encode("azb").tokens == ["ab"]
     assert TOKENIZER.encode("azb").tokens == ["a", "z", "b"]

@@ -113,7 +113,7 @@ def offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 # -- the hub --------------------------------------------------------------------------------------
 
 
-def test_a_model_comes_from_the_hub_without_what_it_does_not_need(hub, capfd):
+def test_a_model_comes_from_the_hub_without_what_it_does_not_need(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     loaded = load_model("lab/tiny", notify=said.append)
     assert loaded.n_layers == 3
@@ -124,17 +124,17 @@ def test_a_model_comes_from_the_hub_without_what_it_does_not_need(hub, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_digest_is_the_commit(hub):
+def test_a_digest_is_the_commit(hub: Hub) -> None:
     expected = {"source": "hub", "name": "lab/tiny", "commit": COMMIT}
     assert model_digest("lab/tiny") == model_digest("lab/tiny", "main") == expected
 
 
-def test_a_commit_is_taken_at_its_word(hub):
+def test_a_commit_is_taken_at_its_word(hub: Hub) -> None:
     assert model_digest("lab/tiny", COMMIT)["commit"] == COMMIT
     assert hub.asked == []
 
 
-def test_the_cache_answers_offline(hub, offline):
+def test_the_cache_answers_offline(hub: Hub, offline: Callable[[], None]) -> None:
     folder = model_folder("lab/tiny")
     offline()
     hub.asked.clear()
@@ -143,14 +143,14 @@ def test_the_cache_answers_offline(hub, offline):
     assert hub.asked == []
 
 
-def test_the_cache_answers_when_the_hub_is_down(hub):
+def test_the_cache_answers_when_the_hub_is_down(hub: Hub) -> None:
     folder = model_folder("lab/tiny")
     hub.status = 503
     assert model_folder("lab/tiny") == folder
     assert model_digest("lab/tiny")["commit"] == COMMIT
 
 
-def test_offline_without_a_copy(hub, offline):
+def test_offline_without_a_copy(hub: Hub, offline: Callable[[], None]) -> None:
     offline()
     for ask in (model_folder, model_digest):
         with pytest.raises(ServiceError, match=r"'lab/tiny' is not complete.*HF_HUB_OFFLINE"):
@@ -158,14 +158,14 @@ def test_offline_without_a_copy(hub, offline):
     assert hub.asked == []
 
 
-def test_a_hub_that_is_down(hub):
+def test_a_hub_that_is_down(hub: Hub) -> None:
     hub.status = 503
     for ask in (model_folder, model_digest):
         with pytest.raises(ServiceError, match="'lab/tiny' is not complete in the local cache"):
             ask("lab/tiny")
 
 
-def test_no_network(hub):
+def test_no_network(hub: Hub) -> None:
     from huggingface_hub import constants
 
     constants.ENDPOINT = "http://127.0.0.1:9"  # the fixture puts it back
@@ -174,21 +174,21 @@ def test_no_network(hub):
             ask("lab/tiny")
 
 
-def test_an_id_that_is_not_there(hub):
+def test_an_id_that_is_not_there(hub: Hub) -> None:
     for ask in (model_folder, model_digest):
         with pytest.raises(InputError, match="There is no model 'lab/tini' on the hub") as caught:
             ask("lab/tini")
         assert "HF_TOKEN, which is not set" in caught.value.hint
 
 
-def test_a_revision_that_is_not_there(hub):
+def test_a_revision_that_is_not_there(hub: Hub) -> None:
     for ask in (model_folder, model_digest):
         with pytest.raises(InputError, match="'lab/tiny' has no revision 'v2'"):
             ask("lab/tiny", "v2")
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_gated_model_without_and_with_a_token(hub, monkeypatch, status):
+def test_a_gated_model_without_and_with_a_token(hub: Hub, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     hub.status, hub.code = status, "GatedRepo"
     with pytest.raises(InputError, match="gated and no token is set") as caught:
         model_folder("lab/tiny")
@@ -200,7 +200,7 @@ def test_a_gated_model_without_and_with_a_token(hub, monkeypatch, status):
     assert "Bearer hf_secret_0123456789" in hub.tokens
 
 
-def test_a_pickled_checkpoint_is_fetched_only_with_trust(hub):
+def test_a_pickled_checkpoint_is_fetched_only_with_trust(hub: Hub) -> None:
     weights = hub.files.pop("model.safetensors")
     hub.files["pytorch_model.bin"] = weights
     model_folder("lab/tiny")
@@ -210,7 +210,7 @@ def test_a_pickled_checkpoint_is_fetched_only_with_trust(hub):
 
 
 @pytest.mark.parametrize("model_id", ["./lab/tiny", "/lab/tiny", "~/no/such", "a/b/c", "lab//tiny"])
-def test_what_cannot_be_a_hub_id_is_a_folder_that_is_not_there(hub, model_id):
+def test_what_cannot_be_a_hub_id_is_a_folder_that_is_not_there(hub: Hub, model_id: str) -> None:
     with pytest.raises(InputError, match="does not exist"):
         model_folder(model_id)
     assert hub.asked == []
@@ -239,7 +239,7 @@ def digest_of(folder: Path, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_a_digest_follows_the_content(folder, tmp_path, name):
+def test_a_digest_follows_the_content(folder: Path, tmp_path: Path, name: str) -> None:
     before = digest_of(folder, tmp_path)
     put(folder / name, "other", when=1_700_000_000)
     changed = digest_of(folder, tmp_path)
@@ -247,20 +247,20 @@ def test_a_digest_follows_the_content(folder, tmp_path, name):
     assert changed != before == digest_of(folder, tmp_path)
 
 
-def test_a_digest_does_not_depend_on_place_time_or_documentation(folder, tmp_path):
+def test_a_digest_does_not_depend_on_place_time_or_documentation(folder: Path, tmp_path: Path) -> None:
     before = digest_of(folder, tmp_path)
     put(folder / "README.md", "other")
     moved = folder.rename(tmp_path / "moved")
     assert digest_of(moved, tmp_path) == before
 
 
-def test_a_file_under_another_name_is_another_model(folder, tmp_path):
+def test_a_file_under_another_name_is_another_model(folder: Path, tmp_path: Path) -> None:
     before = digest_of(folder, tmp_path)
     (folder / "tokenizer.json").rename(folder / "vocab.json")
     assert digest_of(folder, tmp_path) != before
 
 
-def test_a_large_file_is_read_once(folder, tmp_path, monkeypatch):
+def test_a_large_file_is_read_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from glasso_cli import digests
 
     before = digest_of(folder, tmp_path)
@@ -268,7 +268,7 @@ def test_a_large_file_is_read_once(folder, tmp_path, monkeypatch):
     assert digest_of(folder, tmp_path) == before
 
 
-def test_a_folder_has_no_revisions(folder, tmp_path):
+def test_a_folder_has_no_revisions(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no revisions"):
         model_digest(str(folder), "main", cache=tmp_path)
 
@@ -276,7 +276,7 @@ def test_a_folder_has_no_revisions(folder, tmp_path):
 # -- what it costs --------------------------------------------------------------------------------
 
 
-def test_a_digest_needs_neither_torch_nor_transformers(folder, tmp_path):
+def test_a_digest_needs_neither_torch_nor_transformers(folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from glasso_cli.models.source import model_digest\n"
         f"model_digest({str(folder)!r}, cache=Path({str(tmp_path)!r}))\n"

@@ -15,6 +15,7 @@ import torch
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.load import choose_device, load_model, quiet_transformers
+from glasso_cli.models.loaded import LoadedModel
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def refusal(folder: Path, **options: Any) -> InputError:
 # -- what comes out -------------------------------------------------------------------------------
 
 
-def test_a_loaded_model_is_ready_to_be_read(family):
+def test_a_loaded_model_is_ready_to_be_read(family: LoadedModel) -> None:
     assert not family.model.training
     assert not any(parameter.requires_grad for parameter in family.model.parameters())
     assert {p.dtype for p in family.model.parameters()} == {torch.float32}
@@ -46,7 +47,7 @@ def test_a_loaded_model_is_ready_to_be_read(family):
     assert family.kind == ("masked" if family.model.config.model_type == "bert" else "causal")
 
 
-def test_weights_are_those_of_the_file(loaded, model_dir):
+def test_weights_are_those_of_the_file(loaded: Callable[[str], LoadedModel], model_dir: Callable[[str], Path]) -> None:
     from safetensors.torch import load_file
 
     written = load_file(model_dir("llama") / "model.safetensors")
@@ -56,13 +57,13 @@ def test_weights_are_those_of_the_file(loaded, model_dir):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
-def test_dtype_is_what_was_asked_for(model_dir, dtype):
+def test_dtype_is_what_was_asked_for(model_dir: Callable[[str], Path], dtype: str) -> None:
     loaded = load_model(str(model_dir("llama")), dtype=dtype)
     assert loaded.dtype == dtype
     assert loaded.model.model.layers[0].mlp.down_proj.weight.dtype == getattr(torch, dtype)
 
 
-def test_auto_is_float32_even_for_a_bfloat16_checkpoint(copied):
+def test_auto_is_float32_even_for_a_bfloat16_checkpoint(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     load_model(str(folder)).model.to(torch.bfloat16).save_pretrained(folder)
     loaded = load_model(str(folder))
@@ -70,11 +71,11 @@ def test_auto_is_float32_even_for_a_bfloat16_checkpoint(copied):
     assert loaded.model.dtype == torch.float32
 
 
-def test_only_the_text_part_of_a_vision_model_is_said_to_be_used(loaded):
+def test_only_the_text_part_of_a_vision_model_is_said_to_be_used(loaded: Callable[[str], LoadedModel]) -> None:
     assert "only the text part" in loaded("gemma3_vision").notes[0]
 
 
-def test_a_checkpoint_without_its_head_is_noted(copied):
+def test_a_checkpoint_without_its_head_is_noted(copied: Callable[[str], Path]) -> None:
     from transformers import AutoModel
 
     folder = copied("bert")
@@ -84,12 +85,14 @@ def test_a_checkpoint_without_its_head_is_noted(copied):
     assert "no language-model head" in loaded.notes[0]
 
 
-def test_device_map_auto_loads_and_passes_the_canary(model_dir):
+def test_device_map_auto_loads_and_passes_the_canary(model_dir: Callable[[str], Path]) -> None:
     loaded = load_model(str(model_dir("llama")), device_map="auto", device="cpu")
     assert loaded.n_layers == 3
 
 
-def test_loading_is_silent_and_leaves_loggers_as_they_were(model_dir, capfd):
+def test_loading_is_silent_and_leaves_loggers_as_they_were(
+    model_dir: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     from huggingface_hub import utils as hub
     from transformers.utils import logging as transformers_logging
 
@@ -124,7 +127,7 @@ def test_loading_is_silent_and_leaves_loggers_as_they_were(model_dir, capfd):
         (2, "cpu", "cpu"),
     ],
 )
-def test_devices(monkeypatch, n_gpus, asked, chosen):
+def test_devices(monkeypatch: pytest.MonkeyPatch, n_gpus: int, asked: str, chosen: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
     assert choose_device(asked) == torch.device(chosen)
@@ -141,14 +144,16 @@ def test_devices(monkeypatch, n_gpus, asked, chosen):
         (0, "mps", "not known"),
     ],
 )
-def test_devices_that_are_not_there(monkeypatch, n_gpus, asked, says):
+def test_devices_that_are_not_there(monkeypatch: pytest.MonkeyPatch, n_gpus: int, asked: str, says: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
     with pytest.raises(InputError, match=f"'{asked}'.*{says}"):
         choose_device(asked)
 
 
-def test_a_model_too_large_for_the_gpu_is_a_sentence(model_dir, monkeypatch):
+def test_a_model_too_large_for_the_gpu_is_a_sentence(
+    model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*args: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
@@ -157,14 +162,16 @@ def test_a_model_too_large_for_the_gpu_is_a_sentence(model_dir, monkeypatch):
         load_model(str(model_dir("llama")))
 
 
-def test_device_map_without_accelerate_is_a_sentence(model_dir, monkeypatch):
+def test_device_map_without_accelerate_is_a_sentence(
+    model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "accelerate" else find_spec(name))
     assert "accelerate" in refusal(model_dir("llama"), device_map="auto").message
 
 
 @pytest.mark.parametrize("options", [{"dtype": "int8"}, {"trust": ("everything",)}])
-def test_unknown_options(model_dir, options):
+def test_unknown_options(model_dir: Callable[[str], Path], options: dict[str, Any]) -> None:
     (value,) = options.values()
     assert str(value[0] if isinstance(value, tuple) else value) in refusal(model_dir("llama"), **options).message
 
@@ -172,23 +179,23 @@ def test_unknown_options(model_dir, options):
 # -- folders that cannot be used ------------------------------------------------------------------
 
 
-def test_a_folder_that_does_not_exist(tmp_path):
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nowhere").message
 
 
-def test_a_file(tmp_path):
+def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"")
     assert "is a file" in refusal(path).message
 
 
-def test_a_folder_without_config(copied):
+def test_a_folder_without_config(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     (folder / "config.json").unlink()
     assert "no config.json" in refusal(folder).message
 
 
-def test_a_folder_of_adapters(copied):
+def test_a_folder_of_adapters(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     (folder / "config.json").rename(folder / "adapter_config.json")
     error = refusal(folder)
@@ -197,14 +204,14 @@ def test_a_folder_of_adapters(copied):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}", '{"model_type": 3}'])
-def test_a_config_that_is_none(copied, text):
+def test_a_config_that_is_none(copied: Callable[[str], Path], text: str) -> None:
     folder = copied("llama")
     (folder / "config.json").write_text(text)
     message = refusal(folder).message
     assert "not valid JSON" in message or "names no model_type" in message
 
 
-def test_an_unknown_architecture(copied):
+def test_an_unknown_architecture(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     edit_json(folder / "config.json", model_type="hyperllama")
     error = refusal(folder)
@@ -212,7 +219,7 @@ def test_an_unknown_architecture(copied):
     assert "Upgrade transformers" in error.hint
 
 
-def test_code_from_the_repository_needs_trust(copied):
+def test_code_from_the_repository_needs_trust(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     auto_map = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.OwnModel"}
     edit_json(folder / "config.json", model_type="own", auto_map=auto_map)
@@ -221,7 +228,7 @@ def test_code_from_the_repository_needs_trust(copied):
     assert "remote_code" in error.hint
 
 
-def test_code_from_the_repository_runs_with_trust(copied):
+def test_code_from_the_repository_runs_with_trust(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     (folder / "modeling_own.py").write_text(
         "from transformers import LlamaConfig, LlamaForCausalLM\n\n\n"
@@ -242,27 +249,27 @@ def test_code_from_the_repository_runs_with_trust(copied):
         ({"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantised"),
     ],
 )
-def test_models_of_another_kind(copied, config, says):
+def test_models_of_another_kind(copied: Callable[[str], Path], config: dict[str, Any], says: str) -> None:
     folder = copied("llama")
     (folder / "config.json").write_text(json.dumps(config))
     assert says in refusal(folder).message
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1, -1000])
-def test_weights_cut_short(copied, keep):
+def test_weights_cut_short(copied: Callable[[str], Path], keep: int) -> None:
     path = copied("llama") / "model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     error = refusal(path.parent)
     assert "model.safetensors is cut short" in error.message
 
 
-def test_weights_that_were_never_pulled(copied):
+def test_weights_that_were_never_pulled(copied: Callable[[str], Path]) -> None:
     path = copied("llama") / "model.safetensors"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     assert "Git LFS pointer" in refusal(path.parent).message
 
 
-def test_a_shard_that_is_missing(copied):
+def test_a_shard_that_is_missing(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     load_model(str(folder)).model.save_pretrained(folder, max_shard_size="20KB")
     (folder / "model.safetensors").unlink(missing_ok=True)
@@ -273,13 +280,13 @@ def test_a_shard_that_is_missing(copied):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": 1}'])
-def test_a_damaged_list_of_shards(copied, text):
+def test_a_damaged_list_of_shards(copied: Callable[[str], Path], text: str) -> None:
     folder = copied("llama")
     (folder / "model.safetensors.index.json").write_text(text)
     assert "model.safetensors.index.json) is damaged" in refusal(folder).message
 
 
-def test_weights_that_are_missing_are_not_made_up(copied):
+def test_weights_that_are_missing_are_not_made_up(copied: Callable[[str], Path]) -> None:
     from safetensors.torch import load_file, save_file
 
     path = copied("llama") / "model.safetensors"
@@ -291,14 +298,14 @@ def test_weights_that_are_missing_are_not_made_up(copied):
     assert "model.layers.1.mlp.down_proj.weight" in error.message
 
 
-def test_weights_of_another_size(copied):
+def test_weights_of_another_size(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     edit_json(folder / "config.json", intermediate_size=40)
     error = refusal(folder)
     assert "do not fit its config.json: 'model.layers.0.mlp.down_proj.weight'" in error.message
 
 
-def test_a_pickled_checkpoint_needs_trust(copied):
+def test_a_pickled_checkpoint_needs_trust(copied: Callable[[str], Path]) -> None:
     from safetensors.torch import load_file
 
     folder = copied("llama")
@@ -311,31 +318,31 @@ def test_a_pickled_checkpoint_needs_trust(copied):
     assert load_model(str(folder), trust=("pickle",)).n_layers == 3
 
 
-def test_no_weights_at_all(copied):
+def test_no_weights_at_all(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     (folder / "model.safetensors").unlink()
     assert "no safetensors weights." in refusal(folder).message
     assert "without weights" in refusal(folder, trust=("pickle",)).message
 
 
-def test_no_tokenizer(copied):
+def test_no_tokenizer(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     for path in folder.glob("*token*"):
         path.unlink()
     assert "without a tokenizer" in refusal(folder).message
 
 
-def test_a_damaged_tokenizer(copied):
+def test_a_damaged_tokenizer(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
     (folder / "tokenizer.json").write_text('{"version": "1.0"')
     assert "tokenizer" in refusal(folder).message
 
 
-def test_a_tokenizer_of_another_model(copied, make_tokenizer):
+def test_a_tokenizer_of_another_model(copied: Callable[[str], Path], make_tokenizer: Callable[..., Any]) -> None:
     folder = copied("llama")
     make_tokenizer([f"<{i}>" for i in range(100)]).save_pretrained(folder)
     assert "but the model embeds 64" in refusal(folder).message
 
 
-def test_a_revision_of_a_folder(model_dir):
+def test_a_revision_of_a_folder(model_dir: Callable[[str], Path]) -> None:
     assert "no revisions" in refusal(model_dir("llama"), revision="main").message

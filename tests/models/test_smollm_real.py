@@ -42,7 +42,7 @@ def metadata() -> dict[str, Any]:
     return parse_gguf(_read_chunks(BUILTIN_MODELS["smollm2-135m-instruct"])).metadata
 
 
-def test_the_config_is_that_of_smollm2_135m(smollm):
+def test_the_config_is_that_of_smollm2_135m(smollm: LoadedModel) -> None:
     config = smollm.model.config
     assert (config.num_hidden_layers, config.hidden_size, config.intermediate_size) == (30, 576, 1536)
     assert (config.num_attention_heads, config.num_key_value_heads, config.head_dim) == (9, 3, 64)
@@ -54,7 +54,7 @@ def test_the_config_is_that_of_smollm2_135m(smollm):
     assert smollm.model.num_parameters() == 134_515_008
 
 
-def test_special_tokens_are_those_of_smollm2(smollm):
+def test_special_tokens_are_those_of_smollm2(smollm: LoadedModel) -> None:
     special = {token.content for token in smollm.tokenizer.added_tokens_decoder.values() if token.special}
     assert {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<file_sep>", "<empty_output>"} <= special
     assert smollm.tokenizer.convert_ids_to_tokens([0, 1, 2]) == ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -62,7 +62,7 @@ def test_special_tokens_are_those_of_smollm2(smollm):
     assert len(smollm.tokenizer) == 49_152
 
 
-def test_ids_are_those_of_the_definition(smollm, metadata):
+def test_ids_are_those_of_the_definition(smollm: LoadedModel, metadata: dict[str, Any]) -> None:
     tokens = metadata["tokenizer.ggml.tokens"]
     by_definition = encoder(tokens, metadata["tokenizer.ggml.merges"], special=tokens[:17])
     for text in (*PASSAGES, *VARIED):
@@ -70,11 +70,11 @@ def test_ids_are_those_of_the_definition(smollm, metadata):
 
 
 @pytest.mark.parametrize("text", PASSAGES[::15])
-def test_a_text_comes_back(smollm, text):
+def test_a_text_comes_back(smollm: LoadedModel, text: str) -> None:
     assert smollm.tokenizer.decode(smollm.tokenizer(text)["input_ids"]) == text
 
 
-def test_english_is_likely_in_its_order_only(smollm):
+def test_english_is_likely_in_its_order_only(smollm: LoadedModel) -> None:
     generator = torch.Generator().manual_seed(0)
     bits = mixed_bits = 0.0
     for text in PASSAGES[::15]:
@@ -91,7 +91,7 @@ def bits_per_byte(smollm: LoadedModel, ids: torch.Tensor, text: str) -> float:
     return nats / math.log(2) / len(text.encode())
 
 
-def test_it_answers_through_its_chat_template(smollm):
+def test_it_answers_through_its_chat_template(smollm: LoadedModel) -> None:
     chat = [{"role": "user", "content": "What is the capital of France?"}]
     ids = smollm.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt")["input_ids"]
     assert "named SmolLM, trained by Hugging Face<|im_end|>" in smollm.tokenizer.decode(ids[0])
@@ -101,7 +101,7 @@ def test_it_answers_through_its_chat_template(smollm):
     assert said[-1] == 2  # it ends its turn
 
 
-def test_every_layer_passes_the_checks(smollm):
+def test_every_layer_passes_the_checks(smollm: LoadedModel) -> None:
     points = resolve_hook_points(smollm.model, ["mlp.*", "resid.*"])
     report = check_hook_points(smollm, points)
     assert sorted(p.width for p in points) == [576] * 30 + [1536] * 30

@@ -21,7 +21,7 @@ CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
 
 @pytest.fixture(scope="module", params=["random", "neuron-like", "rank-deficient"])
-def solved(request):
+def solved(request: pytest.FixtureRequest) -> tuple[np.ndarray, float, np.ndarray]:
     """A problem with its optimum to rounding."""
     S, alpha = PROBLEMS[request.param]
     return S, alpha, SOLVERS["gglasso"](S, alpha, tol=1e-13).precision
@@ -53,7 +53,7 @@ def one_entry_off(p: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("p", [1, 2, 7, 530])
-def test_inverse_and_log_determinant_are_those_of_numpy(p):
+def test_inverse_and_log_determinant_are_those_of_numpy(p: int) -> None:
     rng = np.random.default_rng(p)
     factor = rng.standard_normal((p, p + 5))
     matrix = factor @ factor.T / p + np.eye(p)
@@ -66,7 +66,7 @@ def test_inverse_and_log_determinant_are_those_of_numpy(p):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_matrix_given_away_is_factorised_where_it_is(order):
+def test_a_matrix_given_away_is_factorised_where_it_is(order: str) -> None:
     matrix = np.array(poor_precision(40, 0), order=order)
     expected = log_det(matrix)
     factor = factorise(np.array(matrix), overwrite=True)
@@ -77,7 +77,7 @@ def test_a_matrix_given_away_is_factorised_where_it_is(order):
 
 
 @pytest.mark.parametrize("matrix", [np.diag([1.0, -1.0]), np.ones((2, 2)), np.full((2, 2), np.nan)])
-def test_what_is_not_positive_definite_has_no_inverse(matrix):
+def test_what_is_not_positive_definite_has_no_inverse(matrix: np.ndarray) -> None:
     assert invert(matrix) is None
     assert log_det(matrix) == -np.inf
 
@@ -87,7 +87,7 @@ def test_what_is_not_positive_definite_has_no_inverse(matrix):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("weighted", [False, True])
-def test_objective_and_kkt_equal_the_sums_written_out(seed, weighted):
+def test_objective_and_kkt_equal_the_sums_written_out(seed: int, weighted: bool) -> None:
     S, alpha = PROBLEMS["random"]
     p = len(S)
     precision, penalty = poor_precision(p, seed), random_weights(p, seed) if weighted else alpha
@@ -97,7 +97,7 @@ def test_objective_and_kkt_equal_the_sums_written_out(seed, weighted):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted):
+def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted: bool) -> None:
     S, alpha = PROBLEMS["random"]
     p = len(S)
     s = np.random.default_rng(0).uniform(0.01, 100, p)
@@ -112,7 +112,9 @@ def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(solved, seed):
+def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(
+    solved: tuple[np.ndarray, float, np.ndarray], seed: int
+) -> None:
     S, alpha, optimum = solved
     best = reference_objective(optimum, S, alpha)
     precision = poor_precision(len(S), seed)
@@ -123,7 +125,7 @@ def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(solved, see
 
 @pytest.mark.parametrize("alpha", [0.3, 0.05, 0.003])
 @pytest.mark.parametrize("problem", ["neuron-like", "rank-deficient", "two components"])
-def test_the_bound_of_every_precision_is_below_the_objective_of_every_other(problem, alpha):
+def test_the_bound_of_every_precision_is_below_the_objective_of_every_other(problem: str, alpha: float) -> None:
     """Weak duality, without knowing the optimum."""
     S, _ = PROBLEMS[problem]
     p = len(S)
@@ -135,7 +137,7 @@ def test_the_bound_of_every_precision_is_below_the_objective_of_every_other(prob
     assert max(bounds) <= min(proof.objective for proof in proofs) + 1e-9
 
 
-def test_the_optimum_lies_between_independent_bounds(solved):
+def test_the_optimum_lies_between_independent_bounds(solved: tuple[np.ndarray, float, np.ndarray]) -> None:
     S, alpha, optimum = solved
     proof = certificate(optimum, S, alpha)
     assert proof.duality_gap <= 1e-12
@@ -144,7 +146,7 @@ def test_the_optimum_lies_between_independent_bounds(solved):
     np.testing.assert_allclose(proof.objective, reference_bound(optimum, S, alpha), atol=1e-3)
 
 
-def test_the_gap_shrinks_with_the_square_of_the_error(solved):
+def test_the_gap_shrinks_with_the_square_of_the_error(solved: tuple[np.ndarray, float, np.ndarray]) -> None:
     S, alpha, optimum = solved
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(S.shape) * (optimum != 0)
@@ -153,24 +155,26 @@ def test_the_gap_shrinks_with_the_square_of_the_error(solved):
     assert gaps[0] > 20 * gaps[1] > 400 * gaps[2] > 0
 
 
-def test_a_precision_that_is_not_positive_definite_has_an_infinite_gap():
+def test_a_precision_that_is_not_positive_definite_has_an_infinite_gap() -> None:
     proof = certificate(np.array([[1.0, 2.0], [2.0, 1.0]]), np.eye(2), 0.1)
     assert proof.duality_gap == proof.objective == proof.kkt_residual == np.inf
 
 
-def test_a_broken_forced_zero_has_an_infinite_objective():
+def test_a_broken_forced_zero_has_an_infinite_objective() -> None:
     weights = np.array([[0.0, np.inf], [np.inf, 0.0]])
     S = np.array([[1.0, 0.5], [0.5, 1.0]])
     assert certificate(np.linalg.inv(S), S, weights).duality_gap == np.inf
     assert certificate(np.eye(2), S, weights).duality_gap == 0
 
 
-def test_the_gap_far_from_the_optimum_of_a_singular_covariance_is_finite():
+def test_the_gap_far_from_the_optimum_of_a_singular_covariance_is_finite() -> None:
     S = rank_deficient(p=30, n=3)
     assert np.isfinite(certificate(poor_precision(30, 1), S, 1e-3).duality_gap)
 
 
-def test_equal_weights_are_the_number_and_a_penalised_diagonal_is_a_shifted_covariance(solved):
+def test_equal_weights_are_the_number_and_a_penalised_diagonal_is_a_shifted_covariance(
+    solved: tuple[np.ndarray, float, np.ndarray],
+) -> None:
     S, alpha, _ = solved
     precision = poor_precision(len(S), 3)
     number = certificate(precision, S, alpha)
@@ -187,7 +191,7 @@ def test_equal_weights_are_the_number_and_a_penalised_diagonal_is_a_shifted_cova
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_an_indefinite_precision_becomes_a_definite_result_with_its_support(seed):
+def test_an_indefinite_precision_becomes_a_definite_result_with_its_support(seed: int) -> None:
     S, alpha = PROBLEMS["hub"]
     indefinite = poor_precision(len(S), seed)
     indefinite -= 2 * np.diag(indefinite.diagonal())
@@ -203,7 +207,7 @@ def test_an_indefinite_precision_becomes_a_definite_result_with_its_support(seed
 # -- the problem ----------------------------------------------------------------------------------
 
 
-def test_alpha_max_is_the_largest_off_diagonal_entry():
+def test_alpha_max_is_the_largest_off_diagonal_entry() -> None:
     S = np.array([[4.0, -3.0, 1.0], [-3.0, 9.0, 0.5], [1.0, 0.5, 2.0]])
     assert alpha_max(S) == 3.0
     assert alpha_max(np.eye(1)) == 0.0
@@ -233,7 +237,9 @@ def test_alpha_max_is_the_largest_off_diagonal_entry():
         (np.eye(2), np.full((2, 2), np.inf), "diagonal entry"),
     ],
 )
-def test_what_is_no_problem_is_refused_in_one_sentence(covariance, alpha, message):
+def test_what_is_no_problem_is_refused_in_one_sentence(
+    covariance: np.ndarray, alpha: float | np.ndarray, message: str
+) -> None:
     with pytest.raises(InputError, match=message) as caught:
         check_problem(covariance, alpha)
     assert caught.value.message.endswith(".")
@@ -241,7 +247,7 @@ def test_what_is_no_problem_is_refused_in_one_sentence(covariance, alpha, messag
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_every_problem_of_the_table_is_accepted_in_float32_too(name):
+def test_every_problem_of_the_table_is_accepted_in_float32_too(name: str) -> None:
     S, alpha = PROBLEMS[name]
     check_problem(S.astype(np.float32), alpha)
     check_problem(S, random_weights(len(S), 0))

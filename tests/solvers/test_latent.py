@@ -27,7 +27,7 @@ def value(S: np.ndarray, Theta: np.ndarray, L: np.ndarray, alpha: float, mu: flo
 
 
 @pytest.mark.parametrize(("p", "alpha", "mu"), [(8, 0.1, 0.5), (20, 0.05, 0.6), (40, 0.1, 0.8)])
-def test_the_optimality_conditions_hold(p, alpha, mu):
+def test_the_optimality_conditions_hold(p: int, alpha: float, mu: float) -> None:
     S = with_factor(p)
     found = latent.solve(S, alpha, mu, tol=1e-8, max_iter=5000)
     assert found.converged
@@ -44,7 +44,7 @@ def test_the_optimality_conditions_hold(p, alpha, mu):
     assert found.objective == pytest.approx(value(S, Theta, L, alpha, mu))
 
 
-def test_no_point_nearby_is_better():
+def test_no_point_nearby_is_better() -> None:
     S, alpha, mu = with_factor(12), 0.08, 0.5
     found = latent.solve(S, alpha, mu, tol=1e-9, max_iter=5000)
     random = np.random.default_rng(1)
@@ -57,7 +57,7 @@ def test_no_point_nearby_is_better():
     assert value(S, found.precision, L, alpha, mu) - found.objective < 1e-9
 
 
-def test_without_room_for_factors_it_is_the_plain_lasso():
+def test_without_room_for_factors_it_is_the_plain_lasso() -> None:
     S = with_factor(15)
     found = latent.solve(S, 0.1, 100.0, tol=1e-9, max_iter=5000)
     plain = solve(S, 0.1, tol=1e-10)
@@ -66,7 +66,7 @@ def test_without_room_for_factors_it_is_the_plain_lasso():
     assert found.objective == pytest.approx(plain.objective, abs=1e-6)
 
 
-def test_the_factor_is_found_and_the_graph_behind_it_is_sparse():
+def test_the_factor_is_found_and_the_graph_behind_it_is_sparse() -> None:
     p = 30
     S = with_factor(p)
     hidden = fit_from(S, 0.06, None, hidden=2.0, tol=1e-7)
@@ -79,7 +79,7 @@ def test_the_factor_is_found_and_the_graph_behind_it_is_sparse():
     assert len(edges[0] - chain) < 0.3 * len(edges[1] - chain)
 
 
-def test_paths_and_searches_take_hidden_factors():
+def test_paths_and_searches_take_hidden_factors() -> None:
     S = with_factor(20)
     path = fit_path(S, [0.2, 0.1], hidden=2.0, tol=1e-6)
     assert [point.alpha for point in path] == [0.2, 0.1]
@@ -88,11 +88,11 @@ def test_paths_and_searches_take_hidden_factors():
     assert min(abs(point.mean_degree - 2.0) for point in found) < 0.5
 
 
-def test_too_many_neurons_are_refused_with_the_way_out():
+def test_too_many_neurons_are_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match="1,001 neurons are more than the 1,000") as caught:
         latent.solve(np.eye(1001), 0.1, 1.0)
     assert "fit.remove_factors" in caught.value.hint
 
 
-def test_too_few_iterations_are_not_called_converged():
+def test_too_few_iterations_are_not_called_converged() -> None:
     assert not latent.solve(with_factor(20), 0.05, 0.5, max_iter=3).converged

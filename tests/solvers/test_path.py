@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ class Saver:
 
 
 @every_solver
-def test_every_point_is_the_single_fit(solver):
+def test_every_point_is_the_single_fit(solver: str) -> None:
     path = fit_path(S, ALPHAS, solver=solver, tol=1e-10)
     assert [point.alpha for point in path] == sorted(ALPHAS, reverse=True)
     for point in path:
@@ -53,7 +54,7 @@ def test_every_point_is_the_single_fit(solver):
         assert reference_kkt(precision, S, point.alpha) <= 1e-3
 
 
-def test_a_point_holds_the_upper_triangle_and_its_likelihood():
+def test_a_point_holds_the_upper_triangle_and_its_likelihood() -> None:
     point = fit_path(S, [0.1])[0]
     precision = point.precision().toarray()
     np.testing.assert_array_equal(precision, precision.T)
@@ -71,14 +72,14 @@ def test_a_point_holds_the_upper_triangle_and_its_likelihood():
     assert point.mean_degree == pytest.approx((np.count_nonzero(precision) - len(S)) / len(S))
 
 
-def test_a_point_and_a_result_say_in_a_line_what_they_are():
+def test_a_point_and_a_result_say_in_a_line_what_they_are() -> None:
     shown = repr(fit_path(S, [0.2])[0])
     assert re.fullmatch(r"PathPoint\(alpha 0\.2: \d+ neurons, \d+ edges, duality gap \S+ after \d+ iterations\)", shown)
     result = repr(solve(S, 0.2))
     assert re.fullmatch(r"SolverResult\(\d+ neurons, \d+ edges, duality gap \S+ after \d+ iterations\)", result)
 
 
-def test_alphas_are_solved_once_from_large_to_small():
+def test_alphas_are_solved_once_from_large_to_small() -> None:
     solved = []
     fit_path(S, [*ALPHAS, 0.1], on_point=lambda point: solved.append(point.alpha))
     assert solved == sorted(ALPHAS, reverse=True)
@@ -86,7 +87,7 @@ def test_alphas_are_solved_once_from_large_to_small():
 
 
 @pytest.mark.parametrize("budget", [1, 2, 4])
-def test_a_resumed_path_ends_in_the_same_bytes(budget):
+def test_a_resumed_path_ends_in_the_same_bytes(budget: int) -> None:
     whole = fit_path(S, ALPHAS)
     saver = Saver(budget)
     with pytest.raises(StoppedError):
@@ -107,14 +108,16 @@ def test_a_resumed_path_ends_in_the_same_bytes(budget):
         ([0.3, 0.2, 0.1], [0.3, 0.1], [0.1]),  # its start is gone
     ],
 )
-def test_a_path_goes_on_from_points_of_the_same_chain(before, after, solved):
+def test_a_path_goes_on_from_points_of_the_same_chain(
+    before: list[float], after: list[float], solved: list[Any]
+) -> None:
     last, new = fit_path(S, before), []
     path = fit_path(S, after, done=last, on_point=lambda point: new.append(point.alpha))
     assert new == solved
     assert [as_bytes(point) for point in path] == [as_bytes(point) for point in fit_path(S, after)]
 
 
-def test_a_chain_is_the_alphas_on_the_way():
+def test_a_chain_is_the_alphas_on_the_way() -> None:
     assert [point.chain for point in fit_path(S, [0.2, 0.3, 0.1])] == [(0.3,), (0.3, 0.2), (0.3, 0.2, 0.1)]
     order: list[PathPoint] = []
     whole = fit_degree(S, 9.0, on_point=order.append)
@@ -125,7 +128,7 @@ def test_a_chain_is_the_alphas_on_the_way():
     assert {point.chain for point in whole} == {point.chain for point in order}
 
 
-def test_another_target_goes_on_from_the_grid():
+def test_another_target_goes_on_from_the_grid() -> None:
     grid, new = fit_path(S, [0.3, 0.1]), []
     last = fit_degree(S, 6.0, grid=grid)
     again = fit_path(S, [0.3, 0.1], done=last, on_point=new.append)
@@ -134,7 +137,7 @@ def test_another_target_goes_on_from_the_grid():
     assert [as_bytes(point) for point in path] == [as_bytes(point) for point in last]
 
 
-def test_a_path_with_a_penalised_diagonal_solves_shifted_problems():
+def test_a_path_with_a_penalised_diagonal_solves_shifted_problems() -> None:
     before = S.copy()
     for point in fit_path(S, [0.2, 0.1], tol=1e-10, penalise_diagonal=True):
         single = solve(S + point.alpha * np.eye(len(S)), point.alpha, tol=1e-10)
@@ -148,20 +151,20 @@ def test_a_path_with_a_penalised_diagonal_solves_shifted_problems():
     assert min(abs(point.mean_degree - 6.0) for point in near) <= 0.12
 
 
-def test_warm_starts_save_iterations():
+def test_warm_starts_save_iterations() -> None:
     alphas = np.geomspace(0.2, 0.1, 5)
     warm = fit_path(S, alphas, tol=1e-6)[-1]
     assert warm.n_iter <= solve(S, 0.1, tol=1e-6).n_iter
 
 
-def test_unconverged_points_are_kept_and_marked():
+def test_unconverged_points_are_kept_and_marked() -> None:
     path = fit_path(S, [0.1, 0.05], max_iter=2, tol=1e-12)
     assert [point.converged for point in path] == [False, False]
     assert all(point.duality_gap > 1e-12 for point in path)
 
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_bad_alpha_is_refused_before_anything_is_solved(alpha):
+def test_a_bad_alpha_is_refused_before_anything_is_solved(alpha: float) -> None:
     with pytest.raises(InputError, match="not a positive number"):
         fit_path(S, [0.1, alpha], on_point=lambda point: pytest.fail("solved"))
 
@@ -171,7 +174,7 @@ def test_a_bad_alpha_is_refused_before_anything_is_solved(alpha):
 
 @every_solver
 @pytest.mark.parametrize("target", [0.5, 2.0, 6.0, 15.0])
-def test_the_target_degree_is_found_in_a_few_fits(solver, target):
+def test_the_target_degree_is_found_in_a_few_fits(solver: str, target: float) -> None:
     path = fit_degree(S, target, solver=solver, tol=1e-6)
     nearest = min(abs(point.mean_degree - target) for point in path)
     assert nearest <= max(0.02 * target, 2 / len(S))
@@ -181,7 +184,7 @@ def test_the_target_degree_is_found_in_a_few_fits(solver, target):
 
 
 @pytest.mark.parametrize("budget", [1, 2])
-def test_a_resumed_search_ends_in_the_same_bytes(budget):
+def test_a_resumed_search_ends_in_the_same_bytes(budget: int) -> None:
     whole = fit_degree(S, 6.0)
     assert len(whole) > budget
     saver = Saver(budget)
@@ -192,7 +195,7 @@ def test_a_resumed_search_ends_in_the_same_bytes(budget):
 
 
 @pytest.mark.parametrize("lost", range(5))
-def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet(lost):
+def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet(lost: int) -> None:
     order: list[float] = []
     whole = fit_degree(S, 9.0, on_point=lambda point: order.append(point.alpha))
     assert order != sorted(order, reverse=True), "the search turns back, or there is nothing to test"
@@ -201,7 +204,7 @@ def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet(lost
     assert [as_bytes(point) for point in again] == [as_bytes(point) for point in whole]
 
 
-def test_a_grid_is_kept_and_searched_between_its_points():
+def test_a_grid_is_kept_and_searched_between_its_points() -> None:
     grid = fit_path(S, [0.4, 0.02])
     new: list[PathPoint] = []
     path = fit_degree(S, 6.0, grid=grid, on_point=new.append)
@@ -210,17 +213,17 @@ def test_a_grid_is_kept_and_searched_between_its_points():
     assert min(abs(point.mean_degree - 6.0) for point in path) <= 0.12
 
 
-def test_a_grid_with_the_target_on_it_needs_no_search():
+def test_a_grid_with_the_target_on_it_needs_no_search() -> None:
     grid = fit_path(S, [0.2, 0.1])
     assert fit_degree(S, grid[1].mean_degree, grid=grid) == grid
 
 
-def test_the_search_is_bounded():
+def test_the_search_is_bounded() -> None:
     assert len(fit_degree(S, 6.0)) == 3
     assert len(fit_degree(S, 6.0, max_solves=2)) == 2
 
 
-def test_equal_correlations_that_enter_together_end_the_search():
+def test_equal_correlations_that_enter_together_end_the_search() -> None:
     equal = np.full((20, 20), 0.5) + 0.5 * np.eye(20)
     path = fit_degree(equal, 5.0)
     assert len(path) <= 24
@@ -236,12 +239,12 @@ def test_equal_correlations_that_enter_together_end_the_search():
         (np.eye(3), 1.0, "No two neurons are correlated"),
     ],
 )
-def test_a_degree_that_cannot_be_is_refused(covariance, target, message):
+def test_a_degree_that_cannot_be_is_refused(covariance: np.ndarray, target: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit_degree(covariance, target)
 
 
-def test_a_planted_graph_is_recovered_at_its_own_degree():
+def test_a_planted_graph_is_recovered_at_its_own_degree() -> None:
     planted = hub()
     correlation = sample_correlation(planted, 3000, 12)
     degree = (np.count_nonzero(planted) - len(planted)) / len(planted)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.glasso_problems import PROBLEMS, band, chain, hub, reference_kkt, sample_correlation
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS, solve
+from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.certificate import certificate
 from glasso_cli.solvers.components import labels
+from glasso_cli.solvers.problem import Alpha
 from glasso_cli.solvers.screening import checked, solve_checked
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
@@ -24,12 +28,12 @@ def two_blocks_and_a_loner() -> np.ndarray:
     return S
 
 
-def refuses(*_args, **_kwargs):
+def refuses(*_args: Any, **_kwargs: Any) -> SolverResult:
     raise AssertionError("nothing was left to solve")
 
 
 @every_solver
-def test_components_are_solved_apart_and_the_whole_is_certified(solver):
+def test_components_are_solved_apart_and_the_whole_is_certified(solver: str) -> None:
     S, alpha = two_blocks_and_a_loner(), 0.05
     result = solve(S, alpha, solver=solver, tol=1e-10)
     assert result.converged
@@ -43,7 +47,7 @@ def test_components_are_solved_apart_and_the_whole_is_certified(solver):
 
 
 @every_solver
-def test_the_certificate_of_the_whole_is_that_of_its_matrix(solver):
+def test_the_certificate_of_the_whole_is_that_of_its_matrix(solver: str) -> None:
     S, alpha = two_blocks_and_a_loner(), 0.05
     result = solve(S, alpha, solver=solver, tol=1e-4, max_iter=20)
     proof = certificate(result.precision, S, alpha)
@@ -53,7 +57,7 @@ def test_the_certificate_of_the_whole_is_that_of_its_matrix(solver):
     np.testing.assert_allclose(result.covariance, np.linalg.inv(result.precision), atol=1e-10)
 
 
-def test_components_equal_those_of_the_solution():
+def test_components_equal_those_of_the_solution() -> None:
     S, alpha = PROBLEMS["hub"][0], 0.2
     component = labels(S, alpha)
     precision = SOLVERS["gglasso"](S, alpha, tol=1e-12).precision
@@ -63,7 +67,7 @@ def test_components_equal_those_of_the_solution():
     assert 1 < len(np.unique(component)) < len(S)
 
 
-def test_isolated_neurons_need_no_solver():
+def test_isolated_neurons_need_no_solver() -> None:
     variance = np.array([0.5, 1.0, 4.0])
     result = solve_checked(np.diag(variance), 0.1, refuses, init=None, tol=1e-7, max_iter=1)
     np.testing.assert_array_equal(result.precision, np.diag(1 / variance))
@@ -74,7 +78,7 @@ def test_isolated_neurons_need_no_solver():
 
 
 @every_solver
-def test_trees_have_a_closed_form(solver):
+def test_trees_have_a_closed_form(solver: str) -> None:
     S = np.linalg.inv(chain(10))
     scale = np.sqrt(S.diagonal())
     S = S / np.outer(scale, scale)
@@ -86,7 +90,7 @@ def test_trees_have_a_closed_form(solver):
     assert reference_kkt(result.precision, S, alpha) <= 1e-12
 
 
-def test_many_pairs_are_solved_in_closed_form():
+def test_many_pairs_are_solved_in_closed_form() -> None:
     correlations = np.linspace(-0.9, 0.9, 150)
     S = np.kron(np.eye(150), np.ones((2, 2)))
     S[np.arange(0, 300, 2), np.arange(1, 300, 2)] = correlations
@@ -98,7 +102,7 @@ def test_many_pairs_are_solved_in_closed_form():
     assert np.count_nonzero(np.triu(result.precision, 1)) == np.count_nonzero(np.abs(correlations) > 0.2)
 
 
-def test_weights_decide_what_is_connected():
+def test_weights_decide_what_is_connected() -> None:
     S = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.5], [0.5, 0.5, 1.0]])
     weights = np.array([[0.0, 0.1, np.inf], [0.1, 0.0, np.inf], [np.inf, np.inf, 0.3]])
     result = solve(S, weights, tol=1e-12)
@@ -106,13 +110,13 @@ def test_weights_decide_what_is_connected():
     np.testing.assert_allclose(result.precision, shrunk, atol=1e-12)
 
 
-def test_a_perfect_correlation_left_unpenalised_is_not_called_converged():
+def test_a_perfect_correlation_left_unpenalised_is_not_called_converged() -> None:
     S, weights = np.ones((2, 2)), np.zeros((2, 2))
     result = solve(S, weights, max_iter=30)
     assert not result.converged
 
 
-def test_a_start_is_cut_into_the_components():
+def test_a_start_is_cut_into_the_components() -> None:
     S, alpha = two_blocks_and_a_loner(), 0.05
     answer = solve(S, alpha, tol=1e-8).precision
     again = solve(S, alpha, init=answer, tol=1e-7)
@@ -120,7 +124,7 @@ def test_a_start_is_cut_into_the_components():
     np.testing.assert_array_equal(again.precision, answer)
 
 
-def test_float32_input_becomes_symmetric_float64():
+def test_float32_input_becomes_symmetric_float64() -> None:
     S = PROBLEMS["random"][0].astype(np.float32)
     S[0, 1] += np.float32(1e-7)
     clean = checked(S, 0.1)
@@ -129,7 +133,7 @@ def test_float32_input_becomes_symmetric_float64():
     assert solve(S, 0.1).converged
 
 
-def test_a_covariance_that_is_clean_already_is_not_copied_and_not_changed():
+def test_a_covariance_that_is_clean_already_is_not_copied_and_not_changed() -> None:
     S = checked(PROBLEMS["dense"][0], 0.02)
     before = S.copy()
     assert checked(S, 0.02) is S
@@ -140,11 +144,11 @@ def test_a_covariance_that_is_clean_already_is_not_copied_and_not_changed():
         np.testing.assert_array_equal(S, before)
 
 
-def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is():
+def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is() -> None:
     S = checked(PROBLEMS["dense"][0], 0.02)
     seen = []
 
-    def solver(covariance, alpha, **options):
+    def solver(covariance: np.ndarray, alpha: Alpha, **options: Any) -> SolverResult:
         seen.append(covariance)
         return SOLVERS["newton"](covariance, alpha, **options)
 
@@ -160,7 +164,7 @@ def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is():
 
 
 @every_solver
-def test_a_penalised_diagonal_is_alpha_on_every_variance(solver):
+def test_a_penalised_diagonal_is_alpha_on_every_variance(solver: str) -> None:
     S, alpha = two_blocks_and_a_loner(), 0.05
     before = S.copy()
     penalised = solve(S, alpha, solver=solver, tol=1e-10, penalise_diagonal=True)
@@ -173,12 +177,12 @@ def test_a_penalised_diagonal_is_alpha_on_every_variance(solver):
     assert penalised.precision[32, 32] == 1 / (S[32, 32] + alpha)
 
 
-def test_weights_say_themselves_whether_the_diagonal_is_penalised():
+def test_weights_say_themselves_whether_the_diagonal_is_penalised() -> None:
     with pytest.raises(InputError, match="weights say themselves"):
         solve(np.eye(2), np.ones((2, 2)), penalise_diagonal=True)
 
 
-def test_an_unknown_solver_is_named_with_the_known_ones():
+def test_an_unknown_solver_is_named_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="no solver 'quic'") as caught:
         solve(np.eye(2), 0.1, solver="quic")
     assert all(name in caught.value.hint for name in SOLVERS)

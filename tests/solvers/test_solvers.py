@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from support.glasso_problems import (
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
+from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.problem import alpha_max
 
 TOL = 1e-12  # where the Karush-Kuhn-Tucker residual is about 1e-5
@@ -26,11 +29,11 @@ every_problem = pytest.mark.parametrize("problem", PROBLEMS)
 
 
 @pytest.fixture(scope="module")
-def solve():
+def solve() -> Callable[[str, str], SolverResult]:
     """Solves a problem of the table, once for each solver."""
     known = {}
 
-    def run(solver: str, problem: str):
+    def run(solver: str, problem: str) -> SolverResult:
         if (solver, problem) not in known:
             S, alpha = PROBLEMS[problem]
             known[solver, problem] = SOLVERS[solver](S, alpha, tol=TOL)
@@ -41,7 +44,9 @@ def solve():
 
 @every_problem
 @every_solver
-def test_the_result_is_optimal_by_an_independent_certificate(solve, solver, problem):
+def test_the_result_is_optimal_by_an_independent_certificate(
+    solve: Callable[[str, str], SolverResult], solver: str, problem: str
+) -> None:
     S, alpha = PROBLEMS[problem]
     result = solve(solver, problem)
     assert result.converged
@@ -54,7 +59,9 @@ def test_the_result_is_optimal_by_an_independent_certificate(solve, solver, prob
 
 @every_problem
 @every_solver
-def test_the_result_is_symmetric_sparse_definite_and_has_its_inverse(solve, solver, problem):
+def test_the_result_is_symmetric_sparse_definite_and_has_its_inverse(
+    solve: Callable[[str, str], SolverResult], solver: str, problem: str
+) -> None:
     result = solve(solver, problem)
     np.testing.assert_array_equal(result.precision, result.precision.T)
     np.testing.assert_array_equal(result.covariance, result.covariance.T)
@@ -66,7 +73,7 @@ def test_the_result_is_symmetric_sparse_definite_and_has_its_inverse(solve, solv
 
 
 @every_problem
-def test_the_solvers_agree(solve, problem):
+def test_the_solvers_agree(solve: Callable[[str, str], SolverResult], problem: str) -> None:
     results = [solve(solver, problem) for solver in SOLVERS]
     for other in results[1:]:
         np.testing.assert_allclose(other.precision, results[0].precision, atol=1e-4)
@@ -75,7 +82,9 @@ def test_the_solvers_agree(solve, problem):
 
 
 @every_solver
-def test_the_coarse_result_is_as_far_from_the_optimum_as_it_says(solve, solver):
+def test_the_coarse_result_is_as_far_from_the_optimum_as_it_says(
+    solve: Callable[[str, str], SolverResult], solver: str
+) -> None:
     S, alpha = PROBLEMS["neuron-like"]
     optimum = solve(solver, "neuron-like").objective
     for tol in (1e-2, 1e-4, 1e-6):
@@ -85,7 +94,7 @@ def test_the_coarse_result_is_as_far_from_the_optimum_as_it_says(solve, solver):
 
 
 @every_solver
-def test_from_alpha_max_on_every_neuron_is_isolated(solver):
+def test_from_alpha_max_on_every_neuron_is_isolated(solver: str) -> None:
     S, _ = PROBLEMS["hub"]
     for alpha in (alpha_max(S), 2 * alpha_max(S)):
         result = SOLVERS[solver](S, alpha)
@@ -95,7 +104,9 @@ def test_from_alpha_max_on_every_neuron_is_isolated(solver):
 
 
 @every_solver
-def test_permuting_and_flipping_neurons_permutes_and_flips_the_result(solve, solver):
+def test_permuting_and_flipping_neurons_permutes_and_flips_the_result(
+    solve: Callable[[str, str], SolverResult], solver: str
+) -> None:
     S, alpha = PROBLEMS["band"]
     p = len(S)
     rng = np.random.default_rng(0)
@@ -106,7 +117,7 @@ def test_permuting_and_flipping_neurons_permutes_and_flips_the_result(solve, sol
 
 
 @every_solver
-def test_one_neuron(solver):
+def test_one_neuron(solver: str) -> None:
     result = SOLVERS[solver](np.array([[4.0]]), 0.1)
     np.testing.assert_array_equal(result.precision, [[0.25]])
     assert result.converged
@@ -114,7 +125,7 @@ def test_one_neuron(solver):
 
 @every_solver
 @pytest.mark.parametrize("correlation", [0.7, -0.7, 0.05, 1.0])
-def test_two_neurons_have_a_closed_form(solver, correlation):
+def test_two_neurons_have_a_closed_form(solver: str, correlation: float) -> None:
     S, alpha = np.array([[1.0, correlation], [correlation, 1.0]]), 0.1
     result = SOLVERS[solver](S, alpha, tol=TOL)
     shrunk = np.sign(correlation) * max(abs(correlation) - alpha, 0.0)
@@ -124,7 +135,7 @@ def test_two_neurons_have_a_closed_form(solver, correlation):
 
 
 @every_solver
-def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver):
+def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver: str) -> None:
     R = sample_correlation(band(12), 300, 8)
     scale = np.geomspace(0.01, 100, 12)
     S = R * np.outer(scale, scale)
@@ -138,7 +149,7 @@ def test_a_covariance_is_the_weighted_problem_of_its_correlation(solver):
 
 @every_solver
 @pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_a_covariance_is_destroyed_only_where_that_is_allowed(solver, scale):
+def test_a_covariance_is_destroyed_only_where_that_is_allowed(solver: str, scale: float) -> None:
     S, alpha = PROBLEMS["cluster"]
     S = scale * S
     given = S.copy()
@@ -151,7 +162,7 @@ def test_a_covariance_is_destroyed_only_where_that_is_allowed(solver, scale):
 
 
 @every_solver
-def test_a_penalised_diagonal_is_a_shifted_covariance(solver):
+def test_a_penalised_diagonal_is_a_shifted_covariance(solver: str) -> None:
     S, alpha = PROBLEMS["cluster"]
     penalised = SOLVERS[solver](S, np.full(S.shape, alpha), tol=TOL)
     shifted = SOLVERS[solver](S + alpha * np.eye(len(S)), alpha, tol=TOL)
@@ -160,7 +171,7 @@ def test_a_penalised_diagonal_is_a_shifted_covariance(solver):
 
 
 @every_solver
-def test_a_start_at_the_answer_takes_no_iteration(solve, solver):
+def test_a_start_at_the_answer_takes_no_iteration(solve: Callable[[str, str], SolverResult], solver: str) -> None:
     S, alpha = PROBLEMS["random"]
     answer = solve(solver, "random").precision
     again = SOLVERS[solver](S, alpha, init=answer, tol=2 * TOL)
@@ -169,7 +180,7 @@ def test_a_start_at_the_answer_takes_no_iteration(solve, solver):
 
 
 @every_solver
-def test_a_start_that_is_not_definite_does_no_harm(solve, solver):
+def test_a_start_that_is_not_definite_does_no_harm(solve: Callable[[str, str], SolverResult], solver: str) -> None:
     S, alpha = PROBLEMS["random"]
     result = SOLVERS[solver](S, alpha, init=-np.eye(len(S)), tol=1e-7)
     assert result.converged
@@ -178,7 +189,9 @@ def test_a_start_that_is_not_definite_does_no_harm(solve, solver):
 
 @every_solver
 @pytest.mark.parametrize("max_iter", [1, 3])
-def test_running_out_of_iterations_is_said_and_bounded(solve, solver, max_iter):
+def test_running_out_of_iterations_is_said_and_bounded(
+    solve: Callable[[str, str], SolverResult], solver: str, max_iter: int
+) -> None:
     S, alpha = PROBLEMS["dense"]
     result = SOLVERS[solver](S, alpha, tol=TOL, max_iter=max_iter)
     assert not result.converged
@@ -189,7 +202,7 @@ def test_running_out_of_iterations_is_said_and_bounded(solve, solver, max_iter):
 
 
 @every_solver
-def test_the_best_point_seen_is_returned(solver):
+def test_the_best_point_seen_is_returned(solver: str) -> None:
     S, alpha = PROBLEMS["dense"]
     good = SOLVERS[solver](S, alpha, tol=1e-8)
     result = SOLVERS[solver](S, alpha, init=good.precision, tol=1e-15, max_iter=1)
@@ -197,12 +210,14 @@ def test_the_best_point_seen_is_returned(solver):
 
 
 @pytest.mark.parametrize("failures", [1, 100])
-def test_a_run_that_scikit_learn_gives_up_is_followed_by_a_longer_one(monkeypatch, failures):
+def test_a_run_that_scikit_learn_gives_up_is_followed_by_a_longer_one(
+    monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
     import sklearn.covariance
 
     real, granted = sklearn.covariance.graphical_lasso, []
 
-    def flaky(*args, max_iter, **options):
+    def flaky(*args: Any, max_iter: int, **options: Any) -> Any:
         granted.append(max_iter)
         if len(granted) <= failures:
             raise FloatingPointError("Non SPD result")
@@ -220,7 +235,7 @@ def test_a_run_that_scikit_learn_gives_up_is_followed_by_a_longer_one(monkeypatc
 @every_solver
 @pytest.mark.parametrize("fraction", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("seed", range(3))
-def test_where_block_descent_is_known_to_fail_no_failure_is_silent(solver, fraction, seed):
+def test_where_block_descent_is_known_to_fail_no_failure_is_silent(solver: str, fraction: float, seed: int) -> None:
     """Nearly singular correlations at small alpha, after Mazumder and Hastie (2012)."""
     S = rank_deficient(p=25, n=4, seed=seed)
     alpha = fraction * alpha_max(S)
@@ -234,7 +249,7 @@ def test_where_block_descent_is_known_to_fail_no_failure_is_silent(solver, fract
 
 
 @every_solver
-def test_nothing_is_printed_and_no_warning_escapes(solver, capfd):
+def test_nothing_is_printed_and_no_warning_escapes(solver: str, capfd: pytest.CaptureFixture[str]) -> None:
     S = neuron_like()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -243,7 +258,7 @@ def test_nothing_is_printed_and_no_warning_escapes(solver, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_weights_leave_pairs_free_or_force_them_to_zero():
+def test_weights_leave_pairs_free_or_force_them_to_zero() -> None:
     S, alpha = PROBLEMS["random"]
     p = len(S)
     weights = alpha * (1 - np.eye(p))
@@ -256,7 +271,7 @@ def test_weights_leave_pairs_free_or_force_them_to_zero():
     assert not result.precision[2, 3:].any()
 
 
-def test_zero_weights_on_a_pattern_are_covariance_selection():
+def test_zero_weights_on_a_pattern_are_covariance_selection() -> None:
     S = sample_correlation(band(15), 300, 9)
     free = (np.abs(np.subtract.outer(np.arange(15), np.arange(15))) <= 1).astype(float)
     weights = np.where(free == 1, 0.0, np.inf)
@@ -270,6 +285,6 @@ def test_zero_weights_on_a_pattern_are_covariance_selection():
     np.testing.assert_allclose(result.precision, expected, atol=1e-4)
 
 
-def test_scikit_learn_refuses_weights_that_differ():
+def test_scikit_learn_refuses_weights_that_differ() -> None:
     with pytest.raises(InputError, match="not a matrix of weights"):
         SOLVERS["sklearn"](np.eye(3), np.array([[0, 1, 2], [1, 0, 1], [2, 1, 0]], dtype=float))

@@ -31,7 +31,9 @@ def reference_penalty(x: np.ndarray, lambda1: float, lambda2: float, penalty: st
     return lambda1 * sum(abs(each) for each in x) + lambda2 * sum(abs(b - a) for a, b in pairwise(x))
 
 
-def reference_objective(precisions, S, lambda1, lambda2, penalty, weights) -> float:
+def reference_objective(
+    precisions: np.ndarray, S: np.ndarray, lambda1: float, lambda2: float, penalty: str, weights: np.ndarray
+) -> float:
     """The objective term by term, from eigenvalues."""
     K, p = len(S), len(S[0])
     value = 0.0
@@ -44,7 +46,9 @@ def reference_objective(precisions, S, lambda1, lambda2, penalty, weights) -> fl
     return float(value)
 
 
-def reference_optimum(S, lambda1, lambda2, penalty, weights, steps: int = 4000) -> float:
+def reference_optimum(
+    S: np.ndarray, lambda1: float, lambda2: float, penalty: str, weights: np.ndarray, steps: int = 4000
+) -> float:
     """The optimum from below, for definite S: projected gradient on the dual, with its variables apart.
 
     The bound on what every pair may move by is written as the sum of a box and of what lambda2 alone allows: for the
@@ -55,24 +59,24 @@ def reference_optimum(S, lambda1, lambda2, penalty, weights, steps: int = 4000) 
     weights = np.asarray(weights, dtype=float)
     differences = np.diff(np.eye(K), axis=0)  # (K - 1, K)
 
-    def moved(a, b):
+    def moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         u = a + (b if penalty == "group" else differences.T @ b)
         W = np.array(S, dtype=float)
         W[:, rows, cols] += u / weights[:, None]
         W[:, cols, rows] = W[:, rows, cols]
         return W
 
-    def value(a, b):
+    def value(a: np.ndarray, b: np.ndarray) -> float:
         W = moved(a, b)
         if min(np.linalg.eigvalsh(each)[0] for each in W) <= 0:
             return -np.inf
         return float(weights @ np.linalg.slogdet(W)[1])
 
-    def slopes(a, b):
+    def slopes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         slope = 2 * np.linalg.inv(moved(a, b))[:, rows, cols]
         return slope, slope if penalty == "group" else differences @ slope
 
-    def allowed(a, b):
+    def allowed(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         a = np.clip(a, -lambda1, lambda1)
         if penalty == "group":
             return a, b / np.maximum(np.linalg.norm(b, axis=0) / lambda2, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from glasso_cli.report.plots.figures import heatmap
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.binning import bin_entries, factor_for, limit_of
 from glasso_cli.report.plots.parts.sheet import runs_of, signed_image
+from glasso_cli.report.plots.study import Study
 
 
-def dense_cells(rows, cols, values, size, factor):
+def dense_cells(
+    rows: np.ndarray, cols: np.ndarray, values: np.ndarray, size: int, factor: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same cells from the full matrix, block by block."""
     matrix = np.zeros((size, size))
     matrix[rows, cols] = matrix[cols, rows] = values
@@ -30,7 +34,7 @@ def dense_cells(rows, cols, values, size, factor):
 
 @settings(max_examples=60, deadline=None)
 @given(size=st.integers(2, 40), edges=st.integers(0, 120), factor=st.integers(1, 50), seed=st.integers(0, 99))
-def test_cells_are_those_of_the_dense_matrix(size, edges, factor, seed):
+def test_cells_are_those_of_the_dense_matrix(size: int, edges: int, factor: int, seed: int) -> None:
     rows, cols, values = random_edges(size, edges, seed)
     values = np.round(values, 1)  # ties between signs
     values[values == 0] = 0.1
@@ -41,7 +45,7 @@ def test_cells_are_those_of_the_dense_matrix(size, edges, factor, seed):
     np.testing.assert_array_equal(cells.mixed, mixed)
 
 
-def test_a_single_strong_edge_survives_any_factor():
+def test_a_single_strong_edge_survives_any_factor() -> None:
     rows, cols, values = random_edges(5000, 20_000)
     values[123] = -0.93
     for factor in (7, 14, 5000):
@@ -51,7 +55,7 @@ def test_a_single_strong_edge_survives_any_factor():
 
 
 @given(size=st.integers(1, 20_000), pixels=st.integers(50, 2000), smallest=st.integers(1, 9))
-def test_cells_fit_into_the_pixels(size, pixels, smallest):
+def test_cells_fit_into_the_pixels(size: int, pixels: int, smallest: int) -> None:
     factor, zoom = factor_for(size, pixels, smallest)
     cells = -(-size // factor)
     assert cells * zoom <= pixels
@@ -59,13 +63,13 @@ def test_cells_fit_into_the_pixels(size, pixels, smallest):
     assert cells * factor >= size
 
 
-def test_the_limit_is_a_percentile_of_the_nonzero_magnitudes():
+def test_the_limit_is_a_percentile_of_the_nonzero_magnitudes() -> None:
     values = np.concatenate([np.zeros(5000), np.linspace(-1, 1, 1001)])
     assert limit_of(values) == pytest.approx(np.quantile(np.abs(values[values != 0]), 0.995))
     assert limit_of(np.zeros(4)) == 1.0
 
 
-def test_runs_cover_every_position_once():
+def test_runs_cover_every_position_once() -> None:
     runs = runs_of(np.array([0, 0, 0, 1, 1, -1, -1]))
     assert [(run.community, run.first, run.stop) for run in runs] == [(0, 0, 3), (1, 3, 5), (-1, 5, 7)]
 
@@ -73,7 +77,7 @@ def test_runs_cover_every_position_once():
 # -- pixels -------------------------------------------------------------------------------------------
 
 
-def rendered_matrix(study) -> np.ndarray:
+def rendered_matrix(study: Study) -> np.ndarray:
     """What the axes of the matrix hold in the finished file, ``(side, side, 3)``."""
     from PIL import Image
 
@@ -89,7 +93,9 @@ def rendered_matrix(study) -> np.ndarray:
 
 @pytest.mark.parametrize("dpi", [50, 97, 160])
 @pytest.mark.parametrize("p", [90, 700])
-def test_every_cell_is_a_whole_number_of_pixels_in_its_colour(make_study, p, dpi):
+def test_every_cell_is_a_whole_number_of_pixels_in_its_colour(
+    make_study: Callable[..., Study], p: int, dpi: int
+) -> None:
     study = make_study(p, 8 * p, sizes=(8 * p,), section={"dpi": dpi})
     found = rendered_matrix(study)
     factor = 1 if p == 90 else -(-p // (round(heatmap._PANEL * dpi) // max(1, round(heatmap._SMALLEST_CELL * dpi))))

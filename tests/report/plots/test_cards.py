@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from support.studies import TOKENS
 
 from glasso_cli.report.plots.figures import cards
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.contexts import Context, arrange, read_contexts
 from glasso_cli.report.plots.parts.glyphs import cells, drawable, one_line
+from glasso_cli.report.plots.study import Study
 
 HOSTILE_TEXT = st.text(st.sampled_from("a $\\{}^_\n\t\r\0\u202e\u200d映🎬é̀<>&\ud800\ufffe"), max_size=12)
 
@@ -24,7 +28,7 @@ def context_of(tokens: tuple[str, ...], peak: int) -> Context:
 
 
 @given(tokens=st.lists(HOSTILE_TEXT, min_size=1, max_size=21), place=st.floats(0, 0.99), room=st.integers(12, 140))
-def test_tokens_keep_their_order_and_stay_in_their_room(tokens, place, room):
+def test_tokens_keep_their_order_and_stay_in_their_room(tokens: list[str], place: float, room: int) -> None:
     pieces = arrange(context_of(tuple(tokens), int(place * len(tokens))), room)
     pieces = sorted(pieces, key=lambda piece: (piece.start, cells(piece.text)))  # a lone accent takes no cell
     ends = [piece.start + cells(piece.text) for piece in pieces]
@@ -39,19 +43,19 @@ def test_tokens_keep_their_order_and_stay_in_their_room(tokens, place, room):
         st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), max_size=5), min_size=1, max_size=9
     )
 )
-def test_a_context_that_fits_is_shown_whole(tokens):
+def test_a_context_that_fits_is_shown_whole(tokens: list[str]) -> None:
     pieces = sorted(arrange(context_of(tuple(tokens), len(tokens) // 2), 120), key=lambda piece: piece.start)
     assert "".join(piece.text for piece in pieces) == "".join(tokens)
     assert [piece.value for piece in pieces] == sorted(piece.value for piece in pieces)
 
 
-def test_peaks_stand_in_one_column():
+def test_peaks_stand_in_one_column() -> None:
     lines = [context_of(("Some", " words", " peak", " after"), 2), context_of(("peak",), 0)]
     middles = [piece.start + cells(piece.text) / 2 for line in lines for piece in arrange(line, 100) if piece.peak]
     assert np.ptp(middles) <= 1
 
 
-def test_contexts_outside_the_text_are_left_out():
+def test_contexts_outside_the_text_are_left_out() -> None:
     tokens = np.array([[-1, -1, 2, 1, -1], [0, 1, 2, 3, 4]])
     values = np.where(tokens < 0, np.nan, tokens + 0.5)
     found = read_contexts(tokens, values, np.array([7, -1]), np.array(TOKENS))
@@ -63,21 +67,21 @@ def test_contexts_outside_the_text_are_left_out():
 
 
 @given(st.text())
-def test_drawable_text_is_one_line_with_a_glyph_for_every_letter(text):
+def test_drawable_text_is_one_line_with_a_glyph_for_every_letter(text: str) -> None:
     shown = drawable(text)
     assert not {unicodedata.category(letter) for letter in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert drawable(shown) == shown
     assert len(shown.splitlines()) <= 1
 
 
-def test_what_cannot_be_seen_is_shown():
+def test_what_cannot_be_seen_is_shown() -> None:
     assert drawable("a\nb\tc") == "a⏎b⇥c"
     assert drawable("\u202egnp.exe") == "gnp.exe"  # a mark that would reverse the rest
     assert drawable("plain text, é and α") == "plain text, é and α"
 
 
 @given(st.text())
-def test_metadata_is_one_line_and_encodes(text):
+def test_metadata_is_one_line_and_encodes(text: str) -> None:
     line = one_line(text)
     line.encode("utf-8")
     assert len(line.splitlines()) <= 1
@@ -86,11 +90,11 @@ def test_metadata_is_one_line_and_encodes(text):
 # -- whole cards --------------------------------------------------------------------------------------
 
 
-def texts_of(figure) -> list[str]:
+def texts_of(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title)]
 
 
-def test_the_strongest_neurons_have_cards_in_order(make_study):
+def test_the_strongest_neurons_have_cards_in_order(make_study: Callable[..., Study]) -> None:
     study = make_study(30, 60, section={"cards": 4})
     with style.look():
         found = list(cards.pictures(study))
@@ -103,7 +107,9 @@ def test_the_strongest_neurons_have_cards_in_order(make_study):
         assert near == set(study.path.neuron_ids[others])
 
 
-def test_cards_show_the_contexts_of_the_right_neuron_when_some_were_not_fitted(make_study):
+def test_cards_show_the_contexts_of_the_right_neuron_when_some_were_not_fitted(
+    make_study: Callable[..., Study],
+) -> None:
     study = make_study(12, 20, dead=(0, 3), section={"cards": 1})
     place = study.path.neurons[study.by_strength[0]]
     study.stats.top_values[place, 0, :] = 123.456
@@ -114,14 +120,14 @@ def test_cards_show_the_contexts_of_the_right_neuron_when_some_were_not_fitted(m
 
 
 @pytest.mark.parametrize("contexts", [True, False])
-def test_cards_without_contexts_say_why(make_study, contexts):
+def test_cards_without_contexts_say_why(make_study: Callable[..., Study], contexts: bool) -> None:
     study = make_study(contexts=contexts, section={"cards": 1})
     with style.look():
         (picture,) = cards.pictures(study)
     assert any("collect.contexts" in text for text in texts_of(picture.figure)) != contexts
 
 
-def test_any_token_can_be_drawn_and_none_is_read_as_markup(make_study, tmp_path):
+def test_any_token_can_be_drawn_and_none_is_read_as_markup(make_study: Callable[..., Study], tmp_path: Path) -> None:
     words = [
         "$\\frac{",
         "_x^2_$",

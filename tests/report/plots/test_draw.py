@@ -8,14 +8,18 @@ import sys
 import tracemalloc
 import warnings
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import glasso_cli
 from glasso_cli.report.plots import PLOTS, draw
 from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.style import Picture
+from glasso_cli.report.plots.study import Study
 
 HOSTILE = ['say "hi", $x$', "a\nb", "<b>&", "ユニット🎬", "$\\frac{", "x" * 90, "[1]", "", "#", "é"]
 EVERY_KIND = ("heatmap", "communities", "network", "path", "accuracy", "degrees", "diagnostics")
@@ -41,7 +45,7 @@ SHAPES = {
 }
 
 
-def drawn(study, folder: Path) -> list[Path]:
+def drawn(study: Study, folder: Path) -> list[Path]:
     """Every file of the study's pictures; a warning is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # a missing glyph, a layout that collapsed
@@ -50,7 +54,7 @@ def drawn(study, folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_of_study_is_drawn(make_study, tmp_path, name):
+def test_every_shape_of_study_is_drawn(make_study: Callable[..., Study], tmp_path: Path, name: str) -> None:
     study = make_study(**SHAPES[name])
     files = drawn(study, tmp_path / "figures")
     assert {path.name for path in files} == {path.name for path in (tmp_path / "figures").iterdir()}
@@ -65,7 +69,7 @@ def test_every_shape_of_study_is_drawn(make_study, tmp_path, name):
             assert {len(row) for row in rows} == {len(rows[0])}
 
 
-def test_a_large_sparse_graph_is_never_made_dense(make_study, tmp_path):
+def test_a_large_sparse_graph_is_never_made_dense(make_study: Callable[..., Study], tmp_path: Path) -> None:
     section = {"cards": 0, "edges": 50, "dpi": 60, "formats": ("png",)}
     drawn(make_study(30, 20, section=section), tmp_path / "figures")  # imports and fonts do not count
     p = 4000
@@ -78,7 +82,7 @@ def test_a_large_sparse_graph_is_never_made_dense(make_study, tmp_path):
         tracemalloc.stop()
 
 
-def test_the_same_study_gives_the_same_bytes(make_study, tmp_path):
+def test_the_same_study_gives_the_same_bytes(make_study: Callable[..., Study], tmp_path: Path) -> None:
     both = [
         drawn(make_study(p=24, edges=30, section={"formats": ("png", "svg"), "cards": 1}), tmp_path / name)
         for name in ("first", "second")
@@ -88,7 +92,7 @@ def test_the_same_study_gives_the_same_bytes(make_study, tmp_path):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_the_users_matplotlib_settings_change_nothing(make_study, tmp_path):
+def test_the_users_matplotlib_settings_change_nothing(make_study: Callable[..., Study], tmp_path: Path) -> None:
     import matplotlib as mpl
 
     study = make_study(section={"cards": 0})
@@ -99,7 +103,7 @@ def test_the_users_matplotlib_settings_change_nothing(make_study, tmp_path):
     assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in styled]
 
 
-def test_files_say_what_they_show_and_what_made_them(make_study, tmp_path):
+def test_files_say_what_they_show_and_what_made_them(make_study: Callable[..., Study], tmp_path: Path) -> None:
     from PIL import Image
 
     study = make_study(section={"formats": ("png", "svg"), "cards": 1})
@@ -118,12 +122,14 @@ def test_files_say_what_they_show_and_what_made_them(make_study, tmp_path):
         assert "glasso:abc123" in words
 
 
-def test_formats_are_those_asked_for(make_study, tmp_path):
+def test_formats_are_those_asked_for(make_study: Callable[..., Study], tmp_path: Path) -> None:
     files = drawn(make_study(section={"formats": ("svg",), "cards": 0}), tmp_path)
     assert {path.suffix for path in files} == {".svg", ".csv", ".dot", ".txt"}
 
 
-def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(make_study, tmp_path):
+def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
     folder = tmp_path / "figures"
     drawn(make_study(section={"cards": 3, "formats": ("png", "svg")}), folder)
     (folder / "notes.txt").write_text("mine")
@@ -133,7 +139,7 @@ def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(make_study, tm
     assert left == {"notes.txt", "my heatmap.png"}
 
 
-def test_importing_the_plots_imports_no_plotting():
+def test_importing_the_plots_imports_no_plotting() -> None:
     code = (
         "import sys, glasso_cli.report.plots\n"
         "found = {'matplotlib', 'seaborn', 'pydot', 'networkx', 'pandas'} & set(sys.modules)\n"
@@ -145,25 +151,25 @@ def test_importing_the_plots_imports_no_plotting():
 # -- what single pictures say -----------------------------------------------------------------------------
 
 
-def picture_of(study, name):
+def picture_of(study: Study, name: str) -> Picture:
     with style.look():
         (picture,) = PLOTS[name](study)
     return picture
 
 
-def texts_of(figure) -> str:
+def texts_of(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
 @pytest.mark.parametrize("name", EVERY_KIND)
-def test_a_picture_says_what_a_stranger_must_know(make_study, name):
+def test_a_picture_says_what_a_stranger_must_know(make_study: Callable[..., Study], name: str) -> None:
     study = make_study()
     words = texts_of(picture_of(study, name).figure)
     for part in ("Toy model · toy corpus", "30 neurons", f"α = {study.alpha:.4g}", "40 edges"):
         assert part in words
 
 
-def test_the_heat_map_prints_its_limit_and_what_lies_beyond(make_study):
+def test_the_heat_map_prints_its_limit_and_what_lies_beyond(make_study: Callable[..., Study]) -> None:
     study = make_study(60, 300, sizes=(300,))
     words = texts_of(picture_of(study, "heatmap").figure)
     limit = np.quantile(np.abs(study.edges.rho), 0.995)
@@ -171,7 +177,7 @@ def test_the_heat_map_prints_its_limit_and_what_lies_beyond(make_study):
     assert f"{study.edges.rho[0]:+.3f}".replace("-", "−") in words
 
 
-def test_the_path_marks_the_chosen_alpha_and_the_tolerance(make_study):
+def test_the_path_marks_the_chosen_alpha_and_the_tolerance(make_study: Callable[..., Study]) -> None:
     study = make_study(rule="degree")
     figure = picture_of(study, "path").figure
     for axes in figure.axes:
@@ -182,14 +188,14 @@ def test_the_path_marks_the_chosen_alpha_and_the_tolerance(make_study):
     assert "1e-07" in texts_of(figure)
 
 
-def test_the_network_counts_what_it_leaves_out(make_study):
+def test_the_network_counts_what_it_leaves_out(make_study: Callable[..., Study]) -> None:
     study = make_study(p=40, edges=60, section={"edges": 10})
     picture = picture_of(study, "network")
     assert f"Showing 10 of {study.n_edges:,} edges" in texts_of(picture.figure).replace("\n", " ")
     assert len(picture.table["neuron_i"]) == 10
 
 
-def test_the_diagnostics_table_holds_the_recorded_counts(make_study):
+def test_the_diagnostics_table_holds_the_recorded_counts(make_study: Callable[..., Study]) -> None:
     table = picture_of(make_study(dead=(2,)), "diagnostics").table
     rows = {(q, of): value for q, of, value in zip(table["quantity"], table["of"], table["value"])}
     assert rows["tokens special", ""] == "20"

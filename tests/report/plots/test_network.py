@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pydot
@@ -16,24 +18,24 @@ from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.report.plots.figures import network
 from glasso_cli.report.plots.parts import backbone, style
 from glasso_cli.report.plots.parts.backbone import layout, read_backbone, strongest_statements
-from glasso_cli.report.plots.study import Edges
+from glasso_cli.report.plots.study import Edges, Study
 
 HOSTILE = [
     'say "hi"', '" -- "', "a -- b [partial_correlation=9]", "line\nbreak", "// no comment", "]", "\\", "/* x", "é", "-- [",
 ]  # fmt: skip
 
 
-def as_pairs(study, rows, cols, rho):
+def as_pairs(study: Study, rows: np.ndarray, cols: np.ndarray, rho: np.ndarray) -> dict[tuple[str, str], float]:
     ids = study.path.neuron_ids
     return {(str(ids[a]), str(ids[b])): float(r) for a, b, r in zip(rows, cols, rho)}
 
 
-def expected_pairs(study, rows, cols, rho):
+def expected_pairs(study: Study, rows: np.ndarray, cols: np.ndarray, rho: np.ndarray) -> Any:
     return pytest.approx(as_pairs(study, rows, cols, rho), rel=1e-5)  # the file holds six digits
 
 
 @pytest.mark.parametrize("budget", [1, 7, 1000])
-def test_the_backbone_holds_the_strongest_edges_of_the_path(make_study, budget):
+def test_the_backbone_holds_the_strongest_edges_of_the_path(make_study: Callable[..., Study], budget: int) -> None:
     study = make_study(50, 80, section={"edges": budget})
     found = read_backbone(study)
     rows, cols, rho = (part[:budget] for part in study.edges)
@@ -42,7 +44,7 @@ def test_the_backbone_holds_the_strongest_edges_of_the_path(make_study, budget):
     assert set(found.neurons) == set(rows) | set(cols)
 
 
-def test_ids_that_look_like_dot_are_read_as_ids(make_study):
+def test_ids_that_look_like_dot_are_read_as_ids(make_study: Callable[..., Study]) -> None:
     study = make_study(len(HOSTILE), 20, ids=HOSTILE, section={"edges": 100})
     found = read_backbone(study)
     assert len(found.edges.rho) == study.n_edges
@@ -55,7 +57,7 @@ def test_ids_that_look_like_dot_are_read_as_ids(make_study):
     ids=st.lists(st.text(st.sampled_from('ab"\\[]-/*\n ;{}='), max_size=12), min_size=3, max_size=6, unique=True),
     seed=st.integers(0, 99),
 )
-def test_the_scanner_finds_the_edges_that_were_written(ids, seed):
+def test_the_scanner_finds_the_edges_that_were_written(ids: list[str], seed: int) -> None:
     rows, cols, values = random_edges(len(ids), 6, seed)
     graph = build_graph(np.array(ids, dtype=object), rows, cols, values, np.ones(len(ids)), seed=0)
     found = strongest_statements(to_dot(graph, key="k", title="t"), 1000)
@@ -63,7 +65,7 @@ def test_the_scanner_finds_the_edges_that_were_written(ids, seed):
     assert sorted(map(float, written)) == pytest.approx(sorted(graph.weights), rel=1e-5)
 
 
-def test_a_dot_file_of_other_neurons_is_refused(make_study):
+def test_a_dot_file_of_other_neurons_is_refused(make_study: Callable[..., Study]) -> None:
     study = make_study(10, 12)
     study.dot.write_text('graph { "stranger" -- "layers.9.mlp[1]" [partial_correlation=0.5]; }')
     with pytest.raises(InputError, match="stranger"):
@@ -77,7 +79,7 @@ def test_a_dot_file_of_other_neurons_is_refused(make_study):
 
 
 @pytest.fixture(params=["graphviz", "networkx"])
-def engine(request, monkeypatch):
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "networkx":
         monkeypatch.setattr(backbone.shutil, "which", lambda name: None)
     return request.param
@@ -93,7 +95,7 @@ def planted(groups: int = 3, size: int = 8) -> tuple[Edges, np.ndarray]:
     return edges, np.repeat(np.arange(groups), size)
 
 
-def test_places_repeat_and_keep_neurons_apart(engine):
+def test_places_repeat_and_keep_neurons_apart(engine: str) -> None:
     edges, communities = planted()
     places = layout(edges, communities)
     np.testing.assert_array_equal(places, layout(edges, communities))
@@ -103,7 +105,7 @@ def test_places_repeat_and_keep_neurons_apart(engine):
     assert distance.min() > 0.05 * np.ptp(places)
 
 
-def test_communities_stand_together(engine):
+def test_communities_stand_together(engine: str) -> None:
     edges, communities = planted()
     places = layout(edges, communities)
     middles = np.stack([places[communities == c].mean(0) for c in range(3)])
@@ -111,14 +113,16 @@ def test_communities_stand_together(engine):
     assert np.mean(nearest == communities) > 0.9
 
 
-def test_a_single_pair_and_no_neuron_at_all_have_places(engine):
+def test_a_single_pair_and_no_neuron_at_all_have_places(engine: str) -> None:
     pair = Edges(np.array([0]), np.array([1]), np.array([0.4]))
     assert np.isfinite(layout(pair, np.array([0, 0]))).all()
     none = Edges(np.empty(0, int), np.empty(0, int), np.empty(0))
     assert layout(none, np.empty(0, int)).shape == (0, 2)
 
 
-def test_without_graphviz_the_network_is_drawn_and_a_sentence_says_what_to_do(make_study, monkeypatch):
+def test_without_graphviz_the_network_is_drawn_and_a_sentence_says_what_to_do(
+    make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backbone.shutil, "which", lambda name: None)
     with style.look():
         (picture,) = network.pictures(make_study(20, 30))
@@ -133,7 +137,7 @@ def test_without_graphviz_the_network_is_drawn_and_a_sentence_says_what_to_do(ma
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), amount=st.integers(1, 60))
-def test_no_label_touches_another_or_a_disc(seed, amount):
+def test_no_label_touches_another_or_a_disc(seed: int, amount: int) -> None:
     rng = np.random.default_rng(seed)
     places, radii = rng.uniform(-150, 150, (amount, 2)), rng.uniform(4, 9, amount)
     names = [f"L{k}·{rng.integers(10**4)}" for k in range(amount)]
@@ -148,7 +152,7 @@ def test_no_label_touches_another_or_a_disc(seed, amount):
             assert (low >= other_high).any() or (high <= other_low).any()
 
 
-def test_a_lonely_neuron_has_its_label():
+def test_a_lonely_neuron_has_its_label() -> None:
     found = list(network.place_labels(np.zeros((1, 2)), np.ones(1), ["L9·1"], np.arange(1)))
     assert [neuron for neuron, _ in found] == [0]
 
@@ -156,7 +160,7 @@ def test_a_lonely_neuron_has_its_label():
 # -- the picture as Graphviz text -----------------------------------------------------------------------
 
 
-def test_the_pinned_graph_opens_in_pydot_with_every_edge(make_study):
+def test_the_pinned_graph_opens_in_pydot_with_every_edge(make_study: Callable[..., Study]) -> None:
     study = make_study(len(HOSTILE), 20, ids=HOSTILE)
     with style.look():
         (picture,) = network.pictures(study)

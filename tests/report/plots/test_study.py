@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from hypothesis import strategies as st
 
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.report.plots.figures.path import apart
+from glasso_cli.report.plots.study import Study
 from glasso_cli.report.plots.tables import edge_table, neuron_table
 from glasso_cli.report.words.labels import count, percent, short_labels, signed
 
 
-def partial_correlations(study) -> np.ndarray:
+def partial_correlations(study: Study) -> np.ndarray:
     """The dense ``(p, p)`` matrix straight from the precision matrix, zero on the diagonal."""
     theta = study.path.precision().toarray()
     scale = np.sqrt(np.diag(theta))
@@ -24,14 +27,14 @@ def partial_correlations(study) -> np.ndarray:
     return rho
 
 
-def test_labels_keep_their_distance_and_the_selected_one_is_there():
+def test_labels_keep_their_distance_and_the_selected_one_is_there() -> None:
     places = np.log([0.5, 0.398, 0.316, 0.2, 0.187, 0.186, 0.178])
     assert apart(places, 5, 0.09).tolist() == [True, True, True, False, False, True, False]
     assert apart(np.log([0.3]), 0, 0.09).tolist() == [True]
     assert apart(np.log([0.3, 0.2]), 1, 0.09).all()
 
 
-def test_degree_strength_and_influence_are_row_sums(make_study):
+def test_degree_strength_and_influence_are_row_sums(make_study: Callable[..., Study]) -> None:
     study = make_study(40, 90)
     rho = partial_correlations(study)
     np.testing.assert_array_equal(study.degree, (rho != 0).sum(1))
@@ -40,7 +43,7 @@ def test_degree_strength_and_influence_are_row_sums(make_study):
     assert (np.diff(study.strength[study.by_strength]) <= 0).all()
 
 
-def test_edges_run_from_strong_to_weak_with_their_own_numbers(make_study):
+def test_edges_run_from_strong_to_weak_with_their_own_numbers(make_study: Callable[..., Study]) -> None:
     study = make_study(40, 90)
     rho, theta = partial_correlations(study), study.path.precision().toarray()
     rows, cols, values = study.edges
@@ -50,7 +53,7 @@ def test_edges_run_from_strong_to_weak_with_their_own_numbers(make_study):
     np.testing.assert_allclose(study.correlation, -0.8 * study.precision, rtol=1e-6)  # as the fixture makes them
 
 
-def test_order_keeps_communities_together_and_isolated_neurons_last(make_study):
+def test_order_keeps_communities_together_and_isolated_neurons_last(make_study: Callable[..., Study]) -> None:
     study = make_study(60, 40)
     ordered = study.communities[study.order]
     isolated = ordered < 0
@@ -70,13 +73,13 @@ def test_order_keeps_communities_together_and_isolated_neurons_last(make_study):
         ("stars", "chosen by stability, instability up to 0.05"),
     ],
 )
-def test_the_subject_tells_a_stranger_what_is_shown(make_study, rule, words):
+def test_the_subject_tells_a_stranger_what_is_shown(make_study: Callable[..., Study], rule: str, words: str) -> None:
     study = make_study(rule=rule)
     for part in ("Toy model", "toy corpus", "30 neurons", "tokens", f"α = {study.alpha:.4g}", "edges", words):
         assert part in study.subject
 
 
-def test_a_graph_that_did_not_converge_says_so(make_study):
+def test_a_graph_that_did_not_converge_says_so(make_study: Callable[..., Study]) -> None:
     assert "NOT CONVERGED" in make_study(converged=False).subject
     assert "NOT CONVERGED" not in make_study().subject
 
@@ -84,12 +87,12 @@ def test_a_graph_that_did_not_converge_says_so(make_study):
 # -- names --------------------------------------------------------------------------------------------
 
 
-def test_short_labels_name_layer_and_index():
+def test_short_labels_name_layer_and_index() -> None:
     ids = ["layers.9.mlp[12]", "layers.10.mlp[12]", "my probe[3]"]
     assert short_labels(ids, np.array([9, 10, -1])) == ["L9·12", "L10·12", "my probe[3]"]
 
 
-def test_several_kinds_in_a_layer_are_told_apart():
+def test_several_kinds_in_a_layer_are_told_apart() -> None:
     ids = ["layers.9.mlp[12]", "layers.9.resid[12]"]
     assert short_labels(ids, np.array([9, 9])) == ["L9·mlp·12", "L9·resid·12"]
 
@@ -103,12 +106,12 @@ def test_several_kinds_in_a_layer_are_told_apart():
     ),
     st.integers(-1, 3),
 )
-def test_no_two_neurons_share_a_label(ids, layer):
+def test_no_two_neurons_share_a_label(ids: list[str], layer: int) -> None:
     labels = short_labels(ids, np.full(len(ids), layer))
     assert len(set(labels)) == len(ids)
 
 
-def test_numbers_in_words():
+def test_numbers_in_words() -> None:
     assert count(1, "edge") == "1 edge"
     assert count(2560, "edge") == "2,560 edges"
     assert signed(-0.3684) == "−0.368"
@@ -120,7 +123,7 @@ def test_numbers_in_words():
 HOSTILE = ['say "hi"', "a,b", "line\nbreak", "tab\t|", "<b>&amp;", "$x^2$ {", "ユニット", "back\\slash", "", "=1+1"]
 
 
-def test_tables_read_back_as_what_was_written(make_study, tmp_path):
+def test_tables_read_back_as_what_was_written(make_study: Callable[..., Study], tmp_path: Path) -> None:
     study = make_study(len(HOSTILE), 14, ids=HOSTILE)
     table = edge_table(study)
     with open(write_table(tmp_path / "edges.csv", table), encoding="utf-8", newline="") as file:
@@ -131,7 +134,7 @@ def test_tables_read_back_as_what_was_written(make_study, tmp_path):
     assert [float(row["precision"]) for row in rows] == study.precision.tolist()
 
 
-def test_neurons_have_the_statistics_of_their_place_among_all_collected(make_study):
+def test_neurons_have_the_statistics_of_their_place_among_all_collected(make_study: Callable[..., Study]) -> None:
     study = make_study(20, 30, dead=(0, 5))
     table = neuron_table(study)
     known = {name: k for k, name in enumerate(study.stats.neuron_ids.tolist())}
@@ -141,6 +144,6 @@ def test_neurons_have_the_statistics_of_their_place_among_all_collected(make_stu
     assert not set(places) & {0, 5}
 
 
-def test_what_is_not_a_number_is_left_empty(tmp_path):
+def test_what_is_not_a_number_is_left_empty(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", {"x": np.array([1.5, np.nan]), "y": ["a", "b"]})
     assert path.read_text() == "x,y\n1.5,a\n,b\n"

@@ -56,7 +56,9 @@ def off_diagonal(stack: np.ndarray) -> np.ndarray:
         ("group", (0.13, 0.13), None, (0.0, 0.0)),
     ],
 )
-def test_two_neurons(penalty, correlations, weights, expected):
+def test_two_neurons(
+    penalty: str, correlations: tuple[float, ...], weights: tuple[float, ...] | None, expected: tuple[float, ...]
+) -> None:
     result = fit_joint(pair(*correlations), 0.1, 0.05, penalty=penalty, weights=weights, tol=1e-13)
     assert result.converged
     np.testing.assert_allclose(shrunk(result), expected, atol=2e-6)
@@ -65,7 +67,7 @@ def test_two_neurons(penalty, correlations, weights, expected):
 
 
 @every_penalty
-def test_without_the_second_lambda_the_corpora_are_fitted_apart(penalty):
+def test_without_the_second_lambda_the_corpora_are_fitted_apart(penalty: str) -> None:
     S, weights = corpora(25, 100), np.array([0.7, 1.3])
     apart = fit_joint(S, 0.1, 0.0, penalty=penalty, weights=weights, tol=1e-9)
     nearly = fit_joint(S, 0.1, 1e-8, penalty=penalty, weights=weights, tol=1e-9)
@@ -82,7 +84,7 @@ def test_without_the_second_lambda_the_corpora_are_fitted_apart(penalty):
 
 
 @pytest.mark.parametrize("K", [2, 3])
-def test_fused_without_end_is_the_fit_of_the_mean(K):
+def test_fused_without_end_is_the_fit_of_the_mean(K: int) -> None:
     S, weights = corpora(20, 80, K), np.linspace(0.5, 2.0, K)
     result = fit_joint(S, 0.1, 50.0, penalty="fused", weights=weights, tol=1e-10)
     mean = np.einsum("k,kij->ij", weights, S) / weights.sum()
@@ -93,7 +95,7 @@ def test_fused_without_end_is_the_fit_of_the_mean(K):
     assert result.objective == pytest.approx(weights.sum() * plain.objective, abs=1e-6)
 
 
-def test_the_group_penalty_of_equal_corpora_is_the_plain_one():
+def test_the_group_penalty_of_equal_corpora_is_the_plain_one() -> None:
     S = corpora(20, 80, 1)[0]
     result = fit_joint([S, S, S], 0.06, 0.08, penalty="group", tol=1e-10)
     plain = screening.solve(S, 0.06 + 0.08 / np.sqrt(3), tol=1e-12)
@@ -101,7 +103,7 @@ def test_the_group_penalty_of_equal_corpora_is_the_plain_one():
     assert result.objective == pytest.approx(3 * plain.objective, abs=1e-6)
 
 
-def test_the_group_penalty_alone_is_enough():
+def test_the_group_penalty_alone_is_enough() -> None:
     S = corpora(10, 60)
     result = fit_joint(S, 0.0, 0.2, penalty="group", tol=1e-10)
     edges = off_diagonal(result.precisions) != 0
@@ -122,7 +124,9 @@ def test_the_group_penalty_alone_is_enough():
     st.integers(0, 10_000),
 )
 @settings(max_examples=15, deadline=None)
-def test_the_optimum_is_that_of_the_dual_solved_apart(penalty, K, p, lambda1, lambda2, seed):
+def test_the_optimum_is_that_of_the_dual_solved_apart(
+    penalty: str, K: int, p: int, lambda1: float, lambda2: float, seed: int
+) -> None:
     S, weights = corpora(p, 4 * p, K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     result = fit_joint(S, lambda1, lambda2, penalty=penalty, weights=weights, tol=1e-9)
     assert result.converged
@@ -133,7 +137,7 @@ def test_the_optimum_is_that_of_the_dual_solved_apart(penalty, K, p, lambda1, la
 
 @given(st.sampled_from(PENALTIES), st.integers(2, 3), st.floats(0, 1), st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
-def test_the_gap_bounds_the_distance_from_the_optimum(penalty, K, share, seed):
+def test_the_gap_bounds_the_distance_from_the_optimum(penalty: str, K: int, share: float, seed: int) -> None:
     p, lambda1, lambda2 = 6, 0.08, 0.05
     S, weights = corpora(p, 24, K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     problem = JointProblem(S, weights, CLASSES[penalty](lambda1, lambda2))
@@ -147,7 +151,7 @@ def test_the_gap_bounds_the_distance_from_the_optimum(penalty, K, share, seed):
 
 
 @every_penalty
-def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty):
+def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty: str) -> None:
     S, weights = corpora(12, 40, 3), [1.0, 0.5, 1.5]
     result = fit_joint(S, 0.1, 0.05, penalty=penalty, weights=weights, tol=1e-6)
     random = np.random.default_rng(0)
@@ -160,7 +164,7 @@ def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty):
 
 
 @every_penalty
-def test_the_residual_is_zero_at_the_answer_and_large_elsewhere(penalty):
+def test_the_residual_is_zero_at_the_answer_and_large_elsewhere(penalty: str) -> None:
     S = corpora(15, 60)
     good = fit_joint(S, 0.1, 0.05, penalty=penalty, tol=1e-12)
     assert good.kkt_residual < 1e-5
@@ -173,7 +177,7 @@ def test_the_residual_is_zero_at_the_answer_and_large_elsewhere(penalty):
     assert judged(heavier, problem).kkt_residual > 0.02
 
 
-def test_precisions_that_are_not_definite_are_moved_until_they_are():
+def test_precisions_that_are_not_definite_are_moved_until_they_are() -> None:
     S = corpora(8, 50)
     problem = JointProblem(S, np.ones(2), CLASSES["fused"](0.1, 0.05))
     wild = np.stack([np.eye(8), np.ones((8, 8))])
@@ -208,7 +212,9 @@ def blocks(K: int, seed: int, n: int = 40) -> np.ndarray:
     st.integers(0, 10_000),
 )
 @settings(max_examples=15, deadline=None)
-def test_components_are_exactly_those_of_the_whole_solved_at_once(penalty, K, lambda1, lambda2, seed):
+def test_components_are_exactly_those_of_the_whole_solved_at_once(
+    penalty: str, K: int, lambda1: float, lambda2: float, seed: int
+) -> None:
     S, weights = blocks(K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     problem = JointProblem(S, weights, CLASSES[penalty](lambda1, lambda2))
     whole, _ = admm.solve(problem, tol=1e-12, max_iter=3000)
@@ -225,7 +231,7 @@ def test_components_are_exactly_those_of_the_whole_solved_at_once(penalty, K, la
     assert result.duality_gap == pytest.approx(proof.duality_gap, abs=1e-12)
 
 
-def test_components_are_of_all_sizes_and_the_largest_is_told():
+def test_components_are_of_all_sizes_and_the_largest_is_told() -> None:
     sizes = np.bincount(joint_labels(blocks(2, 3), np.ones(2), CLASSES["group"](0.1, 0.1)))
     assert len(set(sizes.tolist())) > 2
     assert fit.largest_component(blocks(2, 3), 0.1, 0.1, penalty="group") == sizes.max()
@@ -250,13 +256,13 @@ def test_components_are_of_all_sizes_and_the_largest_is_told():
         ((0.135, -0.135), "group", False),
     ],
 )
-def test_the_rules_of_screening(values, penalty, linked):
+def test_the_rules_of_screening(values: tuple[float, ...], penalty: str, linked: bool) -> None:
     label = joint_labels(pair(*values), np.ones(len(values)), CLASSES[penalty](0.1, 0.05))
     assert (label[0] == label[1]) == linked
 
 
 @every_penalty
-def test_isolated_neurons_need_no_solver(penalty, monkeypatch):
+def test_isolated_neurons_need_no_solver(penalty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admm, "solve", None)
     variance = np.array([[0.5, 1.0, 4.0], [1.0, 2.0, 3.0]])
     result = fit_joint([np.diag(each) for each in variance], 0.1, 0.1, penalty=penalty, weights=[1, 2])
@@ -270,7 +276,7 @@ def test_isolated_neurons_need_no_solver(penalty, monkeypatch):
 
 @given(st.sampled_from(PENALTIES), st.integers(2, 3), st.integers(4, 9), st.integers(0, 10_000))
 @settings(max_examples=15, deadline=None)
-def test_fewer_samples_than_neurons(penalty, K, n, seed):
+def test_fewer_samples_than_neurons(penalty: str, K: int, n: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     S = [np.corrcoef(random.standard_normal((n, 12)).T) for _ in range(K)]
     result = fit_joint(S, 0.1, 0.05, penalty=penalty, tol=1e-6)
@@ -283,7 +289,7 @@ def test_fewer_samples_than_neurons(penalty, K, n, seed):
 
 @every_penalty
 @pytest.mark.parametrize("K", [2, 3])
-def test_the_examples_of_gglasso(penalty, K):
+def test_the_examples_of_gglasso(penalty: str, K: int) -> None:
     from gglasso.helper.data_generation import (
         group_power_network,
         sample_covariance_matrix,
@@ -307,7 +313,7 @@ def test_the_examples_of_gglasso(penalty, K):
 
 
 @every_penalty
-def test_neurons_and_signs_can_be_exchanged(penalty):
+def test_neurons_and_signs_can_be_exchanged(penalty: str) -> None:
     S = corpora(12, 50)
     order, signs = np.random.default_rng(0).permutation(12), np.random.default_rng(1).choice([-1.0, 1.0], 12)
     exchanged = (S * np.outer(signs, signs))[:, order[:, None], order]
@@ -316,7 +322,7 @@ def test_neurons_and_signs_can_be_exchanged(penalty):
     np.testing.assert_allclose((first * np.outer(signs, signs))[:, order[:, None], order], second, atol=1e-4)
 
 
-def test_weights_of_another_unit_are_another_unit_of_the_objective():
+def test_weights_of_another_unit_are_another_unit_of_the_objective() -> None:
     S = corpora(10, 50)
     one = fit_joint(S, 0.1, 0.05, penalty="fused", weights=[1, 2], tol=1e-10)
     thousand = fit_joint(S, 100.0, 50.0, penalty="fused", weights=[1000, 2000], tol=1e-10)
@@ -325,7 +331,7 @@ def test_weights_of_another_unit_are_another_unit_of_the_objective():
     assert thousand.converged
 
 
-def test_not_a_word_is_said_and_nothing_is_changed(capfd):
+def test_not_a_word_is_said_and_nothing_is_changed(capfd: pytest.CaptureFixture[str]) -> None:
     S = corpora(10, 30)
     before = S.copy()
     fit_joint(S, 0.05, 0.05, penalty="fused", max_iter=30)
@@ -333,7 +339,7 @@ def test_not_a_word_is_said_and_nothing_is_changed(capfd):
     np.testing.assert_array_equal(S, before)
 
 
-def test_too_few_iterations_are_not_called_converged():
+def test_too_few_iterations_are_not_called_converged() -> None:
     result = fit_joint(corpora(20, 40), 0.05, 0.02, penalty="fused", max_iter=3)
     assert not result.converged
     assert result.n_iter == 3

@@ -26,7 +26,7 @@ def reference_gauge(u: np.ndarray, lambda1: float, lambda2: float, name: str) ->
     K = len(u)
     if name == "group":
 
-        def room(s):
+        def room(s: float) -> float:
             return s * lambda2 - np.linalg.norm(np.maximum(np.abs(u) - s * lambda1, 0))
 
         return 0.0 if not u.any() else brentq(room, 0, 1 + np.abs(u).sum() / lambda1, xtol=1e-13)
@@ -41,7 +41,9 @@ def reference_gauge(u: np.ndarray, lambda1: float, lambda2: float, name: str) ->
 
 @given(names, lambdas, lambdas, either)
 @settings(max_examples=150, deadline=None)
-def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(name, lambda1, lambda2, u):
+def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(
+    name: str, lambda1: float, lambda2: float, u: np.ndarray
+) -> None:
     penalty = PENALTIES[name](lambda1, lambda2)
     expected = reference_gauge(u, lambda1, lambda2, name)
     found = penalty.gauge(u[:, None])
@@ -52,7 +54,7 @@ def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(name, lamb
 
 @given(names, lambdas, lambdas, either)
 @settings(max_examples=150, deadline=None)
-def test_proximal_maps_are_those_of_gglasso(name, lambda1, lambda2, v):
+def test_proximal_maps_are_those_of_gglasso(name: str, lambda1: float, lambda2: float, v: np.ndarray) -> None:
     from gglasso.solver.ggl_helper import prox_phi_fgl, prox_phi_ggl
 
     theirs = {"group": prox_phi_ggl, "fused": prox_phi_fgl}[name]
@@ -62,7 +64,9 @@ def test_proximal_maps_are_those_of_gglasso(name, lambda1, lambda2, v):
 
 @given(names, lambdas, lambdas, either, st.integers(0, 2**31))
 @settings(max_examples=100, deadline=None)
-def test_what_the_residual_leaves_is_the_nearest_subgradient(name, lambda1, lambda2, x, seed):
+def test_what_the_residual_leaves_is_the_nearest_subgradient(
+    name: str, lambda1: float, lambda2: float, x: np.ndarray, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     K = len(x)
     penalty = PENALTIES[name](lambda1, lambda2)
@@ -70,7 +74,7 @@ def test_what_the_residual_leaves_is_the_nearest_subgradient(name, lambda1, lamb
     left = penalty.residual(x[:, None], u)
     near = u - left
 
-    def value(point):
+    def value(point: np.ndarray) -> float:
         return reference_penalty(point, lambda1, lambda2, name)
 
     for size in (1e-3, 0.1, 10.0):  # a subgradient: a line below the penalty that touches it at x
@@ -84,7 +88,7 @@ def test_what_the_residual_leaves_is_the_nearest_subgradient(name, lambda1, lamb
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_columns_do_not_mix_and_values_add_up(name):
+def test_columns_do_not_mix_and_values_add_up(name: str) -> None:
     random = np.random.default_rng(0)
     penalty = PENALTIES[name](0.3, 0.2)
     v = np.round(random.standard_normal((4, 200)), 1)
@@ -99,7 +103,7 @@ def test_columns_do_not_mix_and_values_add_up(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_the_second_lambda_it_is_the_plain_penalty(name):
+def test_without_the_second_lambda_it_is_the_plain_penalty(name: str) -> None:
     penalty = PENALTIES[name](0.5, 0.0)
     v = np.array([[1.0, 0.2, -0.7], [-2.0, 0.0, 0.5]])
     np.testing.assert_allclose(penalty.prox(v), [[0.5, 0, -0.2], [-1.5, 0, 0]], atol=1e-15)
@@ -107,7 +111,7 @@ def test_without_the_second_lambda_it_is_the_plain_penalty(name):
     assert penalty.gauge(v) == pytest.approx(4.0)
 
 
-def test_fused_neighbours_are_exactly_equal():
+def test_fused_neighbours_are_exactly_equal() -> None:
     penalty = PENALTIES["fused"](0.1, 0.5)
     x = penalty.prox(np.array([[0.9, 2.0], [1.1, 2.1], [3.7, 2.3]]))
     assert x[0, 0] == x[1, 0] != x[2, 0]

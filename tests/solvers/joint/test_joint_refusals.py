@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.joint_problems import corpora
@@ -37,7 +39,7 @@ INDEFINITE = np.stack([GOOD[0], np.eye(4) - 2 * np.eye(4)[::-1]])
         (GOOD, {"weights": [1.0, np.nan]}, "not a positive number"),
     ],
 )
-def test_bad_input(given, options, message):
+def test_bad_input(given: list[Any] | np.ndarray, options: dict[str, Any], message: str) -> None:
     arguments = {"lambda1": 0.1, "lambda2": 0.1, "penalty": "fused"} | options
     with pytest.raises(InputError, match=message) as caught:
         fit_joint(given, arguments.pop("lambda1"), arguments.pop("lambda2"), **arguments)
@@ -45,8 +47,8 @@ def test_bad_input(given, options, message):
 
 
 @pytest.mark.parametrize("error", [AssertionError(), AssertionError("not symmetric"), np.linalg.LinAlgError("no eigh")])
-def test_a_breakdown_of_gglasso_is_said_in_words(error, monkeypatch):
-    def breaks(*_args, **_options):
+def test_a_breakdown_of_gglasso_is_said_in_words(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_args: Any, **_options: Any) -> Any:
         raise error
 
     monkeypatch.setattr(admm, "_admm", lambda: breaks)
@@ -54,7 +56,7 @@ def test_a_breakdown_of_gglasso_is_said_in_words(error, monkeypatch):
         fit_joint(GOOD, 0.05, 0.05, penalty="group")
 
 
-def test_a_fit_of_more_than_ten_minutes_is_refused_before_it_starts(monkeypatch):
+def test_a_fit_of_more_than_ten_minutes_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admm, "solve", None)
     monkeypatch.setattr(cost, "LIMIT", cost.seconds(9, 2))
     S = np.stack([np.eye(12)] * 2)
@@ -64,7 +66,7 @@ def test_a_fit_of_more_than_ten_minutes_is_refused_before_it_starts(monkeypatch)
     assert "compare.neurons" in caught.value.hint
 
 
-def test_the_estimate_of_time():
+def test_the_estimate_of_time() -> None:
     assert cost.seconds(400, 2) / cost.ITERATIONS == pytest.approx(0.09, rel=0.1)
     assert cost.seconds(400, 4) == 2 * cost.seconds(400, 2)
     for K in (2, 5):

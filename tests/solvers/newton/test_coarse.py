@@ -6,9 +6,11 @@ from numpy.testing import assert_allclose
 
 from glasso_cli.solvers.newton.coarse import RANK, Coarse, Leading
 
+Setting = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
+
 
 @pytest.fixture
-def setting():
+def setting() -> Setting:
     rng = np.random.default_rng(3)
     p = 90
     factors = rng.standard_normal((p, RANK))
@@ -19,7 +21,7 @@ def setting():
     return W, rows, cols, diagonal, Leading(p).of(W.astype(np.float32).__matmul__)
 
 
-def dense(setting):
+def dense(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """P ``(m, k)`` and its sizes L ``(k,)``, and how often an entry stands in the matrix ``(m,)``."""
     _, rows, cols, _, (values, vectors) = setting
     first, second = np.triu_indices(RANK)
@@ -28,18 +30,18 @@ def dense(setting):
     return P, L, np.where(rows == cols, 1.0, 2.0)
 
 
-def test_leading_vectors_are_those_of_the_largest_eigenvalues(setting):
+def test_leading_vectors_are_those_of_the_largest_eigenvalues(setting: Setting) -> None:
     W, (values, vectors) = setting[0], setting[4]
     assert_allclose(values, np.linalg.eigvalsh(W)[-RANK:], rtol=1e-3)
     assert_allclose(vectors.T @ vectors, np.eye(RANK), atol=1e-5)
 
 
-def test_there_are_none_for_few_neurons():
+def test_there_are_none_for_few_neurons() -> None:
     assert Leading(3 * RANK).of(np.eye(3 * RANK, dtype=np.float32).__matmul__) is None
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_b_d_b_inverts_d_inverse_plus_the_leading_part(setting, threads):
+def test_b_d_b_inverts_d_inverse_plus_the_leading_part(setting: Setting, threads: int) -> None:
     _, rows, cols, diagonal, leading = setting
     coarse = Coarse.of(leading, rows, cols, diagonal, threads)
     P, L, times = dense(setting)
@@ -50,7 +52,7 @@ def test_b_d_b_inverts_d_inverse_plus_the_leading_part(setting, threads):
     assert_allclose(hessian @ found, x, atol=2e-3 * np.abs(x).max())
 
 
-def test_it_is_the_adjoint_of_itself(setting):
+def test_it_is_the_adjoint_of_itself(setting: Setting) -> None:
     _, rows, cols, diagonal, leading = setting
     coarse = Coarse.of(leading, rows, cols, diagonal, 2)
     times = dense(setting)[2]

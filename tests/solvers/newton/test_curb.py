@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from glasso_cli.solvers.newton.curb import excess
 
 
-def problem(values, seed=0):
+def problem(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A Theta, and a step with these eigenvalues relative to it, the others being small."""
     rng = np.random.default_rng(seed)
     p = 60
@@ -17,18 +17,18 @@ def problem(values, seed=0):
     return root @ root.T, root @ (basis * nu) @ basis.T @ root.T
 
 
-def curbed(Theta, step):
+def curbed(Theta: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     W = np.linalg.inv(Theta)
     left, right = excess(W.astype(np.float32).__matmul__, csr_array(step), csr_array(Theta))
     return W, W + left @ right.T, left.shape[1]
 
 
-def test_a_harmless_step_is_left_alone():
+def test_a_harmless_step_is_left_alone() -> None:
     _, _, count = curbed(*problem([0.9, -0.3]))
     assert count == 0
 
 
-def test_curvature_grows_by_one_minus_nu_along_a_step_that_shrinks_too_much():
+def test_curvature_grows_by_one_minus_nu_along_a_step_that_shrinks_too_much() -> None:
     values = np.array([-3.0, -1.5])
     Theta, step = problem(values)
     _, V, count = curbed(Theta, step)
@@ -39,7 +39,7 @@ def test_curvature_grows_by_one_minus_nu_along_a_step_that_shrinks_too_much():
     assert_allclose(V, V.T, atol=1e-4)
 
 
-def test_one_number_goes_to_its_minimum():
+def test_one_number_goes_to_its_minimum() -> None:
     """-log(theta) + s theta from theta = 1: Newton's step is 1 - s, the curbed one ends at 1 / s."""
     s = 4.0
     _, V, count = curbed(np.eye(1), np.array([[1 - s]]))
@@ -47,7 +47,7 @@ def test_one_number_goes_to_its_minimum():
     assert_allclose(1 + (1 - s) / V[0, 0] ** 2, 1 / s, rtol=1e-5)
 
 
-def test_the_same_input_gives_the_same_bytes():
+def test_the_same_input_gives_the_same_bytes() -> None:
     W, step = np.eye(40, dtype=np.float32), csr_array(np.diag(np.linspace(-2, 1, 40)))
     first, second = (excess(W.__matmul__, step, csr_array(np.eye(40))) for _ in range(2))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
