@@ -3,10 +3,15 @@
     python benchmarks/explorer.py                               10,000 planted neurons, 100,000 edges
     python benchmarks/explorer.py --experiment runs/demo ai     a fitted corpus: OUT and its name
 
-The planted graph has 40 communities, 8 in 10 edges inside one, eight alphas, and eight contexts of eleven tokens for every neuron.
-Written with and without contexts. In the browser (1280 x 900 pixels, Canvas): from the start of loading to the page being ready;
-frames a second of a drag across the graph with 5,000 edges drawn; from a move of the pointer to the ring around a neuron, and from a
-click to its card with contexts, each the median and the worst of thirty. Every row goes to explorer.csv in ``--out``.
+The planted graph has 40 communities, 8 in 10 edges inside a community, eight alphas, and eight contexts of eleven tokens
+per neuron. The page is written with and without contexts. Measured in the browser, at 1280 x 900 pixels:
+
+- the time from the start of loading to the page being ready
+- the frames per second of a drag across the graph with 5,000 edges drawn
+- the time from a move of the pointer to the ring around a neuron: median and worst of thirty
+- the time from a click to the neuron's card with contexts: median and worst of thirty
+
+Every row goes to explorer.csv in ``--out``.
 """
 
 from __future__ import annotations
@@ -81,11 +86,11 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     print("\n".join(f"{name}: {value}" for name, value in machine.described().items()))
     view = of_experiment(*arguments.experiment) if arguments.experiment else planted(arguments.neurons, arguments.edges)
-    found = list(rows(view, arguments.out))
+    results = list(rows(view, arguments.out))
     with open(arguments.out / "explorer.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]))
+        writer = csv.DictWriter(file, list(results[0]))
         writer.writeheader()
-        writer.writerows(found)
+        writer.writerows(results)
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,8 +103,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def rows(view: View, out: Path) -> Iterator[Row]:
-    """With and without contexts."""
-    write_explorer(planted(200, 400), out / "explorer.html", 100, lambda words: None)  # compiles
+    """The measurements of the page without and with contexts."""
+    write_explorer(planted(200, 400), out / "explorer.html", 100, lambda words: None)  # compiles the layout
     for name, shown in (("without contexts", _without_contexts(view)), ("with contexts", view)):
         started = time.perf_counter()
         written = write_explorer(shown, out / "explorer.html", 100, lambda words: None)
@@ -119,7 +124,7 @@ def rows(view: View, out: Path) -> Iterator[Row]:
 
 
 def in_browser(page: Path) -> Row:
-    """What the page does in headless Chromium; empty where that is not installed."""
+    """The measurements of a page in headless Chromium; empty where that is not installed."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and chromedriver):
         print("chromium and chromedriver are not installed, so the page is not opened")

@@ -1,8 +1,8 @@
-"""Where neurons stand in the explorer: communities as discs that do not overlap, neurons inside by their edges.
+"""The layout of the explorer: communities are discs that do not overlap, and edges place the neurons inside each disc.
 
-Two levels, so that a graph of 10,000 neurons is no hairball: the communities are placed by the weight of the edges between
-them, then the neurons of each inside its disc. Only community and neighbourhood mean anything; distances do not (Jones, Mair
-and McNally 2018). Neurons without edges stand in rows below. The same graph gives the same places.
+Two levels keep a graph of 10,000 neurons readable. First the communities are placed by the weight of the edges between
+them, then the neurons of each community inside its disc. Only community and neighbourhood have a meaning; distance has
+none (Jones, Mair and McNally 2018). Neurons without edges stand in rows below. The same graph gives the same places.
 """
 
 from __future__ import annotations
@@ -18,40 +18,41 @@ from glasso_cli.graph import ISOLATED
 
 _SEED = 1
 _ROUNDS = 120
-_PAIRS = 4_000_000  # repulsions computed in a round; of larger communities each neuron meets a part in turn
+_PAIRS = 4_000_000  # repulsions per round; in a larger community a neuron meets a part of the others, in turn
 _GOLDEN = math.pi * (3 - math.sqrt(5))
 _STRIP = 0.12  # of the height, for neurons without edges
 
 
 def place(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, communities: np.ndarray) -> np.ndarray:
     """Places ``(p, 2)`` between 0 and 1 of p neurons with E edges of positive ``weights (E,)``."""
-    found = np.zeros((p, 2))
+    places = np.zeros((p, 2))
     linked = np.flatnonzero(communities != ISOLATED)
     if len(linked):
-        found[linked] = _linked(p, rows, cols, weights, communities)[linked]
+        places[linked] = _linked(p, rows, cols, weights, communities)[linked]
     alone = np.flatnonzero(communities == ISOLATED)
-    _fit_into(found, linked, bottom=_STRIP if len(alone) else 0.0)
+    _fit_into(places, linked, bottom=_STRIP if len(alone) else 0.0)
     if len(alone):
-        found[alone] = _rows_of(len(alone), height=_STRIP * 0.75 if len(linked) else 1.0)
-    return found
+        places[alone] = _rows_of(len(alone), height=_STRIP * 0.75 if len(linked) else 1.0)
+    return places
 
 
 def _linked(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, communities: np.ndarray) -> np.ndarray:
+    """Places ``(p, 2)``, in any scale, of the neurons that have a community; the others are at 0."""
     sizes = np.bincount(communities[communities >= 0])
     radii = np.sqrt(sizes.astype(float)) + 0.8
     inside = communities[rows] == communities[cols]
     centres = _discs(radii, communities[rows[~inside]], communities[cols[~inside]], weights[~inside])
     one_way = coo_array((weights[inside], (rows[inside], cols[inside])), shape=(p, p))
     graph = csr_array(one_way + one_way.T)
-    found = np.zeros((p, 2))
+    places = np.zeros((p, 2))
     for community, size in enumerate(sizes.tolist()):
         members = np.flatnonzero(communities == community)
-        found[members] = centres[community] + _disc(csr_array(graph[members][:, members]), math.sqrt(size))
-    return found
+        places[members] = centres[community] + _disc(csr_array(graph[members][:, members]), math.sqrt(size))
+    return places
 
 
 def _discs(radii: np.ndarray, first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The centres ``(k, 2)`` of discs: strong links pull, none overlap, all stay close together."""
+    """The centres ``(k, 2)`` of discs that do not overlap and stay close together; strong links pull them together."""
     k = len(radii)
     links = np.zeros((k, k))
     np.add.at(links, (first, second), weights)
@@ -65,7 +66,7 @@ def _discs(radii: np.ndarray, first: np.ndarray, second: np.ndarray, weights: np
 
 
 def _disc(graph: csr_array, radius: float) -> np.ndarray:
-    """Places ``(m, 2)`` inside a disc about 0 of the neurons of one community, the strongest near the middle."""
+    """Places ``(m, 2)`` of the m neurons of one community inside a disc about 0; the strongest are near the middle."""
     m = graph.shape[0]
     strength = np.asarray(graph.sum(axis=1))
     order = np.empty(m, dtype=np.int64)
@@ -97,6 +98,7 @@ def _fit_into(places: np.ndarray, linked: np.ndarray, bottom: float) -> None:
 
 
 def _rows_of(count: int, height: float) -> np.ndarray:
+    """Places ``(count, 2)`` in rows from the bottom up to ``height``."""
     width = math.ceil(math.sqrt(count / max(height, 1e-9)))
     index = np.arange(count)
     lines = -(-count // width)
@@ -105,6 +107,8 @@ def _rows_of(count: int, height: float) -> np.ndarray:
 
 @njit(cache=True)
 def _pack(places: np.ndarray, radii: np.ndarray, links: np.ndarray) -> None:
+    """Move the discs in ``places`` in two steps."""
+    # 1. by their links and towards the middle
     k = len(radii)
     moves = np.zeros((k, 2))
     for turn in range(400):
@@ -122,10 +126,11 @@ def _pack(places: np.ndarray, radii: np.ndarray, links: np.ndarray) -> None:
                 moves[i, 1] += a * dy / apart
                 moves[j, 0] -= b * dx / apart
                 moves[j, 1] -= b * dy / apart
-        for i in range(k):  # all towards the middle
+        for i in range(k):
             places[i, 0] += 0.5 * moves[i, 0] - 0.02 * (1 - turn / 400) * places[i, 0]
             places[i, 1] += 0.5 * moves[i, 1] - 0.02 * (1 - turn / 400) * places[i, 1]
-    for _ in range(300):  # then apart, as far as they overlap
+    # 2. apart, as far as they overlap
+    for _ in range(300):
         worst = 0.0
         for i in range(k):
             for j in range(i + 1, k):

@@ -57,14 +57,14 @@ def test_the_arrays_in_the_browser_are_those_of_the_fit(
     study = make_study(p=40, edges=70)
     page = opened(view_of(study))
     for k in range(len(study.path.alphas)):
-        found = page.run(
+        in_page = page.run(
             "const p = window.glasso.point('a', arguments[0]); return [[...p.rows], [...p.cols], [...p.rho]]", k
         )
         rows, cols, rho = study.path.edges(k)
         assert {(i, j): pytest.approx(value, abs=2e-5) for i, j, value in zip(rows, cols, np.clip(rho, -1, 1))} == {
-            (i, j): value for i, j, value in zip(*found)
+            (i, j): value for i, j, value in zip(*in_page)
         }
-        assert np.all(np.diff(np.abs(found[2])) <= 1e-9)
+        assert np.all(np.diff(np.abs(in_page[2])) <= 1e-9)
     for k, chosen in enumerate(study.path.alphas):
         page.set(alpha=k, tested=False)
         assert page.counts()["shown"] == study.path.n_edges[k]
@@ -98,18 +98,18 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
     page = opened(view_of(study))
     page.press("body", "/")
     assert page.run("return document.activeElement.id") == "search"
-    found = page.run("return window.glasso.search('FILM').map(({neuron}) => neuron)")
+    results = page.run("return window.glasso.search('FILM').map(({neuron}) => neuron)")
     middle = study.stats.top_tokens.shape[2] // 2
     film = study.stats.vocabulary.tolist().index(" film")
     has = {n for n in range(study.p) if (study.stats.top_tokens[study.path.neurons[n], :, middle] == film).any()}
-    assert set(found) <= has
-    assert len(found) == min(12, len(has))
+    assert set(results) <= has
+    assert len(results) == min(12, len(has))
     page.run(
         "const s = document.querySelector('#search'); s.value = 'film'; s.dispatchEvent(new Event('input'));"
         "document.querySelector('#controls').requestSubmit()"
     )
     neuron = page.run("return window.glasso.state().neuron")
-    assert neuron == found[0]
+    assert neuron == results[0]
     page.wait("await new Promise((done) => setTimeout(done, 200))")
     card = page.text("#card")
     assert study.labels[neuron] in card
@@ -133,8 +133,8 @@ def test_the_address_brings_the_same_page_back(opened: Callable[..., Page], make
         page.set(**{name: value})
     link = page.run("return location.hash")
     page = opened(two_corpora(make_study), link)
-    found = page.run("return window.glasso.state()")
-    assert {name: found[name] for name in wanted} == wanted
+    state = page.run("return window.glasso.state()")
+    assert {name: state[name] for name in wanted} == wanted
     damaged = opened(two_corpora(make_study), "#neuron=999&corpus=z&pins=[&alpha=-1&tab=graph")
     state = damaged.run("return window.glasso.state()")
     assert (state["tab"], state["neuron"], state["corpus"], state["pins"]) == ("graph", None, "a", [])
@@ -344,8 +344,8 @@ def test_no_serious_findings_of_axe(
     page.set(tab=tab, neuron=0, pins=[{"neuron": 0, "note": "", "group": ""}])
     page.wait("await new Promise((done) => setTimeout(done, 100))")
     page.run((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.wait("return (await axe.run()).violations")
+    violations = page.wait("return (await axe.run()).violations")
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert [
-        (item["id"], item["nodes"][0]["html"][:200]) for item in found if item["impact"] in ("serious", "critical")
+        (item["id"], item["nodes"][0]["html"][:200]) for item in violations if item["impact"] in ("serious", "critical")
     ] == []

@@ -34,16 +34,16 @@ def written(study: Study, folder: Path, most_mb: float = 12.0) -> str:
 
 
 def manifest_of(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="manifest">(.*?)</script>', page)
-    assert found
-    manifest: dict[str, Any] = json.loads(found[1])
+    element = re.search(r'<script type="application/json" id="manifest">(.*?)</script>', page)
+    assert element
+    manifest: dict[str, Any] = json.loads(element[1])
     return manifest
 
 
 def block_of(page: str, name: str) -> Any:
-    found = re.search(rf'data-block="{re.escape(name)}">([^<]*)</script>', page)
-    assert found, name
-    raw = gzip.decompress(base64.b64decode(found[1]))
+    element = re.search(rf'data-block="{re.escape(name)}">([^<]*)</script>', page)
+    assert element, name
+    raw = gzip.decompress(base64.b64decode(element[1]))
     entry = manifest_of(page)["blocks"][name]
     if entry["type"] == "json":
         return json.loads(raw)
@@ -166,9 +166,11 @@ def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable
     }
     bit = corpus.present >> corpus.selected & 1
     before = int(sum((corpus.present >> k & 1).sum() for k in range(corpus.selected)))
-    found = corpus.rho[before : before + int(bit.sum())]
+    rho_here = corpus.rho[before : before + int(bit.sum())]
     here = np.flatnonzero(bit)
-    assert {frozenset((some[i], some[j])): v for i, j, v in zip(corpus.rows[here], corpus.cols[here], found)} == wanted
+    assert {
+        frozenset((some[i], some[j])): v for i, j, v in zip(corpus.rows[here], corpus.cols[here], rho_here)
+    } == wanted
     assert corpus.distinctive == community_tokens(study.stats, study.path)
 
 
@@ -221,7 +223,7 @@ def test_the_page_takes_its_colours_from_python(
     assert {colour.upper() for colour in re.findall("#[0-9a-fA-F]{6}", program())}.isdisjoint(said)
     monkeypatch.setattr(colours, "POSITIVE", "#123456")
     monkeypatch.setattr(colours, "COMMUNITY", ("#000000", "#654321"))
-    found = manifest_of(written(make_study(), tmp_path))["colours"]
-    assert found["positive"] == "#123456"
-    assert found["communities"] == ["#000000", "#654321"]
-    assert found["communities_on_dark"] == ["#FFFFFF", "#654321"]
+    in_page = manifest_of(written(make_study(), tmp_path))["colours"]
+    assert in_page["positive"] == "#123456"
+    assert in_page["communities"] == ["#000000", "#654321"]
+    assert in_page["communities_on_dark"] == ["#FFFFFF", "#654321"]
