@@ -1,7 +1,7 @@
 """Do the error rates of edges hold? Planted graphs, tokens that depend on each other, and what is found in them.
 
     python benchmarks/calibration.py --quick        a few minutes on two cores
-    python benchmarks/calibration.py                the table in docs/calibration.md: about an hour
+    python benchmarks/calibration.py                the table in docs/inference.md: about an hour
 
 A sparse precision matrix is planted among p neurons (mean degree 4). Tokens come in documents: independent ones, AR(1)
 with coefficient 0.7, the same with heavy tails (every document has a scale of its own, chi-squared with 5 degrees of

@@ -37,7 +37,7 @@ class Artifact:
 
     def in_words(self) -> str:
         """The sizes of the artifact, in a few words."""
-        raise NotImplementedError
+        return self.kind
 
     def edge_columns(self) -> dict[str, Any]:
         """The table of pairs of neurons, by column."""

@@ -54,7 +54,7 @@ class PrecisionPath(Artifact):
     values: np.ndarray  # (nnz,) float64, precision entries (sign opposite to the partial correlation)
     marginals: np.ndarray  # (nnz,) float32, correlation of the pair
     diagonals: np.ndarray  # (A, p) float64
-    factors: np.ndarray  # (p, sum of ranks) float64, V of the low-rank parts V V' that the precisions are less of
+    factors: np.ndarray  # (p, sum of ranks) float64, V: precision = sparse part - V V'
     ranks: np.ndarray  # (A,) int32, hidden factors at every alpha; 0 in a plain fit
     objective: np.ndarray  # (A,) float64, nats
     duality_gap: np.ndarray  # (A,) float64, nats per neuron

@@ -115,7 +115,7 @@ def _freedom(variances: np.ndarray, freedoms: tuple[float, float]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Own:
-    """How much larger the variance of m pairs is than that of a pair without an edge, in one corpus."""
+    """Variance inflation of each of m pairs in one corpus, relative to a typical pair without an edge."""
 
     inflation: np.ndarray  # (m,) at least 1
     freedom: float  # degrees of freedom that those above 1 rest on

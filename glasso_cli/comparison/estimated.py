@@ -1,8 +1,7 @@
 """Fitted corpora made comparable: the same neurons, the same kind of estimate at the same penalty, and their halves.
 
-What a penalty leaves of an estimate after its bias is removed depends on the penalty. So both corpora are estimated at one:
-the larger of those that their edges were tested at. The fit of that is in the artifact of the one; of the other it is
-solved from its own.
+Debiased estimates still depend on the penalty, so both corpora are estimated at the same one: the larger of their two test
+penalties. One corpus already has that fit in its artifact. The other is solved again, warm-started from its own fit.
 """
 
 from __future__ import annotations
@@ -141,7 +140,7 @@ class Estimated:
 
 
 def _correlation(blocks: Blocks, removed: int) -> tuple[Blocks, np.ndarray]:
-    """The blocks and their correlation ``(p, p)`` with so many leading components taken out."""
+    """The blocks and their correlation ``(p, p)`` without their leading ``removed`` components."""
     S = blocks.correlation()
     if removed:
         blocks = blocks.without(leading_factors(S, removed))

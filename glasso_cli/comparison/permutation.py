@@ -5,8 +5,8 @@ there is. Theta, of both corpora together, is held: the precision of a group is 
 of blocks. The difference of each pair is taken in units of its own standard deviation over the divisions, and the largest of
 all pairs in one division is compared with each pair (max-T: Westfall and Young, 1993). So a pair with a p-value up to 0.05
 is a false one with that chance at most, over *all* pairs, whatever the tails of the values and however tokens depend on each
-other inside a block. It says that the corpora differ there if they are alike otherwise; what two corpora that differ everywhere
-would give without the difference of one pair, no relabelling can say.
+other inside a block. The test assumes that the corpora are otherwise exchangeable. If they differ everywhere,
+permutations cannot isolate one pair.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray]
 
 
 def smallest_p(first: int, second: int, count: int) -> float:
-    """The least p-value that ``count`` divisions of so many blocks can give."""
+    """The least p-value that ``count`` divisions of the blocks can give."""
     return 1 / min(count + 1, math.comb(first + second, first))
 
 

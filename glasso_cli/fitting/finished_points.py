@@ -23,7 +23,7 @@ _OF_THE_PATH = (
     "null",
     "variance",
     "half_samples",
-)  # fields of the section fit that say which points there are, not what they are
+)  # fields that choose or judge alphas; they do not change the solution at a given alpha
 
 
 def problem_of(material: Material) -> str:

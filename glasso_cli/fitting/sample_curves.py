@@ -19,7 +19,7 @@ from glasso_cli.solvers.path import PathPoint
 
 _TOLERANCE = 1e-6  # of a resample's certificate: its edges are counted, its values are not read
 _SMALL = 400  # neurons; a process takes longer to start than fits of fewer take
-_NEAR = 2.0  # alphas whose first two halves put the instability within this factor of the threshold are looked into
+_NEAR = 2.0  # refine only alphas whose estimate from two halves is within this factor of the threshold
 
 
 @dataclass(frozen=True, eq=False)

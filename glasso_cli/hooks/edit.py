@@ -70,7 +70,7 @@ def edited(tensor: Tensor, intervention: Intervention) -> Tensor:
 
 
 def require_neurons(intervention: Intervention) -> None:
-    """Nothing, when the neurons exist; raises :class:`InputError` naming one that does not."""
+    """Raise :class:`InputError` unless every neuron exists."""
     width = intervention.point.width
     wrong = [i for i in intervention.neurons or () if not 0 <= i < width]
     if wrong:

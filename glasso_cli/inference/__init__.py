@@ -1,1 +1,1 @@
-"""Which alpha to show, and how much the tokens are worth."""
+"""Error bars, false discovery rates, selection of alpha and resampling: arrays in, arrays out."""

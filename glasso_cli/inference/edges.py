@@ -56,10 +56,10 @@ def edge_tests(
     ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
     values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
     median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself. The
-    standard errors of ``pooled`` are those of the chosen pairs themselves where these are larger: an edge varies more
-    between documents than a pair that has none, by which it is tested.
-    ``inflation`` is one found before, for ``normal``: all that its formula is multiplied by. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless
-    ``normal``), and where fewer effective tokens are left than the estimate uses up.
+    standard errors of ``pooled`` are those of the chosen pairs themselves where these are larger: edges vary more
+    between documents than the null pairs that calibrate the test. ``inflation`` was found before and multiplies the formula
+    of ``normal``. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless ``normal``),
+    and if fewer effective tokens are left than the estimate uses up.
     """
     formula = _Formula(estimate, np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
     errors = _errors(variance, inflation, formula, correlation, blocks)

@@ -35,8 +35,8 @@ def jackknife_variance(
     """The variance ``(m, m)`` of T_ij for m neurons (all by default).
 
     ``correlation (p, p)`` is S, of all tokens of ``blocks``. A lasso's Theta is held, and T moves by -Theta dS Theta. The
-    inverse is taken anew without each block, since it fits noise: in sample, p of n tokens are used up, and a block that is
-    left out is further off than one that is not. ``tails``, of some of these neurons, sees the same errors. Raises
+    inverse is computed again without each block: the in-sample inverse has used p of the n tokens, so it underestimates
+    the error of a left-out block. ``tails``, of some of these neurons, sees the same errors. Raises
     :class:`InputError` when fewer than four blocks hold tokens.
     """
     m = len(correlation) if neurons is None else len(neurons)

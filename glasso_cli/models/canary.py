@@ -17,7 +17,7 @@ CANARY = "Paris is the capital of France, and the Seine runs through it."
 
 
 def check_canary(loaded: LoadedModel) -> None:
-    """Nothing, when every layer's output on a fixed prompt is finite and tells its tokens apart.
+    """Check that every layer's output on a fixed prompt is finite and differs between tokens.
 
     Raises :class:`InputError` naming the first layer that gives nan, zeros or a constant: what a model
     spread over several GPUs does when a copy between them fails without an error.

@@ -25,7 +25,7 @@ LFS_POINTER = b"version https://git-lfs"
 
 
 def require_model_files(model_id: str, folder: Path, trust: Collection[str]) -> None:
-    """Nothing, when ``folder`` holds a config, a tokenizer and weights that are whole.
+    """Check that ``folder`` holds a config, a tokenizer and complete weights.
 
     Raises :class:`InputError` for what is missing or cut short. Without a tokenizer, transformers would
     make an empty one without a word.

@@ -29,8 +29,8 @@ _INSTEAD = {
 def model_commit(name: str, revision: str | None = None) -> str:
     """The commit of a model on the hub at a branch, a tag or (None) its main branch.
 
-    A revision that is a commit is taken at its word, without network. A hub that does not answer is
-    replaced by what the local cache knows of it. Raises :class:`InputError` for what is not there and
+    A revision that is a commit is taken at its word, without network. If the hub is
+    unreachable, the commit recorded in the local cache is used. Raises :class:`InputError` for what is not there and
     :class:`ServiceError` for a hub that cannot be reached.
     """
     return _commit("model", name, revision)

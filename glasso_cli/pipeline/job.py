@@ -31,7 +31,7 @@ class Job:
     def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
         """The meta of the artifact: what it was made from, and ``metrics``.
 
-        ``below`` among ``more`` says what fell below the bar, ``files`` what a manifest names beside itself.
+        ``below`` among ``more`` says which target was missed, ``files`` what a manifest names beside itself.
         """
         return {
             "key": self.target.key,

@@ -245,7 +245,7 @@ class Pipeline:
                 )
 
     def _report(self, target: cache.Target, *, cached: bool, seconds: float) -> list[str]:
-        """Name the files of an artifact on stdout; the value is what fell below the bar.
+        """Name the files of an artifact on stdout; return what missed its target.
 
         All of it is read from the artifact, so that what was found says the same as what was made.
         """

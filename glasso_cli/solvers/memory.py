@@ -26,7 +26,7 @@ def peak(p: int, largest: int, solver: str) -> int:
 
 
 def check_memory(p: int, largest: int, solver: str, available: int) -> None:
-    """Nothing; raises :class:`InputError` where the peak is above ``available`` bytes."""
+    """Raise :class:`InputError` if the peak is above ``available`` bytes."""
     _check(
         f"The solver {solver}",
         peak(p, largest, solver),
@@ -44,7 +44,7 @@ def joint_peak(p: int, largest: int, corpora: int) -> int:
 
 
 def check_joint_memory(p: int, largest: int, corpora: int, available: int) -> None:
-    """Nothing; raises :class:`InputError` where the peak of a joint fit is above ``available`` bytes."""
+    """Raise :class:`InputError` if the peak of a joint fit is above ``available`` bytes."""
     _check(
         f"A joint fit of {corpora} corpora",
         joint_peak(p, largest, corpora),

@@ -22,7 +22,7 @@ def alpha_max(covariance: np.ndarray) -> float:
 
 
 def check_problem(covariance: np.ndarray, alpha: Alpha) -> None:
-    """Nothing; raises :class:`InputError` unless this is a graphical lasso problem with a solution.
+    """Raise :class:`InputError` unless this is a graphical lasso problem with a solution.
 
     Rounding of a float32 covariance is forgiven, in its symmetry and in its smallest eigenvalue.
     """
@@ -34,7 +34,7 @@ def check_problem(covariance: np.ndarray, alpha: Alpha) -> None:
 
 
 def check_alpha(alpha: Alpha) -> None:
-    """Nothing; raises :class:`InputError` unless ``alpha`` is a positive number."""
+    """Raise :class:`InputError` unless ``alpha`` is a positive number."""
     if not 0 < alpha < np.inf:
         raise InputError(f"alpha is {alpha}, not a positive number.", "Give an alpha above 0.")
 

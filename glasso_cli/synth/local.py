@@ -162,7 +162,7 @@ def _answer(tokenizer: Any, prompt: list[int], row: list[int], ends: Sequence[in
 
 
 def finished_sentences(text: str, *, beyond: int) -> tuple[str, str]:
-    """``text`` up to the end of its last sentence, and a fault when none ends after so many letters."""
+    """``text`` up to the end of its last sentence, and a fault when no sentence ends late enough."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() > beyond]
     return (text[: ends[-1]], "") if ends else (text, "cut off")
 

@@ -57,7 +57,7 @@ def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
 
 
 def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[list[Path]]:
-    """The same of a comparison, with the contexts of so many ``neurons``."""
+    """The files of the pictures of a comparison; ``neurons`` are shown with their contexts."""
     parts = (maps.pictures(contrast), scatter.pictures(contrast), rewired.pictures(contrast, neurons))
     yield from _drawn(iter(parts), contrast, folder, _COMPARED)
 

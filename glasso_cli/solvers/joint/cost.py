@@ -29,7 +29,7 @@ def most(corpora: int) -> int:
 
 
 def check_time(p: int, largest: int, corpora: int) -> None:
-    """Nothing; raises :class:`InputError` where the largest component of p neurons takes more than the limit."""
+    """Raise :class:`InputError` if the largest component of p neurons takes more than the limit."""
     need = seconds(largest, corpora)
     if need <= LIMIT:
         return

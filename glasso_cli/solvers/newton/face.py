@@ -19,7 +19,7 @@ _SMALL = 0.01  # |Theta_ij| / sqrt(Theta_ii Theta_jj) below which the preconditi
 
 @dataclass(frozen=True)
 class Accuracy:
-    """When conjugate gradients stop: at a share of the first residual, or after so many iterations."""
+    """When conjugate gradients stop: at a share of the first residual, or after a number of iterations."""
 
     residual: float
     iterations: int
@@ -125,7 +125,7 @@ class Search:
         return cls(face, x, -(face.slope + image), size_at_first)
 
     def run(self, iterations: int, accuracy: float, cost: Counter[str]) -> None:
-        """Go on until the residual is ``accuracy`` times the first one, or for so many iterations."""
+        """Go on until the residual is ``accuracy`` times the first one, or for at most this many iterations."""
         face, residual = self.face, self.residual
         direction = preconditioned = face.preconditioned(residual)
         size = face.dot(residual, preconditioned)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _FALL = 0.16  # of the logarithm of the weights from the first level to the next
 _FALLS = (0.05, 0.3)  # and from any to the next
-_STRETCH = 1.25  # how much longer than it should be the last of them may be
+_STRETCH = 1.25  # the last level may be this factor longer than the planned step
 _SWELLING = 0.4  # max W_ii / S_ii - 1 after a step from one level to the next that was as long as it should be
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
