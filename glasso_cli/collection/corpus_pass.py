@@ -39,7 +39,7 @@ GROUP_VALUES = 2**26  # and no more activations than this
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class PilotFindings:
     """What the pilot sample decided; it is kept beside the blocks, which are sums about its centre."""
 
     pilot: Pilot
@@ -65,14 +65,14 @@ class CorpusPass:
 
     # -- the pilot ------------------------------------------------------------------------------------
 
-    def study(self) -> Study:
+    def study(self) -> PilotFindings:
         """The pilot's findings, taken from an interrupted run where there is one."""
         path = self.pieces / "pilot.npz"
         if not path.exists():
-            _save_study(path, self._study())
-        return _load_study(path, self.loaded.device)
+            _save_findings(path, self._study())
+        return _load_findings(path, self.loaded.device)
 
-    def _study(self) -> Study:
+    def _study(self) -> PilotFindings:
         section = self.section
         large = section.transform == "normal_scores" or isinstance(section.neurons, int)
         tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
@@ -90,7 +90,7 @@ class CorpusPass:
         if section.contexts:
             examples = contexts.quantile_contexts(sample)
         study = pilot.study(sample, section.transform)
-        return Study(study, reader.limits, columns, examples, difference)
+        return PilotFindings(study, reader.limits, columns, examples, difference)
 
     def _columns(self, sample: ActivationBatch) -> np.ndarray:
         choice = self.section.neurons
@@ -119,7 +119,7 @@ class CorpusPass:
 
     # -- the blocks -----------------------------------------------------------------------------------
 
-    def blocks(self, study: Study) -> list[tuple[Piece, dict[str, int]]]:
+    def blocks(self, study: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
         missing = [group for group in self._groups(len(study.columns)) if not all(map(self._is_done, group))]
         total = sum(self._sizes()[index] for group in missing for index in group)
@@ -148,7 +148,7 @@ class CorpusPass:
             sizes[window.document % self.section.blocks] += len(window.ids)
         return sizes
 
-    def _make(self, group: Sequence[int], study: Study, advance: Callable[[float], None]) -> None:
+    def _make(self, group: Sequence[int], study: PilotFindings, advance: Callable[[float], None]) -> None:
         section = self.section
         for index, parts in self._by_block(group, study, advance):
             sums = BlockStatistics(
@@ -164,7 +164,7 @@ class CorpusPass:
             write_npz(self._piece(index), sums.finish(), {"kind": "collect-block", "schema": 1, "tokens": tokens})
 
     def _by_block(
-        self, group: Sequence[int], study: Study, advance: Callable[[float], None]
+        self, group: Sequence[int], study: PilotFindings, advance: Callable[[float], None]
     ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
         """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
         blocks = self.section.blocks
@@ -202,7 +202,7 @@ class CorpusPass:
         budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
         return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
 
-    def _reader(self, study: Study | None = None) -> Capture:
+    def _reader(self, study: PilotFindings | None = None) -> Capture:
         import torch
 
         frame = special_frame(self.loaded.tokenizer)
@@ -229,7 +229,7 @@ def refuse_all_masked(tokens: TokenCounts) -> None:
     )
 
 
-def _save_study(path: Path, study: Study) -> None:
+def _save_findings(path: Path, study: PilotFindings) -> None:
     transform = study.pilot.transform
     arrays = {
         "mean": study.pilot.mean.cpu().numpy(),
@@ -244,7 +244,7 @@ def _save_study(path: Path, study: Study) -> None:
     write_npz(path, arrays, {"kind": "collect-pilot", "schema": 1, **meta})
 
 
-def _load_study(path: Path, device: Any) -> Study:
+def _load_findings(path: Path, device: Any) -> PilotFindings:
     import torch
 
     arrays, meta = read_npz(path)
@@ -252,4 +252,4 @@ def _load_study(path: Path, device: Any) -> Study:
     mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
     found = Pilot(mean, std, transform)
-    return Study(found, meta["limits"], arrays["columns"], examples, meta["dtype_difference"])
+    return PilotFindings(found, meta["limits"], arrays["columns"], examples, meta["dtype_difference"])

@@ -18,7 +18,7 @@ from glasso_cli.collection import block as blocks
 from glasso_cli.collection import contexts
 from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.contexts import Contexts
-from glasso_cli.collection.corpus_pass import CorpusPass, Study, neuron_ids, refuse_all_masked
+from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.windows import tokenize
@@ -96,7 +96,7 @@ def collect_to_disk(
 
 def _assemble(
     work: CorpusPass,
-    study: Study,
+    study: PilotFindings,
     found: Sequence[tuple[blocks.Piece, dict[str, int]]],
     invariants: dict[str, Any],
 ) -> tuple[ActivationStats, Chunked]:
@@ -155,7 +155,7 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(study: Study, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
+def _context_arrays(study: PilotFindings, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
     """Both kinds of examples, their tokens as text."""
     examples = study.examples
     ids, (top_tokens, quantile_tokens) = contexts.vocabulary(top.tokens, examples.tokens)

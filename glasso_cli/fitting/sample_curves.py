@@ -11,7 +11,7 @@ from glasso_cli.config import FitSection
 from glasso_cli.console import Reporter
 from glasso_cli.engine import threads
 from glasso_cli.fitting.pieces import Pieces
-from glasso_cli.fitting.sample_fits import Sample, SampleFit, Study, fit_samples, signed_pairs
+from glasso_cli.fitting.sample_fits import Sample, SampleFit, SampleProblem, fit_samples, signed_pairs
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.resampling import folds, frequencies, half_samples, instability, replication
 from glasso_cli.solvers.memory import peak
@@ -99,7 +99,7 @@ class Resamples:
         if not samples:
             return []
         section, pieces = self.section, self.pieces
-        study = Study(
+        study = SampleProblem(
             stats=pieces.statistics,
             neurons=self.neurons,
             factors=self.factors,

@@ -38,7 +38,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class SampleProblem:
     """What all samples have in common. ``start`` is a precision near the answers at a single alpha."""
 
     stats: Path | ActivationStats  # a file where there is one, since it goes to other processes
@@ -73,7 +73,12 @@ def signed_pairs(rows: np.ndarray, cols: np.ndarray, positive: np.ndarray, p: in
 
 
 def fit_samples(
-    study: Study, samples: Sequence[Sample], folder: Path, problem: str, workers: int, advance: Callable[[float], None]
+    study: SampleProblem,
+    samples: Sequence[Sample],
+    folder: Path,
+    problem: str,
+    workers: int,
+    advance: Callable[[float], None],
 ) -> list[SampleFit]:
     """The fit of every sample, in their order; finished ones of the same ``problem`` are taken from ``folder``.
 
@@ -108,7 +113,7 @@ def _stats(path: Path, modified: int) -> ActivationStats:
     return ActivationStats.load(path)
 
 
-def _blocks(study: Study) -> Blocks:
+def _blocks(study: SampleProblem) -> Blocks:
     stats = study.stats
     if isinstance(stats, Path):
         stats = _stats(stats, stats.stat().st_mtime_ns)
@@ -116,7 +121,7 @@ def _blocks(study: Study) -> Blocks:
     return blocks if study.factors is None else blocks.without(study.factors)
 
 
-def _fit(study: Study, sample: Sample, file: Path) -> None:
+def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     blocks = _blocks(study)
     correlation = blocks.correlation(sample.blocks)
     if study.start is not None:
