@@ -26,7 +26,7 @@ from planted import SCENARIOS, Truth, documents, planted_precision, truth_of
 from repetitions import rate as rate_in_words
 from repetitions import repeat
 
-from glasso_cli.comparison.estimated import Estimated
+from glasso_cli.comparison.estimated import CorpusEstimate
 from glasso_cli.comparison.pairwise import contrasted
 from glasso_cli.config import CompareSection
 from glasso_cli.inference.edges import edge_tests
@@ -149,7 +149,7 @@ def _upper(where: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray
     return np.minimum(*where), np.maximum(*where)
 
 
-def estimated(tokens: np.ndarray) -> Estimated:
+def estimated(tokens: np.ndarray) -> CorpusEstimate:
     """A corpus of documents ``(D, T, p)`` as `fit` leaves it, on the inverse."""
     blocks, R = dealt_out(tokens), autocorrelation(tokens)
     S = blocks.correlation()
@@ -157,7 +157,7 @@ def estimated(tokens: np.ndarray) -> Estimated:
     none = np.zeros(0, dtype=np.int64)
     tests = edge_tests(estimate, S, blocks, R, none, none)
     n = effective_n(R, blocks.n_tokens).median
-    return Estimated(blocks, estimate, None, np.zeros((0, 0)), 0, R, n, tests.inflation, tests.freedom)
+    return CorpusEstimate(blocks, estimate, None, np.zeros((0, 0)), 0, R, n, tests.inflation, tests.freedom)
 
 
 # -- the table --------------------------------------------------------------------------------------

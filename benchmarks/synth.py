@@ -28,7 +28,7 @@ from glasso_cli.synth.answers import Answers, Request, Take
 from glasso_cli.synth.chat_server import ChatServer
 from glasso_cli.synth.prompts import plan
 from glasso_cli.synth.spending import Spending
-from glasso_cli.synth.writing import Desk
+from glasso_cli.synth.writing import TextWriting
 
 
 async def serve(seconds: float) -> None:
@@ -81,7 +81,7 @@ def ask(url: str, requests: int, parallel: int) -> tuple[float, float]:
         )
         spending = Spending()
         writer = Timed(section, spending)
-        desk = Desk("bench", section, writer, Answers(Path(folder)), spending, Console(quiet=True))
+        desk = TextWriting("bench", section, writer, Answers(Path(folder)), spending, Console(quiet=True))
         briefs = plan("the tides", ATTRIBUTES, requests, 0)
         started = time.perf_counter()
         written = desk.write(briefs)

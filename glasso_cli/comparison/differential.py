@@ -114,7 +114,7 @@ def _freedom(variances: np.ndarray, freedoms: tuple[float, float]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Own:
+class PairInflation:
     """Variance inflation of each of m pairs in one corpus, relative to a typical pair without an edge."""
 
     inflation: np.ndarray  # (m,) at least 1
@@ -141,7 +141,11 @@ class PairDifferences:
 
 
 def with_own_errors(
-    found: Differences, sides: tuple[Side, Side], rows: np.ndarray, cols: np.ndarray, own: tuple[Own, Own]
+    found: Differences,
+    sides: tuple[Side, Side],
+    rows: np.ndarray,
+    cols: np.ndarray,
+    own: tuple[PairInflation, PairInflation],
 ) -> PairDifferences:
     """Pairs again, each with its own errors; all others keep theirs.
 

@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.keys import Material, differences
 from glasso_cli.artifacts.precision_path import places_of
-from glasso_cli.comparison.differential import Own, Side
-from glasso_cli.comparison.permutation import Pooled, pooled
+from glasso_cli.comparison.differential import PairInflation, Side
+from glasso_cli.comparison.permutation import PooledCorpora, pooled
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, Blocks
@@ -38,18 +38,18 @@ class Corpus:
 
 
 @dataclass(frozen=True, eq=False)
-class Common:
+class CommonNeurons:
     """The p neurons that several fits share, in one order."""
 
     ids: np.ndarray  # (p,) str
     places: tuple[np.ndarray, ...]  # (p,) of each fit: where they stand in it
 
-    def part(self, chosen: np.ndarray) -> Common:
+    def part(self, chosen: np.ndarray) -> CommonNeurons:
         """Some of them, by index."""
-        return Common(self.ids[chosen], tuple(places[chosen] for places in self.places))
+        return CommonNeurons(self.ids[chosen], tuple(places[chosen] for places in self.places))
 
 
-def common_neurons(*corpora: Corpus) -> Common:
+def common_neurons(*corpora: Corpus) -> CommonNeurons:
     """The neurons that all fits have; raises :class:`InputError` for fewer than two and for fits of different models."""
     first = corpora[0]
     ids = first.path.neuron_ids
@@ -62,10 +62,10 @@ def common_neurons(*corpora: Corpus) -> Common:
             f"The fits of {names} have {len(ids)} neurons in common.",
             "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
-    return Common(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
+    return CommonNeurons(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
 
 
-def left_out(corpora: Sequence[Corpus], common: Common) -> str:
+def left_out(corpora: Sequence[Corpus], common: CommonNeurons) -> str:
     """How many neurons of each fit are in not all of the others, in words; empty if none."""
     missing = {corpus.name: corpus.path.n_neurons - len(common.ids) for corpus in corpora}
     if not any(missing.values()):
@@ -89,7 +89,7 @@ def _comparable(material: Material) -> Material:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimated:
+class CorpusEstimate:
     """A corpus estimated in the way that both are."""
 
     blocks: Blocks
@@ -107,12 +107,12 @@ class Estimated:
         n = self.blocks.n_tokens
         return Side.of(self.estimate.T.copy(), self.autocorrelation, n, self.inflation, self.freedom)
 
-    def own(self, rows: np.ndarray, cols: np.ndarray) -> Own:
+    def own(self, rows: np.ndarray, cols: np.ndarray) -> PairInflation:
         """The errors of pairs by themselves, where they are larger than those of a typical pair."""
         found = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
-        return Own(np.maximum(found, 1.0), self.blocks.freedom)
+        return PairInflation(np.maximum(found, 1.0), self.blocks.freedom)
 
-    def halves(self) -> tuple[Estimated, Estimated] | None:
+    def halves(self) -> tuple[CorpusEstimate, CorpusEstimate] | None:
         """The same of the even and of the odd blocks of documents; None where there is too little for that.
 
         A sparse Theta is held, so that only the errors of the correlation differ; the inverse is taken anew.
@@ -126,7 +126,7 @@ class Estimated:
         first, second = (self._half(part, n) for part, n in zip(parts, worth))
         return first, second
 
-    def _half(self, blocks: Blocks, n_effective: float) -> Estimated:
+    def _half(self, blocks: Blocks, n_effective: float) -> CorpusEstimate:
         blocks, S = _correlation(blocks, self.removed)
         used = self.estimate.fitted
         return replace(
@@ -149,15 +149,15 @@ def _correlation(blocks: Blocks, removed: int) -> tuple[Blocks, np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class BothEstimates:
     """Both corpora, and in which way they were estimated."""
 
     kind: str  # inverse, lasso or latent
     alpha: float | None  # None for the inverse
-    first: Estimated
-    second: Estimated
+    first: CorpusEstimate
+    second: CorpusEstimate
 
-    def pooled(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> Pooled:
+    def pooled(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
         """Both together, for permutations; raises :class:`InputError` where factors are part of the fit."""
         if self.kind == "latent" or self.first.removed:
             raise InputError(
@@ -174,19 +174,19 @@ class Compared:
         return pooled(self.first.blocks, self.second.blocks, centres, precision)
 
 
-def estimated(first: Corpus, second: Corpus, common: Common, section: FitSection) -> Compared:
+def estimated(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
     corpora, places = (first, second), common.places
     kinds = [corpus.path.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
         found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
-        return Compared("inverse", None, *found)
+        return BothEstimates("inverse", None, *found)
     alpha = max(float(corpus.path.tested_alpha[0]) for corpus in corpora if len(corpus.path.tested_alpha))
     found = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
-    return Compared("latent" if section.method == "latent" else "lasso", alpha, *found)
+    return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *found)
 
 
-def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> Estimated:
+def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
     stats, path = corpus.stats, corpus.path
     metrics = path.metrics
     neurons = path.neurons[places].astype(np.int64)
@@ -196,7 +196,7 @@ def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section:
     if alpha is not None:
         precision, factors = _fit(path, places, S, alpha, section)
     freedom = metrics.degrees_of_freedom
-    return Estimated(
+    return CorpusEstimate(
         blocks=blocks,
         estimate=inverse_estimate(S) if precision is None else estimate_on(S, precision, factors),
         precision=precision,

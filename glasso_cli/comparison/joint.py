@@ -11,7 +11,7 @@ from glasso_cli.artifacts import JointPrecision
 from glasso_cli.artifacts.joint_precision import presence
 from glasso_cli.artifacts.metrics import JointMetrics, to_json
 from glasso_cli.artifacts.metrics.joint import JointCorpus
-from glasso_cli.comparison.estimated import Common, Corpus
+from glasso_cli.comparison.estimated import CommonNeurons, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
@@ -26,7 +26,7 @@ from glasso_cli.solvers.memory import check_joint_memory
 def joint_fit(
     meta: Callable[[dict[str, Any], str], dict[str, Any]],
     corpora: Sequence[Corpus],
-    common: Common,
+    common: CommonNeurons,
     section: CompareSection,
 ) -> JointPrecision:
     """All ``corpora`` at once over the neurons they have in ``common``; ``meta`` takes the metrics and what fell short.
@@ -78,7 +78,7 @@ def joint_fit(
     )
 
 
-def _strongest(corpora: Sequence[Corpus], common: Common, wanted: int | str) -> Common:
+def _strongest(corpora: Sequence[Corpus], common: CommonNeurons, wanted: int | str) -> CommonNeurons:
     """The neurons of largest strength over the drawn graphs of all fits, in their order; ties to the first."""
     if not isinstance(wanted, int) or wanted >= len(common.ids):
         return common

@@ -20,8 +20,8 @@ from glasso_cli.artifacts.metrics.comparison import (
 )
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
-from glasso_cli.comparison.estimated import Common, Compared, Corpus, Estimated
-from glasso_cli.comparison.permutation import Permuted
+from glasso_cli.comparison.estimated import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
+from glasso_cli.comparison.permutation import PermutationResult
 from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
 from glasso_cli.graph import dot_head, edge_line, node_line, quoted
@@ -33,7 +33,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Contrasted:
+class PairTests:
     """The pairs of two corpora that were discoveries or stand in a graph, and which of them differ."""
 
     all_pairs: Differences
@@ -42,7 +42,7 @@ class Contrasted:
     small: int  # pairs that pass the false discovery rate, but not the effect
 
 
-def contrasted(first: Estimated, second: Estimated, section: CompareSection, *graphs: Pairs) -> Contrasted:
+def contrasted(first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs) -> PairTests:
     """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
     sides = (first.side(), second.side())
     found = differences(*sides)
@@ -50,18 +50,18 @@ def contrasted(first: Estimated, second: Estimated, section: CompareSection, *gr
     pairs = with_own_errors(found, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
     passed = pairs.q <= section.fdr
     differs = passed & (np.abs(pairs.change) >= section.min_effect)
-    return Contrasted(found, pairs, differs, int(np.count_nonzero(passed & ~differs)))
+    return PairTests(found, pairs, differs, int(np.count_nonzero(passed & ~differs)))
 
 
-Permute = Callable[[np.ndarray, np.ndarray], Permuted]  # pairs → their p-values
+Permute = Callable[[np.ndarray, np.ndarray], PermutationResult]  # pairs → their p-values
 
 
 def assemble(
     meta: Meta,
     first: Corpus,
     second: Corpus,
-    common: Common,
-    compared: Compared,
+    common: CommonNeurons,
+    compared: BothEstimates,
     section: CompareSection,
     permute: Permute | None = None,
 ) -> Comparison:
@@ -140,7 +140,7 @@ def _union(p: int, *edges: Pairs) -> Pairs:
     return pairs_at(np.unique(np.concatenate([pair_places(*pairs, p) for pairs in edges])), p)
 
 
-def _by_chance(chance: Permuted, section: CompareSection) -> Permutations:
+def _by_chance(chance: PermutationResult, section: CompareSection) -> Permutations:
     beyond = int(np.count_nonzero(chance.p <= section.fdr))
     return Permutations(chance.count, smallest_p=chance.smallest, whole=chance.whole, pairs=beyond)
 
@@ -162,7 +162,7 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> GraphOverlap:
     return GraphOverlap(shared, either, jaccard=shared / either if either else None)
 
 
-def _calibration(side: Estimated, section: CompareSection) -> Calibration | None:
+def _calibration(side: CorpusEstimate, section: CompareSection) -> Calibration | None:
     halves = side.halves()
     if halves is None:
         return None

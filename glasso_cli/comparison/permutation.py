@@ -26,7 +26,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Permuted:
+class PermutationResult:
     """The pairs asked for against the largest difference of all pairs under ``count`` divisions of the documents."""
 
     p: np.ndarray  # (m,) adjusted for all pairs
@@ -36,7 +36,7 @@ class Permuted:
 
 
 @dataclass(frozen=True, eq=False)
-class Pooled:
+class PooledCorpora:
     """All blocks of two corpora through one Theta of both: moments of y = Theta z, z standardised over all tokens."""
 
     theta: np.ndarray  # (p, p)
@@ -63,7 +63,7 @@ class Pooled:
         return to_partial_correlations(T)
 
 
-def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> Pooled:
+def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> PooledCorpora:
     """Both corpora together; ``centres (p,)`` are what the values of each are about, ``fit`` makes a Theta of their S."""
     corpora = (first, second)
     counts = np.concatenate([blocks.counts[blocks.filled] for blocks in corpora])
@@ -93,7 +93,7 @@ def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray]
         means.append(onto @ mean)
         seconds.append(onto @ moments.astype(np.float32) @ onto.T)
     sides = np.repeat([True, False], [len(blocks.filled) for blocks in corpora])
-    return Pooled(theta, counts, np.stack(means).astype(np.float64), np.stack(seconds), sides)
+    return PooledCorpora(theta, counts, np.stack(means).astype(np.float64), np.stack(seconds), sides)
 
 
 def smallest_p(first: int, second: int, count: int) -> float:
@@ -113,13 +113,13 @@ def check_permutations(first: int, second: int, count: int, rate: float) -> None
 
 
 def permuted(
-    both: Pooled,
+    both: PooledCorpora,
     rows: np.ndarray,
     cols: np.ndarray,
     count: int,
     seed: int,
     advance: Callable[[float], None] = lambda amount: None,
-) -> Permuted:
+) -> PermutationResult:
     """Test pairs ``rows (m,)`` < ``cols (m,)`` against ``count`` random divisions, which ``seed`` determines; ``advance`` counts twice as many."""
     random = np.random.default_rng([seed, 0x9E27])
     divisions = [random.permutation(both.first) for _ in range(count)]
@@ -141,7 +141,7 @@ def permuted(
     above = (largest[None] >= sizes[:, None]).sum(axis=1)
     whole = (1 + np.count_nonzero(largest >= _largest(observed, deviation))) / (count + 1)
     n = int(np.count_nonzero(both.first))
-    return Permuted((1 + above) / (count + 1), float(whole), smallest_p(n, len(both.first) - n, count), count)
+    return PermutationResult((1 + above) / (count + 1), float(whole), smallest_p(n, len(both.first) - n, count), count)
 
 
 def _largest(difference: np.ndarray, deviation: np.ndarray) -> float:

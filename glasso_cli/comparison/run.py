@@ -8,8 +8,8 @@ import numpy as np
 
 from glasso_cli.artifacts import Comparison, JointPrecision
 from glasso_cli.comparison import joint, pairwise
-from glasso_cli.comparison.estimated import Common, Compared, Corpus, common_neurons, estimated, left_out
-from glasso_cli.comparison.permutation import Permuted, check_permutations, permuted
+from glasso_cli.comparison.estimated import BothEstimates, CommonNeurons, Corpus, common_neurons, estimated, left_out
+from glasso_cli.comparison.permutation import PermutationResult, check_permutations, permuted
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
@@ -59,7 +59,7 @@ def compare_jointly(
     )
 
 
-def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> Common:
+def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> CommonNeurons:
     common = common_neurons(*corpora)
     if missing := left_out(corpora, common):
         reporter.warn(f"{name}: {len(common.ids):,} neurons are compared; {missing} are not in every other fit.")
@@ -85,7 +85,7 @@ def _warn(found: Comparison, name: str, reporter: Reporter) -> None:
 def _permutations(
     first: Corpus,
     second: Corpus,
-    both: Compared,
+    both: BothEstimates,
     section: CompareSection,
     fitting: FitSection,
     name: str,
@@ -98,7 +98,7 @@ def _permutations(
     centres = (first.stats.centre[blocks[0].neurons], second.stats.centre[blocks[1].neurons])
     pooled = both.pooled(centres, fitting)
 
-    def permute(rows: np.ndarray, cols: np.ndarray) -> Permuted:
+    def permute(rows: np.ndarray, cols: np.ndarray) -> PermutationResult:
         with reporter.progress(f"permutations {name}", 2 * section.permutations, "divisions") as advance:
             return permuted(pooled, rows, cols, section.permutations, seed, advance)
 

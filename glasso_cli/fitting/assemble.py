@@ -14,7 +14,7 @@ from glasso_cli.artifacts.metrics.fit import EstimateUsed, HalfSamples, LeadingF
 from glasso_cli.config import FitSection
 from glasso_cli.fitting import edge_table
 from glasso_cli.fitting.sample_curves import Stability
-from glasso_cli.fitting.tested_edges import Tested
+from glasso_cli.fitting.tested_edges import EdgeTestResult
 from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.select import Selection
@@ -32,7 +32,7 @@ class Findings:
     correlation: np.ndarray  # (p, p), what was fitted
     points: list[PathPoint]
     chosen: Selection
-    tested: Tested
+    tested: EdgeTestResult
     stability: Stability
     factors: Factors | None
 

@@ -14,14 +14,14 @@ from glasso_cli.solvers.path import PathPoint
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class EdgeFilter:
     """Which of E edges pass every rule, and how many each rule dropped of those that the rules before it left."""
 
     mask: np.ndarray  # (E,) bool
     dropped: DroppedEdges
 
 
-def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> Kept:
+def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
     """The edges whose partial correlation is not zero (q up to ``fdr``), has their sign, and is at least ``min_effect``.
 
     ``positive (E,)`` is the sign of their partial correlations in the sparse graph.
@@ -29,7 +29,7 @@ def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) 
     believed = (tests.q <= fdr) & ((tests.z > 0) == positive)
     large = np.abs(tests.partial_correlation) >= min_effect
     unbelieved, small = np.count_nonzero(~believed), np.count_nonzero(believed & ~large)
-    return Kept(believed & large, DroppedEdges(fdr=int(unbelieved), min_effect=int(small)))
+    return EdgeFilter(believed & large, DroppedEdges(fdr=int(unbelieved), min_effect=int(small)))
 
 
 def entry_alphas(points: Sequence[PathPoint], index: int) -> np.ndarray:

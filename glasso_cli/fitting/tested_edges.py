@@ -24,7 +24,7 @@ from glasso_cli.solvers.path import PathPoint, fit_from
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class EdgeTestResult:
     """The tests of the edges of one point, and of the null if there is one."""
 
     tests: EdgeTests
@@ -40,7 +40,7 @@ class Tested:
 
 def tested_point(
     point: PathPoint, correlation: np.ndarray, stats: ActivationStats, blocks: Blocks, section: FitSection
-) -> Tested:
+) -> EdgeTestResult:
     """The tests of ``point``, fitted to ``correlation (p, p)``, the tokens of ``blocks``.
 
     Raises :class:`InputError` for an inverse that does not exist, for a null that was not collected, and for what
@@ -81,7 +81,7 @@ def tested_point(
         found = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
         kept = edge_table.keep(found, shifted.values < 0, section.fdr, section.min_effect)
         null = NullEdges(shifted.n_edges, int(kept.mask.sum()), found.discoveries)
-    return Tested(tests, kind, fit, null)
+    return EdgeTestResult(tests, kind, fit, null)
 
 
 def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> str:

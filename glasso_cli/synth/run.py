@@ -15,7 +15,7 @@ from glasso_cli.synth.near_duplicates import mean_similarity
 from glasso_cli.synth.prompts import plan
 from glasso_cli.synth.spending import Spending
 from glasso_cli.synth.writers import answers_folder, writer_for
-from glasso_cli.synth.writing import Desk
+from glasso_cli.synth.writing import TextWriting
 
 FAULTS = ("near duplicate", "cut off", "filtered", "empty")
 _WHY = {
@@ -80,7 +80,7 @@ def _passages(topic: str, section: SynthSection) -> Texts:
 def _written(topic: str, section: SynthSection, name: str, seed: int, device: str, reporter: Reporter) -> Texts:
     spending = Spending(section.price if section.provider == "openai" else None, section.budget_usd)
     writer = writer_for(section, spending, device, reporter.note)
-    desk = Desk(name, section, writer, Answers(answers_folder(section)), spending, reporter)
+    desk = TextWriting(name, section, writer, Answers(answers_folder(section)), spending, reporter)
     try:
         written = desk.write(plan(topic, section.attributes, section.examples, seed))
     except BaseException:

@@ -65,7 +65,7 @@ def request_for(brief: Brief, draw: int, section: SynthSection) -> Request:
 
 
 @dataclass
-class Desk:
+class TextWriting:
     """Where a plan is worked on: who answers, what is kept, and what may be spent."""
 
     name: str

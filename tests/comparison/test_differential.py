@@ -9,8 +9,8 @@ from scipy.stats import norm, t
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.comparison.differential import (
     Differences,
-    Own,
     PairDifferences,
+    PairInflation,
     Side,
     classes_of,
     differences,
@@ -44,7 +44,7 @@ def again(
 ) -> PairDifferences:
     """All pairs with own errors of one factor."""
     rows, cols = np.triu_indices(found.p, 1)
-    own = Own(np.full(len(rows), inflation), freedom)
+    own = PairInflation(np.full(len(rows), inflation), freedom)
     return with_own_errors(found, sides, rows, cols, (own, own))
 
 
@@ -123,7 +123,7 @@ def test_pairs_that_are_not_tested_again_keep_their_place_among_all() -> None:
     found = differences(*sides)
     every = again(found, sides)
     some = np.argsort(every.p)[[3, 0, 50]]
-    own = Own(np.ones(3), 15.0)
+    own = PairInflation(np.ones(3), 15.0)
     few = with_own_errors(found, sides, every.rows[some], every.cols[some], (own, own))
     np.testing.assert_allclose(few.q, every.q[some], rtol=1e-9)
     np.testing.assert_allclose(few.p, every.p[some], rtol=1e-12)
@@ -133,7 +133,7 @@ def test_kinds_of_differences() -> None:
     first = symmetric(7, _01=0.0, _12=0.3, _23=0.1, _34=0.4, _45=0.3, _56=0.01)
     second = symmetric(7, _01=0.3, _12=0.0, _23=0.4, _34=0.1, _45=-0.3, _56=-0.3)
     sides = side(first), side(second)
-    rows, own = np.arange(6), Own(np.ones(6), 15.0)
+    rows, own = np.arange(6), PairInflation(np.ones(6), 15.0)
     pairs = with_own_errors(differences(*sides), sides, rows, rows + 1, (own, own))
     found = classes_of(pairs, np.ones(6, dtype=bool), 0.05)
     assert [CLASSES[k] for k in found] == ["gained", "lost", "stronger", "weaker", "sign flip", "gained"]
@@ -158,7 +158,7 @@ def test_planted_changes_are_found_and_the_rest_is_not() -> None:
     planted = set(zip(rows[:15].tolist(), cols[:15].tolist()))
     assert len(planted - pairs) <= 1
     assert len(pairs - planted) <= 2
-    own = Own(np.ones(15), 15.0)
+    own = PairInflation(np.ones(15), 15.0)
     again = with_own_errors(found, (first, second), rows[:15], cols[:15], (own, own))
     classes = [CLASSES[k] for k in classes_of(again, np.ones(15, dtype=bool), 0.05)]
     assert classes[10:] == ["sign flip"] * 5

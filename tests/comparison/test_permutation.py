@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.planted import blocks_of, chain, documents, rows_of
 
-from glasso_cli.comparison.permutation import Pooled, check_permutations, permuted, pooled, smallest_p
+from glasso_cli.comparison.permutation import PooledCorpora, check_permutations, permuted, pooled, smallest_p
 from glasso_cli.errors import InputError
 
 P = 12
@@ -14,7 +14,7 @@ PAIRS = np.triu_indices(P, 1)
 NOWHERE = (np.zeros(P), np.zeros(P))
 
 
-def both(first: np.ndarray, second: np.ndarray, count: int = 8) -> Pooled:
+def both(first: np.ndarray, second: np.ndarray, count: int = 8) -> PooledCorpora:
     return pooled(blocks_of(first, count), blocks_of(second, count), NOWHERE, np.linalg.inv)
 
 
