@@ -98,7 +98,7 @@ def _row(transform: str, degree: float, measure: str, value: float, unit: str = 
 
 
 def _collected(arguments: argparse.Namespace, transform: str) -> Path:
-    folder = arguments.out / f"edges-{transform}"
+    folder: Path = arguments.out / f"edges-{transform}"
     file = arguments.out / f"edges-{transform}.yaml"
     corpus = {"files": [str(arguments.texts.resolve())], "text": arguments.column}
     collect = {"hook_points": ["mlp.9"], "max_tokens": arguments.tokens, "transform": transform, "null": True}

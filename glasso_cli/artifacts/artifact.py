@@ -9,13 +9,15 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 import glasso_cli
 from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
 from glasso_cli.errors import InputError
+
+AnArtifact = TypeVar("AnArtifact", bound="Artifact")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Artifact:
         return {**self.meta, "kind": self.kind, "schema": self.schema, "versions": merged}
 
     @classmethod
-    def load(cls, path: Path) -> Any:
+    def load(cls: type[AnArtifact], path: Path) -> AnArtifact:
         """The artifact at ``path``; raises :class:`InputError` if it is of another kind or a newer schema."""
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         arrays, meta = read_npz(path)

@@ -26,7 +26,7 @@ class Graph:
 def partial_correlation(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
     """Partial correlations ``(E,)`` of precision entries: -Theta_ij / sqrt(Theta_ii Theta_jj)."""
     scale = np.sqrt(diagonal)
-    return -values / (scale[rows] * scale[cols])
+    return np.asarray(-values / (scale[rows] * scale[cols]))
 
 
 def build_graph(

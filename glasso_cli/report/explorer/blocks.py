@@ -55,4 +55,4 @@ def logarithms(q: np.ndarray) -> np.ndarray:
     """-log10 of values between 0 and 1 as uint16, in steps of 1/200: within 0.6 percent, and 1e-327 and below alike."""
     with np.errstate(divide="ignore"):
         steps = np.round(-200 * np.log10(np.nan_to_num(q, nan=1.0)))
-    return np.clip(steps, 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(steps, 0, 65535).astype(np.uint16))
