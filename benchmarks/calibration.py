@@ -21,7 +21,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +135,7 @@ def measure(case: Case) -> list[Found]:
             estimate, correlation, blocks, np.zeros_like(R) if method == "tokens" else R, *every,
             variance="normal" if method == "tokens" else method,
         )  # fmt: skip
-        for rate, (name, among) in itertools.product(RATES, {"found": True, "drawn": drawn}.items()):
+        for rate, (name, among) in itertools.product(RATES, {"found": np.ones_like(drawn), "drawn": drawn}.items()):
             taken = (
                 (tests.q <= rate)
                 & among
@@ -143,7 +143,7 @@ def measure(case: Case) -> list[Found]:
             )
             found.append(
                 Found(
-                    *astuple(case), method, rate, name, false=int((taken & ~real).sum()), true=int((taken & real).sum()),
+                    **asdict(case), method=method, rate=rate, edges=name, false=int((taken & ~real).sum()), true=int((taken & real).sum()),
                     planted=int(real.sum()), inflation=round(tests.inflation, 4), freedom=round(tests.freedom, 1), n_effective=round(n_effective, 1),
                 )
             )  # fmt: skip

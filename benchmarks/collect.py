@@ -143,7 +143,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     from glasso_cli.linalg import moments
 
     # The same mask as the naive way: it does not look for massive tokens.
-    section = CollectSection(hook_points=[HOOK_POINT], mask=MaskSection(massive=None))
+    section = CollectSection(hook_points=(HOOK_POINT,), mask=MaskSection(massive=None))
     points = resolve_hook_points(loaded.model, section.hook_points)
     with record(loaded.model, points) as recorder, tempfile.TemporaryDirectory() as folder:
         work = CorpusPass(

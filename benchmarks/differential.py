@@ -17,8 +17,9 @@ import argparse
 import itertools
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from calibration import autocorrelation, dealt_out
@@ -129,16 +130,18 @@ def measure(case: Case) -> list[Found]:
     ]
     found = []
     for rate in RATES:
-        result = contrasted(*sides, CompareSection(fdr=rate, min_effect=0))
+        result = contrasted(sides[0], sides[1], CompareSection(fdr=rate, min_effect=0))
         alone = result.all_pairs.discoveries(rate)
         differs = (result.pairs.rows[result.differs], result.pairs.cols[result.differs])
         for errors, pairs in (("formula", alone), ("own", differs)):
             taken = np.zeros((case.p, case.p), dtype=bool)
             taken[pairs] = True
-            counts = {name: 0 if case.same else int(taken[_upper(where)].sum()) for name, where in kinds.items()}
+            counts: dict[str, Any] = {
+                name: 0 if case.same else int(taken[_upper(where)].sum()) for name, where in kinds.items()
+            }
             found.append(
                 Found(
-                    *astuple(case), errors, rate, false=int(taken.sum()) - sum(counts.values()), **counts,
+                    **asdict(case), errors=errors, rate=rate, false=int(taken.sum()) - sum(counts.values()), **counts,
                     spread=round(result.all_pairs.spread, 4), n_effective=round(sides[0].n_effective, 1),
                 )
             )  # fmt: skip

@@ -35,7 +35,7 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.config import FitSection
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
-from glasso_cli.fitting.sample_fits import Sample, Study, fit_samples
+from glasso_cli.fitting.sample_fits import Sample, SampleProblem, fit_samples
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import EdgeTests, edge_tests
@@ -98,7 +98,7 @@ def _row(transform: str, degree: float, measure: str, value: float, unit: str = 
 
 
 def _collected(arguments: argparse.Namespace, transform: str) -> Path:
-    folder = arguments.out / f"edges-{transform}"
+    folder: Path = arguments.out / f"edges-{transform}"
     file = arguments.out / f"edges-{transform}.yaml"
     corpus = {"files": [str(arguments.texts.resolve())], "text": arguments.column}
     collect = {"hook_points": ["mlp.9"], "max_tokens": arguments.tokens, "transform": transform, "null": True}
@@ -219,13 +219,13 @@ def _times(path: Path, stats: ActivationStats, transform: str, arguments: argpar
                 round(spent, 2),
                 f"s = {spent / ci:.1f} CI",
             )
-        study = Study(path, neurons, None, SOLVING, point.precision())
+        study = SampleProblem(path, neurons, None, SOLVING, point.precision())
         samples = [Sample(drawn, (point.alpha,)) for drawn in _bootstrap_samples(blocks.filled, 100)]
         spent = _fits(study, samples, arguments, f"bootstrap-{transform}-{degree:g}")
         yield _row(transform, degree, "bootstrap of 100 at this alpha", round(spent, 1), "s")
         alphas = tuple(np.geomspace(0.5, point.alpha, 10).tolist())
         halves = [Sample(half, alphas) for half in half_samples(blocks.filled, 20, 0)]
-        spent = _fits(Study(path, neurons, None, SOLVING), halves, arguments, f"stars-{degree:g}")
+        spent = _fits(SampleProblem(path, neurons, None, SOLVING), halves, arguments, f"stars-{degree:g}")
         yield _row(transform, degree, "20 half-samples, ten alphas from 0.5 (StARS)", round(spent, 1), "s")
 
 
@@ -245,7 +245,7 @@ def _seconds(call: Callable[[], object]) -> float:
     return sorted(spent)[1]
 
 
-def _fits(study: Study, samples: list[Sample], arguments: argparse.Namespace, name: str) -> float:
+def _fits(study: SampleProblem, samples: list[Sample], arguments: argparse.Namespace, name: str) -> float:
     folder = arguments.out / "samples" / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in folder.glob("*.npz"):

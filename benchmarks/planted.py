@@ -71,7 +71,7 @@ def documents(truth: Truth, scenario: Scenario, count: int, seed: int) -> np.nda
         tokens += _series(random, scenario, count, scenario.factors) @ loadings
     if scenario.heavy:
         tokens *= np.sqrt(5 / random.chisquare(5, count))[:, None, None]
-    return tokens
+    return np.asarray(tokens)
 
 
 def _series(random: np.random.Generator, scenario: Scenario, count: int, width: int) -> np.ndarray:

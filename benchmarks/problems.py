@@ -134,7 +134,7 @@ def _falling(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     inverse = solve_triangular(lower, np.eye(p), lower=True)
     own = np.sqrt((inverse**2).sum(axis=0))  # of every neuron
     strength = 1 / np.sqrt(np.arange(1, n + 1))
-    return own[:, None] * rng.standard_normal((p, n)) * strength / np.linalg.norm(strength)
+    return np.asarray(own[:, None] * rng.standard_normal((p, n)) * strength / np.linalg.norm(strength))
 
 
 def _alike(lower: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -153,7 +153,7 @@ def _unit_diagonal(moments: np.ndarray) -> np.ndarray:
     S = moments * np.outer(scale, scale)
     S = (S + S.T) / 2
     np.fill_diagonal(S, 1.0)
-    return S
+    return np.asarray(S)
 
 
 def _signs(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -193,7 +193,7 @@ def _unpacked(packed: np.ndarray) -> np.ndarray:
     width = int((1 + np.sqrt(1 + 8 * len(packed))) / 2)
     upper = np.zeros((width, width))
     upper[np.triu_indices(width, 1)] = packed
-    return upper + upper.T + np.eye(width)
+    return np.asarray(upper + upper.T + np.eye(width))
 
 
 def _first(S: np.ndarray, p: int) -> np.ndarray:

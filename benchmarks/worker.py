@@ -78,7 +78,7 @@ class Worker:
         self._folder.cleanup()
 
     def _end(self) -> None:
-        if self._process.is_alive():
+        if self._process.pid is not None and self._process.is_alive():
             with suppress(ProcessLookupError):  # it may not lead its group yet
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()

@@ -10,12 +10,12 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glasso_cli import console as console_module
 from glasso_cli.console import PLAIN_EVERY, Console, strict_json
 
 RECORD = {"stage": "fit", "corpus": "films", "path": "out/fit/films.npz", "metrics": {"gap": float("inf"), "ok": True}}
@@ -42,7 +42,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_000.0
-        monkeypatch.setattr(console_module.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
 def on_terminal(**environment: str) -> str:

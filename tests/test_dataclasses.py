@@ -45,7 +45,7 @@ def dataclasses_of(trees: Trees) -> dict[Name, tuple[ast.ClassDef, bool]]:
 
 def other_types(tree: ast.Module) -> dict[str, set[str]]:
     """Named tuples, and aliases at the top of a module such as ``Pairs = tuple[np.ndarray, np.ndarray]``."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp):
             found |= {ast.unparse(target): words_of(ast.unparse(node.value)) for target in node.targets}

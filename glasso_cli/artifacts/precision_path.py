@@ -171,7 +171,7 @@ class PrecisionPath(Artifact):
 
     def drawn(self) -> np.ndarray:
         """Where the edges that are drawn stand in ``rows``, ``cols`` and ``values``, ``(E',)``."""
-        return np.flatnonzero(self.kept) + self.part().start
+        return np.asarray(np.flatnonzero(self.kept) + self.part().start)
 
     def precision(self, index: int | None = None) -> sp.csr_array:
         """The precision matrix ``(p, p)`` at one alpha, sparse and exactly symmetric; without its low-rank part."""

@@ -28,6 +28,6 @@ def write_table(path: Path, table: Mapping[str, Any]) -> Path:
 def _plain(values: Iterable[Any]) -> list[Any]:
     array = np.asarray(values)
     if array.dtype.kind != "f":
-        return array.tolist()
+        return list(array.tolist())
     texts = array.astype(str)
-    return np.where(np.isnan(array), "", texts).tolist()
+    return list(np.where(np.isnan(array), "", texts).tolist())

@@ -99,4 +99,4 @@ def autocorrelation(
     covariance = (products - shift * ends) / counted + shift**2 * (pairs > 0)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.where(variance > 0, covariance / variance, 0.0)
-    return np.clip(rho, -1.0, 1.0).T.astype(np.float32)
+    return np.asarray(np.clip(rho, -1.0, 1.0).T.astype(np.float32))

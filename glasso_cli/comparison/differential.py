@@ -55,7 +55,7 @@ class Side:
 
 
 def _fisher(rho: np.ndarray) -> np.ndarray:
-    return np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
+    return np.asarray(np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class PairDifferences:
     @property
     def change(self) -> np.ndarray:
         """Second partial correlation less the first."""
-        return self.rho[1] - self.rho[0]
+        return np.asarray(self.rho[1] - self.rho[0])
 
 
 def with_own_errors(
@@ -171,7 +171,7 @@ def with_own_errors(
         rho=(sides[0].rho[rows, cols], sides[1].rho[rows, cols]),
         standard_error=tuple(
             np.sqrt(variance) * (1 - side.rho[rows, cols] ** 2) for side, variance in zip(sides, variances)
-        ),  # type: ignore[arg-type]
+        ),
         own_p=tuple(
             two_sided(np.abs(value) / np.sqrt(variance), np.inf) for (value, _), variance in zip(values, variances)
         ),  # type: ignore[arg-type]

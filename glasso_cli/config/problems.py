@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from rich.cells import cell_len
 
-from glasso_cli.config.experiment import Config, Section
+from glasso_cli.config.experiment import Config
+from glasso_cli.config.sections.section import Section
 from glasso_cli.config.sections.values import shown
 from glasso_cli.config.strict_yaml import Loc, Position
 

@@ -21,7 +21,7 @@ def available_memory() -> int:
     """Bytes that this process may still take: what the machine has free, within the limits of its control groups."""
     import psutil
 
-    return min([psutil.virtual_memory().available, *_left_in_groups()])
+    return min([int(psutil.virtual_memory().available), *_left_in_groups()])
 
 
 def _left_in_groups() -> Iterator[int]:

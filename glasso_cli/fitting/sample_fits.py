@@ -69,7 +69,7 @@ class SampleFit:
 
 def signed_pairs(rows: np.ndarray, cols: np.ndarray, positive: np.ndarray, p: int) -> np.ndarray:
     """Edges as numbers that differ when the pair or the sign does, ``(E,)`` int64, in the order given."""
-    return (rows.astype(np.int64) * p + cols) * 2 + positive
+    return np.asarray((rows.astype(np.int64) * p + cols) * 2 + positive)
 
 
 def fit_samples(

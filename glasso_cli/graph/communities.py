@@ -31,6 +31,6 @@ def _numbered_by_size(labels: np.ndarray) -> np.ndarray:
     _, first, inverse, sizes = np.unique(labels[members], return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(sizes), dtype=labels.dtype)
     rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
-    numbered = labels.copy()
+    numbered: np.ndarray = labels.copy()
     numbered[members] = rank[inverse]
     return numbered

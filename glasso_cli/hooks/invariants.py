@@ -122,7 +122,8 @@ def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
     module = model.get_submodule(point.module)
     weight = next(module.parameters())
     with torch.inference_mode():
-        return module.forward(values.to(weight.device, weight.dtype)).float().to(values.device)
+        made: Tensor = module.forward(values.to(weight.device, weight.dtype))
+        return made.float().to(values.device)
 
 
 def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequence[Tensor]) -> list[Tensor]:
@@ -227,4 +228,5 @@ def _correlation(values: Tensor) -> Tensor:
     """Correlations ``(width, width)``; those of a constant neuron are zero."""
     centred = (values - values.mean(0)).double()
     scaled = centred / centred.norm(dim=0).clamp_min(1e-30)
-    return scaled.T @ scaled
+    found: Tensor = scaled.T @ scaled
+    return found

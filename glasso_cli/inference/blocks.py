@@ -179,14 +179,14 @@ class Blocks:
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order
             return matrix
-        return matrix[np.ix_(self.neurons, self.neurons)]
+        return np.asarray(matrix[np.ix_(self.neurons, self.neurons)])
 
 
 def taken_out(matrix: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """P M P ``(p, p)`` for the symmetric M and P = I - U U', of ``factors`` U ``(p, k)``; exactly symmetric."""
     onto = matrix @ factors
     half = onto - factors @ (factors.T @ onto) / 2
-    rest = half @ factors.T
+    rest: np.ndarray = half @ factors.T
     rest += rest.T.copy()
     np.subtract(matrix, rest, out=rest)
     return rest

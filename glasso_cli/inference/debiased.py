@@ -31,7 +31,7 @@ def sandwich(left: csr_array | np.ndarray, matrix: np.ndarray) -> np.ndarray:
     Every entry of a sparse A's is summed by one thread in a fixed order, whatever the number of threads.
     """
     if isinstance(left, np.ndarray):
-        found = left @ matrix @ left.T
+        found: np.ndarray = left @ matrix @ left.T
         found += found.T.copy()
         found /= 2
         return found

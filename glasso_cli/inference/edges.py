@@ -110,7 +110,7 @@ class _Formula:
     def of(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """The variance of pairs, ``(m,)``."""
         R = self.autocorrelation
-        return self.own(rows, cols) * pair_tau(R[rows], R[cols]) / self.n_tokens
+        return np.asarray(self.own(rows, cols) * pair_tau(R[rows], R[cols]) / self.n_tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class _Errors:
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         if self.of_pairs is not None:
-            return self.of_pairs[np.ix_(first, second)]
+            return np.asarray(self.of_pairs[np.ix_(first, second)])
         return self.formula.between(first, second) * self.inflation
 
     def of(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
@@ -183,6 +183,6 @@ def _sizes(T: np.ndarray, errors: _Errors) -> np.ndarray:
     def between(rows: slice, cols: slice) -> np.ndarray:
         size = errors.between(every[rows], every[cols])
         np.sqrt(size, out=size)
-        return np.divide(np.abs(T[rows, cols]), size, out=size)
+        return np.asarray(np.divide(np.abs(T[rows, cols]), size, out=size))
 
     return over_pairs(len(T), between)

@@ -32,12 +32,12 @@ def tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     ``first`` ``(a, L)`` and ``second`` ``(b, L)`` hold autocorrelations at lags 1 to L.
     """
-    return np.maximum(1 + 2 * (first @ second.T), TAU_FLOOR)
+    return np.asarray(np.maximum(1 + 2 * (first @ second.T), TAU_FLOOR))
 
 
 def pair_tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The same of m chosen pairs ``(m,)``: ``first`` and ``second (m, L)`` hold the autocorrelations of both ends."""
-    return np.maximum(1 + 2 * np.einsum("ml,ml->m", first, second), TAU_FLOOR)
+    return np.asarray(np.maximum(1 + 2 * np.einsum("ml,ml->m", first, second), TAU_FLOOR))
 
 
 def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:

@@ -39,7 +39,7 @@ class Estimate:
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Entries of Theta between two groups of neurons, ``(a, b)``."""
         if isinstance(self.theta, np.ndarray):
-            return self.theta[np.ix_(first, second)]
+            return np.asarray(self.theta[np.ix_(first, second)])
         return np.asarray(self.theta[first][:, second].toarray())
 
     def entries(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ _ROWS = 256
 def pair_places(rows: np.ndarray, cols: np.ndarray, p: int) -> np.ndarray:
     """Where pairs ``row < col`` of p neurons stand among all pairs, ``(m,)`` int64."""
     rows = rows.astype(np.int64)
-    return rows * (2 * p - rows - 1) // 2 + cols - rows - 1
+    return np.asarray(rows * (2 * p - rows - 1) // 2 + cols - rows - 1)
 
 
 def pairs_at(places: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,7 @@ def ebic(
     the *effective* number of samples: dependent tokens would be counted again and again.
     """
     per_edge = np.log(n_effective) + 4 * gamma * np.log(n_neurons)
-    return -n_effective * np.asarray(log_likelihood) + np.asarray(n_edges) * per_edge
+    return np.asarray(-n_effective * np.asarray(log_likelihood) + np.asarray(n_edges) * per_edge)
 
 
 def _fixed(points: Sequence[PathPoint], options: Options) -> Selection:

@@ -17,7 +17,7 @@ def symmetric(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: 
 def partial_correlation(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
     """Partial correlations ``(E,)`` of precision entries: -Theta_ij / sqrt(Theta_ii Theta_jj)."""
     scale = np.sqrt(diagonal)
-    return -values / (scale[rows] * scale[cols])
+    return np.asarray(-values / (scale[rows] * scale[cols]))
 
 
 def to_partial_correlations(T: np.ndarray) -> np.ndarray:

@@ -134,9 +134,10 @@ def load_config(model_id: str, folder: Path, trust: Collection[str]) -> PreTrain
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code="remote_code" in trust)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code="remote_code" in trust)
     except Exception as error:  # whatever the config or its code raises, it cannot be used
         raise _config_error(model_id, str(error)) from error
+    return config
 
 
 def _config_error(model_id: str, reason: str) -> InputError:

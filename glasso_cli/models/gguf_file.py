@@ -72,7 +72,8 @@ class GgufFile:
 
     def token(self, role: str) -> str:
         """The token of ``bos``, ``eos``, ``unknown`` or ``padding``."""
-        return self.metadata["tokenizer.ggml.tokens"][self.metadata[f"tokenizer.ggml.{role}_token_id"]]
+        token: str = self.metadata["tokenizer.ggml.tokens"][self.metadata[f"tokenizer.ggml.{role}_token_id"]]
+        return token
 
 
 def parse_gguf(blob: bytes) -> GgufFile:

@@ -72,5 +72,5 @@ def labels(covariance: np.ndarray, alpha: Alpha, tree: SpanningTree | None = Non
 
 
 def _strength(covariance: np.ndarray, weights: np.ndarray | None, row: int) -> np.ndarray:
-    size = np.abs(covariance[row])
+    size: np.ndarray = np.abs(covariance[row])
     return size if weights is None else np.maximum(size - weights[row], _APART)

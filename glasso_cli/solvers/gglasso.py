@@ -119,7 +119,8 @@ def _admm() -> Callable[..., Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its docstrings, at its first compilation
         from gglasso.solver.single_admm_solver import ADMM_SGL
-    return ADMM_SGL
+    admm: Callable[..., Any] = ADMM_SGL
+    return admm
 
 
 def _balanced(state: _State, R: np.ndarray) -> _State:

@@ -240,4 +240,4 @@ def _tree_solution(S: np.ndarray, weights: Alpha) -> np.ndarray | None:
     if room.min() <= 0:
         return None  # a perfect correlation left unpenalised has no solution
     diagonal = (1 + (W**2 / room).sum(axis=1)) / variance
-    return np.diag(diagonal) - W / room
+    return np.asarray(np.diag(diagonal) - W / room)

@@ -77,4 +77,4 @@ def _descend(S: np.ndarray, alpha: float, sweeps: int, accuracy: float) -> np.nd
             _, precision = graphical_lasso(S, alpha, mode="cd", tol=_NEVER, enet_tol=accuracy, max_iter=sweeps)
         except FloatingPointError:
             return None
-    return precision
+    return np.asarray(precision)

@@ -235,7 +235,7 @@ def test_precision_and_edges_are_those_of_the_matrix(index: int | None) -> None:
 
 @pytest.mark.parametrize("hidden", [None, 0.5])
 def test_points_of_a_path_come_back(hidden: float | None) -> None:
-    S = np.corrcoef(np.random.default_rng(0).normal(size=(3, 12)) + 0.5)
+    S = np.asarray(np.corrcoef(np.random.default_rng(0).normal(size=(3, 12)) + 0.5))
     points = fit_path(S, [0.3, 0.2, 0.1], hidden=hidden)
     theirs = {"alphas", "starts", "offsets", "rows", "cols", "values", "diagonals", "factors", "ranks", "objective"}
     theirs |= {"duality_gap", "kkt_residual", "n_iter", "converged", "log_likelihood", "n_components"}

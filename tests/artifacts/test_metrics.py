@@ -75,7 +75,7 @@ def changed(*place: str | int, value: Any) -> dict[str, Any]:
     inner[place[-1]] = value
     if value is ...:
         del inner[place[-1]]
-    return found
+    return dict(found)
 
 
 @pytest.mark.parametrize(

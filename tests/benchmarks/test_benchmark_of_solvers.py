@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import solvers
+from peers import PEERS, available
 from problems import correlation
 from report import markdown
 from results import Results, Row, read_machine, read_rows
@@ -87,13 +88,13 @@ def test_rows_are_read_as_they_were_written_and_only_on_the_same_machine(tmp_pat
 def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(
     solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not solvers.available(solver):
+    if not available(solver):
         pytest.skip(f"{solver} is not installed")
     monkeypatch.setattr("worker.GRACE", 0.0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     file = write_matrix(correlation("neuron-like", 200), tmp_path / "S")
     with Worker(solver, file, [1e-4], 1) as worker:
-        answer = worker.solve(solvers.PEERS[solver].ladder[-1], 0.1)
+        answer = worker.solve(PEERS[solver].ladder[-1], 0.1)
         assert answer.over_limit
         assert not answer.files
     assert [left.name for left in tmp_path.iterdir()] == ["S"]

@@ -13,11 +13,11 @@ P = 60
 
 
 def precision(name: str) -> np.ndarray:
-    return GENERATORS[name](P, np.random.default_rng(0)).toarray()
+    return np.asarray(GENERATORS[name](P, np.random.default_rng(0)).toarray())
 
 
 def degrees(name: str) -> np.ndarray:
-    return np.count_nonzero(precision(name), axis=0) - 1
+    return np.asarray(np.count_nonzero(precision(name), axis=0) - 1)
 
 
 @pytest.mark.parametrize("name", GENERATORS)

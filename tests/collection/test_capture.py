@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,8 +46,12 @@ def one_batch(*windows: list[int]) -> Batch:
     return batch
 
 
+def fake_recorder(spoil: Callable[[torch.Tensor], None] = lambda values: None) -> Any:
+    return FakeRecorder(spoil)
+
+
 def capture(mask: MaskSection = NO_MASK, spoil: Callable[[torch.Tensor], None] = lambda v: None) -> Capture:
-    return Capture(FakeRecorder(spoil), POINTS, FRAME, mask)
+    return Capture(fake_recorder(spoil), POINTS, FRAME, mask)
 
 
 def test_hook_points_stand_side_by_side_one_row_a_token() -> None:
@@ -75,7 +80,7 @@ def test_special_tokens_are_masked_by_id_zero_included() -> None:
 
 
 def test_without_special_ids_nothing_is_special() -> None:
-    reader = Capture(FakeRecorder(), POINTS, Frame((), (), ()), MaskSection(first=0, massive=None))
+    reader = Capture(fake_recorder(), POINTS, Frame((), (), ()), MaskSection(first=0, massive=None))
     assert reader.read(one_batch([0, 1, 2])).kept.all()
 
 

@@ -33,11 +33,11 @@ def searched(batches: list[ActivationBatch]) -> Contexts:
         for batch in batches:
             for document, values, tokens, kept in windows(batch):
                 if kept.any():
-                    at = max(np.flatnonzero(kept), key=lambda t, x=values: x[t, neuron])
+                    at = int(np.argmax(np.where(kept, values[:, neuron], -np.inf)))
                     candidates.append((values[at, neuron], document, *around(values[:, neuron], tokens, at)))
         candidates.sort(key=lambda item: -item[0])
-        for rank, (_, document, tokens, values) in enumerate(candidates[:TOP]):
-            found.tokens[neuron, rank], found.values[neuron, rank] = tokens, values
+        for rank, (_, document, ids, strengths) in enumerate(candidates[:TOP]):
+            found.tokens[neuron, rank], found.values[neuron, rank] = ids, strengths
             found.documents[neuron, rank] = document
     return found
 
@@ -127,7 +127,7 @@ def test_quantile_examples_are_whole_contexts() -> None:
     for neuron in (0, 255, 256, 299):
         for example in range(GROUPS * EXAMPLES):
             values, tokens, kept = shown[found.documents[neuron, example]]
-            possible = [around(values[:, neuron], tokens, at) for at in np.flatnonzero(kept)]
+            possible = [around(values[:, neuron], tokens, int(at)) for at in np.flatnonzero(kept)]
             ids, strengths = found.tokens[neuron, example].tolist(), found.values[neuron, example]
             assert any(ids == i and np.array_equal(strengths, s, equal_nan=True) for i, s in possible)
 

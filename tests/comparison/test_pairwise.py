@@ -38,10 +38,11 @@ def changed() -> np.ndarray:
 
 
 def corpora(documents: int = 320, fit: FitSection = FIT) -> tuple[Corpus, Corpus]:
-    return tuple(
+    before, after = (
         corpus(name, statistics(tokens_of(precision, documents, 20, seed)), fit)
         for name, precision, seed in (("before", chain(), 1), ("after", changed(), 2))
-    )  # type: ignore[return-value]
+    )
+    return before, after
 
 
 def compared(first: Corpus, second: Corpus, fit: FitSection = FIT, section: CompareSection | None = None) -> Comparison:
@@ -134,6 +135,8 @@ def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     both = estimated(first, second, common, fit)
     assert both.alpha == second.path.tested_alpha[0]
     alone = corpus("long", first.stats, fit.model_copy(update={"alpha": (both.alpha,)}))
+    assert both.first.precision is not None
+    assert both.second.precision is not None
     np.testing.assert_allclose(both.first.precision.toarray(), alone.path.precision().toarray(), atol=1e-4)
     stored = second.path.tested_precision()
     assert stored is not None
@@ -169,7 +172,8 @@ def test_corpora_that_cannot_be_compared_are_refused_by_name() -> None:
 def test_too_few_tokens_for_halves_are_said() -> None:
     fit = FIT.model_copy(update={"estimate": "inverse"})
     tokens = [tokens_of(chain(), 32, 2, seed) for seed in (1, 2)]
-    found = compared(*(corpus(name, statistics(x), fit) for name, x in zip("ab", tokens)), fit)
+    first, second = (corpus(name, statistics(x), fit) for name, x in zip("ab", tokens))
+    found = compared(first, second, fit)
     metrics = found.metrics
     assert metrics.calibration == {"a": None, "b": None}
     assert "too few tokens or blocks" in one_line(metrics)
@@ -204,6 +208,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
     assert (found.permutation_p[list(planted.values())] == 0.01).all()
     metrics = found.metrics
+    assert metrics.permutations is not None
     assert metrics.permutations.whole == 0.01
     assert metrics.permutations.pairs >= len(PLANTED)
     assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]

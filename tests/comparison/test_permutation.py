@@ -38,7 +38,7 @@ def test_a_group_of_blocks_is_what_its_tokens_say_whatever_the_centres() -> None
         S = np.cov(np.concatenate([standard[b] for b in np.flatnonzero(chosen)]).T, bias=True)
         T = 2 * theta - theta @ S @ theta
         scale = np.sqrt(T.diagonal())
-        return -T / np.outer(scale, scale)
+        return np.asarray(-T / np.outer(scale, scale))
 
     expected = partial(~group) - partial(group)
     np.testing.assert_allclose(found.difference(group)[PAIRS], expected[PAIRS], atol=2e-5)

@@ -88,7 +88,7 @@ def test_a_missing_file_names_its_corpus() -> None:
 
 def test_a_pin_follows_content_not_names(tmp_path: Path) -> None:
     def pin(name: str) -> dict[str, Any]:
-        return pin_corpus("reviews", CorpusSection(files=[f"{tmp_path}/{name}"]))
+        return pin_corpus("reviews", CorpusSection(files=(f"{tmp_path}/{name}",)))
 
     for name, content in (("a.txt", "one"), ("b.txt", "one"), ("c.txt", "two")):
         (tmp_path / name).write_text(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def read(path: Path, *, lines: bool = False, column: str = "text") -> list[str]:
     return list(read_file(path, lines=lines, column=column))
 
 
-def write_parquet(path: Path, **columns: list[object]) -> Path:
+def write_parquet(path: Path, **columns: Sequence[object]) -> Path:
     import pyarrow
     from pyarrow import parquet
 

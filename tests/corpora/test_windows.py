@@ -36,7 +36,9 @@ def ids_of(tokenizer: Any, text: str) -> list[int]:
         ("zero", (), (), (0,)),
     ],
 )
-def test_the_frame_is_what_the_tokenizer_adds(name: str, prefix: tuple, suffix: tuple, special: tuple) -> None:
+def test_the_frame_is_what_the_tokenizer_adds(
+    name: str, prefix: tuple[int, ...], suffix: tuple[int, ...], special: tuple[int, ...]
+) -> None:
     frame = special_frame(BUILT[name])
     assert (frame.prefix, frame.suffix, frame.special) == (prefix, suffix, special)
 

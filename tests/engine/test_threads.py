@@ -42,7 +42,7 @@ def correlation() -> np.ndarray:
     """One component of 600 neurons: BLAS uses all its threads from 512 on."""
     rng = np.random.default_rng(0)
     common = rng.standard_normal((900, 1))
-    return np.corrcoef((rng.standard_normal((900, 600)) + 0.7 * common).T)
+    return np.asarray(np.corrcoef((rng.standard_normal((900, 600)) + 0.7 * common).T))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
 
 
 def blas_threads() -> int:
-    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+    return max(int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas")
 
 
 def run_counts(*words: str, **variables: str) -> list[int]:

@@ -19,7 +19,7 @@ IDS = torch.tensor([[1, 5, 9, 14, 7, 22], [1, 8, 8, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
 
 
-def read(model: nn.Module, *patterns: str, **options: Any) -> list[torch.Tensor]:
+def read(model: Any, *patterns: str, **options: Any) -> list[torch.Tensor]:
     with record(model, resolve_hook_points(model, patterns), **options) as recorder:
         return recorder.run(IDS, MASK)
 
@@ -87,7 +87,8 @@ def test_a_view_of_a_larger_tensor_is_copied() -> None:
 
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
             wide = torch.ones(*input_ids.shape, 4000)
-            return self.inner(wide[..., :4])
+            found: torch.Tensor = self.inner(wide[..., :4])
+            return found
 
     with record(Halves(), [HookPoint("inner:in", None, 4, "inner:in")]) as recorder:
         (values,) = recorder.run(IDS)
@@ -101,7 +102,8 @@ def test_values_survive_what_the_model_does_to_them_later() -> None:
             self.inner = nn.Linear(4, 4)
 
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-            return self.inner(torch.ones(*input_ids.shape, 4)).zero_()
+            found: torch.Tensor = self.inner(torch.ones(*input_ids.shape, 4))
+            return found.zero_()
 
     point = HookPoint("inner:out", None, 4, "inner:out")
     with record(InPlace(), [point], stop=False) as recorder:
@@ -183,7 +185,8 @@ def test_a_module_that_runs_twice_is_an_error(stop: bool) -> None:
             self.shared, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
 
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-            return self.last(self.shared(self.shared(torch.ones(*input_ids.shape, 4))))
+            found: torch.Tensor = self.last(self.shared(self.shared(torch.ones(*input_ids.shape, 4))))
+            return found
 
     points = [HookPoint(f"{name}:in", None, 4, name) for name in ("shared", "last")]
     with record(Twice(), points, stop=stop) as recorder, pytest.raises(InputError, match="more than once"):
@@ -207,7 +210,8 @@ def test_batch_and_time_in_one_dimension_come_apart() -> None:
             self.embed, self.inner = nn.Embedding(64, 4), nn.Linear(4, 4)
 
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-            return self.inner(self.embed(input_ids).reshape(-1, 4))
+            found: torch.Tensor = self.inner(self.embed(input_ids).reshape(-1, 4))
+            return found
 
     model = Flat()
     with record(model, [HookPoint("inner:in", None, 4, "inner:in")]) as recorder:
@@ -217,7 +221,7 @@ def test_batch_and_time_in_one_dimension_come_apart() -> None:
 
 def test_a_compiled_model_is_read_as_it_was(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
-    compiled = torch.compile(model)
+    compiled: Any = torch.compile(model)
     points = resolve_hook_points(model, ["mlp.1"])
     with record(compiled, points) as recorder:
         assert torch.equal(recorder.run(IDS, MASK)[0], read(model, "mlp.1")[0])
@@ -233,7 +237,7 @@ def test_a_compiled_part_is_refused() -> None:
 # -- changing -------------------------------------------------------------------------------------
 
 
-def intervened(model: nn.Module, where: str, edit: Any, read_at: list[str], **more: Any) -> list[torch.Tensor]:
+def intervened(model: Any, where: str, edit: Any, read_at: list[str], **more: Any) -> list[torch.Tensor]:
     (point,) = resolve_hook_points(model, [where])
     with ablate(model, [Intervention(point, edit, **more)]):
         return read(model, *read_at, stop=False)

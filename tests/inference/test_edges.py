@@ -43,7 +43,8 @@ def test_three_neurons_by_hand() -> None:
 
 
 def test_dependent_tokens_are_worth_less() -> None:
-    theta, S = csr_array(np.eye(P)), np.corrcoef(np.random.default_rng(0).standard_normal((P, 200)))
+    theta = csr_array(np.eye(P))
+    S = np.asarray(np.corrcoef(np.random.default_rng(0).standard_normal((P, 200))))
     blocks = blocks_of(np.random.default_rng(1).standard_normal((40, 10, P)))
     R = 0.7 ** np.tile(np.arange(1, 60), (P, 1))
     alone, together = (

@@ -9,9 +9,8 @@ from glasso_cli.inference.factors import leading_factors
 
 def correlation(p: int, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
-    return np.corrcoef(
-        random.standard_normal((p, 4)) @ random.standard_normal((4, 300)) + random.standard_normal((p, 300))
-    )
+    draws = random.standard_normal((p, 4)) @ random.standard_normal((4, 300)) + random.standard_normal((p, 300))
+    return np.asarray(np.corrcoef(draws))
 
 
 @pytest.mark.parametrize(("p", "count"), [(5, 1), (30, 3), (200, 5), (5, 4)])

@@ -11,7 +11,8 @@ from glasso_cli.inference.factors import leading_factors
 from glasso_cli.inference.jackknife import Typical, jackknife_variance, some_neurons, typical_errors
 
 TOKENS = documents(chain(6), 61, 9, ar=0.6) * np.arange(1, 7) - 2.0  # 61 documents: blocks of 27 and 36 tokens
-THETA = Estimate(np.zeros((6, 6)), csr_array(chain(6, 0.25)), 0)
+PRECISION = chain(6, 0.25)
+THETA = Estimate(np.zeros((6, 6)), csr_array(PRECISION), 0)
 
 
 def written_out(standard: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
@@ -23,7 +24,7 @@ def written_out(standard: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
     h = n / counts
     centre = B * whole - sum((1 - 1 / h[b]) * left[b] for b in range(B))
     pseudo = [h[b] * whole - (h[b] - 1) * left[b] for b in range(B)]
-    return sum((pseudo[b] - centre) ** 2 / (h[b] - 1) for b in range(B)) / B
+    return np.asarray(sum((pseudo[b] - centre) ** 2 / (h[b] - 1) for b in range(B)) / B)
 
 
 @pytest.mark.parametrize("factors", [0, 1])
@@ -36,7 +37,7 @@ def test_it_is_the_delete_one_block_jackknife_for_unequal_blocks(factors: int) -
     rest = ((every - every.mean(0)) / every.std(0) @ project).std(0)
     standard = [(rows_of(TOKENS, [b]) - every.mean(0)) / every.std(0) @ project / rest for b in range(16)]
     found = jackknife_variance(blocks, THETA, blocks.correlation())
-    np.testing.assert_allclose(found, written_out(standard, THETA.theta.toarray()), rtol=1e-5)
+    np.testing.assert_allclose(found, written_out(standard, PRECISION), rtol=1e-5)
 
 
 @pytest.mark.parametrize("neurons", [None, np.array([1, 4])])
@@ -74,7 +75,7 @@ def test_empty_blocks_do_not_count() -> None:
 def formula(precision: np.ndarray, n: int) -> np.ndarray:
     """Of independent Gaussian tokens."""
     diagonal = precision.diagonal()
-    return (np.outer(diagonal, diagonal) + precision**2) / n
+    return np.asarray((np.outer(diagonal, diagonal) + precision**2) / n)
 
 
 def typical(tokens: np.ndarray) -> Typical:

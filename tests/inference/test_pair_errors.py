@@ -41,7 +41,7 @@ def influences(theta: np.ndarray, project: np.ndarray) -> np.ndarray:
     weights = shares / (1 - shares)
     centre = shares @ np.array(errors)
     variance = weights @ (np.array(errors) - centre) ** 2 / 16
-    return variance / (1 - r[PAIRS] ** 2) ** 2
+    return np.asarray(variance / (1 - r[PAIRS] ** 2) ** 2)
 
 
 @pytest.mark.parametrize("sparse", [True, False])

@@ -16,7 +16,7 @@ def heavy_tailed(n: int, p: int, seed: int = 0) -> np.ndarray:
     """Correlated float32 values with the tails of gated activations, far from zero mean."""
     rng = np.random.default_rng(seed)
     mixed = rng.standard_normal((n, p)) @ rng.standard_normal((p, p)) / np.sqrt(p)
-    return (3 + mixed * np.abs(rng.standard_normal((n, p))) ** 1.5).astype(np.float32)
+    return np.asarray((3 + mixed * np.abs(rng.standard_normal((n, p))) ** 1.5).astype(np.float32))
 
 
 def summed(values: np.ndarray, chunks: list[int]) -> Block:

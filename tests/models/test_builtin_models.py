@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import shutil
 import threading
 from collections.abc import Callable
@@ -102,7 +103,7 @@ def test_tensors_are_what_the_reference_reader_sees(tmp_path: Path, kind: str) -
     mine = parse_gguf(path.read_bytes())
     for entry, theirs in zip(mine.tensors, gguf.GGUFReader(path).tensors, strict=True):
         values = mine.dequantize(entry)
-        assert (entry.name, values.dtype) == (theirs.name, np.float32)
+        assert (entry.name, values.dtype) == (theirs.name, np.dtype(np.float32))
         expected = gguf.quants.dequantize(theirs.data, theirs.tensor_type)
         np.testing.assert_array_equal(values, expected.reshape(values.shape))
 
@@ -305,8 +306,8 @@ def test_a_package_with_other_content_is_refused(planted: BuiltinModel, cache: P
 def test_without_the_packages(
     planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch, missing: list[str], command: str
 ) -> None:
-    find_spec = builtin.importlib.util.find_spec
-    monkeypatch.setattr(builtin.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     with pytest.raises(InputError, match=f"needs the package '{missing[-1]}'") as caught:
         builtin_folder("builtin:tiny")
     assert caught.value.hint == command
@@ -316,7 +317,7 @@ def test_without_the_packages(
 def test_every_builtin_model_is_named_where_one_is_chosen(name: str) -> None:
     starter = resources.files("glasso_cli.cli").joinpath("starter.yaml").read_text()
     for text in (ModelSection.model_fields["id"].description, starter, builtin_ids()):
-        assert f"builtin:{name}" in text
+        assert f"builtin:{name}" in str(text)
 
 
 def test_what_pip_is_told_is_pinned_and_in_the_readme() -> None:

@@ -240,8 +240,13 @@ def test_file_digests_are_those_of_their_bytes(tmp_path: Path) -> None:
 
 def test_nothing_is_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = make(tmp_path, FILES) / "a.json", tmp_path / "cache"
-    hashed = []
-    monkeypatch.setattr(digests, "sha256_of", lambda p: hashed.append(p) or files.sha256_of(p))
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return files.sha256_of(path)
+
+    monkeypatch.setattr(digests, "sha256_of", counted)
     first = digests.file_digests([path], cache)
     assert digests.file_digests([path], cache) == first
     assert hashed == [path]

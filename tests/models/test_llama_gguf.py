@@ -44,13 +44,13 @@ def random_llama(**options: Any) -> LlamaForCausalLM:
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=128,
-        rope_theta=100_000.0,
         rms_norm_eps=1e-5,
         initializer_range=0.3,
-        **options,
+        **{"rope_theta": 100_000.0, **options},
     )
     torch.manual_seed(7)
-    return LlamaForCausalLM(config).eval()
+    model: LlamaForCausalLM = LlamaForCausalLM(config).eval()
+    return model
 
 
 def write_gguf(path: Path, model: LlamaForCausalLM) -> None:

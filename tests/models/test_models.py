@@ -65,7 +65,7 @@ def test_dtype_is_what_was_asked_for(model_dir: Callable[[str], Path], dtype: st
 
 def test_auto_is_float32_even_for_a_bfloat16_checkpoint(copied: Callable[[str], Path]) -> None:
     folder = copied("llama")
-    load_model(str(folder)).model.to(torch.bfloat16).save_pretrained(folder)
+    load_model(str(folder)).model.bfloat16().save_pretrained(folder)
     loaded = load_model(str(folder))
     assert loaded.dtype == "float32"
     assert loaded.model.dtype == torch.float32

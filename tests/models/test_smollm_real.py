@@ -93,11 +93,13 @@ def bits_per_byte(smollm: LoadedModel, ids: torch.Tensor, text: str) -> float:
 
 def test_it_answers_through_its_chat_template(smollm: LoadedModel) -> None:
     chat = [{"role": "user", "content": "What is the capital of France?"}]
-    ids = smollm.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt")["input_ids"]
-    assert "named SmolLM, trained by Hugging Face<|im_end|>" in smollm.tokenizer.decode(ids[0])
+    model: Any = smollm.model  # transformers types neither of the two
+    tokenizer: Any = smollm.tokenizer
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt")["input_ids"]
+    assert "named SmolLM, trained by Hugging Face<|im_end|>" in tokenizer.decode(ids[0])
     with torch.inference_mode():
-        said = smollm.model.generate(ids, max_new_tokens=24, do_sample=False)[0, ids.shape[1] :]
-    assert "Paris" in smollm.tokenizer.decode(said)
+        said = model.generate(ids, max_new_tokens=24, do_sample=False)[0, ids.shape[1] :]
+    assert "Paris" in tokenizer.decode(said)
     assert said[-1] == 2  # it ends its turn
 
 

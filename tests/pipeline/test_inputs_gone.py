@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fake_stages import INPUTS, Experiment
 
+from glasso_cli.config import Config
 from glasso_cli.errors import InputError, ServiceError, UpstreamError
 from glasso_cli.pipeline import run
 
@@ -34,7 +36,7 @@ def test_a_stage_does_with_a_service_that_is_down_and_not_with_a_wrong_input(
     with pytest.raises(InputError, match="There is no file"):
         experiment.run("collect")
 
-    def offline(config: object, corpus: str) -> None:
+    def offline(config: Config, corpus: str) -> dict[str, Any]:
         raise ServiceError("The hub does not answer.", "Try again.")
 
     stages = experiment.stages.stages()

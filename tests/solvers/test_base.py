@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 from support.glasso_problems import (
@@ -17,7 +19,7 @@ from glasso_cli.solvers.base import certified
 from glasso_cli.solvers.certificate import certificate, kkt_residual, objective
 from glasso_cli.solvers.problem import alpha_max, check_problem
 
-CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}
 
 
 @pytest.fixture(scope="module", params=["random", "neuron-like", "rank-deficient"])
@@ -32,14 +34,14 @@ def poor_precision(p: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((p, p)) * (rng.random((p, p)) < 0.2)
     symmetric = noise + noise.T
-    return symmetric + (rng.uniform(0.01, 3) - np.linalg.eigvalsh(symmetric)[0]) * np.eye(p)
+    return np.asarray(symmetric + (rng.uniform(0.01, 3) - np.linalg.eigvalsh(symmetric)[0]) * np.eye(p))
 
 
 def random_weights(p: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     weights = np.triu(rng.uniform(0.05, 0.5, size=(p, p)), 1)
     weights[0, 1], weights[0, 2] = 0.0, np.inf
-    return weights + weights.T + np.diag(rng.uniform(0, 0.2, size=p))
+    return np.asarray(weights + weights.T + np.diag(rng.uniform(0, 0.2, size=p)))
 
 
 def one_entry_off(p: int) -> np.ndarray:
@@ -59,20 +61,24 @@ def test_inverse_and_log_determinant_are_those_of_numpy(p: int) -> None:
     matrix = factor @ factor.T / p + np.eye(p)
     before = matrix.copy()
     inverse = invert(matrix)
+    assert inverse is not None
     np.testing.assert_allclose(inverse.matrix, np.linalg.inv(matrix), rtol=1e-8, atol=1e-10)
     np.testing.assert_array_equal(inverse.matrix, inverse.matrix.T)
-    np.testing.assert_allclose([inverse.log_det, log_det(matrix)], np.linalg.slogdet(matrix)[1], rtol=1e-10)
+    np.testing.assert_allclose(np.array([inverse.log_det, log_det(matrix)]), np.linalg.slogdet(matrix)[1], rtol=1e-10)
     np.testing.assert_array_equal(matrix, before)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_matrix_given_away_is_factorised_where_it_is(order: str) -> None:
+def test_a_matrix_given_away_is_factorised_where_it_is(order: Literal["C", "F"]) -> None:
     matrix = np.array(poor_precision(40, 0), order=order)
     expected = log_det(matrix)
     factor = factorise(np.array(matrix), overwrite=True)
+    assert factor is not None
     assert factor.log_det == log_det(np.array(matrix), overwrite=True) == expected
     own = np.array(matrix, order="C")
-    assert np.shares_memory(factorise(own, overwrite=True).lower, own)
+    factor = factorise(own, overwrite=True)
+    assert factor is not None
+    assert np.shares_memory(factor.lower, own)
     np.testing.assert_array_equal(matrix, poor_precision(40, 0))
 
 

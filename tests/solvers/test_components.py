@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -16,7 +19,7 @@ def thresholded(S: np.ndarray, weights: float | np.ndarray) -> np.ndarray:
     """The components by their definition."""
     linked = np.abs(S) > weights
     np.fill_diagonal(linked, False)
-    return connected_components(csr_array(linked), directed=False)[1]
+    return np.asarray(connected_components(csr_array(linked), directed=False)[1])
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -49,9 +52,18 @@ def test_neurons_that_nothing_links_and_a_single_one() -> None:
 
 
 def test_a_path_looks_at_the_covariance_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
-    for name in ("checked", "spanning_tree"):
+    looks: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
         real = getattr(path, name)
-        monkeypatch.setattr(path, name, lambda *a, real=real, name=name: looks.append(name) or real(*a))
+
+        def look(*arguments: Any) -> Any:
+            looks.append(name)
+            return real(*arguments)
+
+        return look
+
+    for name in ("checked", "spanning_tree"):
+        monkeypatch.setattr(path, name, counted(name))
     path.fit_path(neuron_like(), [0.3, 0.2, 0.1])
     assert looks == ["checked", "spanning_tree"]

@@ -17,7 +17,7 @@ def with_factor(p: int, n: int = 4000, strength: float = 0.6, seed: int = 0) -> 
     chain = np.eye(p) + 0.35 * (np.eye(p, k=1) + np.eye(p, k=-1))
     draws = random.standard_normal((n, p)) @ np.linalg.cholesky(np.linalg.inv(chain)).T
     draws += strength * random.standard_normal((n, 1)) * random.choice([-1.5, 1.5], p)
-    return np.corrcoef(draws.T)
+    return np.asarray(np.corrcoef(draws.T))
 
 
 def value(S: np.ndarray, Theta: np.ndarray, L: np.ndarray, alpha: float, mu: float) -> float:

@@ -129,7 +129,8 @@ def test_a_chain_is_the_alphas_on_the_way() -> None:
 
 
 def test_another_target_goes_on_from_the_grid() -> None:
-    grid, new = fit_path(S, [0.3, 0.1]), []
+    grid = fit_path(S, [0.3, 0.1])
+    new: list[PathPoint] = []
     last = fit_degree(S, 6.0, grid=grid)
     again = fit_path(S, [0.3, 0.1], done=last, on_point=new.append)
     path = fit_degree(S, 6.0, grid=again, done=last, on_point=new.append)

@@ -19,6 +19,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
+from glasso_cli.artifacts.npz import write_npz
 from glasso_cli.collection import corpus_pass
 from glasso_cli.errors import InputError
 from glasso_cli.models.loaded import LoadedModel
@@ -100,9 +101,12 @@ def test_blocks_read_together_are_the_same_blocks(
     monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", tokens)
     made: list[list[int]] = []
     make = corpus_pass.CorpusPass._make
-    monkeypatch.setattr(
-        corpus_pass.CorpusPass, "_make", lambda self, group, *rest: (made.append(list(group)), make(self, group, *rest))
-    )
+
+    def counted(self: corpus_pass.CorpusPass, group: list[int], *rest: Any) -> Any:
+        made.append(list(group))
+        return make(self, group, *rest)
+
+    monkeypatch.setattr(corpus_pass.CorpusPass, "_make", counted)
     other = runner.collect(out="other")
     assert len(made) == groups
     assert sum(made, []) == [0, 1, 2, 3]
@@ -126,7 +130,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", 1)
     runner.collect(out="single")
     with monkeypatch.context() as patched:
-        patched.setattr(corpus_pass, "write_npz", interrupted_after(finished, corpus_pass.write_npz))
+        patched.setattr(corpus_pass, "write_npz", interrupted_after(finished, write_npz))
         with pytest.raises(KeyboardInterrupt):
             runner.collect()
     assert not Path("out/collect/words.npz").exists()

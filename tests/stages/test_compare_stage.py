@@ -33,7 +33,7 @@ def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
 
 @pytest.mark.parametrize("max_tokens", [44, None])
 def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int | None) -> None:
-    settings = overrides(collect={"max_tokens": max_tokens}) if max_tokens else []
+    settings = overrides(collect={"max_tokens": max_tokens}) if max_tokens else ()
     pair.run("collect", "fit", set_=settings)
     pair.said()
     pair.run("compare", set_=settings)
@@ -142,7 +142,7 @@ def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
     pair.run("compare", set_=overrides(compare={"method": "fused", "neurons": 8, "tol": 1e-6}))
     found = JointPrecision.load(Path("out/compare/words-vs-others.npz"))
     assert found.n_neurons == 8
-    strength = np.zeros(0)
+    strength: np.ndarray = np.zeros(0)
     for name in ("words", "others"):
         path = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
         rows, cols, rho = (x[path.kept] for x in path.edges())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics.fit import HalfSamples
-from glasso_cli.engine import processes
 from glasso_cli.errors import InputError
 from glasso_cli.fitting import sample_fits
 from glasso_cli.inference.blocks import Blocks
@@ -113,8 +113,11 @@ def test_without_half_samples_there_are_no_frequencies(runner: Runner, statistic
     assert {row["frequency"] for row in table()} == {""}
 
 
-CV = {"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "cv", "folds": 4}}
-STARS = {"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "stars", "half_samples": 6, "instability": 0.1}}
+CV: dict[str, Any] = {"alpha": [0.6, 0.4, 0.3, 0.2], "select": {"rule": "cv", "folds": 4}}
+STARS: dict[str, Any] = {
+    "alpha": [0.6, 0.4, 0.3, 0.2],
+    "select": {"rule": "stars", "half_samples": 6, "instability": 0.1},
+}
 
 
 def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: ActivationStats) -> None:
@@ -167,9 +170,9 @@ def test_a_worker_that_is_killed_is_told(
     runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: Any) -> None:
-        raise sample_fits.BrokenProcessPool("gone")
+        raise BrokenProcessPool("gone")
 
-    monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", killed)
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", killed)
     with pytest.raises(InputError, match="ended from outside") as caught:
         fitted(runner, workers=2)
     assert "fit.workers: 1" in caught.value.hint

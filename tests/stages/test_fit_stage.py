@@ -103,7 +103,7 @@ def in_another_folder(runner: Runner, *changes: str) -> tuple[bytes, bytes]:
     """The artifact and the graph of a fit that finds nothing finished."""
     runner.collect(out="fresh")
     runner.run("fit", set_=(*changes, "out=fresh"))
-    found = tuple(Path(f"fresh/fit/words{suffix}").read_bytes() for suffix in (".npz", ".dot"))
+    found = Path("fresh/fit/words.npz").read_bytes(), Path("fresh/fit/words.dot").read_bytes()
     shutil.rmtree("fresh")
     return found
 

@@ -134,7 +134,7 @@ class ChatApi:
 @contextmanager
 def serving(behave: Behave | None = None) -> Iterator[ChatApi]:
     """A server on a free port of this machine while the block runs."""
-    api = ChatApi(**({"behave": behave} if behave else {}))
+    api = ChatApi(behave=behave) if behave else ChatApi()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -11,13 +11,13 @@ def sample_correlation(precision: np.ndarray, n: int, seed: int, heavy_tails: bo
     draws = rng.standard_normal((n, len(precision))) @ np.linalg.inv(np.linalg.cholesky(precision))
     if heavy_tails:
         draws *= np.sqrt(5 / rng.chisquare(5, size=(n, 1)))
-    return np.corrcoef(draws.T)
+    return np.asarray(np.corrcoef(draws.T))
 
 
 def definite(adjacency: np.ndarray, strength: float) -> np.ndarray:
     """A positive definite matrix with the pattern and signs of ``adjacency``."""
     weighted = strength * (adjacency + adjacency.T) / 2
-    return weighted + (0.2 - np.linalg.eigvalsh(weighted)[0]) * np.eye(len(weighted))
+    return np.asarray(weighted + (0.2 - np.linalg.eigvalsh(weighted)[0]) * np.eye(len(weighted)))
 
 
 def hub(p: int = 40) -> np.ndarray:
@@ -55,7 +55,7 @@ def neuron_like(p: int = 40, n: int = 800, seed: int = 7) -> np.ndarray:
 
 
 def rank_deficient(p: int = 40, n: int = 15, seed: int = 11) -> np.ndarray:
-    return np.corrcoef(np.random.default_rng(seed).standard_normal((n, p)).T)
+    return np.asarray(np.corrcoef(np.random.default_rng(seed).standard_normal((n, p)).T))
 
 
 PROBLEMS: dict[str, tuple[np.ndarray, float]] = {

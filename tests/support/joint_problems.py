@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
 from support.glasso_problems import definite
 
-PENALTIES = ("group", "fused")
+PenaltyName = Literal["group", "fused"]
+PENALTIES: tuple[PenaltyName, ...] = ("group", "fused")
 
 
 def corpora(p: int, n: int, K: int = 2, seed: int = 0, change: float = 0.3) -> np.ndarray:
@@ -21,18 +24,23 @@ def corpora(p: int, n: int, K: int = 2, seed: int = 0, change: float = 0.3) -> n
         precision = definite(common + change * own, 0.7)
         draws = rng.standard_normal((n, p)) @ np.linalg.inv(np.linalg.cholesky(precision))
         stack.append(np.corrcoef(draws.T))
-    return (np.stack(stack) + np.stack(stack).transpose(0, 2, 1)) / 2
+    return np.asarray((np.stack(stack) + np.stack(stack).transpose(0, 2, 1)) / 2)
 
 
-def reference_penalty(x: np.ndarray, lambda1: float, lambda2: float, penalty: str) -> float:
+def reference_penalty(x: Sequence[float] | np.ndarray, lambda1: float, lambda2: float, penalty: str) -> float:
     """The penalty of one pair of neurons in K corpora."""
     if penalty == "group":
-        return lambda1 * sum(abs(each) for each in x) + lambda2 * float(np.sqrt(sum(each**2 for each in x)))
-    return lambda1 * sum(abs(each) for each in x) + lambda2 * sum(abs(b - a) for a, b in pairwise(x))
+        return float(lambda1 * sum(abs(each) for each in x) + lambda2 * np.sqrt(sum(each**2 for each in x)))
+    return float(lambda1 * sum(abs(each) for each in x) + lambda2 * sum(abs(b - a) for a, b in pairwise(x)))
 
 
 def reference_objective(
-    precisions: np.ndarray, S: np.ndarray, lambda1: float, lambda2: float, penalty: str, weights: np.ndarray
+    precisions: np.ndarray,
+    S: Sequence[np.ndarray] | np.ndarray,
+    lambda1: float,
+    lambda2: float,
+    penalty: str,
+    weights: Sequence[float] | np.ndarray,
 ) -> float:
     """The objective term by term, from eigenvalues."""
     K, p = len(S), len(S[0])
@@ -47,7 +55,12 @@ def reference_objective(
 
 
 def reference_optimum(
-    S: np.ndarray, lambda1: float, lambda2: float, penalty: str, weights: np.ndarray, steps: int = 4000
+    S: np.ndarray,
+    lambda1: float,
+    lambda2: float,
+    penalty: str,
+    weights: Sequence[float] | np.ndarray,
+    steps: int = 4000,
 ) -> float:
     """The optimum from below, for definite S: projected gradient on the dual, with its variables apart.
 

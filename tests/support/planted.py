@@ -19,7 +19,7 @@ def documents(precision: np.ndarray, count: int, length: int, ar: float = 0.0, s
     steps = random.standard_normal((count, length, len(precision)))
     for t in range(1, length):
         steps[:, t] = ar * steps[:, t - 1] + np.sqrt(1 - ar**2) * steps[:, t]
-    return steps @ np.linalg.cholesky(np.linalg.inv(precision)).T
+    return np.asarray(steps @ np.linalg.cholesky(np.linalg.inv(precision)).T)
 
 
 def blocks_of(tokens: np.ndarray, count: int = 16, neurons: np.ndarray | None = None) -> Blocks:

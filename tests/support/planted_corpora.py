@@ -28,7 +28,7 @@ def tokens_of(precision: np.ndarray, documents: int, length: int, seed: int) -> 
     """``(documents, length, p)`` independent tokens."""
     random = np.random.default_rng(seed)
     steps = random.standard_normal((documents, length, len(precision)))
-    return steps @ np.linalg.cholesky(np.linalg.inv(precision)).T
+    return np.asarray(steps @ np.linalg.cholesky(np.linalg.inv(precision)).T)
 
 
 def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = None, **model: Any) -> ActivationStats:

@@ -26,7 +26,7 @@ def random_edges(p: int, edges: int, seed: int = 0) -> tuple[np.ndarray, np.ndar
     rows, cols = rng.integers(0, p, (2, 4 * edges + 4))
     pairs = np.unique(np.stack([np.minimum(rows, cols), np.maximum(rows, cols)])[:, rows != cols], axis=1)
     pairs = pairs[:, np.sort(rng.permutation(pairs.shape[1])[:edges])]
-    values = rng.choice([-1, 1], pairs.shape[1]) * rng.exponential(0.1, pairs.shape[1]).clip(1e-3, 0.6)
+    values = rng.choice([-1, 1], pairs.shape[1]) * np.clip(rng.exponential(0.1, pairs.shape[1]), 1e-3, 0.6)
     return pairs[0], pairs[1], values
 
 

@@ -131,7 +131,7 @@ def _random_model(name: str) -> Any:
     model_type, options = CONFIGS[name]
     config = AutoConfig.for_model(model_type, **options)
     config.initializer_range = WIDE_INIT
-    auto = AutoModelForMaskedLM if name in MASKED else AutoModelForCausalLM
+    auto: Any = AutoModelForMaskedLM if name in MASKED else AutoModelForCausalLM
     torch.manual_seed(7)
     return auto.from_config(config)
 

@@ -309,7 +309,7 @@ def test_what_models_say_around_a_text_is_taken_away(synth: Synth) -> None:
 
 
 def test_the_cost_is_counted_and_stored(synth: Synth) -> None:
-    prices = {"price_input": 1.0, "price_output": 10.0}
+    prices: dict[str, Any] = {"price_input": 1.0, "price_output": 10.0}
     result = synth(**prices)
     assert synth.metrics()["cost_usd"] == pytest.approx(6 * (90 * 1.0 + 60 * 10.0) / 1e6)
     assert "$0.0041" in result.stderr
@@ -317,7 +317,7 @@ def test_the_cost_is_counted_and_stored(synth: Synth) -> None:
 
 
 def test_a_budget_is_never_exceeded_and_work_goes_on_when_it_is_raised(synth: Synth) -> None:
-    prices = {"price_input": 1.0, "price_output": 10.0, "max_tokens": 60}
+    prices: dict[str, Any] = {"price_input": 1.0, "price_output": 10.0, "max_tokens": 60}
     one = (90 * 1.0 + 60 * 10.0) / 1e6
     said = synth("-q", code=5, budget_usd=3.5 * one, **prices).stderr
     assert "texts asked for (synth.budget_usd left no room for" in said
@@ -333,7 +333,7 @@ def test_a_budget_is_never_exceeded_and_work_goes_on_when_it_is_raised(synth: Sy
 
 
 def test_a_budget_counts_answers_that_were_kept(synth: Synth) -> None:
-    prices = {"price_input": 1.0, "price_output": 10.0, "max_tokens": 60}
+    prices: dict[str, Any] = {"price_input": 1.0, "price_output": 10.0, "max_tokens": 60}
     one = (90 * 1.0 + 60 * 10.0) / 1e6
     synth(**prices)
     synth("-q", code=5, budget_usd=6.5 * one, examples=10, **prices)

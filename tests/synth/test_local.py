@@ -57,7 +57,7 @@ def test_a_base_model_goes_on_from_the_opening_to_the_end_of_a_sentence(loaded: 
     good = [answer for answer in answers if not answer.fault]
     assert good
     for answer, request in zip(answers, requests(12), strict=True):
-        known = model.tokenizer.decode(model.tokenizer(request.opening)["input_ids"], skip_special_tokens=True)
+        known = str(model.tokenizer.decode(model.tokenizer(request.opening)["input_ids"], skip_special_tokens=True))
         assert answer.text.startswith(known)
         assert answer.fault == ("" if answer.text.endswith(".") and len(answer.text) > len(known) else "cut off")
         assert answer.tokens is not None
@@ -176,7 +176,13 @@ def test_where_a_text_ends(text: str, finished: str, fault: str) -> None:
 def test_the_stage_writes_with_a_local_model_and_keeps_its_answers(
     synth: Synth, model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = {"provider": "local", "model": str(model_dir("llama")), "batch": 4, **LIVELY, "max_redraws": 20}
+    model: dict[str, Any] = {
+        "provider": "local",
+        "model": str(model_dir("llama")),
+        "batch": 4,
+        **LIVELY,
+        "max_redraws": 20,
+    }
     result = synth(**model)
     assert "6 texts" in result.stderr
     assert "cost" not in result.stderr
@@ -196,7 +202,7 @@ def test_kept_texts_need_no_model(
     synth: Synth, model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("glasso_cli.synth.local.write", always)
-    model = {"model": str(model_dir("llama")), **LIVELY}
+    model: dict[str, Any] = {"model": str(model_dir("llama")), **LIVELY}
     synth(provider="local", **model)
     rows = synth.rows()
     monkeypatch.setattr("glasso_cli.models.load.load_model", None)
@@ -213,7 +219,7 @@ def always(loaded: LoadedModel, asked: Sequence[Request]) -> list[Answer]:
 def test_an_interruption_keeps_the_batches_that_were_written(
     synth: Synth, model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = {"provider": "local", "model": str(model_dir("llama")), "batch": 2}
+    model: dict[str, Any] = {"provider": "local", "model": str(model_dir("llama")), "batch": 2}
     seen: list[Request] = []
     calls = iter(range(2))
 

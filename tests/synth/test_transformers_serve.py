@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from support.synth_runs import Synth
@@ -61,7 +62,13 @@ def until_it_answers(url: str, process: subprocess.Popen[str]) -> None:
 
 def test_texts_from_transformers_serve(synth: Synth, server: tuple[str, str]) -> None:
     url, model = server
-    options = {"base_url": url, "model": model, "attributes": SHORT, "max_tokens": 160, "max_parallel": 2}
+    options: dict[str, Any] = {
+        "base_url": url,
+        "model": model,
+        "attributes": SHORT,
+        "max_tokens": 160,
+        "max_parallel": 2,
+    }
     result = synth(examples=3, timeout=240, near_duplicate=1.0, max_redraws=5, **options)
     rows = synth.rows()
     assert len(rows) == 3

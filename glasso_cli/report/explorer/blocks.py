@@ -59,12 +59,13 @@ def logarithms(q: np.ndarray) -> np.ndarray:
     """-log10 of values between 0 and 1 as uint16, in steps of 1/200: within 0.6 %, and all below 1e-327 alike."""
     with np.errstate(divide="ignore"):
         steps = np.round(-STEPS["log_q"] * np.log10(np.nan_to_num(q, nan=1.0)))
-    return np.clip(steps, 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(steps, 0, 65535).astype(np.uint16))
 
 
 def frequencies(shares: np.ndarray) -> np.ndarray:
     """Shares between 0 and 1 as uint8, in steps of 1/200; nan is 255."""
-    return np.where(np.isnan(shares), UNKNOWN["frequency"], np.round(shares * STEPS["frequency"])).astype(np.uint8)
+    steps = np.where(np.isnan(shares), UNKNOWN["frequency"], np.round(shares * STEPS["frequency"]))
+    return np.asarray(steps.astype(np.uint8))
 
 
 def positions(values: np.ndarray) -> np.ndarray:

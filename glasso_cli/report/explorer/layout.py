@@ -59,7 +59,7 @@ def _discs(radii: np.ndarray, first: np.ndarray, second: np.ndarray, weights: np
     links += links.T
     links /= max(float(links.max(initial=0.0)), 1e-12)
     turn = np.arange(k) * _GOLDEN
-    places = np.sqrt(np.cumsum(radii**2))[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    places: np.ndarray = np.sqrt(np.cumsum(radii**2))[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
     with numba_limited():
         _pack(places, radii, links)
     return places
@@ -72,7 +72,7 @@ def _disc(graph: csr_array, radius: float) -> np.ndarray:
     order = np.empty(m, dtype=np.int64)
     order[np.argsort(-strength, kind="stable")] = np.arange(m)
     turn = order * _GOLDEN
-    places = np.sqrt((order + 0.5) / m)[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    places: np.ndarray = np.sqrt((order + 0.5) / m)[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
     step = max(1, m * m // _PAIRS)
     with numba_limited():
         _relax(places, graph.indptr, graph.indices, graph.data / max(float(graph.data.max(initial=0.0)), 1e-12), step)

@@ -67,16 +67,16 @@ class Study:
     @cached_property
     def precision(self) -> np.ndarray:
         """The precision entries of ``edges``, ``(E,)``: their sign is opposite."""
-        return np.asarray(self.path.values[self._part])[self._from_strong]
+        return np.asarray(self.path.values[self._part][self._from_strong])
 
     @cached_property
     def correlation(self) -> np.ndarray:
         """The plain correlations of the pairs in ``edges``, ``(E,)``."""
-        return np.asarray(self.path.marginals[self._part])[self._from_strong]
+        return np.asarray(self.path.marginals[self._part][self._from_strong])
 
     def tested(self, name: str) -> np.ndarray:
         """A field of the path about the tests of the pairs in ``edges``, ``(E,)``."""
-        return np.asarray(getattr(self.path, name))[self.path.kept][self._from_strong]
+        return np.asarray(getattr(self.path, name)[self.path.kept][self._from_strong])
 
     @property
     def n_edges(self) -> int:

@@ -111,7 +111,7 @@ def _breakdown(reason: str) -> InputError:
 
 
 def _symmetric(stack: np.ndarray) -> np.ndarray:
-    return (stack + stack.transpose(0, 2, 1)) / 2
+    return np.asarray((stack + stack.transpose(0, 2, 1)) / 2)
 
 
 @cache
@@ -123,7 +123,8 @@ def _admm() -> Callable[..., Any]:
     with contextlib.suppress(RuntimeError):  # there is no folder that can be written
         for compiled in (phiplus, prox_p, trp):
             compiled.enable_caching()  # it would compile for half a minute in every process
-    return ADMM_MGL
+    admm: Callable[..., Any] = ADMM_MGL
+    return admm
 
 
 def _balanced(state: _State, problem: JointProblem) -> _State:

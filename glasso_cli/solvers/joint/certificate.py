@@ -34,7 +34,7 @@ class JointProblem:
     @property
     def total(self) -> float:
         """What a gap per neuron is multiplied with to be one of the objective."""
-        return float(self.weights.sum()) * self.covariances.shape[1]
+        return float(self.weights.sum()) * len(self.covariances[0])
 
     def of(self, members: np.ndarray) -> JointProblem:
         """The problem of some of the neurons."""

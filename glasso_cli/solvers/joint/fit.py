@@ -44,7 +44,7 @@ class JointResult:
 
 
 def fit_joint(
-    correlations: Sequence[np.ndarray],
+    correlations: Sequence[np.ndarray] | np.ndarray,
     lambda1: float,
     lambda2: float,
     *,
@@ -67,7 +67,7 @@ def fit_joint(
 
 
 def largest_component(
-    correlations: Sequence[np.ndarray],
+    correlations: Sequence[np.ndarray] | np.ndarray,
     lambda1: float,
     lambda2: float,
     *,
@@ -79,7 +79,7 @@ def largest_component(
 
 
 def _problem(
-    correlations: Sequence[np.ndarray],
+    correlations: Sequence[np.ndarray] | np.ndarray,
     lambda1: float,
     lambda2: float,
     penalty: str,
@@ -105,7 +105,7 @@ def _check_lambdas(lambda1: float, lambda2: float, penalty: str) -> None:
         raise InputError("Both lambdas are 0: nothing is penalised.", "Give one of them above 0.")
 
 
-def _stack(correlations: Sequence[np.ndarray]) -> np.ndarray:
+def _stack(correlations: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """The covariances ``(K, p, p)``, each in float64 and exactly symmetric."""
     if len(correlations) < 2:
         raise InputError(

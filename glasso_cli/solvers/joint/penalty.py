@@ -61,17 +61,17 @@ class Group:
     def prox(self, v: np.ndarray) -> np.ndarray:
         shrunk = _soft(v, self.lambda1)
         length = np.linalg.norm(shrunk, axis=0)
-        return shrunk * (1 - self.lambda2 / np.maximum(length, max(self.lambda2, np.finfo(float).tiny)))
+        return np.asarray(shrunk * (1 - self.lambda2 / np.maximum(length, max(self.lambda2, np.finfo(float).tiny))))
 
     def outside(self, u: np.ndarray) -> np.ndarray:
         return self._outside(u, 1.0)
 
     def _outside(self, u: np.ndarray, s: float) -> np.ndarray:
-        return np.linalg.norm(_soft(u, s * self.lambda1), axis=0) > s * self.lambda2
+        return np.asarray(np.linalg.norm(_soft(u, s * self.lambda1), axis=0) > s * self.lambda2)
 
     def gauge(self, u: np.ndarray) -> float:
         largest = max(float(np.abs(u).max(initial=0.0)) * np.sqrt(len(u)), np.finfo(float).tiny)
-        low, high = 0.0, largest / max(self.lambda1, self.lambda2)
+        low, high = 0.0, float(largest / max(self.lambda1, self.lambda2))
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             beyond = self._outside(u, middle)
@@ -141,7 +141,7 @@ PENALTIES: dict[str, type[Group] | type[Fused]] = {"group": Group, "fused": Fuse
 
 
 def _soft(v: np.ndarray, threshold: float) -> np.ndarray:
-    return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
+    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0))
 
 
 def _drawn_together(v: np.ndarray, strength: float, linked: np.ndarray) -> np.ndarray:
@@ -150,7 +150,8 @@ def _drawn_together(v: np.ndarray, strength: float, linked: np.ndarray) -> np.nd
     As the strength grows from zero neighbours move towards each other at constant speed, and those that have met stay
     together (Friedman, Hastie, Höfling and Tibshirani, 2007): at most K - 1 meetings.
     """
-    x, left = v.copy(), np.full(v.shape[1], strength)
+    x: np.ndarray = v.copy()
+    left = np.full(v.shape[1], strength)
     together = np.zeros(linked.shape, dtype=bool)
     for _ in range(len(v)):
         apart = np.diff(x, axis=0)
@@ -176,7 +177,7 @@ def _averaged(x: np.ndarray, together: np.ndarray) -> np.ndarray:
     for k in range(1, len(x)):
         total[k] += np.where(together[k - 1], total[k - 1], 0.0)
         count[k] += np.where(together[k - 1], count[k - 1], 0.0)
-    mean = total / count
+    mean: np.ndarray = total / count
     for k in range(len(x) - 2, -1, -1):
         mean[k] = np.where(together[k], mean[k + 1], mean[k])
     return mean

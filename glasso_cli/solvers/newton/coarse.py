@@ -89,16 +89,16 @@ class Coarse:
 
     def before(self, x: np.ndarray) -> np.ndarray:
         """B' x, what M is applied to."""
-        return x - self._spread(self.small @ self._gather(self.diagonal * x))
+        return np.asarray(x - self._spread(self.small @ self._gather(self.diagonal * x)))
 
     def after(self, x: np.ndarray) -> np.ndarray:
         """B x, what becomes of the result of M."""
-        return x - self.diagonal * self._spread(self.small @ self._gather(x))
+        return np.asarray(x - self.diagonal * self._spread(self.small @ self._gather(x)))
 
     def _gather(self, x: np.ndarray) -> np.ndarray:
         """P' x: u_a' X u_b for every pair, X symmetric with entries x."""
         full = _restrict(self.rows, self.cols, self.vectors, x, self.threads).sum(0)
-        return ((full + full.T) / 2)[_PAIRS]
+        return np.asarray(((full + full.T) / 2)[_PAIRS])
 
     def _spread(self, weights: np.ndarray) -> np.ndarray:
         """P c: the entries of sum_ab c_ab (u_a u_b' + u_b u_a') / 2."""

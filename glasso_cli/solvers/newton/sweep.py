@@ -27,7 +27,7 @@ def sweep(W: np.ndarray, free: FreeSet, start: np.ndarray) -> np.ndarray:
     pattern = symmetric(free.rows, free.cols, p)
     above, below = _places(pattern)
     D = start.astype(np.float32)[pattern.entry]
-    step = start.copy()
+    step: np.ndarray = start.copy()
     strip, columns = np.empty((p, _STRIP), dtype=np.float32), np.empty((_STRIP, p + _TILE), dtype=np.float32)
     stops = (pattern.indptr[1:] if step.any() else pattern.indptr[:-1]).copy()  # of what is not zero in each row of D
     threads = get_num_threads()
@@ -102,8 +102,8 @@ def _make(
 
 
 @njit(fastmath=True, cache=True)
-def _dot(row: np.ndarray, column: np.ndarray) -> float:
-    s = _ZERO
+def _dot(row: np.ndarray, column: np.ndarray) -> np.float32:
+    s: np.float32 = _ZERO
     for k in range(len(row)):
         s += row[k] * column[k]
     return s

@@ -17,7 +17,7 @@ def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.
     near = (rows // size == cols // size) | (random.random(len(rows)) < 0.01)
     keep = (rows < cols) & near
     pairs = np.unique(np.stack([rows[keep], cols[keep]]), axis=1)
-    return p, pairs[0], pairs[1], random.uniform(0.05, 0.5, pairs.shape[1])
+    return p, pairs[0], pairs[1], random.uniform(0.05, 0.5, (pairs.shape[1],))
 
 
 def test_neighbours_on_the_page_are_of_one_community() -> None:

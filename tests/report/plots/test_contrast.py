@@ -30,19 +30,20 @@ def contrast() -> Contrast:
     for i, j, value in ((0, 1, 0.0), (4, 5, 0.0), (10, 11, -0.35)):
         other[i, j] = other[j, i] = value
     ids = [f"layers.0.mlp[{n}]" for n in range(P - 1)] + ["<script>$x$\n"]
-    made = [
+    before, after = (
         corpus(name, statistics(tokens_of(precision, 160, 20, seed), ids=ids))
         for seed, (name, precision) in enumerate({"$before$": base, "after": other}.items())
-    ]
-    common = common_neurons(*made)
+    )
+    common = common_neurons(before, after)
     found = pairwise.assemble(
         lambda metrics: {"key": "k", "corpus": "a-vs-b", "metrics": metrics},
-        *made,
+        before,
+        after,
         common,
-        estimated(*made, common, FIT),
+        estimated(before, after, common, FIT),
         CompareSection(),
     )
-    return Contrast(found, made[0].stats, made[1].stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")
+    return Contrast(found, before.stats, after.stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from glasso_cli.report.plots.study import Study
 HOSTILE = ['say "hi", $x$', "a\nb", "<b>&", "ユニット🎬", "$\\frac{", "x" * 90, "[1]", "", "#", "é"]
 EVERY_KIND = ("heatmap", "communities", "network", "path", "accuracy", "degrees", "diagnostics")
 
-SHAPES = {
+SHAPES: dict[str, dict[str, Any]] = {
     "usual": {},
     "no edges": {"edges": 0, "sizes": (0,)},
     "no edges on the whole path": {"sizes": (0, 0, 0)},

@@ -24,7 +24,7 @@ def partial_correlations(study: Study) -> np.ndarray:
     scale = np.sqrt(np.diag(theta))
     rho = -theta / np.outer(scale, scale)
     np.fill_diagonal(rho, 0)
-    return rho
+    return np.asarray(rho)
 
 
 def test_labels_keep_their_distance_and_the_selected_one_is_there() -> None:

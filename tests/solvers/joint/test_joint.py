@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.joint_problems import PENALTIES, corpora, reference_objective, reference_optimum
+from support.joint_problems import PENALTIES, PenaltyName, corpora, reference_objective, reference_optimum
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.solvers import screening
@@ -57,7 +57,10 @@ def off_diagonal(stack: np.ndarray) -> np.ndarray:
     ],
 )
 def test_two_neurons(
-    penalty: str, correlations: tuple[float, ...], weights: tuple[float, ...] | None, expected: tuple[float, ...]
+    penalty: PenaltyName,
+    correlations: tuple[float, ...],
+    weights: tuple[float, ...] | None,
+    expected: tuple[float, ...],
 ) -> None:
     result = fit_joint(pair(*correlations), 0.1, 0.05, penalty=penalty, weights=weights, tol=1e-13)
     assert result.converged
@@ -67,7 +70,7 @@ def test_two_neurons(
 
 
 @every_penalty
-def test_without_the_second_lambda_the_corpora_are_fitted_apart(penalty: str) -> None:
+def test_without_the_second_lambda_the_corpora_are_fitted_apart(penalty: PenaltyName) -> None:
     S, weights = corpora(25, 100), np.array([0.7, 1.3])
     apart = fit_joint(S, 0.1, 0.0, penalty=penalty, weights=weights, tol=1e-9)
     nearly = fit_joint(S, 0.1, 1e-8, penalty=penalty, weights=weights, tol=1e-9)
@@ -125,7 +128,7 @@ def test_the_group_penalty_alone_is_enough() -> None:
 )
 @settings(max_examples=15, deadline=None)
 def test_the_optimum_is_that_of_the_dual_solved_apart(
-    penalty: str, K: int, p: int, lambda1: float, lambda2: float, seed: int
+    penalty: PenaltyName, K: int, p: int, lambda1: float, lambda2: float, seed: int
 ) -> None:
     S, weights = corpora(p, 4 * p, K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     result = fit_joint(S, lambda1, lambda2, penalty=penalty, weights=weights, tol=1e-9)
@@ -137,7 +140,7 @@ def test_the_optimum_is_that_of_the_dual_solved_apart(
 
 @given(st.sampled_from(PENALTIES), st.integers(2, 3), st.floats(0, 1), st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
-def test_the_gap_bounds_the_distance_from_the_optimum(penalty: str, K: int, share: float, seed: int) -> None:
+def test_the_gap_bounds_the_distance_from_the_optimum(penalty: PenaltyName, K: int, share: float, seed: int) -> None:
     p, lambda1, lambda2 = 6, 0.08, 0.05
     S, weights = corpora(p, 24, K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     problem = JointProblem(S, weights, CLASSES[penalty](lambda1, lambda2))
@@ -151,7 +154,7 @@ def test_the_gap_bounds_the_distance_from_the_optimum(penalty: str, K: int, shar
 
 
 @every_penalty
-def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty: str) -> None:
+def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty: PenaltyName) -> None:
     S, weights = corpora(12, 40, 3), [1.0, 0.5, 1.5]
     result = fit_joint(S, 0.1, 0.05, penalty=penalty, weights=weights, tol=1e-6)
     random = np.random.default_rng(0)
@@ -164,7 +167,7 @@ def test_no_step_from_the_answer_is_better_by_more_than_the_residual(penalty: st
 
 
 @every_penalty
-def test_the_residual_is_zero_at_the_answer_and_large_elsewhere(penalty: str) -> None:
+def test_the_residual_is_zero_at_the_answer_and_large_elsewhere(penalty: PenaltyName) -> None:
     S = corpora(15, 60)
     good = fit_joint(S, 0.1, 0.05, penalty=penalty, tol=1e-12)
     assert good.kkt_residual < 1e-5
@@ -201,7 +204,7 @@ def blocks(K: int, seed: int, n: int = 40) -> np.ndarray:
         first += size
     S = 0.9 * S + 0.1 * np.corrcoef(random.standard_normal((200, 13)).T)
     order = random.permutation(13)
-    return (S + S.transpose(0, 2, 1))[:, order[:, None], order] / 2
+    return np.asarray((S + S.transpose(0, 2, 1))[:, order[:, None], order] / 2)
 
 
 @given(
@@ -213,7 +216,7 @@ def blocks(K: int, seed: int, n: int = 40) -> np.ndarray:
 )
 @settings(max_examples=15, deadline=None)
 def test_components_are_exactly_those_of_the_whole_solved_at_once(
-    penalty: str, K: int, lambda1: float, lambda2: float, seed: int
+    penalty: PenaltyName, K: int, lambda1: float, lambda2: float, seed: int
 ) -> None:
     S, weights = blocks(K, seed), np.random.default_rng(seed).uniform(0.5, 2, K)
     problem = JointProblem(S, weights, CLASSES[penalty](lambda1, lambda2))
@@ -256,18 +259,18 @@ def test_components_are_of_all_sizes_and_the_largest_is_told() -> None:
         ((0.135, -0.135), "group", False),
     ],
 )
-def test_the_rules_of_screening(values: tuple[float, ...], penalty: str, linked: bool) -> None:
+def test_the_rules_of_screening(values: tuple[float, ...], penalty: PenaltyName, linked: bool) -> None:
     label = joint_labels(pair(*values), np.ones(len(values)), CLASSES[penalty](0.1, 0.05))
     assert (label[0] == label[1]) == linked
 
 
 @every_penalty
-def test_isolated_neurons_need_no_solver(penalty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_isolated_neurons_need_no_solver(penalty: PenaltyName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admm, "solve", None)
     variance = np.array([[0.5, 1.0, 4.0], [1.0, 2.0, 3.0]])
     result = fit_joint([np.diag(each) for each in variance], 0.1, 0.1, penalty=penalty, weights=[1, 2])
     np.testing.assert_array_equal(result.precisions, [np.diag(1 / each) for each in variance])
-    assert result.objective == pytest.approx(float(([1, 2] * (np.log(variance) + 1).sum(axis=1)).sum()))
+    assert result.objective == pytest.approx(float((np.array([1, 2]) * (np.log(variance) + 1).sum(axis=1)).sum()))
     assert (result.duality_gap, result.kkt_residual, result.n_iter, result.converged) == (0, 0, 0, True)
 
 
@@ -276,7 +279,7 @@ def test_isolated_neurons_need_no_solver(penalty: str, monkeypatch: pytest.Monke
 
 @given(st.sampled_from(PENALTIES), st.integers(2, 3), st.integers(4, 9), st.integers(0, 10_000))
 @settings(max_examples=15, deadline=None)
-def test_fewer_samples_than_neurons(penalty: str, K: int, n: int, seed: int) -> None:
+def test_fewer_samples_than_neurons(penalty: PenaltyName, K: int, n: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     S = [np.corrcoef(random.standard_normal((n, 12)).T) for _ in range(K)]
     result = fit_joint(S, 0.1, 0.05, penalty=penalty, tol=1e-6)
@@ -289,7 +292,7 @@ def test_fewer_samples_than_neurons(penalty: str, K: int, n: int, seed: int) -> 
 
 @every_penalty
 @pytest.mark.parametrize("K", [2, 3])
-def test_the_examples_of_gglasso(penalty: str, K: int) -> None:
+def test_the_examples_of_gglasso(penalty: PenaltyName, K: int) -> None:
     from gglasso.helper.data_generation import (
         group_power_network,
         sample_covariance_matrix,
@@ -313,7 +316,7 @@ def test_the_examples_of_gglasso(penalty: str, K: int) -> None:
 
 
 @every_penalty
-def test_neurons_and_signs_can_be_exchanged(penalty: str) -> None:
+def test_neurons_and_signs_can_be_exchanged(penalty: PenaltyName) -> None:
     S = corpora(12, 50)
     order, signs = np.random.default_rng(0).permutation(12), np.random.default_rng(1).choice([-1.0, 1.0], 12)
     exchanged = (S * np.outer(signs, signs))[:, order[:, None], order]

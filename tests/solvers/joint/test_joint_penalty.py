@@ -27,7 +27,7 @@ def reference_gauge(u: np.ndarray, lambda1: float, lambda2: float, name: str) ->
     if name == "group":
 
         def room(s: float) -> float:
-            return s * lambda2 - np.linalg.norm(np.maximum(np.abs(u) - s * lambda1, 0))
+            return s * lambda2 - float(np.linalg.norm(np.maximum(np.abs(u) - s * lambda1, 0)))
 
         return 0.0 if not u.any() else brentq(room, 0, 1 + np.abs(u).sum() / lambda1, xtol=1e-13)
     # u_k = a_k + z_{k-1} - z_k with |a| <= s lambda1, |z| <= s lambda2; unknowns a, z, s
@@ -36,7 +36,7 @@ def reference_gauge(u: np.ndarray, lambda1: float, lambda2: float, name: str) ->
     bounds = np.vstack([np.hstack([sign * np.eye(2 * K - 1), -limits[:, None]]) for sign in (1, -1)])
     cost = np.append(np.zeros(2 * K - 1), 1.0)
     free = [(None, None)] * (2 * K - 1) + [(0, None)]
-    return linprog(cost, A_ub=bounds, b_ub=np.zeros(4 * K - 2), A_eq=equal, b_eq=u, bounds=free).fun
+    return float(linprog(cost, A_ub=bounds, b_ub=np.zeros(4 * K - 2), A_eq=equal, b_eq=u, bounds=free).fun)
 
 
 @given(names, lambdas, lambdas, either)

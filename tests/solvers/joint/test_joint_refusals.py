@@ -40,7 +40,7 @@ INDEFINITE = np.stack([GOOD[0], np.eye(4) - 2 * np.eye(4)[::-1]])
     ],
 )
 def test_bad_input(given: list[Any] | np.ndarray, options: dict[str, Any], message: str) -> None:
-    arguments = {"lambda1": 0.1, "lambda2": 0.1, "penalty": "fused"} | options
+    arguments: dict[str, Any] = {"lambda1": 0.1, "lambda2": 0.1, "penalty": "fused"} | options
     with pytest.raises(InputError, match=message) as caught:
         fit_joint(given, arguments.pop("lambda1"), arguments.pop("lambda2"), **arguments)
     assert caught.value.hint

@@ -18,7 +18,9 @@ def setting() -> Setting:
     upper = np.triu(rng.random((p, p)) < 0.2) | np.eye(p, dtype=bool)
     rows, cols = (index.astype(np.int32) for index in np.nonzero(upper))
     diagonal = rng.uniform(0.5, 2.0, len(rows))
-    return W, rows, cols, diagonal, Leading(p).of(W.astype(np.float32).__matmul__)
+    leading = Leading(p).of(W.astype(np.float32).__matmul__)
+    assert leading is not None
+    return W, rows, cols, diagonal, leading
 
 
 def dense(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,5 +1,9 @@
 """The curbed Hessian: where a step would shrink Theta too much, and only there."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
@@ -7,7 +11,7 @@ from scipy.sparse import csr_array
 from glasso_cli.solvers.newton.curb import excess
 
 
-def problem(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def problem(values: Sequence[float] | np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A Theta, and a step with these eigenvalues relative to it, the others being small."""
     rng = np.random.default_rng(seed)
     p = 60

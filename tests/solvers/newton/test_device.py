@@ -51,7 +51,8 @@ def factorised(device: Device, matrix: np.ndarray, dtype: type = np.float64) -> 
 @every_size
 @each_precision
 def test_entries_of_products_with_w(device: Device, p: int, dtype: type, error: float) -> None:
-    W, D = random_definite(p).astype(dtype), random_symmetric(p)
+    W: np.ndarray = random_definite(p).astype(dtype)
+    D = random_symmetric(p)
     rows, cols = upper_entries(D)
     some = np.arange(0, len(rows), 2)  # entries wanted and entries of D may differ
     products = device.products(p)

@@ -47,7 +47,7 @@ def in_panels(matrix: np.ndarray) -> np.ndarray:
 
 def from_panels(panels: np.ndarray) -> np.ndarray:
     n, p, width = panels.shape
-    return panels.transpose(1, 0, 2).reshape(p, n * width)[:, :p]
+    return np.asarray(panels.transpose(1, 0, 2).reshape(p, n * width)[:, :p])
 
 
 # -- products ---------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_a_coordinate_alone_has_the_residual_of_its_own_minimum(a_model: Model) 
 
 def test_neurons_that_one_factor_drives_take_few_steps() -> None:
     rng = np.random.default_rng(0)
-    S = np.corrcoef(1.5 * rng.standard_normal(3000) + rng.standard_normal((160, 3000)))
+    S = np.asarray(np.corrcoef(1.5 * rng.standard_normal(3000) + rng.standard_normal((160, 3000))))
     result = SOLVERS["newton"](S, 0.05)
     assert result.converged
     assert reference_kkt(result.precision, S, 0.05) <= 0.01 * 0.05
@@ -239,7 +239,8 @@ def test_neurons_that_one_factor_drives_take_few_steps() -> None:
 
 def test_groups_of_nearly_equal_neurons_converge() -> None:
     rng = np.random.default_rng(0)
-    S = np.corrcoef(np.repeat(rng.standard_normal((18, 2000)), 16, axis=0) + 0.3 * rng.standard_normal((288, 2000)))
+    draws = np.repeat(rng.standard_normal((18, 2000)), 16, axis=0) + 0.3 * rng.standard_normal((288, 2000))
+    S = np.asarray(np.corrcoef(draws))
     result = SOLVERS["newton"](S, 0.01)
     assert result.converged
     assert reference_kkt(result.precision, S, 0.01) <= 0.01 * 0.01

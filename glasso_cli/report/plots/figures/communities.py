@@ -34,14 +34,14 @@ class _Matrix:
     def strength(self) -> np.ndarray:
         """``net`` per neuron: over the geometric mean of the two sizes, ``(k, k)``."""
         root = np.sqrt(self.sizes)
-        return self.net / np.multiply.outer(root, root)
+        return np.asarray(self.net / np.multiply.outer(root, root))
 
     @property
     def density(self) -> np.ndarray:
         """Edges as a share of the pairs, ``(k, k)``."""
         pairs = np.multiply.outer(self.sizes, self.sizes).astype(float)
         np.fill_diagonal(pairs, self.sizes * (self.sizes - 1) / 2)
-        return self.edges / np.maximum(pairs, 1)
+        return np.asarray(self.edges / np.maximum(pairs, 1))
 
 
 def pictures(study: Study) -> Iterator[style.Picture]:

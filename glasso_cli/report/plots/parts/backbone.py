@@ -101,7 +101,7 @@ def layout(edges: Edges, communities: np.ndarray) -> np.ndarray:
     if not len(communities):
         return np.empty((0, 2))
     places = _graphviz(edges, communities) if has_graphviz() else _spring(edges, communities)
-    return places - places.mean(axis=0)
+    return np.asarray(places - places.mean(axis=0))
 
 
 def in_rows(places: np.ndarray, layers: np.ndarray) -> np.ndarray:
