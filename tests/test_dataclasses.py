@@ -91,7 +91,7 @@ def package() -> Trees:
 
 def test_dataclasses_with_arrays_are_compared_by_identity() -> None:
     found = with_arrays(package())
-    assert {"PrecisionPath", "PathPoint", "ActivationBatch", "Estimated", "Window"} <= {name for _, name in found}
+    assert {"PrecisionPath", "PathPoint", "ActivationBatch", "CorpusEstimate", "Window"} <= {name for _, name in found}
     assert sorted(name for name, right in found.items() if not right) == []
 
 
