@@ -57,10 +57,18 @@ def test_a_command_without_its_extra_says_what_to_install(tmp_path: Path, monkey
     assert "bug" not in result.output
 
 
-def test_a_function_without_its_extra_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtraError, match="needs the package torch"):
-        g.collect(None, None, ["a"], ["mlp.1"])  # type: ignore[arg-type]
+def test_a_function_without_its_extra_says_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = {
+        "out": "out",
+        "model": {"id": "builtin:gemma-3-270m"},
+        "collect": {"hook_points": ["mlp.1"]},
+        "corpora": {"ai": {"topic": "quantum computing"}},
+    }
+    assert g.run(config, "synth")[0].name == "ai.json"
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingExtraError, match="needs the package"):
+        g.run(config, "collect")
 
 
 def test_other_packages_are_no_extras() -> None:
