@@ -21,8 +21,11 @@ HEAVY = {
 # The one module that needs a heavy package for its classes, and is imported on demand alone.
 ON_DEMAND = {"api.estimator": {"sklearn"}}
 MAX_LINES = 400
+MAX_MODULES = 15  # in a folder
+MAX_AT_THE_ROOT = 6
 
-MAX_MODULES = 15
+TESTS = Path(__file__).parent
+NOT_OF_THE_PACKAGE = {"benchmarks", "docs", "support"}  # folders of tests that mirror none of the package
 
 # The folders of the package, and the modules at its root, in the order of the data flow: each imports only those above it.
 # Imports inside functions and under TYPE_CHECKING count.
@@ -135,6 +138,36 @@ def test_no_modules_import_each_other() -> None:
     assert waiting == {}, "these import each other, directly or through others"
 
 
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in FILES}), ids=lambda folder: folder.relative_to(ROOT).as_posix()
+)
+def test_a_folder_has_few_modules(folder: Path) -> None:
+    modules = [path for path in folder.glob("*.py") if folder == ROOT or path.name != "__init__.py"]
+    assert len(modules) <= (MAX_AT_THE_ROOT if folder == ROOT else MAX_MODULES)
+
+
+def test_every_folder_of_the_package_has_its_place_in_the_order() -> None:
+    units = {module.unit for module in MODULES.values()} - {"__init__"}
+    assert units == set(FOLDERS)
+
+
+def test_the_folders_of_the_tests_are_those_of_the_package() -> None:
+    tests = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    others = {folder for folder in tests if folder.parts and folder.parts[0] not in NOT_OF_THE_PACKAGE}
+    assert [folder for folder in sorted(others) if not (ROOT / folder).is_dir()] == []
+
+
+def test_no_test_sleeps() -> None:
+    """A test waits for what it needs, in `support.waiting` where that is another process, and not for time to pass."""
+    sleeping = {
+        path.relative_to(TESTS).as_posix()
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "sleep"}
+    }
+    assert sleeping == {"support/waiting.py"}
+
+
 @each_module
 def test_stages_do_not_import_stages_and_nobody_imports_a_stage(module: Module) -> None:
     assert not [name for name in module.siblings if name.startswith("stages.")]
@@ -167,9 +200,7 @@ def test_click_is_never_imported(module: Module) -> None:
     assert "click" not in {item.name.split(".")[0] for item in module.imports}  # Typer brings its own
 
 
-@pytest.mark.parametrize(
-    "path", [*FILES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: "/".join(path.parts[-2:])
-)
+@pytest.mark.parametrize("path", [*FILES, *sorted(TESTS.rglob("*.py"))], ids=lambda path: "/".join(path.parts[-2:]))
 def test_every_file_is_small_and_python_3_10(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_LINES, "two subjects in one file?"

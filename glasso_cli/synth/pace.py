@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -40,12 +41,17 @@ def retry_after(headers: dict[str, str]) -> float | None:
 
 @dataclass
 class Pace:
-    """A limit on requests in flight that falls by a quarter when the server has too many, and rises again slowly."""
+    """A limit on requests in flight that falls by a quarter when the server has too many, and rises again slowly.
+
+    ``clock`` returns seconds, and ``sleep`` waits for as many; tests pass a clock of their own.
+    """
 
     ceiling: int
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     limit: float = field(init=False)
     _active: int = 0
-    _not_before: float = 0.0
+    _not_before: float = -math.inf
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def __post_init__(self) -> None:
@@ -58,8 +64,8 @@ class Pace:
             await self._changed.wait_for(lambda: self._active < int(self.limit))
             self._active += 1
         try:
-            while (pause := self._not_before - time.monotonic()) > 0:
-                await asyncio.sleep(pause)
+            while (pause := self._not_before - self.clock()) > 0:
+                await self.sleep(pause)
             yield
         finally:
             async with self._changed:
@@ -75,7 +81,7 @@ class Pace:
 
         What comes back during that pause was sent before it: it is the same news, not more of it.
         """
-        now = time.monotonic()
+        now = self.clock()
         if now >= self._not_before:
             self.limit = max(1.0, self.limit * _LESS)
         self._not_before = max(self._not_before, now + pause)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,28 +139,31 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     assert not list(Path("out").rglob("block-*.npz"))
 
 
-SLOW = """
-import time
+STOPPED = """
+import sys
 from glasso_cli.cli import app; from glasso_cli.collection import corpus_pass
 corpus_pass.GROUP_TOKENS = 1
 write = corpus_pass.write_npz
-def slow(path, *rest):
+def stopped(path, *rest):
     write(path, *rest)
     print("piece", flush=True)
-    time.sleep(0.5)
-corpus_pass.write_npz = slow
+    sys.stdin.readline()
+corpus_pass.write_npz = stopped
 app.main()
 """
 
 
 def test_a_killed_run_ends_in_the_same_bytes(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = [sys.executable, "-c", SLOW, "collect", "c.yaml"]
+    command = [sys.executable, "-c", STOPPED, "collect", "c.yaml"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment, text=True)
+    assert process.stdin is not None
     assert process.stdout is not None
-    for _ in range(2):  # the pilot and the first block
-        assert process.stdout.readline() == "piece\n"
-    time.sleep(0.05)
+    assert process.stdout.readline() == "piece\n"  # the pilot
+    process.stdin.write("go on\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "piece\n"  # the first block
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not Path("out/collect/words.npz").exists()

@@ -244,4 +244,4 @@ def test_hidden_factors_stand_beside_the_edges_and_are_kept(runner: Runner, stat
 def test_hidden_factors_go_with_no_other_remedy(runner: Runner, other: str) -> None:
     result = runner.command("fit", "c.yaml", "--set", "fit.method=latent", "--set", f"fit.{other}")
     assert result.exit_code == 2
-    assert "method latent goes with neither" in result.stderr
+    assert "method latent cannot be combined with" in result.stderr

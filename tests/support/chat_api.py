@@ -7,7 +7,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ def text_of(body: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent: nothing at all (the connection is cut) for a status of 0."""
+    """What is sent after ``seconds``: nothing at all (the connection is cut) for a status of 0."""
 
     status: int = 200
     body: str = ""
@@ -106,6 +105,7 @@ class ChatApi:
     in_flight: int = 0
     most_in_flight: int = 0
     lock: Any = field(default_factory=threading.Lock)
+    closed: threading.Event = field(default_factory=threading.Event)  # ends every delay
 
     def asked(self) -> Counter[str]:
         """How often each request was sent."""
@@ -124,7 +124,7 @@ class ChatApi:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             reply = self.behave(number, body)
-            time.sleep(reply.seconds)
+            self.closed.wait(reply.seconds)
             return reply
         finally:
             with self.lock:
@@ -172,5 +172,6 @@ def serving(behave: Behave | None = None) -> Iterator[ChatApi]:
     try:
         yield api
     finally:
+        api.closed.set()
         server.shutdown()
         server.server_close()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.chat_api import ChatApi, Reply, answer
 from support.command_lines import finish, start
 from support.synth_runs import Synth
+from support.waiting import until
 
 # The command line with a Ctrl-C that works as in a terminal: a test run in the background is started without it.
 COMMAND = """
@@ -38,13 +37,6 @@ def gate(synth: Synth) -> threading.Event:
     return gate
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize(
     ("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["kill", "Ctrl-C", "term"]
 )
@@ -52,7 +44,7 @@ def test_no_answer_that_arrived_is_paid_for_twice(
     synth: Synth, gate: threading.Event, how: signal.Signals, code: int
 ) -> None:
     process = start(COMMAND, "synth", "c.yaml", "--set", "synth.examples=20", "--set", "synth.max_parallel=4")
-    until(lambda: len(synth.kept()) == ANSWERED and len(synth.api.bodies) == ANSWERED + 4)
+    until(lambda: len(synth.kept()) == ANSWERED and len(synth.api.bodies) == ANSWERED + 4, process)
     process.send_signal(how)
     ended, out, err = finish(process)
     assert (ended, out) == (code, ""), err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -11,6 +11,19 @@ import pytest
 
 from glasso_cli.synth import pace
 from glasso_cli.synth.pace import Pace, backoff, retry_after
+
+
+@dataclass
+class Clock:
+    """A clock that moves only while somebody sleeps."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.mark.parametrize(
@@ -45,61 +58,73 @@ def test_waits_double_up_to_a_limit_and_are_spread_over_all_of_it() -> None:
 
 
 def test_the_limit_falls_once_for_a_burst_and_rises_one_a_round() -> None:
-    found = Pace(16)
+    clock = Clock()
+    pace_16 = Pace(16, clock)
     for _ in range(5):
-        found.slower(0.05)
-    assert found.limit == 12
-    time.sleep(0.06)
-    found.slower(0.0)
-    assert found.limit == 9
+        pace_16.slower(0.05)
+    assert pace_16.limit == 12
+    clock.now = 0.06
+    pace_16.slower(0.0)
+    assert pace_16.limit == 9
     for _ in range(9):
-        found.faster()
-    assert 9.8 < found.limit <= 10
+        pace_16.faster()
+    assert 9.8 < pace_16.limit <= 10
     for _ in range(1000):
-        found.faster()
-    assert found.limit == 16
+        pace_16.faster()
+    assert pace_16.limit == 16
 
 
 def test_one_is_always_in_flight() -> None:
-    found = Pace(4)
-    for _ in range(50):
-        found.slower(0.0)
-        found._not_before = 0.0
-    assert found.limit == 1
+    clock = Clock()
+    pace_4 = Pace(4, clock)
+    for second in range(50):
+        clock.now = second
+        pace_4.slower(0.5)
+    assert pace_4.limit == 1
 
 
-def test_no_more_than_the_limit_have_their_turn_and_none_in_a_pause() -> None:
-    async def run() -> tuple[int, float]:
-        found = Pace(3)
+def test_no_more_than_the_limit_have_their_turn() -> None:
+    async def run() -> int:
+        pace_3 = Pace(3)
         active = most = 0
 
         async def work() -> None:
             nonlocal active, most
-            async with found.turn():
+            async with pace_3.turn():
                 active += 1
                 most = max(most, active)
-                await asyncio.sleep(0.005)
+                for _ in range(20):  # the others run now, if they may
+                    await asyncio.sleep(0)
                 active -= 1
 
         await asyncio.gather(*(work() for _ in range(10)))
-        found.slower(0.1)
-        started = time.monotonic()
-        await work()
-        return most, time.monotonic() - started
+        return most
 
-    most, waited = asyncio.run(run())
-    assert most == 3
-    assert waited >= 0.1
+    assert asyncio.run(run()) == 3
+
+
+def test_a_turn_begins_when_the_pause_is_over() -> None:
+    async def run() -> list[float]:
+        clock = Clock()
+        pace_1 = Pace(1, clock, clock.sleep)
+        starts = []
+        for pause in (0.0, 0.1, 2.5):
+            pace_1.slower(pause)
+            async with pace_1.turn():
+                starts.append(clock.now)
+        return starts
+
+    assert asyncio.run(run()) == pytest.approx([0.0, 0.1, 2.6])
 
 
 def test_a_turn_that_fails_makes_room() -> None:
     async def run() -> None:
-        found = Pace(1)
+        pace_1 = Pace(1)
         for _ in range(3):
             with pytest.raises(ValueError, match="no"):
-                async with found.turn():
+                async with pace_1.turn():
                     raise ValueError("no")
-        async with found.turn():
+        async with pace_1.turn():
             pass
 
     asyncio.run(asyncio.wait_for(run(), 5))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.synth_runs import Synth
+from support.waiting import until
 
 from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.models.builtin import builtin_folder
@@ -40,24 +40,20 @@ def server() -> Iterator[tuple[str, str]]:
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        until_it_answers(f"http://127.0.0.1:{port}/health", process)
+        until(lambda: answers(f"http://127.0.0.1:{port}/health"), process, seconds=240)
         yield f"http://127.0.0.1:{port}/v1", folder
     finally:
         process.kill()
         process.communicate()
 
 
-def until_it_answers(url: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the server ended: {process.communicate()[0][-2000:]}")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the server does not answer")
+def answers(url: str) -> bool:
+    """Whether a server is there."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def test_texts_from_transformers_serve(synth: Synth, server: tuple[str, str]) -> None:

@@ -99,6 +99,6 @@ def test_a_comparison_reads_the_same_from_memory_and_from_disk(contrast: Contras
     fresh = contrast
     fresh.found.save(tmp_path / "a-vs-b.npz")
     stored = replace(fresh, found=Comparison.load(tmp_path / "a-vs-b.npz"))
-    assert comparison_summary(stored.found.meta["metrics"]) == comparison_summary(fresh.found.meta["metrics"])
+    assert comparison_summary(stored.found.metrics) == comparison_summary(fresh.found.metrics)
     assert stored.doubt == fresh.doubt
     assert [p.alt for p in scatter.pictures(stored)] == [p.alt for p in scatter.pictures(fresh)]

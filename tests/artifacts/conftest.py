@@ -1,0 +1,8 @@
+"""A working folder with a tiny model, texts and a configuration."""
+
+from __future__ import annotations
+
+from support.experiments import pair, runner
+from support.tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
+
+__all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "pair", "runner", "tokenizers"]
