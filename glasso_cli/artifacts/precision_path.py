@@ -11,6 +11,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact
 from glasso_cli.artifacts.metrics import FitMetrics, metrics_of
+from glasso_cli.graph.sums import degrees, edge_sums
 from glasso_cli.linalg.precision import partial_correlation, symmetric
 
 if TYPE_CHECKING:
@@ -206,14 +207,13 @@ class PrecisionPath(Artifact):
         part = self.drawn()
         rows, cols = np.asarray(self.rows[part]), np.asarray(self.cols[part])
         rho = self.edges()[2][self.kept]
-        ends = np.concatenate([rows, cols])
-        strength = np.bincount(ends, np.tile(np.abs(rho), 2), minlength=self.n_neurons)
+        strength = edge_sums(self.n_neurons, rows, cols, np.abs(rho))
         order = np.argsort(-strength, kind="stable")
         return {
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
             "community": self.communities[order],
-            "degree": np.bincount(ends, minlength=self.n_neurons)[order],
+            "degree": degrees(self.n_neurons, rows, cols)[order],
             "strength": strength[order],
         }
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
+from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +35,7 @@ class _Graph:
 
     @property
     def degree(self) -> np.ndarray:
-        return np.bincount(np.concatenate([self.rows, self.cols]), minlength=len(self.names))
+        return degrees(len(self.names), self.rows, self.cols)
 
 
 def preview(path: Path) -> RenderableType | None:

@@ -17,6 +17,7 @@ from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.graph import dot_head, edge_line, node_line, quoted
 from glasso_cli.graph.colours import PRESENCE
+from glasso_cli.graph.sums import edge_sums
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.solvers.joint.fit import JointResult, fit_joint, largest_component
@@ -86,8 +87,7 @@ def _strongest(corpora: Sequence[Corpus], common: CommonNeurons, wanted: int | s
     for corpus, places in zip(corpora, common.places):
         path = corpus.path
         rows, cols, rho = (values[path.kept] for values in path.edges())
-        ends = np.concatenate([rows, cols])
-        strength += np.bincount(ends, np.tile(np.abs(rho), 2), minlength=path.n_neurons)[places]
+        strength += edge_sums(path.n_neurons, rows, cols, np.abs(rho))[places]
     return common.part(np.sort(np.argsort(-strength, kind="stable")[:wanted]))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glasso_cli.graph.sums import degrees, edge_sums
 from glasso_cli.inference.pairs import pair_places
 
 Pairs = tuple[np.ndarray, np.ndarray]  # rows, cols (m,), row < col
@@ -24,24 +25,19 @@ class Rewiring:
 
 def rewiring(p: int, first: Pairs, second: Pairs, differential: Pairs, sizes: np.ndarray) -> Rewiring:
     """Compare the edges ``first`` and ``second`` of p neurons; ``sizes (m,)`` are those of the ``differential`` edges."""
-    here, there = (_degrees(p, pairs) for pairs in (first, second))
+    here, there = (degrees(p, *pairs) for pairs in (first, second))
     shared = np.isin(pair_places(*first, p), pair_places(*second, p))
-    both = _degrees(p, (first[0][shared], first[1][shared]))
+    both = degrees(p, first[0][shared], first[1][shared])
     either = here + there - both
     jaccard = np.full(p, np.nan)
     np.divide(both, either, out=jaccard, where=either > 0)
-    ends = np.concatenate(differential)
     return Rewiring(
         degree_a=here,
         degree_b=there,
         jaccard=jaccard,
-        changes=_degrees(p, differential),
-        change=np.bincount(ends, np.tile(np.abs(sizes), 2), minlength=p),
+        changes=degrees(p, *differential),
+        change=edge_sums(p, *differential, np.abs(sizes)),
     )
-
-
-def _degrees(p: int, pairs: Pairs) -> np.ndarray:
-    return np.bincount(np.concatenate(pairs), minlength=p)
 
 
 @dataclass(frozen=True, eq=False)

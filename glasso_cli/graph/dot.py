@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from glasso_cli.graph.colours import NEGATIVE, POSITIVE
@@ -14,6 +15,8 @@ _SIGN_ATTRIBUTES = {
     False: {"sign": '"negative"', "color": f'"{NEGATIVE}"', "style": "dashed"},
 }
 MARK = "// glasso: "  # how the first line of a file of ours begins
+# A name, a number or a quoted text: https://graphviz.org/doc/info/lang.html
+_NEEDS_NO_QUOTES = re.compile(r'[A-Za-z_]\w*|-?(\.[0-9]+|[0-9]+(\.[0-9]*)?)|"(?:[^"\\]|\\.)*"', re.ASCII | re.DOTALL)
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
@@ -46,7 +49,7 @@ def quoted(text: str) -> str:
 
 
 def node_line(name: str, attributes: Mapping[str, object]) -> str:
-    """The line of a neuron; ``name`` is quoted already, and so are values that need it."""
+    """The line of a neuron; ``name`` is quoted already."""
     return f"  {name} [{_listed(attributes)}];\n"
 
 
@@ -56,7 +59,12 @@ def edge_line(first: str, second: str, attributes: Mapping[str, object]) -> str:
 
 
 def _listed(attributes: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in attributes.items())
+    return ", ".join(f"{name}={_value(str(value))}" for name, value in attributes.items())
+
+
+def _value(text: str) -> str:
+    """``text`` in quotes unless it needs none; DOT knows no exponents, so ``1e-05`` needs them."""
+    return text if _NEEDS_NO_QUOTES.fullmatch(text) else quoted(text)
 
 
 def _node_lines(graph: Graph, names: list[str]) -> Iterator[str]:

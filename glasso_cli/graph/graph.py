@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.graph.communities import ISOLATED, find_communities
+from glasso_cli.graph.sums import degrees, edge_sums
 from glasso_cli.linalg.precision import partial_correlation
 
 
@@ -41,7 +42,6 @@ def build_graph(
     """
     p = len(neuron_ids)
     weights = partial_correlation(rows, cols, values, diagonal)
-    ends = np.concatenate([rows, cols])
     if communities is None:
         communities = find_communities(p, rows, cols, np.abs(weights), seed)
     return Graph(
@@ -51,8 +51,8 @@ def build_graph(
         weights=weights,
         layers=layers,
         communities=communities,
-        degree=np.bincount(ends, minlength=p),
-        strength=np.bincount(ends, np.tile(np.abs(weights), 2), minlength=p),
+        degree=degrees(p, rows, cols),
+        strength=edge_sums(p, rows, cols, np.abs(weights)),
     )
 
 

@@ -21,7 +21,7 @@ COMPUTED = {
     "p(p+1)/2": lambda size: size["p"] * (size["p"] + 1) // 2,
     "A + 1": lambda size: size["A"] + 1,
 }
-COLLECT = {"lags": 4, "blocks": 4, "null": True, "contexts": 3, "mask": {"massive": None}}
+COLLECT = {"lags": 4, "blocks": 4, "null": True, "mask": {"massive": None}}
 FIT = {"alpha": [0.6, 0.4, 0.3], "select": {"rule": "fixed", "alpha": 0.3}, "fdr": 0.99, "min_effect": 0.0}
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pydot
@@ -198,6 +200,17 @@ def test_every_edge_tells_its_sign_in_number_word_colour_and_line() -> None:
         assert float(attributes["weight"]) == pytest.approx(abs(weight), rel=1e-5)
         look = [attributes[name].strip('"') for name in ("sign", "color", "style")]
         assert look == (["positive", "#2166AC", "solid"] if weight > 0 else ["negative", "#B2182B", "dashed"])
+
+
+@pytest.mark.parametrize("size", [1e-5, 3.2e-12, 0.1234567, 1e20])
+def test_numbers_of_every_size_are_valid_dot(size: float) -> None:
+    graph = build_graph(np.array(["a", "b"]), np.array([0]), np.array([1]), np.array([-size]), np.ones(2))
+    text = to_dot(graph, "k", "t")
+    (edge,) = parsed(text).get_edge_list()
+    assert float(edge.get("partial_correlation").strip('"')) == pytest.approx(size, rel=1e-5)
+    if dot := shutil.which("dot"):
+        read = subprocess.run([dot, "-Tcanon"], input=text, capture_output=True, text=True, check=True)
+        assert read.stderr == ""
 
 
 def test_different_ids_stay_different() -> None:

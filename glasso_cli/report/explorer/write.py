@@ -18,6 +18,7 @@ import numpy as np
 import glasso_cli
 from glasso_cli.files import atomic_write
 from glasso_cli.graph import colours
+from glasso_cli.graph.sums import edge_sums
 from glasso_cli.report.explorer.blocks import (
     STEPS,
     UNKNOWN,
@@ -178,7 +179,7 @@ def _by_strength(view: View) -> np.ndarray:
     for corpus in view.corpora:
         rows, cols = corpus.rows[corpus.tested], corpus.cols[corpus.tested]
         weights = np.abs(corpus.debiased) * corpus.kept
-        strength += np.bincount(np.concatenate([rows, cols]), np.tile(weights, 2), minlength=view.p)
+        strength += edge_sums(view.p, rows, cols, weights)
     return np.argsort(-strength, kind="stable")
 
 

@@ -13,6 +13,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
+from glasso_cli.graph.sums import edge_sums
 from glasso_cli.report.words.labels import count, percent, positions, short_labels
 
 
@@ -109,8 +110,7 @@ class Study:
     @cached_property
     def influence(self) -> np.ndarray:
         """Expected influence ``(p,)``: the sum of partial correlations with their signs (Robinaugh et al. 2016)."""
-        rows, cols, rho = self.edges
-        return np.bincount(np.concatenate([rows, cols]), np.tile(rho, 2), minlength=self.p)
+        return edge_sums(self.p, *self.edges)
 
     @cached_property
     def by_strength(self) -> np.ndarray:

@@ -82,7 +82,10 @@ def _parse(path: Path, budget: int) -> Any:
         warnings.simplefilter("ignore")  # pydot's parser is written for an older pyparsing, which says so aloud
         import pydot
 
-        return pydot.graph_from_dot_data(f"graph {{\n{statements}\n}}")[0]
+        graphs = pydot.graph_from_dot_data(f"graph {{\n{statements}\n}}")
+    if not graphs:
+        raise InputError(f"The graph {path} is not valid DOT.", "Run `glasso fit --force`: it writes the file.")
+    return graphs[0]
 
 
 # -- where the neurons stand --------------------------------------------------------------------------
