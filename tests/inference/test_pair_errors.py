@@ -84,7 +84,7 @@ def disagreeing(seed: int) -> np.ndarray:
 def test_a_pair_that_documents_disagree_about_has_a_larger_error_than_others() -> None:
     rows, cols = np.array([5, 3]), np.array([15, 12])
     ratios, estimates, said = [], [], []
-    for seed in range(60):
+    for seed in range(36):
         blocks = blocks_of(disagreeing(seed))
         S, R = blocks.correlation(), np.zeros((20, 1))
         estimate = inverse_estimate(S)

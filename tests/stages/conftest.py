@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.experiments import pair, runner
+from support.experiments import few_figures, pair, runner
 from support.tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
-__all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "pair", "runner", "tokenizers"]
+__all__ = ["few_figures", "loaded", "make_tokenizer", "model_dir", "one_thread", "pair", "runner", "tokenizers"]

@@ -61,6 +61,7 @@ def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     assert "up to date" not in pair.said()
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Runner) -> None:
     pair.run("collect", "fit", "compare", "visualize")
     folder = Path("out/figures/words-vs-others")
@@ -76,6 +77,7 @@ def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Ru
     assert Path("out/compare/words-vs-others.npz").stat() == before
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_figures_wait_for_a_comparison(pair: Runner) -> None:
     pair.run("collect", "fit", "visualize")
     assert "visualize words-vs-others: left out, since it needs `glasso compare" in pair.said()

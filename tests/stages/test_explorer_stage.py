@@ -12,6 +12,8 @@ from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts import PrecisionPath
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 
 def manifest_of(page: Path) -> dict[str, object]:
     found = re.search(r'id="manifest">(.*?)</script>', page.read_text(encoding="utf-8"))

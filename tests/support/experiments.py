@@ -60,3 +60,11 @@ def pair(runner: Runner) -> Runner:
         )
     )
     return runner
+
+
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each corpus has one figure instead of all, where it does not matter which."""
+    from glasso_cli.report import plots
+
+    monkeypatch.setattr(plots, "PLOTS", {"degrees": plots.PLOTS["degrees"]})
