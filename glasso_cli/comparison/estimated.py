@@ -34,7 +34,7 @@ class Corpus:
 
     name: str
     stats: ActivationStats
-    path: PrecisionPath
+    fit: PrecisionPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,22 +52,22 @@ class CommonNeurons:
 def common_neurons(*corpora: Corpus) -> CommonNeurons:
     """The neurons that all fits have; raises :class:`InputError` for fewer than two and for fits of different models."""
     first = corpora[0]
-    ids = first.path.neuron_ids
+    ids = first.fit.neuron_ids
     for corpus in corpora[1:]:
         _refuse_different(first, corpus)
-        ids = ids[np.isin(ids, corpus.path.neuron_ids)]
+        ids = ids[np.isin(ids, corpus.fit.neuron_ids)]
     if len(ids) < 2:
         names = ", ".join(corpus.name for corpus in corpora)
         raise InputError(
             f"The fits of {names} have {len(ids)} neurons in common.",
             "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
-    return CommonNeurons(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
+    return CommonNeurons(ids, tuple(places_of(ids, corpus.fit.neuron_ids) for corpus in corpora))
 
 
 def left_out(corpora: Sequence[Corpus], common: CommonNeurons) -> str:
     """How many neurons of each fit are in not all of the others, in words; empty if none."""
-    missing = {corpus.name: corpus.path.n_neurons - len(common.ids) for corpus in corpora}
+    missing = {corpus.name: corpus.fit.n_neurons - len(common.ids) for corpus in corpora}
     if not any(missing.values()):
         return ""
     return ", ".join(f"{count:,} of {name}" for name, count in missing.items())
@@ -177,24 +177,24 @@ class BothEstimates:
 def estimated(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
     corpora, places = (first, second), common.places
-    kinds = [corpus.path.metrics.estimate.kind for corpus in corpora]
+    kinds = [corpus.fit.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
         found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
         return BothEstimates("inverse", None, *found)
-    alpha = max(float(corpus.path.tested_alpha[0]) for corpus in corpora if len(corpus.path.tested_alpha))
+    alpha = max(float(corpus.fit.tested_alpha[0]) for corpus in corpora if len(corpus.fit.tested_alpha))
     found = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
     return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *found)
 
 
 def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
-    stats, path = corpus.stats, corpus.path
-    metrics = path.metrics
-    neurons = path.neurons[places].astype(np.int64)
+    stats, fit = corpus.stats, corpus.fit
+    metrics = fit.metrics
+    neurons = fit.neurons[places].astype(np.int64)
     blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
     blocks, S = _correlation(blocks, section.remove_factors)
     precision, factors = None, np.zeros((0, 0))
     if alpha is not None:
-        precision, factors = _fit(path, places, S, alpha, section)
+        precision, factors = _fit(fit, places, S, alpha, section)
     freedom = metrics.degrees_of_freedom
     return CorpusEstimate(
         blocks=blocks,
@@ -210,13 +210,13 @@ def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section:
 
 
 def _fit(
-    path: PrecisionPath, places: np.ndarray, S: np.ndarray, alpha: float, section: FitSection
+    fit: PrecisionPath, places: np.ndarray, S: np.ndarray, alpha: float, section: FitSection
 ) -> tuple[csr_array, np.ndarray]:
     """The sparse precision at ``alpha`` and its hidden factors: those of the artifact, or solved from them."""
-    stored = path.tested_precision()
-    whole = len(places) == path.n_neurons
-    if stored is not None and whole and float(path.tested_alpha[0]) == alpha:
-        return stored, path.tested_factors
-    start = csr_array(path.precision() if stored is None else stored)
+    stored = fit.tested_precision()
+    whole = len(places) == fit.n_neurons
+    if stored is not None and whole and float(fit.tested_alpha[0]) == alpha:
+        return stored, fit.tested_factors
+    start = csr_array(fit.precision() if stored is None else stored)
     point = fit_from(S, alpha, csr_array(start[places][:, places]), **section.solving)
     return point.precision(), point.factors

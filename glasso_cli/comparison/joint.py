@@ -37,7 +37,7 @@ def joint_fit(
         raise InputError("A joint fit is group or fused.", "Set compare.method.")
     chosen = _strongest(corpora, common, section.neurons)
     correlations = [_correlation(corpus, places) for corpus, places in zip(corpora, chosen.places)]
-    lambda1 = section.lambda1 or float(np.mean([corpus.path.alphas[int(corpus.path.selected)] for corpus in corpora]))
+    lambda1 = section.lambda1 or float(np.mean([corpus.fit.alphas[int(corpus.fit.selected)] for corpus in corpora]))
     lambda2 = section.lambda2 if section.lambda2 is not None else lambda1 / 5
     p, K = len(chosen.ids), len(corpora)
     largest = largest_component(correlations, lambda1, lambda2, penalty=section.method)
@@ -66,7 +66,7 @@ def joint_fit(
     return JointPrecision(
         meta=meta(to_json(metrics), _below(result, section)),
         neuron_ids=chosen.ids,
-        layers=corpora[0].path.layers[chosen.places[0]],
+        layers=corpora[0].fit.layers[chosen.places[0]],
         corpora=np.array([corpus.name for corpus in corpora]),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
@@ -84,18 +84,16 @@ def _strongest(corpora: Sequence[Corpus], common: CommonNeurons, wanted: int | s
         return common
     strength = np.zeros(len(common.ids))
     for corpus, places in zip(corpora, common.places):
-        path = corpus.path
-        rows, cols, rho = (values[path.kept] for values in path.edges())
+        fit = corpus.fit
+        rows, cols, rho = (values[fit.kept] for values in fit.edges())
         ends = np.concatenate([rows, cols])
-        strength += np.bincount(ends, np.tile(np.abs(rho), 2), minlength=path.n_neurons)[places]
+        strength += np.bincount(ends, np.tile(np.abs(rho), 2), minlength=fit.n_neurons)[places]
     return common.part(np.sort(np.argsort(-strength, kind="stable")[:wanted]))
 
 
 def _correlation(corpus: Corpus, places: np.ndarray) -> np.ndarray:
     stats = corpus.stats
-    return Blocks.of(
-        stats.counts, stats.sums, stats.moments, corpus.path.neurons[places].astype(np.int64)
-    ).correlation()
+    return Blocks.of(stats.counts, stats.sums, stats.moments, corpus.fit.neurons[places].astype(np.int64)).correlation()
 
 
 def _below(result: JointResult, section: CompareSection) -> str:

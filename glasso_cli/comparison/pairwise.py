@@ -67,7 +67,7 @@ def assemble(
 ) -> Comparison:
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
-    graphs = (drawn_edges(first.path, common.places[0]), drawn_edges(second.path, common.places[1]))
+    graphs = (drawn_edges(first.fit, common.places[0]), drawn_edges(second.fit, common.places[1]))
     found = contrasted(compared.first, compared.second, section, *graphs)
     pairs, differs = found.pairs, found.differs
     places = pair_places(pairs.rows, pairs.cols, p)
@@ -99,11 +99,11 @@ def assemble(
     return Comparison(
         meta=meta(to_json(metrics)),
         neuron_ids=common.ids,
-        layers=first.path.layers[common.places[0]],
-        neurons_a=first.path.neurons[common.places[0]],
-        neurons_b=second.path.neurons[common.places[1]],
-        communities_a=first.path.communities[common.places[0]],
-        communities_b=second.path.communities[common.places[1]],
+        layers=first.fit.layers[common.places[0]],
+        neurons_a=first.fit.neurons[common.places[0]],
+        neurons_b=second.fit.neurons[common.places[1]],
+        communities_a=first.fit.communities[common.places[0]],
+        communities_b=second.fit.communities[common.places[1]],
         rows=pairs.rows.astype(np.int32),
         cols=pairs.cols.astype(np.int32),
         rho_a=pairs.rho[0],
@@ -125,12 +125,12 @@ def assemble(
     )
 
 
-def drawn_edges(path: PrecisionPath, places: np.ndarray) -> Pairs:
+def drawn_edges(fit: PrecisionPath, places: np.ndarray) -> Pairs:
     """The drawn edges of a fit between the neurons at ``places (p,)``, by their order there."""
-    part = path.drawn()
-    order = np.full(path.n_neurons, -1)
+    part = fit.drawn()
+    order = np.full(fit.n_neurons, -1)
     order[places] = np.arange(len(places))
-    ends = np.stack([order[path.rows[part]], order[path.cols[part]]])
+    ends = np.stack([order[fit.rows[part]], order[fit.cols[part]]])
     rows, cols = ends[:, (ends >= 0).all(axis=0)]
     return np.minimum(rows, cols), np.maximum(rows, cols)
 
@@ -146,7 +146,7 @@ def _by_chance(chance: PermutationResult, section: CompareSection) -> Permutatio
 
 
 def _described(corpus: Corpus) -> ComparedCorpus:
-    metrics = corpus.path.metrics
+    metrics = corpus.fit.metrics
     return ComparedCorpus(
         name=corpus.name,
         tokens=metrics.collect.n_effective.n_tokens,

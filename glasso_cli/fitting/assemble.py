@@ -127,16 +127,16 @@ def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> Leadin
     return LeadingFactors(removed, factors.share, leading)
 
 
-def dot_text(path: PrecisionPath) -> str:
+def dot_text(fit: PrecisionPath) -> str:
     """The Graphviz text of the selected graph."""
-    part = path.drawn()
+    part = fit.drawn()
     graph = build_graph(
-        path.neuron_ids,
-        path.rows[part],
-        path.cols[part],
-        path.values[part],
-        path.diagonals[int(path.selected)],
-        path.layers,
-        communities=path.communities,
+        fit.neuron_ids,
+        fit.rows[part],
+        fit.cols[part],
+        fit.values[part],
+        fit.diagonals[int(fit.selected)],
+        fit.layers,
+        communities=fit.communities,
     )
-    return to_dot(graph, key=path.meta["key"], title=path.meta["corpus"])
+    return to_dot(graph, key=fit.meta["key"], title=fit.meta["corpus"])

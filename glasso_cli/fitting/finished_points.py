@@ -40,12 +40,12 @@ def problem_of(material: Material) -> str:
 def of_artifact(path: Path, problem: str) -> list[PathPoint]:
     """The points of the fit at ``path``; none where there is no such fit, or one of another problem."""
     try:
-        fitted = PrecisionPath.load(path)
-        if problem_of(fitted.meta["material"]) != problem:
+        fit = PrecisionPath.load(path)
+        if problem_of(fit.meta["material"]) != problem:
             return []
     except (InputError, KeyError):
         return []
-    return fitted.points()  # copies: the file will be replaced
+    return fit.points()  # copies: the file will be replaced
 
 
 # -- pieces -----------------------------------------------------------------------------------------

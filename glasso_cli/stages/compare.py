@@ -62,8 +62,8 @@ def _corpus(job: Job, name: str) -> Corpus:
     from glasso_cli.comparison.estimated import Corpus
 
     stats = ActivationStats.load(job.upstream[f"collect/{name}"])
-    path = PrecisionPath.load(job.upstream[f"fit/{name}"])
-    return Corpus(name, stats, path)
+    fit = PrecisionPath.load(job.upstream[f"fit/{name}"])
+    return Corpus(name, stats, fit)
 
 
 def _pair(job: Job, first: Corpus, second: Corpus) -> str:

@@ -130,15 +130,15 @@ def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     first = corpus("long", statistics(tokens_of(chain(), 320, 20, 1)), fit)
     second = corpus("short", statistics(tokens_of(chain(), 160, 20, 2)), fit)
     wanted = alpha_for_tests(P, 160 * 20)
-    assert first.path.tested_alpha[0] < second.path.tested_alpha[0] == pytest.approx(wanted)
+    assert first.fit.tested_alpha[0] < second.fit.tested_alpha[0] == pytest.approx(wanted)
     common = common_neurons(first, second)
     both = estimated(first, second, common, fit)
-    assert both.alpha == second.path.tested_alpha[0]
+    assert both.alpha == second.fit.tested_alpha[0]
     alone = corpus("long", first.stats, fit.model_copy(update={"alpha": (both.alpha,)}))
     assert both.first.precision is not None
     assert both.second.precision is not None
-    np.testing.assert_allclose(both.first.precision.toarray(), alone.path.precision().toarray(), atol=1e-4)
-    stored = second.path.tested_precision()
+    np.testing.assert_allclose(both.first.precision.toarray(), alone.fit.precision().toarray(), atol=1e-4)
+    stored = second.fit.tested_precision()
     assert stored is not None
     np.testing.assert_array_equal(both.second.precision.toarray(), stored.toarray())
 
@@ -182,10 +182,10 @@ def test_too_few_tokens_for_halves_are_said() -> None:
 def test_drawn_edges_are_those_of_the_fits() -> None:
     first, second = corpora(160)
     found = compared(first, second)
-    for path, drawn in ((first.path, found.drawn_a), (second.path, found.drawn_b)):
-        part = path.drawn()
+    for fit, drawn in ((first.fit, found.drawn_a), (second.fit, found.drawn_b)):
+        part = fit.drawn()
         assert set(zip(found.rows[drawn].tolist(), found.cols[drawn].tolist())) == set(
-            zip(path.rows[part].tolist(), path.cols[part].tolist())
+            zip(fit.rows[part].tolist(), fit.cols[part].tolist())
         )
     swapped = compared(replace(second, name="x"), replace(first, name="y"))
     np.testing.assert_allclose(swapped.z, -found.z, atol=1e-9)

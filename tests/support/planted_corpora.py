@@ -88,5 +88,5 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
         stability=Stability(0, none, None),
         factors=None,
     )
-    path = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, found)
-    return Corpus(name, stats, path)
+    fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, found)
+    return Corpus(name, stats, fit)

@@ -15,10 +15,10 @@ _LEAST = 1.64  # standard errors; what is weaker is not named
 _PRIOR = 100.0  # tokens that the prior is worth
 
 
-def community_tokens(stats: ActivationStats, path: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
+def community_tokens(stats: ActivationStats, fit: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
     """:func:`distinctive_tokens` of the communities of a fit, by all contexts that were kept of its neurons."""
-    peaks = peak_tokens(stats.top_tokens[path.neurons], stats.top_documents[path.neurons])
-    return distinctive_tokens(peaks, stats.vocabulary, path.communities, most)
+    peaks = peak_tokens(stats.top_tokens[fit.neurons], stats.top_documents[fit.neurons])
+    return distinctive_tokens(peaks, stats.vocabulary, fit.communities, most)
 
 
 def peak_tokens(tokens: np.ndarray, documents: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def read_backbone(study: Study) -> Backbone:
     Raises :class:`InputError` if the file is missing or names neurons that the path does not have.
     """
     graph = _parse(study.dot, study.section.edges)
-    index = {quoted(str(name)): i for i, name in enumerate(study.path.neuron_ids)}
+    index = {quoted(str(name)): i for i, name in enumerate(study.fit.neuron_ids)}
     try:
         ends = [(index[e.get_source()], index[e.get_destination()]) for e in graph.get_edges()]
     except KeyError as error:
