@@ -101,8 +101,8 @@ def compare(
         raise InputError("`compare` tests two corpora.", "For a joint fit of all corpora run `glasso compare`.")
     first, second = _corpus(a, "a"), _corpus(b, "b")
     fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.fit))
-    found = compare_pair(first, second, section, fitting, seed=seed)
-    return replace(found, meta={**found.meta, **_made_from(compare=section, seed=seed)})
+    comparison = compare_pair(first, second, section, fitting, seed=seed)
+    return replace(comparison, meta={**comparison.meta, **_made_from(compare=section, seed=seed)})
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:

@@ -128,9 +128,9 @@ def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = 0.9999) -> 
     ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is
     compared with the first of its group, so chains of near-duplicates do not swallow each other.
     """
-    found = np.full(len(usable), -1, dtype=np.int32)
+    original = np.full(len(usable), -1, dtype=np.int32)
     rows, cols = np.nonzero(np.triu(np.abs(r) > threshold, k=1))
     for row, col in zip(rows, cols, strict=True):
-        if found[row] < 0 and found[col] < 0:
-            found[col] = row
-    return np.where(found >= 0, usable[found], -1).astype(np.int32)
+        if original[row] < 0 and original[col] < 0:
+            original[col] = row
+    return np.where(original >= 0, usable[original], -1).astype(np.int32)

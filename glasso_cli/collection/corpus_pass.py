@@ -110,12 +110,12 @@ class CorpusPass:
 
         ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
         measured = dtype_difference(self.loaded, self.points, ids, attention)
-        for name, found in measured.items():
+        for name, difference in measured.items():
             self.reporter.note(
-                f"{self.loaded.dtype} against float32 at {name}: correlations over {found.n_tokens:,} tokens "
-                f"differ by {found.correlation_rms:.1e} rms, {found.correlation_max:.1e} at most"
+                f"{self.loaded.dtype} against float32 at {name}: correlations over {difference.n_tokens:,} tokens "
+                f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
             )
-        return {name: asdict(found) for name, found in measured.items()}
+        return {name: asdict(difference) for name, difference in measured.items()}
 
     # -- the blocks -----------------------------------------------------------------------------------
 
@@ -251,5 +251,6 @@ def _load_findings(path: Path, device: Any) -> PilotFindings:
     transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
     mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
-    found = Pilot(mean, std, transform)
-    return PilotFindings(found, meta["limits"], arrays["columns"], examples, meta["dtype_difference"])
+    return PilotFindings(
+        Pilot(mean, std, transform), meta["limits"], arrays["columns"], examples, meta["dtype_difference"]
+    )

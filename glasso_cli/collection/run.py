@@ -88,8 +88,8 @@ def collect_to_disk(
             reporter=reporter,
         )
         study = work.study()
-        found = work.blocks(study)
-    stats, stored = _assemble(work, study, found, invariants)
+        pieces_and_tokens = work.blocks(study)
+    stats, stored = _assemble(work, study, pieces_and_tokens, invariants)
     _warn(stats, name, reporter)
     return stats, stored
 
@@ -97,12 +97,12 @@ def collect_to_disk(
 def _assemble(
     work: CorpusPass,
     study: PilotFindings,
-    found: Sequence[tuple[blocks.Piece, dict[str, int]]],
+    pieces_and_tokens: Sequence[tuple[blocks.Piece, dict[str, int]]],
     invariants: dict[str, Any],
 ) -> tuple[ActivationStats, Chunked]:
     """The blocks as one artifact, and its moments as they are streamed into the file."""
-    pieces = [piece for piece, _ in found]
-    tokens = add_counts(counts for _, counts in found)
+    pieces = [piece for piece, _ in pieces_and_tokens]
+    tokens = add_counts(counts for _, counts in pieces_and_tokens)
     refuse_all_masked(tokens)
     width = len(study.columns)
     counts = np.array([int(piece["count"]) for piece in pieces])
@@ -182,11 +182,11 @@ def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
             f"{name}: {stats.metrics.documents.read} documents do not fill {len(stats.counts)} blocks; "
             "resampling has less to draw from."
         )
-    for fault, found in (
+    for fault, neurons in (
         ("have no variance", np.flatnonzero(stats.dead)),
         ("repeat another neuron", np.flatnonzero(stats.duplicate_of >= 0)),
     ):
-        if len(found):
-            shown = ", ".join(stats.neuron_ids[found[:5]])
-            more = ", …" if len(found) > 5 else ""
-            warn(f"{name}: {len(found)} neurons {fault} and are left out of the fit: {shown}{more}")
+        if len(neurons):
+            shown = ", ".join(stats.neuron_ids[neurons[:5]])
+            more = ", …" if len(neurons) > 5 else ""
+            warn(f"{name}: {len(neurons)} neurons {fault} and are left out of the fit: {shown}{more}")

@@ -109,8 +109,8 @@ class CorpusEstimate:
 
     def own(self, rows: np.ndarray, cols: np.ndarray) -> PairInflation:
         """The errors of pairs by themselves, where they are larger than those of a typical pair."""
-        found = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
-        return PairInflation(np.maximum(found, 1.0), self.blocks.freedom)
+        inflation = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
+        return PairInflation(np.maximum(inflation, 1.0), self.blocks.freedom)
 
     def halves(self) -> tuple[CorpusEstimate, CorpusEstimate] | None:
         """The same of the even and of the odd blocks of documents; None where there is too little for that.
@@ -168,8 +168,7 @@ class BothEstimates:
         def precision(S: np.ndarray) -> np.ndarray:
             if self.alpha is None:
                 return inverse_estimate(S).T
-            found: np.ndarray = fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray()
-            return found
+            return np.asarray(fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray())
 
         return pooled(self.first.blocks, self.second.blocks, centres, precision)
 
@@ -179,11 +178,11 @@ def estimated(first: Corpus, second: Corpus, common: CommonNeurons, section: Fit
     corpora, places = (first, second), common.places
     kinds = [corpus.fit.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
-        found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
-        return BothEstimates("inverse", None, *found)
+        estimates = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
+        return BothEstimates("inverse", None, *estimates)
     alpha = max(float(corpus.fit.tested_alpha[0]) for corpus in corpora if len(corpus.fit.tested_alpha))
-    found = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
-    return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *found)
+    estimates = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
+    return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *estimates)
 
 
 def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:

@@ -111,23 +111,23 @@ def _below(result: JointResult, section: CompareSection) -> str:
 def _counts(values: np.ndarray) -> dict[str, int]:
     kinds = presence(values)
     equal = (values == values[0]).all(axis=0) & (kinds == "all")
-    found = {kind: int(np.count_nonzero(kinds == kind)) for kind in PRESENCE}
-    return {**found, "equal in all": int(np.count_nonzero(equal))}
+    counts = {kind: int(np.count_nonzero(kinds == kind)) for kind in PRESENCE}
+    return {**counts, "equal in all": int(np.count_nonzero(equal))}
 
 
 # -- tables, graph, words ------------------------------------------------------------------------------
 
 
-def dot_lines(found: JointPrecision) -> Iterator[str]:
+def dot_lines(fit: JointPrecision) -> Iterator[str]:
     """The Graphviz text, a line at a time: a colour for edges of all corpora, of some, of one, and of both signs."""
-    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(found.rows))
-    names = [quoted(name) for name in found.neuron_ids.tolist()]
-    for neuron in np.unique(np.concatenate([found.rows, found.cols])).tolist():
-        yield node_line(names[neuron], {"layer": found.layers[neuron]})
-    kinds = presence(found.values).tolist()
-    corpora = [quoted(str(name)) for name in found.corpora.tolist()]
-    for edge, (i, j, kind) in enumerate(zip(found.rows.tolist(), found.cols.tolist(), kinds)):
-        rho = found.partial_correlations[:, edge]
+    yield dot_head(fit.meta["key"], str(fit.meta["corpus"]), fit.n_neurons, len(fit.rows))
+    names = [quoted(name) for name in fit.neuron_ids.tolist()]
+    for neuron in np.unique(np.concatenate([fit.rows, fit.cols])).tolist():
+        yield node_line(names[neuron], {"layer": fit.layers[neuron]})
+    kinds = presence(fit.values).tolist()
+    corpora = [quoted(str(name)) for name in fit.corpora.tolist()]
+    for edge, (i, j, kind) in enumerate(zip(fit.rows.tolist(), fit.cols.tolist(), kinds)):
+        rho = fit.partial_correlations[:, edge]
         attributes = {
             "in": quoted(kind),
             "weight": f"{np.abs(rho).max():.6f}",

@@ -126,16 +126,16 @@ def permuted(
     observed = both.difference(both.first)
     squares = observed**2
     for division in divisions:
-        found = both.difference(division)
-        found *= found
-        squares += found
+        difference = both.difference(division)
+        difference *= difference
+        squares += difference
         advance(1)
     deviation = np.sqrt(squares / (count + 1))
     deviation[deviation == 0] = np.inf
     largest = np.empty(count)
     for done, division in enumerate(divisions):
-        found = both.difference(division)
-        largest[done] = _largest(found, deviation)
+        difference = both.difference(division)
+        largest[done] = _largest(difference, deviation)
         advance(1)
     sizes = np.abs(observed[rows, cols]) / deviation[rows, cols]
     above = (largest[None] >= sizes[:, None]).sum(axis=1)

@@ -37,11 +37,11 @@ def compare_pair(
     permute = None
     if section.permutations:
         permute = _permutations(first, second, both, section, fitting, name, seed, reporter)
-    found = pairwise.assemble(
+    comparison = pairwise.assemble(
         lambda metrics: {"corpus": name, "metrics": metrics}, first, second, common, both, section, permute
     )
-    _warn(found, name, reporter)
-    return found
+    _warn(comparison, name, reporter)
+    return comparison
 
 
 def compare_jointly(
@@ -66,8 +66,8 @@ def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> CommonN
     return common
 
 
-def _warn(found: Comparison, name: str, reporter: Reporter) -> None:
-    metrics = found.metrics
+def _warn(comparison: Comparison, name: str, reporter: Reporter) -> None:
+    metrics = comparison.metrics
     for corpus in metrics.corpora:
         if few := fewer_tokens_than_neurons(corpus.n_effective, metrics.neurons, f"the tokens of {corpus.name}"):
             reporter.warn(

@@ -61,9 +61,9 @@ def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
 def of_pieces(folder: Path, problem: str) -> list[PathPoint]:
     """The points of ``problem`` in ``folder`` and in those of other keys of the same stage and corpus."""
     same, _, _ = folder.name.rpartition("-")
-    found = []
+    points = []
     for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
         arrays, meta = read_npz(path)
         if meta.get("problem") == problem:
-            found.append(PathPoint.from_arrays(arrays, meta["numbers"]))
-    return found
+            points.append(PathPoint.from_arrays(arrays, meta["numbers"]))
+    return points

@@ -78,9 +78,9 @@ def tested_point(
     if covariance is not None:
         S = blocks.correlation_of(covariance)
         shifted = fitted(S, point.alpha, None, section)
-        found = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
-        kept = edge_table.keep(found, shifted.values < 0, section.fdr, section.min_effect)
-        null = NullEdges(shifted.n_edges, int(kept.mask.sum()), found.discoveries)
+        null_tests = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
+        kept = edge_table.keep(null_tests, shifted.values < 0, section.fdr, section.min_effect)
+        null = NullEdges(shifted.n_edges, int(kept.mask.sum()), null_tests.discoveries)
     return EdgeTestResult(tests, kind, fit, null)
 
 

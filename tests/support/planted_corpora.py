@@ -79,7 +79,7 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
     points = fit_path(S, section.alpha or (), **section.solving)
     best = points[-1]
     none = np.full(best.n_edges, np.nan)
-    found = Findings(
+    findings = Findings(
         neurons=chosen,
         correlation=S,
         points=points,
@@ -88,5 +88,5 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
         stability=Stability(0, none, None),
         factors=None,
     )
-    fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, found)
+    fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, findings)
     return Corpus(name, stats, fit)

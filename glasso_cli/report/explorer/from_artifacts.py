@@ -31,14 +31,20 @@ def view_of(study: Study) -> View:
 
 def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath]) -> View:
     """Two corpora over the neurons they share, and what differs."""
-    found = contrast.found
+    comparison = contrast.comparison
     corpora = tuple(
-        corpus_view(stats, fit, name, found.neuron_ids)
+        corpus_view(stats, fit, name, comparison.neuron_ids)
         for stats, fit, name in zip((contrast.first, contrast.second), fits, contrast.names)
     )
     sentence = f"{contrast.subject}. {contrast.doubt}"
     return View(
-        contrast.title, sentence, found.neuron_ids, contrast.labels, found.layers, corpora, change=_change(found)
+        contrast.title,
+        sentence,
+        comparison.neuron_ids,
+        contrast.labels,
+        comparison.layers,
+        corpora,
+        change=_change(comparison),
     )
 
 
@@ -144,15 +150,15 @@ def _words(fit: PrecisionPath, alphas: list[int]) -> dict[str, Any]:
 # -- a comparison -----------------------------------------------------------------------------------------
 
 
-def _change(found: Comparison) -> Change:
-    differs = found.differential
+def _change(comparison: Comparison) -> Change:
+    differs = comparison.differential
     return Change(
-        rows=found.rows[differs],
-        cols=found.cols[differs],
-        rho=(found.rho_a[differs], found.rho_b[differs]),
-        error=(found.error_a[differs], found.error_b[differs]),
-        q_values=found.q_values[differs],
-        classes=found.classes[differs],
+        rows=comparison.rows[differs],
+        cols=comparison.cols[differs],
+        rho=(comparison.rho_a[differs], comparison.rho_b[differs]),
+        error=(comparison.error_a[differs], comparison.error_b[differs]),
+        q_values=comparison.q_values[differs],
+        classes=comparison.classes[differs],
         kinds=CLASSES,
-        words={"fdr": found.metrics.fdr},
+        words={"fdr": comparison.metrics.fdr},
     )

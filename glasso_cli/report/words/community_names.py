@@ -44,12 +44,12 @@ def distinctive_tokens(
     counts = _counts(np.where(peaks >= 0, merged[peaks], -1), communities, k, len(words))
     total = np.asarray(counts.sum(axis=0)).ravel()
     background = _PRIOR * total / max(total.sum(), 1.0)
-    found = []
+    by_community = []
     for community in range(k):
         row = counts[[community]]
         here, places = row.data, row.indices
-        found.append(_strongest(here, total[places], background[places], total.sum(), words, places, most))
-    return found
+        by_community.append(_strongest(here, total[places], background[places], total.sum(), words, places, most))
+    return by_community
 
 
 def _strongest(

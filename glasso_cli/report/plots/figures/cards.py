@@ -78,8 +78,8 @@ def _card(study: Study, rank: int, neuron: int) -> _Card:
     groups = []
     for group in reversed(range(stats.quantile_tokens.shape[1])):
         tokens, values = stats.quantile_tokens[row, group], stats.quantile_values[row, group]
-        found = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
-        groups.append((_GROUPS[group], _spread(found, _PER_GROUP)))
+        contexts = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
+        groups.append((_GROUPS[group], _spread(contexts, _PER_GROUP)))
     return _Card(rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron))
 
 
