@@ -15,7 +15,7 @@ from glasso_cli.errors import InputError, extras_needed
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
 _FITTED_TO: WeakKeyDictionary[PrecisionPath, ActivationStats] = WeakKeyDictionary()
 
@@ -106,7 +106,7 @@ def compare(
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
     if isinstance(given, tuple):
         stats, precision_path = given

@@ -14,7 +14,7 @@ from glasso_cli.collection.block_moments import BlockMoments
 from glasso_cli.collection.contexts import Contexts, TopContexts
 from glasso_cli.collection.marginals import Marginals
 from glasso_cli.collection.shifted import ShiftedMoments
-from glasso_cli.linalg.moments import added, correlation
+from glasso_cli.linalg.moments import correlation, sum_packed
 
 if TYPE_CHECKING:
     from glasso_cli.collection.batch import ActivationBatch
@@ -100,7 +100,7 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
         marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
         autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
         top=contexts.merge_top(top) if top else contexts.empty(width, 0),
-        null_moments=added(null, width if null else 0).astype(np.float32),
+        null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )
 
 

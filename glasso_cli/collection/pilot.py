@@ -51,7 +51,7 @@ def sample_windows(windows: Sequence[Window], tokens: int, seed: int) -> list[Wi
     return [windows[i] for i in order[:stop]]
 
 
-def study(sample: ActivationBatch, transform: str) -> Pilot:
+def measure_sample(sample: ActivationBatch, transform: str) -> Pilot:
     """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
     values = sample.values[sample.kept]
     mean, variance = _mean_and_variance(values)

@@ -11,7 +11,7 @@ from glasso_cli.artifacts import JointPrecision
 from glasso_cli.artifacts.joint_precision import presence
 from glasso_cli.artifacts.metrics import JointMetrics, to_json
 from glasso_cli.artifacts.metrics.joint import JointCorpus
-from glasso_cli.comparison.estimated import CommonNeurons, Corpus
+from glasso_cli.comparison.estimates import CommonNeurons, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError

@@ -20,7 +20,7 @@ from glasso_cli.artifacts.metrics.comparison import (
 )
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
-from glasso_cli.comparison.estimated import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
+from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
 from glasso_cli.comparison.permutation import PermutationResult
 from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
@@ -42,7 +42,9 @@ class PairTests:
     small: int  # pairs that pass the false discovery rate, but not the effect
 
 
-def contrasted(first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs) -> PairTests:
+def difference_tests(
+    first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs
+) -> PairTests:
     """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
     sides = (first.side(), second.side())
     all_pairs = differences(*sides)
@@ -68,7 +70,7 @@ def assemble(
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
     graphs = (drawn_edges(first.fit, common.places[0]), drawn_edges(second.fit, common.places[1]))
-    tests = contrasted(compared.first, compared.second, section, *graphs)
+    tests = difference_tests(compared.first, compared.second, section, *graphs)
     pairs, differs = tests.pairs, tests.differs
     places = pair_places(pairs.rows, pairs.cols, p)
     drawn = [np.isin(places, pair_places(*graph, p)) for graph in graphs]
@@ -166,7 +168,7 @@ def _calibration(side: CorpusEstimate, section: CompareSection) -> Calibration |
     halves = side.halves()
     if halves is None:
         return None
-    tests = contrasted(*halves, section)
+    tests = difference_tests(*halves, section)
     return Calibration(int(np.count_nonzero(tests.differs)), tests.all_pairs.spread)
 
 

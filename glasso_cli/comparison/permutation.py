@@ -63,7 +63,7 @@ class PooledCorpora:
         return to_partial_correlations(T)
 
 
-def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> PooledCorpora:
+def pool(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> PooledCorpora:
     """Both corpora together; ``centres (p,)`` are what the values of each are about, ``fit`` makes a Theta of their S."""
     corpora = (first, second)
     counts = np.concatenate([blocks.counts[blocks.filled] for blocks in corpora])
@@ -112,7 +112,7 @@ def check_permutations(first: int, second: int, count: int, rate: float) -> None
         )
 
 
-def permuted(
+def permutation_tests(
     both: PooledCorpora,
     rows: np.ndarray,
     cols: np.ndarray,

@@ -42,7 +42,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
     points, chosen, tests = findings.points, findings.chosen, findings.tested.tests
     width = len(findings.neurons)
     best = points[chosen.index]
-    kept = edge_table.keep(tests, best.values < 0, section.fdr, section.min_effect)
+    kept = edge_table.filter_edges(tests, best.values < 0, section.fdr, section.min_effect)
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
     ids, layers = stats.neuron_ids[findings.neurons], stats.layers[findings.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)

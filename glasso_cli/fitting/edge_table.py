@@ -21,7 +21,7 @@ class EdgeFilter:
     dropped: DroppedEdges
 
 
-def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
+def filter_edges(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
     """The edges whose partial correlation is not zero (q up to ``fdr``), has their sign, and is at least ``min_effect``.
 
     ``positive (E,)`` is the sign of their partial correlations in the sparse graph.

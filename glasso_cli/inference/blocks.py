@@ -172,7 +172,7 @@ class Blocks:
 
     def total(self) -> np.ndarray:
         """The packed moments of all blocks, float64."""
-        return moments.added(self.moments, self.sums.shape[1])
+        return moments.sum_packed(self.moments, self.sums.shape[1])
 
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order

@@ -20,7 +20,7 @@ from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.components import connected, spanning_tree
 from glasso_cli.solvers.problem import check_alpha
 from glasso_cli.solvers.rows import row_blocks
-from glasso_cli.solvers.screening import Summary, checked, get_solver, solved_components
+from glasso_cli.solvers.screening import Summary, as_checked_covariance, get_solver, solved_components
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Walk:
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
     ) -> None:
-        self.covariance = checked(covariance, 1.0)
+        self.covariance = as_checked_covariance(covariance, 1.0)
         self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
         self._tol, self._max_iter, self._penalise_diagonal = tol, max_iter, penalise_diagonal

@@ -15,7 +15,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
 _DRAWN = ("contexts",)  # what only the figures of a comparison read
 
@@ -59,7 +59,7 @@ def make(job: Job) -> str:
 
 
 def _corpus(job: Job, name: str) -> Corpus:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
     stats = ActivationStats.load(job.upstream[f"collect/{name}"])
     fit = PrecisionPath.load(job.upstream[f"fit/{name}"])

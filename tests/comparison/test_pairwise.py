@@ -14,8 +14,8 @@ from support.planted_corpora import FIT, corpus, statistics, tokens_of
 from glasso_cli.artifacts import Comparison
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.comparison import pairwise
-from glasso_cli.comparison.estimated import Corpus, common_neurons, estimated, left_out
-from glasso_cli.comparison.permutation import permuted
+from glasso_cli.comparison.estimates import Corpus, common_neurons, estimate_both, left_out
+from glasso_cli.comparison.permutation import permutation_tests
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import alpha_for_tests
@@ -53,7 +53,7 @@ def compared(first: Corpus, second: Corpus, fit: FitSection = FIT, section: Comp
         first,
         second,
         common,
-        estimated(first, second, common, fit),
+        estimate_both(first, second, common, fit),
         section or CompareSection(),
     )
 
@@ -132,7 +132,7 @@ def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     wanted = alpha_for_tests(P, 160 * 20)
     assert first.fit.tested_alpha[0] < second.fit.tested_alpha[0] == pytest.approx(wanted)
     common = common_neurons(first, second)
-    both = estimated(first, second, common, fit)
+    both = estimate_both(first, second, common, fit)
     assert both.alpha == second.fit.tested_alpha[0]
     alone = corpus("long", first.stats, fit.model_copy(update={"alpha": (both.alpha,)}))
     assert both.first.precision is not None
@@ -194,8 +194,8 @@ def test_drawn_edges_are_those_of_the_fits() -> None:
 def test_the_largest_difference_is_held_against_chance() -> None:
     first, second = corpora()
     common = common_neurons(first, second)
-    both = estimated(first, second, common, FIT)
-    pooled = both.pooled((first.stats.centre, second.stats.centre), FIT)
+    both = estimate_both(first, second, common, FIT)
+    pooled = both.pool((first.stats.centre, second.stats.centre), FIT)
     found = pairwise.assemble(
         lambda metrics: {"key": "2", "corpus": "a-vs-b", "metrics": metrics},
         first,
@@ -203,7 +203,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
         common,
         both,
         CompareSection(permutations=99),
-        lambda rows, cols: permuted(pooled, rows, cols, 99, 0),
+        lambda rows, cols: permutation_tests(pooled, rows, cols, 99, 0),
     )
     planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
     assert (found.permutation_p[list(planted.values())] == 0.01).all()
@@ -214,4 +214,4 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
     hidden = replace(both, kind="latent")
     with pytest.raises(InputError, match="has hidden factors"):
-        hidden.pooled((first.stats.centre, second.stats.centre), FIT)
+        hidden.pool((first.stats.centre, second.stats.centre), FIT)

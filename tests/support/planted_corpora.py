@@ -9,7 +9,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics import to_json
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
-from glasso_cli.comparison.estimated import Corpus
+from glasso_cli.comparison.estimates import Corpus
 from glasso_cli.config import FitSection
 from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.sample_curves import Stability

@@ -12,7 +12,7 @@ from support.planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli.artifacts.comparison import CLASSES, Comparison
 from glasso_cli.comparison import pairwise
-from glasso_cli.comparison.estimated import common_neurons, estimated
+from glasso_cli.comparison.estimates import common_neurons, estimate_both
 from glasso_cli.config import CompareSection, VisualizeSection
 from glasso_cli.report.plots import draw_comparison
 from glasso_cli.report.plots.contrast import Contrast
@@ -40,7 +40,7 @@ def contrast() -> Contrast:
         before,
         after,
         common,
-        estimated(before, after, common, FIT),
+        estimate_both(before, after, common, FIT),
         CompareSection(),
     )
     return Contrast(found, before.stats, after.stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")

@@ -16,7 +16,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.keys import Material, differences
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.comparison.differential import PairInflation, Side
-from glasso_cli.comparison.permutation import PooledCorpora, pooled
+from glasso_cli.comparison.permutation import PooledCorpora, pool
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, Blocks
@@ -157,7 +157,7 @@ class BothEstimates:
     first: CorpusEstimate
     second: CorpusEstimate
 
-    def pooled(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
+    def pool(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
         """Both together, for permutations; raises :class:`InputError` where factors are part of the fit."""
         if self.kind == "latent" or self.first.removed:
             raise InputError(
@@ -170,22 +170,22 @@ class BothEstimates:
                 return inverse_estimate(S).T
             return np.asarray(fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray())
 
-        return pooled(self.first.blocks, self.second.blocks, centres, precision)
+        return pool(self.first.blocks, self.second.blocks, centres, precision)
 
 
-def estimated(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
+def estimate_both(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
     corpora, places = (first, second), common.places
     kinds = [corpus.fit.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
-        estimates = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
+        estimates = [_estimate(*pair, None, section) for pair in zip(corpora, places)]
         return BothEstimates("inverse", None, *estimates)
     alpha = max(float(corpus.fit.tested_alpha[0]) for corpus in corpora if len(corpus.fit.tested_alpha))
-    estimates = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
+    estimates = [_estimate(*pair, alpha, section) for pair in zip(corpora, places)]
     return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *estimates)
 
 
-def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
+def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
     stats, fit = corpus.stats, corpus.fit
     metrics = fit.metrics
     neurons = fit.neurons[places].astype(np.int64)
