@@ -157,7 +157,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
             pieces=Path(folder),
             reporter=Console(quiet=True, as_json=False),
         )
-        pieces = [piece for piece, _ in work.blocks(work.study())]
+        pieces = [piece for piece, _ in work.blocks(work.pilot_findings())]
         counts = np.array([int(piece["count"]) for piece in pieces])
         sums = np.stack([piece["sums"] for piece in pieces])
         return moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))

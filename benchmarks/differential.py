@@ -27,8 +27,8 @@ from planted import SCENARIOS, Truth, documents, planted_precision, truth_of
 from repetitions import rate as rate_in_words
 from repetitions import repeat
 
-from glasso_cli.comparison.estimated import CorpusEstimate
-from glasso_cli.comparison.pairwise import contrasted
+from glasso_cli.comparison.estimates import CorpusEstimate
+from glasso_cli.comparison.pairwise import difference_tests
 from glasso_cli.config import CompareSection
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import effective_n
@@ -125,12 +125,12 @@ def measure(case: Case) -> list[Found]:
     first, second, kinds = pair_of_truths(case.p, case.seed)
     truths = (first, first) if case.same else (first, second)
     sides = [
-        estimated(documents(truth, SCENARIOS[case.scenario], case.documents, seed=2 * case.seed + number))
+        estimate_corpus(documents(truth, SCENARIOS[case.scenario], case.documents, seed=2 * case.seed + number))
         for number, truth in enumerate(truths)
     ]
     found = []
     for rate in RATES:
-        result = contrasted(sides[0], sides[1], CompareSection(fdr=rate, min_effect=0))
+        result = difference_tests(sides[0], sides[1], CompareSection(fdr=rate, min_effect=0))
         alone = result.all_pairs.discoveries(rate)
         differs = (result.pairs.rows[result.differs], result.pairs.cols[result.differs])
         for errors, pairs in (("formula", alone), ("own", differs)):
@@ -152,7 +152,7 @@ def _upper(where: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray
     return np.minimum(*where), np.maximum(*where)
 
 
-def estimated(tokens: np.ndarray) -> CorpusEstimate:
+def estimate_corpus(tokens: np.ndarray) -> CorpusEstimate:
     """A corpus of documents ``(D, T, p)`` as `fit` leaves it, on the inverse."""
     blocks, R = dealt_out(tokens), autocorrelation(tokens)
     S = blocks.correlation()

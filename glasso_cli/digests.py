@@ -21,8 +21,8 @@ def folder_digest(folder: Path, patterns: Iterable[str], cache: Path | None = No
 
     Hidden files and folders do not count: downloads and version control keep their notes there.
     """
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in found)
+    paths = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
     seen = [(name, path) for name, path in named if not _hidden(name)]
     digests = file_digests([path for _, path in seen], cache)
     lines = [f"{name}\0{digest}\n" for (name, _), digest in zip(seen, digests, strict=True)]

@@ -15,7 +15,7 @@ from glasso_cli.errors import InputError, extras_needed
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
 _FITTED_TO: WeakKeyDictionary[PrecisionPath, ActivationStats] = WeakKeyDictionary()
 
@@ -66,13 +66,15 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
 
     section = section_of(FitSection, "fit", settings)
     name = name or str(stats.meta.get("corpus", "corpus"))
-    path = fit_corpus(stats, section, name=name, seed=seed)
-    below = shortfall(name, section, path)
+    precision_path = fit_corpus(stats, section, name=name, seed=seed)
+    below = shortfall(name, section, precision_path)
     if below:
         PythonWarnings().warn(below)
-    path = replace(path, meta={**path.meta, "below": below, **_made_from(fit=section, seed=seed)})
-    _FITTED_TO[path] = stats
-    return path
+    precision_path = replace(
+        precision_path, meta={**precision_path.meta, "below": below, **_made_from(fit=section, seed=seed)}
+    )
+    _FITTED_TO[precision_path] = stats
+    return precision_path
 
 
 @extras_needed()
@@ -98,29 +100,29 @@ def compare(
     if section.method != "differential":
         raise InputError("`compare` tests two corpora.", "For a joint fit of all corpora run `glasso compare`.")
     first, second = _corpus(a, "a"), _corpus(b, "b")
-    fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.path))
-    found = compare_pair(first, second, section, fitting, seed=seed)
-    return replace(found, meta={**found.meta, **_made_from(compare=section, seed=seed)})
+    fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.fit))
+    comparison = compare_pair(first, second, section, fitting, seed=seed)
+    return replace(comparison, meta={**comparison.meta, **_made_from(compare=section, seed=seed)})
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
     if isinstance(given, tuple):
-        stats, path = given
+        stats, precision_path = given
     elif given in _FITTED_TO:
-        stats, path = _FITTED_TO[given], given
+        stats, precision_path = _FITTED_TO[given], given
     else:
         raise InputError(
             f"{given!r} does not know the statistics that it was fitted to.",
             "Give a pair: (statistics, fit).",
         )
-    return Corpus(str(path.meta.get("corpus", name)), stats, path)
+    return Corpus(str(precision_path.meta.get("corpus", name)), stats, precision_path)
 
 
-def _fit_settings(path: PrecisionPath) -> dict[str, Any]:
+def _fit_settings(precision_path: PrecisionPath) -> dict[str, Any]:
     """What of the settings of a fit a comparison needs, from its ``meta``."""
-    stored = path.meta.get("material", {}).get("config", {}).get("fit", {})
+    stored = precision_path.meta.get("material", {}).get("config", {}).get("fit", {})
     return {name: stored[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors") if name in stored}
 
 

@@ -152,15 +152,15 @@ class ActivationStats(Artifact):
 
     def _index_of(self, neuron: str | int) -> int:
         if isinstance(neuron, str):
-            found = np.flatnonzero(self.neuron_ids == neuron)
+            matches = np.flatnonzero(self.neuron_ids == neuron)
         else:
-            found = np.arange(self.n_neurons)[neuron : neuron + 1] if neuron >= 0 else np.zeros(0, int)
-        if len(found) == 0:
+            matches = np.arange(self.n_neurons)[neuron : neuron + 1] if neuron >= 0 else np.zeros(0, int)
+        if len(matches) == 0:
             raise InputError(
                 f"There is no neuron {neuron!r} among the {self.n_neurons:,} collected.",
                 f"Give an index from 0 to {self.n_neurons - 1}, or an id such as {str(self.neuron_ids[0])!r}.",
             )
-        return int(found[0])
+        return int(matches[0])
 
 
 def _objects(values: list[Any]) -> Any:

@@ -115,7 +115,7 @@ class PrecisionPath(Artifact):
         """The points of :meth:`of_points`, copied out of the file."""
         from glasso_cli.solvers.path import PathPoint
 
-        found: list[PathPoint] = []
+        points: list[PathPoint] = []
         chains: dict[float, tuple[float, ...]] = {}
         ends = np.cumsum([0, *self.ranks.tolist()]).tolist()
         for index, alpha in enumerate(self.alphas.tolist()):
@@ -136,8 +136,8 @@ class PrecisionPath(Artifact):
                 ancestors=chains.get(float(self.starts[index]), ()),
             )
             chains[alpha] = point.chain
-            found.append(point)
-        return found
+            points.append(point)
+        return points
 
     @cached_property
     def metrics(self) -> FitMetrics:

@@ -66,9 +66,9 @@ def _of_dot(path: Path) -> _Graph:
     edges: list[tuple[int, int, float]] = []
     with open(path, encoding="utf-8") as file:
         for line in file:
-            if found := _EDGE.match(line):
-                ends = (index.setdefault(_text(name), len(index)) for name in found.groups()[:2])
-                edges.append((*ends, float(found[3])))  # type: ignore[arg-type]
+            if edge := _EDGE.match(line):
+                ends = (index.setdefault(_text(name), len(index)) for name in edge.groups()[:2])
+                edges.append((*ends, float(edge[3])))  # type: ignore[arg-type]
             elif node := _NODE.match(line):
                 index.setdefault(_text(node[1]), len(index))
     table = np.array(edges).reshape(-1, 3)
@@ -76,7 +76,7 @@ def _of_dot(path: Path) -> _Graph:
 
 
 def _text(quoted: str) -> str:
-    return _ESCAPE.sub(lambda found: _UNESCAPED.get(found[1], found[1]), quoted)
+    return _ESCAPE.sub(lambda match: _UNESCAPED.get(match[1], match[1]), quoted)
 
 
 # -- words ------------------------------------------------------------------------------------------

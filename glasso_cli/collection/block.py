@@ -14,7 +14,7 @@ from glasso_cli.collection.block_moments import BlockMoments
 from glasso_cli.collection.contexts import Contexts, TopContexts
 from glasso_cli.collection.marginals import Marginals
 from glasso_cli.collection.shifted import ShiftedMoments
-from glasso_cli.linalg.moments import added, correlation
+from glasso_cli.linalg.moments import correlation, sum_packed
 
 if TYPE_CHECKING:
     from glasso_cli.collection.batch import ActivationBatch
@@ -100,7 +100,7 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, sca
         marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
         autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
         top=contexts.merge_top(top) if top else contexts.empty(width, 0),
-        null_moments=added(null, width if null else 0).astype(np.float32),
+        null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )
 
 
@@ -128,9 +128,9 @@ def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = 0.9999) -> 
     ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is
     compared with the first of its group, so chains of near-duplicates do not swallow each other.
     """
-    found = np.full(len(usable), -1, dtype=np.int32)
+    original = np.full(len(usable), -1, dtype=np.int32)
     rows, cols = np.nonzero(np.triu(np.abs(r) > threshold, k=1))
     for row, col in zip(rows, cols, strict=True):
-        if found[row] < 0 and found[col] < 0:
-            found[col] = row
-    return np.where(found >= 0, usable[found], -1).astype(np.int32)
+        if original[row] < 0 and original[col] < 0:
+            original[col] = row
+    return np.where(original >= 0, usable[original], -1).astype(np.int32)

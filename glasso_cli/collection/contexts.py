@@ -51,7 +51,7 @@ class TopContexts:
         import torch
 
         self._peaks = torch.full((width, TOP), -torch.inf, device=device)
-        self._found = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
+        self._contexts = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
 
     def update(self, batch: ActivationBatch) -> None:
         """Let the strongest kept token of each window of ``batch`` compete."""
@@ -70,14 +70,14 @@ class TopContexts:
         window = windows[order[neurons, ranks] - TOP, neurons]
         rows = batch.starts()[window] + places[window, neurons]
         held = torch.arange(len(order), device=order.device)[:, None], order.clamp(max=TOP - 1)
-        self._found = tuple(found[held] for found in self._found)
-        for found, fresh in zip(self._found, _around(batch, neurons, rows), strict=True):
-            found[neurons, ranks] = fresh
+        self._contexts = tuple(array[held] for array in self._contexts)
+        for array, fresh in zip(self._contexts, _around(batch, neurons, rows), strict=True):
+            array[neurons, ranks] = fresh
 
     def finish(self) -> dict[str, np.ndarray]:
         """The examples from strongest to weakest, as arrays to save."""
         names = ("top_tokens", "top_values", "top_documents")
-        return {name: found.cpu().numpy() for name, found in zip(names, self._found, strict=True)}
+        return {name: array.cpu().numpy() for name, array in zip(names, self._contexts, strict=True)}
 
 
 def _arrays(contexts: Contexts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -113,8 +113,8 @@ def quantile_contexts(batch: ActivationBatch) -> Contexts:
         parts.append(kept[order[:, ranks]])
     rows = torch.cat(parts)  # (p, total)
     neurons = torch.arange(len(rows), device=rows.device)
-    found = _around(batch, neurons[:, None], rows)
-    return Contexts(*(array.cpu().numpy() for array in found))
+    contexts = _around(batch, neurons[:, None], rows)
+    return Contexts(*(array.cpu().numpy() for array in contexts))
 
 
 def merge_top(pieces: list[Contexts]) -> Contexts:

@@ -65,14 +65,14 @@ class CorpusPass:
 
     # -- the pilot ------------------------------------------------------------------------------------
 
-    def study(self) -> PilotFindings:
+    def pilot_findings(self) -> PilotFindings:
         """The pilot's findings, taken from an interrupted run where there is one."""
         path = self.pieces / "pilot.npz"
         if not path.exists():
-            _save_findings(path, self._study())
+            _save_findings(path, self._run_pilot())
         return _load_findings(path, self.loaded.device)
 
-    def _study(self) -> PilotFindings:
+    def _run_pilot(self) -> PilotFindings:
         section = self.section
         large = section.transform == "normal_scores" or isinstance(section.neurons, int)
         tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
@@ -89,8 +89,8 @@ class CorpusPass:
         examples = contexts.empty(len(columns), 0)
         if section.contexts:
             examples = contexts.quantile_contexts(sample)
-        study = pilot.study(sample, section.transform)
-        return PilotFindings(study, reader.limits, columns, examples, difference)
+        measured = pilot.measure_sample(sample, section.transform)
+        return PilotFindings(measured, reader.limits, columns, examples, difference)
 
     def _columns(self, sample: ActivationBatch) -> np.ndarray:
         choice = self.section.neurons
@@ -110,22 +110,22 @@ class CorpusPass:
 
         ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
         measured = dtype_difference(self.loaded, self.points, ids, attention)
-        for name, found in measured.items():
+        for name, difference in measured.items():
             self.reporter.note(
-                f"{self.loaded.dtype} against float32 at {name}: correlations over {found.n_tokens:,} tokens "
-                f"differ by {found.correlation_rms:.1e} rms, {found.correlation_max:.1e} at most"
+                f"{self.loaded.dtype} against float32 at {name}: correlations over {difference.n_tokens:,} tokens "
+                f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
             )
-        return {name: asdict(found) for name, found in measured.items()}
+        return {name: asdict(difference) for name, difference in measured.items()}
 
     # -- the blocks -----------------------------------------------------------------------------------
 
-    def blocks(self, study: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
+    def blocks(self, findings: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
-        missing = [group for group in self._groups(len(study.columns)) if not all(map(self._is_done, group))]
+        missing = [group for group in self._groups(len(findings.columns)) if not all(map(self._is_done, group))]
         total = sum(self._sizes()[index] for group in missing for index in group)
         with self.reporter.progress(f"collect {self.name}", total, "tokens") as advance:
             for group in missing:
-                self._make(group, study, advance)
+                self._make(group, findings, advance)
         return [self._load(index) for index in range(self.section.blocks)]
 
     def _groups(self, width: int) -> list[list[int]]:
@@ -148,11 +148,11 @@ class CorpusPass:
             sizes[window.document % self.section.blocks] += len(window.ids)
         return sizes
 
-    def _make(self, group: Sequence[int], study: PilotFindings, advance: Callable[[float], None]) -> None:
+    def _make(self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]) -> None:
         section = self.section
-        for index, parts in self._by_block(group, study, advance):
+        for index, parts in self._by_block(group, findings, advance):
             sums = BlockStatistics(
-                study.pilot,
+                findings.pilot,
                 lags=section.lags,
                 keep_contexts=section.contexts,
                 null_seed=(self.seed, index) if section.null else None,
@@ -164,12 +164,12 @@ class CorpusPass:
             write_npz(self._piece(index), sums.finish(), {"kind": "collect-block", "schema": 1, "tokens": tokens})
 
     def _by_block(
-        self, group: Sequence[int], study: PilotFindings, advance: Callable[[float], None]
+        self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]
     ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
         """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
         blocks = self.section.blocks
         windows = [window for index in group for window in self.corpus.block(index, blocks)]
-        read = self._read(self._reader(study), windows, advance)
+        read = self._read(self._reader(findings), windows, advance)
         if len(group) == 1:
             yield group[0], read
             return
@@ -202,15 +202,15 @@ class CorpusPass:
         budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
         return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
 
-    def _reader(self, study: PilotFindings | None = None) -> Capture:
+    def _reader(self, findings: PilotFindings | None = None) -> Capture:
         import torch
 
         frame = special_frame(self.loaded.tokenizer)
         reader = Capture(self.recorder, self.points, frame, self.section.mask)
-        if study is not None:
-            reader.limits = study.limits
-            if len(study.columns) < sum(point.width for point in self.points):
-                reader.columns = torch.tensor(study.columns, device=self.loaded.device)
+        if findings is not None:
+            reader.limits = findings.limits
+            if len(findings.columns) < sum(point.width for point in self.points):
+                reader.columns = torch.tensor(findings.columns, device=self.loaded.device)
         return reader
 
 
@@ -229,18 +229,18 @@ def refuse_all_masked(tokens: TokenCounts) -> None:
     )
 
 
-def _save_findings(path: Path, study: PilotFindings) -> None:
-    transform = study.pilot.transform
+def _save_findings(path: Path, findings: PilotFindings) -> None:
+    transform = findings.pilot.transform
     arrays = {
-        "mean": study.pilot.mean.cpu().numpy(),
-        "std": study.pilot.std.cpu().numpy(),
-        "columns": study.columns,
-        "tokens": study.examples.tokens,
-        "values": study.examples.values,
-        "documents": study.examples.documents,
+        "mean": findings.pilot.mean.cpu().numpy(),
+        "std": findings.pilot.std.cpu().numpy(),
+        "columns": findings.columns,
+        "tokens": findings.examples.tokens,
+        "values": findings.examples.values,
+        "documents": findings.examples.documents,
         **(transform.arrays() if transform is not None else {}),
     }
-    meta = {"limits": study.limits, "dtype_difference": study.dtype_difference}
+    meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference}
     write_npz(path, arrays, {"kind": "collect-pilot", "schema": 1, **meta})
 
 
@@ -251,5 +251,6 @@ def _load_findings(path: Path, device: Any) -> PilotFindings:
     transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
     mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
-    found = Pilot(mean, std, transform)
-    return PilotFindings(found, meta["limits"], arrays["columns"], examples, meta["dtype_difference"])
+    return PilotFindings(
+        Pilot(mean, std, transform), meta["limits"], arrays["columns"], examples, meta["dtype_difference"]
+    )

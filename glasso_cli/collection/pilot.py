@@ -51,7 +51,7 @@ def sample_windows(windows: Sequence[Window], tokens: int, seed: int) -> list[Wi
     return [windows[i] for i in order[:stop]]
 
 
-def study(sample: ActivationBatch, transform: str) -> Pilot:
+def measure_sample(sample: ActivationBatch, transform: str) -> Pilot:
     """The pilot of a sample: moments of its kept tokens, and the tables of ``normal_scores``."""
     values = sample.values[sample.kept]
     mean, variance = _mean_and_variance(values)
@@ -73,6 +73,6 @@ def _mean_and_variance(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     """Both ``(p,)`` in float64, a panel of neurons at a time: all of them would take twice the sample's memory."""
     import torch
 
-    found = [torch.var_mean(columns.double(), dim=0, correction=0) for columns in values.split(_PANEL, dim=1)]
-    variance, mean = (torch.cat(part) for part in zip(*found, strict=True))
+    by_panel = [torch.var_mean(columns.double(), dim=0, correction=0) for columns in values.split(_PANEL, dim=1)]
+    variance, mean = (torch.cat(part) for part in zip(*by_panel, strict=True))
     return mean, variance

@@ -87,29 +87,29 @@ def collect_to_disk(
             pieces=pieces,
             reporter=reporter,
         )
-        study = work.study()
-        found = work.blocks(study)
-    stats, stored = _assemble(work, study, found, invariants)
+        findings = work.pilot_findings()
+        pieces_and_tokens = work.blocks(findings)
+    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants)
     _warn(stats, name, reporter)
     return stats, stored
 
 
 def _assemble(
     work: CorpusPass,
-    study: PilotFindings,
-    found: Sequence[tuple[blocks.Piece, dict[str, int]]],
+    findings: PilotFindings,
+    pieces_and_tokens: Sequence[tuple[blocks.Piece, dict[str, int]]],
     invariants: dict[str, Any],
 ) -> tuple[ActivationStats, Chunked]:
     """The blocks as one artifact, and its moments as they are streamed into the file."""
-    pieces = [piece for piece, _ in found]
-    tokens = add_counts(counts for _, counts in found)
+    pieces = [piece for piece, _ in pieces_and_tokens]
+    tokens = add_counts(counts for _, counts in pieces_and_tokens)
     refuse_all_masked(tokens)
-    width = len(study.columns)
+    width = len(findings.columns)
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    centre, scale = (x.double().cpu().numpy() for x in (study.pilot.mean, study.pilot.std))
+    centre, scale = (x.double().cpu().numpy() for x in (findings.pilot.mean, findings.pilot.std))
     merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     metrics = CollectMetrics(
@@ -123,16 +123,16 @@ def _assemble(
         dead=int(dead.sum()),
         duplicates=int((duplicate_of >= 0).sum()),
         invariants=invariants,
-        dtype_difference=study.dtype_difference,
+        dtype_difference=findings.dtype_difference,
     )
     layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in work.points])
     stats = ActivationStats(
         meta={"corpus": work.name, "metrics": to_json(metrics)},
-        neuron_ids=np.array(neuron_ids(work.points))[study.columns],
-        layers=layers[study.columns].astype(np.int32),
+        neuron_ids=np.array(neuron_ids(work.points))[findings.columns],
+        layers=layers[findings.columns].astype(np.int32),
         counts=counts,
         documents=_documents_per_block(work.corpus.n_documents, len(pieces)),
-        centre=study.pilot.centre(),
+        centre=findings.pilot.centre(),
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
         null_moments=merged.null_moments,
@@ -140,7 +140,7 @@ def _assemble(
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(study, merged.top, work.loaded.tokenizer),
+        **_context_arrays(findings, merged.top, work.loaded.tokenizer),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -155,9 +155,9 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(study: PilotFindings, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
+def _context_arrays(findings: PilotFindings, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
     """Both kinds of examples, their tokens as text."""
-    examples = study.examples
+    examples = findings.examples
     ids, (top_tokens, quantile_tokens) = contexts.vocabulary(top.tokens, examples.tokens)
     words = [tokenizer.decode([int(i)]) for i in ids]
     per_group = examples.documents.shape[1] // contexts.GROUPS
@@ -182,11 +182,11 @@ def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
             f"{name}: {stats.metrics.documents.read} documents do not fill {len(stats.counts)} blocks; "
             "resampling has less to draw from."
         )
-    for fault, found in (
+    for fault, neurons in (
         ("have no variance", np.flatnonzero(stats.dead)),
         ("repeat another neuron", np.flatnonzero(stats.duplicate_of >= 0)),
     ):
-        if len(found):
-            shown = ", ".join(stats.neuron_ids[found[:5]])
-            more = ", …" if len(found) > 5 else ""
-            warn(f"{name}: {len(found)} neurons {fault} and are left out of the fit: {shown}{more}")
+        if len(neurons):
+            shown = ", ".join(stats.neuron_ids[neurons[:5]])
+            more = ", …" if len(neurons) > 5 else ""
+            warn(f"{name}: {len(neurons)} neurons {fault} and are left out of the fit: {shown}{more}")

@@ -47,11 +47,11 @@ class ShiftedMoments:
 
         held = torch.cat(self._held)
         self._held, self._count = [held[count:]], len(held) - count
-        self._moments.update(turned(held[:count], self._random.integers(count, size=held.shape[1])))
+        self._moments.update(rotate_columns(held[:count], self._random.integers(count, size=held.shape[1])))
 
 
-def turned(values: torch.Tensor, offsets: np.ndarray) -> torch.Tensor:
-    """``values (n, p)`` with column j turned down by ``offsets[j]``."""
+def rotate_columns(values: torch.Tensor, offsets: np.ndarray) -> torch.Tensor:
+    """``values (n, p)`` with column j rotated down by ``offsets[j]``."""
     import torch
 
     n = len(values)

@@ -69,10 +69,10 @@ class Differences:
 
     def discoveries(self, fdr: float) -> tuple[np.ndarray, np.ndarray]:
         """The pairs ``rows (m,)`` < ``cols (m,)`` with a q-value up to ``fdr``, row by row."""
-        found = self.rates.discoveries(fdr)
-        if found == 0:
+        n_discoveries = self.rates.discoveries(fdr)
+        if n_discoveries == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        least = self.rates.sizes[len(self.rates.sizes) - found]
+        least = self.rates.sizes[len(self.rates.sizes) - n_discoveries]
         return pairs_at(np.flatnonzero(np.abs(self.z) >= least), self.p)
 
     @property
@@ -141,7 +141,7 @@ class PairDifferences:
 
 
 def with_own_errors(
-    found: Differences,
+    all_pairs: Differences,
     sides: tuple[Side, Side],
     rows: np.ndarray,
     cols: np.ndarray,
@@ -159,10 +159,10 @@ def with_own_errors(
         np.where(each.inflation > 1, variance**2 / each.freedom, 0.0) for variance, each in zip(variances, own)
     ]  # Welch and Satterthwaite
     with np.errstate(divide="ignore"):
-        freedom = np.minimum(total**2 / (rest[0] + rest[1]), found.freedom)
+        freedom = np.minimum(total**2 / (rest[0] + rest[1]), all_pairs.freedom)
     p = two_sided(np.abs(z), freedom)
-    every = p_values(np.abs(found.z), lambda size: two_sided(size, found.freedom))
-    every[pair_places(rows, cols, found.p)] = p
+    every = p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom))
+    every[pair_places(rows, cols, all_pairs.p)] = p
     every.sort()
     q = q_values(every)
     return PairDifferences(

@@ -11,7 +11,7 @@ from glasso_cli.artifacts import JointPrecision
 from glasso_cli.artifacts.joint_precision import presence
 from glasso_cli.artifacts.metrics import JointMetrics, to_json
 from glasso_cli.artifacts.metrics.joint import JointCorpus
-from glasso_cli.comparison.estimated import CommonNeurons, Corpus
+from glasso_cli.comparison.estimates import CommonNeurons, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
@@ -38,7 +38,7 @@ def joint_fit(
         raise InputError("A joint fit is group or fused.", "Set compare.method.")
     chosen = _strongest(corpora, common, section.neurons)
     correlations = [_correlation(corpus, places) for corpus, places in zip(corpora, chosen.places)]
-    lambda1 = section.lambda1 or float(np.mean([corpus.path.alphas[int(corpus.path.selected)] for corpus in corpora]))
+    lambda1 = section.lambda1 or float(np.mean([corpus.fit.alphas[int(corpus.fit.selected)] for corpus in corpora]))
     lambda2 = section.lambda2 if section.lambda2 is not None else lambda1 / 5
     p, K = len(chosen.ids), len(corpora)
     largest = largest_component(correlations, lambda1, lambda2, penalty=section.method)
@@ -67,7 +67,7 @@ def joint_fit(
     return JointPrecision(
         meta=meta(to_json(metrics), _below(result, section)),
         neuron_ids=chosen.ids,
-        layers=corpora[0].path.layers[chosen.places[0]],
+        layers=corpora[0].fit.layers[chosen.places[0]],
         corpora=np.array([corpus.name for corpus in corpora]),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
@@ -85,17 +85,15 @@ def _strongest(corpora: Sequence[Corpus], common: CommonNeurons, wanted: int | s
         return common
     strength = np.zeros(len(common.ids))
     for corpus, places in zip(corpora, common.places):
-        path = corpus.path
-        rows, cols, rho = (values[path.kept] for values in path.edges())
-        strength += edge_sums(path.n_neurons, rows, cols, np.abs(rho))[places]
+        fit = corpus.fit
+        rows, cols, rho = (values[fit.kept] for values in fit.edges())
+        strength += edge_sums(fit.n_neurons, rows, cols, np.abs(rho))[places]
     return common.part(np.sort(np.argsort(-strength, kind="stable")[:wanted]))
 
 
 def _correlation(corpus: Corpus, places: np.ndarray) -> np.ndarray:
     stats = corpus.stats
-    return Blocks.of(
-        stats.counts, stats.sums, stats.moments, corpus.path.neurons[places].astype(np.int64)
-    ).correlation()
+    return Blocks.of(stats.counts, stats.sums, stats.moments, corpus.fit.neurons[places].astype(np.int64)).correlation()
 
 
 def _below(result: JointResult, section: CompareSection) -> str:
@@ -113,23 +111,23 @@ def _below(result: JointResult, section: CompareSection) -> str:
 def _counts(values: np.ndarray) -> dict[str, int]:
     kinds = presence(values)
     equal = (values == values[0]).all(axis=0) & (kinds == "all")
-    found = {kind: int(np.count_nonzero(kinds == kind)) for kind in PRESENCE}
-    return {**found, "equal in all": int(np.count_nonzero(equal))}
+    counts = {kind: int(np.count_nonzero(kinds == kind)) for kind in PRESENCE}
+    return {**counts, "equal in all": int(np.count_nonzero(equal))}
 
 
 # -- tables, graph, words ------------------------------------------------------------------------------
 
 
-def dot_lines(found: JointPrecision) -> Iterator[str]:
+def dot_lines(fit: JointPrecision) -> Iterator[str]:
     """The Graphviz text, a line at a time: a colour for edges of all corpora, of some, of one, and of both signs."""
-    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(found.rows))
-    names = [quoted(name) for name in found.neuron_ids.tolist()]
-    for neuron in np.unique(np.concatenate([found.rows, found.cols])).tolist():
-        yield node_line(names[neuron], {"layer": found.layers[neuron]})
-    kinds = presence(found.values).tolist()
-    corpora = [quoted(str(name)) for name in found.corpora.tolist()]
-    for edge, (i, j, kind) in enumerate(zip(found.rows.tolist(), found.cols.tolist(), kinds)):
-        rho = found.partial_correlations[:, edge]
+    yield dot_head(fit.meta["key"], str(fit.meta["corpus"]), fit.n_neurons, len(fit.rows))
+    names = [quoted(name) for name in fit.neuron_ids.tolist()]
+    for neuron in np.unique(np.concatenate([fit.rows, fit.cols])).tolist():
+        yield node_line(names[neuron], {"layer": fit.layers[neuron]})
+    kinds = presence(fit.values).tolist()
+    corpora = [quoted(str(name)) for name in fit.corpora.tolist()]
+    for edge, (i, j, kind) in enumerate(zip(fit.rows.tolist(), fit.cols.tolist(), kinds)):
+        rho = fit.partial_correlations[:, edge]
         attributes = {
             "in": quoted(kind),
             "weight": f"{np.abs(rho).max():.6f}",

@@ -20,7 +20,7 @@ from glasso_cli.artifacts.metrics.comparison import (
 )
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
-from glasso_cli.comparison.estimated import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
+from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
 from glasso_cli.comparison.permutation import PermutationResult
 from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
@@ -42,15 +42,17 @@ class PairTests:
     small: int  # pairs that pass the false discovery rate, but not the effect
 
 
-def contrasted(first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs) -> PairTests:
+def difference_tests(
+    first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs
+) -> PairTests:
     """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
     sides = (first.side(), second.side())
-    found = differences(*sides)
-    rows, cols = _union(found.p, found.discoveries(section.fdr), *graphs)
-    pairs = with_own_errors(found, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
+    all_pairs = differences(*sides)
+    rows, cols = _union(all_pairs.p, all_pairs.discoveries(section.fdr), *graphs)
+    pairs = with_own_errors(all_pairs, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
     passed = pairs.q <= section.fdr
     differs = passed & (np.abs(pairs.change) >= section.min_effect)
-    return PairTests(found, pairs, differs, int(np.count_nonzero(passed & ~differs)))
+    return PairTests(all_pairs, pairs, differs, int(np.count_nonzero(passed & ~differs)))
 
 
 Permute = Callable[[np.ndarray, np.ndarray], PermutationResult]  # pairs → their p-values
@@ -67,9 +69,9 @@ def assemble(
 ) -> Comparison:
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
-    graphs = (drawn_edges(first.path, common.places[0]), drawn_edges(second.path, common.places[1]))
-    found = contrasted(compared.first, compared.second, section, *graphs)
-    pairs, differs = found.pairs, found.differs
+    graphs = (drawn_edges(first.fit, common.places[0]), drawn_edges(second.fit, common.places[1]))
+    tests = difference_tests(compared.first, compared.second, section, *graphs)
+    pairs, differs = tests.pairs, tests.differs
     places = pair_places(pairs.rows, pairs.cols, p)
     drawn = [np.isin(places, pair_places(*graph, p)) for graph in graphs]
     kinds = classes_of(pairs, differs, section.fdr)
@@ -83,13 +85,13 @@ def assemble(
         estimate=EstimateUsed(compared.kind, compared.alpha),
         fdr=section.fdr,
         min_effect=section.min_effect,
-        pairs=PairCounts(len(found.all_pairs.z), edges + found.small),
+        pairs=PairCounts(len(tests.all_pairs.z), edges + tests.small),
         edges=edges,
-        dropped=DroppedPairs(found.small),
+        dropped=DroppedPairs(tests.small),
         classes={name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
         expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
         graphs=_overlap(*drawn),
-        spread=found.all_pairs.spread,
+        spread=tests.all_pairs.spread,
         permutations=None if chance is None else _by_chance(chance, section),
         calibration={
             corpus.name: _calibration(side, section)
@@ -99,11 +101,11 @@ def assemble(
     return Comparison(
         meta=meta(to_json(metrics)),
         neuron_ids=common.ids,
-        layers=first.path.layers[common.places[0]],
-        neurons_a=first.path.neurons[common.places[0]],
-        neurons_b=second.path.neurons[common.places[1]],
-        communities_a=first.path.communities[common.places[0]],
-        communities_b=second.path.communities[common.places[1]],
+        layers=first.fit.layers[common.places[0]],
+        neurons_a=first.fit.neurons[common.places[0]],
+        neurons_b=second.fit.neurons[common.places[1]],
+        communities_a=first.fit.communities[common.places[0]],
+        communities_b=second.fit.communities[common.places[1]],
         rows=pairs.rows.astype(np.int32),
         cols=pairs.cols.astype(np.int32),
         rho_a=pairs.rho[0],
@@ -125,12 +127,12 @@ def assemble(
     )
 
 
-def drawn_edges(path: PrecisionPath, places: np.ndarray) -> Pairs:
+def drawn_edges(fit: PrecisionPath, places: np.ndarray) -> Pairs:
     """The drawn edges of a fit between the neurons at ``places (p,)``, by their order there."""
-    part = path.drawn()
-    order = np.full(path.n_neurons, -1)
+    part = fit.drawn()
+    order = np.full(fit.n_neurons, -1)
     order[places] = np.arange(len(places))
-    ends = np.stack([order[path.rows[part]], order[path.cols[part]]])
+    ends = np.stack([order[fit.rows[part]], order[fit.cols[part]]])
     rows, cols = ends[:, (ends >= 0).all(axis=0)]
     return np.minimum(rows, cols), np.maximum(rows, cols)
 
@@ -146,7 +148,7 @@ def _by_chance(chance: PermutationResult, section: CompareSection) -> Permutatio
 
 
 def _described(corpus: Corpus) -> ComparedCorpus:
-    metrics = corpus.path.metrics
+    metrics = corpus.fit.metrics
     return ComparedCorpus(
         name=corpus.name,
         tokens=metrics.collect.n_effective.n_tokens,
@@ -166,17 +168,19 @@ def _calibration(side: CorpusEstimate, section: CompareSection) -> Calibration |
     halves = side.halves()
     if halves is None:
         return None
-    found = contrasted(*halves, section)
-    return Calibration(int(np.count_nonzero(found.differs)), found.all_pairs.spread)
+    tests = difference_tests(*halves, section)
+    return Calibration(int(np.count_nonzero(tests.differs)), tests.all_pairs.spread)
 
 
 # -- tables -----------------------------------------------------------------------------------------
 
 
-def community_columns(found: Comparison) -> dict[str, Any]:
+def community_columns(comparison: Comparison) -> dict[str, Any]:
     """The communities of A, and what became of each in B."""
-    differs = found.differential
-    match = match_communities(found.communities_a, found.communities_b, (found.rows[differs], found.cols[differs]))
+    differs = comparison.differential
+    match = match_communities(
+        comparison.communities_a, comparison.communities_b, (comparison.rows[differs], comparison.cols[differs])
+    )
     return {
         "community_a": np.arange(len(match.sizes)),
         "neurons": match.sizes,
@@ -190,30 +194,30 @@ def community_columns(found: Comparison) -> dict[str, Any]:
 # -- Graphviz -----------------------------------------------------------------------------------------
 
 
-def dot_lines(found: Comparison) -> Iterator[str]:
+def dot_lines(comparison: Comparison) -> Iterator[str]:
     """The graph of what differs, a line at a time: a colour for each kind of difference."""
-    differs = np.flatnonzero(found.differential)
-    yield dot_head(found.meta["key"], str(found.meta["corpus"]), found.n_neurons, len(differs))
-    names = [quoted(name) for name in found.neuron_ids.tolist()]
-    for neuron in np.flatnonzero(found.changes).tolist():
+    differs = np.flatnonzero(comparison.differential)
+    yield dot_head(comparison.meta["key"], str(comparison.meta["corpus"]), comparison.n_neurons, len(differs))
+    names = [quoted(name) for name in comparison.neuron_ids.tolist()]
+    for neuron in np.flatnonzero(comparison.changes).tolist():
         attributes = {
-            "layer": found.layers[neuron],
-            "community_a": found.communities_a[neuron],
-            "community_b": found.communities_b[neuron],
-            "differential_edges": found.changes[neuron],
+            "layer": comparison.layers[neuron],
+            "community_a": comparison.communities_a[neuron],
+            "community_b": comparison.communities_b[neuron],
+            "differential_edges": comparison.changes[neuron],
         }
         yield node_line(names[neuron], attributes)
     for edge in differs.tolist():
-        kind = CLASSES[found.classes[edge]]
-        before, after = float(found.rho_a[edge]), float(found.rho_b[edge])
+        kind = CLASSES[comparison.classes[edge]]
+        before, after = float(comparison.rho_a[edge]), float(comparison.rho_b[edge])
         sizes = {
             "difference": quoted(kind),
             "weight": f"{abs(after - before):.6f}",
             "change": f"{after - before:.6f}",
             "partial_correlation_a": f"{before:.6f}",
             "partial_correlation_b": f"{after:.6f}",
-            "q_value": f'"{found.q_values[edge]:.3g}"',
+            "q_value": f'"{comparison.q_values[edge]:.3g}"',
             "color": f'"{DIFFERENCES[kind]}"',
         }
-        yield edge_line(names[found.rows[edge]], names[found.cols[edge]], sizes)
+        yield edge_line(names[comparison.rows[edge]], names[comparison.cols[edge]], sizes)
     yield "}\n"

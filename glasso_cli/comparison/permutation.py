@@ -63,7 +63,7 @@ class PooledCorpora:
         return to_partial_correlations(T)
 
 
-def pooled(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> PooledCorpora:
+def pool(first: Blocks, second: Blocks, centres: tuple[np.ndarray, np.ndarray], fit: Fit) -> PooledCorpora:
     """Both corpora together; ``centres (p,)`` are what the values of each are about, ``fit`` makes a Theta of their S."""
     corpora = (first, second)
     counts = np.concatenate([blocks.counts[blocks.filled] for blocks in corpora])
@@ -112,7 +112,7 @@ def check_permutations(first: int, second: int, count: int, rate: float) -> None
         )
 
 
-def permuted(
+def permutation_tests(
     both: PooledCorpora,
     rows: np.ndarray,
     cols: np.ndarray,
@@ -126,16 +126,16 @@ def permuted(
     observed = both.difference(both.first)
     squares = observed**2
     for division in divisions:
-        found = both.difference(division)
-        found *= found
-        squares += found
+        difference = both.difference(division)
+        difference *= difference
+        squares += difference
         advance(1)
     deviation = np.sqrt(squares / (count + 1))
     deviation[deviation == 0] = np.inf
     largest = np.empty(count)
     for done, division in enumerate(divisions):
-        found = both.difference(division)
-        largest[done] = _largest(found, deviation)
+        difference = both.difference(division)
+        largest[done] = _largest(difference, deviation)
         advance(1)
     sizes = np.abs(observed[rows, cols]) / deviation[rows, cols]
     above = (largest[None] >= sizes[:, None]).sum(axis=1)

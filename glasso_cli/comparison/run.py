@@ -8,8 +8,15 @@ import numpy as np
 
 from glasso_cli.artifacts import Comparison, JointPrecision
 from glasso_cli.comparison import joint, pairwise
-from glasso_cli.comparison.estimated import BothEstimates, CommonNeurons, Corpus, common_neurons, estimated, left_out
-from glasso_cli.comparison.permutation import PermutationResult, check_permutations, permuted
+from glasso_cli.comparison.estimates import (
+    BothEstimates,
+    CommonNeurons,
+    Corpus,
+    common_neurons,
+    estimate_both,
+    left_out,
+)
+from glasso_cli.comparison.permutation import PermutationResult, check_permutations, permutation_tests
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
@@ -33,15 +40,15 @@ def compare_pair(
     """
     name, reporter = name or f"{first.name}-vs-{second.name}", reporter or PythonWarnings()
     common = _common([first, second], name, reporter)
-    both = estimated(first, second, common, fitting)
+    both = estimate_both(first, second, common, fitting)
     permute = None
     if section.permutations:
         permute = _permutations(first, second, both, section, fitting, name, seed, reporter)
-    found = pairwise.assemble(
+    comparison = pairwise.assemble(
         lambda metrics: {"corpus": name, "metrics": metrics}, first, second, common, both, section, permute
     )
-    _warn(found, name, reporter)
-    return found
+    _warn(comparison, name, reporter)
+    return comparison
 
 
 def compare_jointly(
@@ -66,8 +73,8 @@ def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> CommonN
     return common
 
 
-def _warn(found: Comparison, name: str, reporter: Reporter) -> None:
-    metrics = found.metrics
+def _warn(comparison: Comparison, name: str, reporter: Reporter) -> None:
+    metrics = comparison.metrics
     for corpus in metrics.corpora:
         if few := fewer_tokens_than_neurons(corpus.n_effective, metrics.neurons, f"the tokens of {corpus.name}"):
             reporter.warn(
@@ -96,10 +103,10 @@ def _permutations(
     blocks = (both.first.blocks, both.second.blocks)
     check_permutations(len(blocks[0].filled), len(blocks[1].filled), section.permutations, section.fdr)
     centres = (first.stats.centre[blocks[0].neurons], second.stats.centre[blocks[1].neurons])
-    pooled = both.pooled(centres, fitting)
+    pooled = both.pool(centres, fitting)
 
     def permute(rows: np.ndarray, cols: np.ndarray) -> PermutationResult:
         with reporter.progress(f"permutations {name}", 2 * section.permutations, "divisions") as advance:
-            return permuted(pooled, rows, cols, section.permutations, seed, advance)
+            return permutation_tests(pooled, rows, cols, section.permutations, seed, advance)
 
     return permute

@@ -52,8 +52,8 @@ def load_config(path: Path, overrides: Sequence[str] = (), needed: Collection[st
         config = Config.model_validate(loading.data)
     except ValidationError as error:
         # For pydantic, a list with a bad item is also "too short"; only the item is worth reporting.
-        found = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
-        loading.problems += [_problem(item, loading, path) for item in found]
+        errors = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
+        loading.problems += [_problem(item, loading, path) for item in errors]
     if loading.problems:
         problems = sorted(dict.fromkeys(loading.problems), key=lambda problem: problem.order)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -96,15 +96,15 @@ def _bases(path: Path, document: Document, value: Any, loading: _Loading) -> lis
         named = [(("extends", index), name) for index, name in enumerate(value)]
     else:
         named = [(("extends",), None)]
-    found = []
+    files = []
     for loc, name in named:
         if not isinstance(name, str) or not name:
             loading.add(path, document, loc, "should be a file name or a list of file names")
         elif (path.parent / name).is_file():
-            found.append(path.parent / name)
+            files.append(path.parent / name)
         else:
             loading.add(path, document, loc, f"there is no file {path.parent / name}{_near(path.parent / name)}")
-    return found
+    return files
 
 
 def _mapping_of(path: Path, document: Document) -> dict[str, Any]:

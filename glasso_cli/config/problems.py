@@ -52,19 +52,19 @@ def dotted(loc: Loc) -> str:
 @cache
 def sections() -> dict[Loc, type[Section]]:
     """Every section of the schema by its place; ``NAME`` stands for any corpus."""
-    found: dict[Loc, type[Section]] = {(): Config}
+    by_place: dict[Loc, type[Section]] = {(): Config}
     todo: list[Loc] = [()]
     while todo:
         loc = todo.pop()
-        for name, info in found[loc].model_fields.items():
+        for name, info in by_place[loc].model_fields.items():
             kind = info.annotation
             here: Loc = (*loc, name)
             if arguments := get_args(kind):  # dict[str, Section]
                 kind, here = arguments[-1], (*here, _ANY)
             if isinstance(kind, type) and issubclass(kind, Section):
-                found[here] = kind
+                by_place[here] = kind
                 todo.append(here)
-    return found
+    return by_place
 
 
 def section_at(loc: Loc) -> type[Section] | None:

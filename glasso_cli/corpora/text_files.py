@@ -37,12 +37,12 @@ def matching_files(patterns: Iterable[str], owner: str) -> list[Path]:
     Raises :class:`InputError`, beginning with ``owner``, for a pattern without a file, and for a file that cannot hold
     texts: a folder, an unknown suffix, not readable, empty.
     """
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for pattern in patterns:
-        found.update(dict.fromkeys(_matches(os.path.expanduser(pattern), owner)))
-    for path in found:
+        files.update(dict.fromkeys(_matches(os.path.expanduser(pattern), owner)))
+    for path in files:
         _check_file(path)
-    return list(found)
+    return list(files)
 
 
 def _matches(pattern: str, owner: str) -> list[Path]:

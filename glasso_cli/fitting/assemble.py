@@ -37,14 +37,14 @@ class Findings:
     factors: Factors | None
 
 
-def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, found: Findings) -> PrecisionPath:
+def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, findings: Findings) -> PrecisionPath:
     """The findings as one artifact; ``meta`` makes its meta of the metrics."""
-    points, chosen, tests = found.points, found.chosen, found.tested.tests
-    width = len(found.neurons)
+    points, chosen, tests = findings.points, findings.chosen, findings.tested.tests
+    width = len(findings.neurons)
     best = points[chosen.index]
-    kept = edge_table.keep(tests, best.values < 0, section.fdr, section.min_effect)
+    kept = edge_table.filter_edges(tests, best.values < 0, section.fdr, section.min_effect)
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
-    ids, layers = stats.neuron_ids[found.neurons], stats.layers[found.neurons]
+    ids, layers = stats.neuron_ids[findings.neurons], stats.layers[findings.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)
     metrics = FitMetrics(
         neurons=width,
@@ -58,15 +58,15 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         fdr=section.fdr,
         min_effect=section.min_effect,
         hidden_factors=best.factors.shape[1],
-        estimate=EstimateUsed(found.tested.estimate, found.tested.alpha),
+        estimate=EstimateUsed(findings.tested.estimate, findings.tested.alpha),
         variance=section.variance,
         variance_inflation=tests.inflation,
         degrees_of_freedom=tests.freedom if np.isfinite(tests.freedom) else None,
         pairs=PairCounts(tests.pairs, tests.discoveries),
         expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
-        half_samples=HalfSamples(found.stability.count, found.stability.replication),
-        null=found.tested.null,
-        factors=_described(found.factors, ids, section.remove_factors),
+        half_samples=HalfSamples(findings.stability.count, findings.stability.replication),
+        null=findings.tested.null,
+        factors=_described(findings.factors, ids, section.remove_factors),
         communities=int(graph.communities.max(initial=-1)) + 1,
         duality_gap=best.duality_gap,
         kkt_residual=best.kkt_residual,
@@ -82,9 +82,9 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         meta=meta(to_json(metrics)),
         neuron_ids=ids,
         layers=layers,
-        neurons=found.neurons.astype(np.int32),
+        neurons=findings.neurons.astype(np.int32),
         communities=graph.communities.astype(np.int32),
-        marginals=np.concatenate([found.correlation[point.rows, point.cols] for point in points]).astype(np.float32),
+        marginals=np.concatenate([findings.correlation[point.rows, point.cols] for point in points]).astype(np.float32),
         criterion=unknown if chosen.criterion is None else chosen.criterion,
         criterion_error=unknown if chosen.error is None else chosen.error,
         selected=np.array(chosen.index),
@@ -94,9 +94,9 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         z=tests.z,
         p_values=tests.p,
         q_values=tests.q,
-        frequencies=found.stability.frequencies,
+        frequencies=findings.stability.frequencies,
         entry_alphas=edge_table.entry_alphas(points, chosen.index),
-        **_tested_fit(found.tested.fit),
+        **_tested_fit(findings.tested.fit),
     )
 
 
@@ -127,16 +127,16 @@ def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> Leadin
     return LeadingFactors(removed, factors.share, leading)
 
 
-def dot_text(path: PrecisionPath) -> str:
+def dot_text(fit: PrecisionPath) -> str:
     """The Graphviz text of the selected graph."""
-    part = path.drawn()
+    part = fit.drawn()
     graph = build_graph(
-        path.neuron_ids,
-        path.rows[part],
-        path.cols[part],
-        path.values[part],
-        path.diagonals[int(path.selected)],
-        path.layers,
-        communities=path.communities,
+        fit.neuron_ids,
+        fit.rows[part],
+        fit.cols[part],
+        fit.values[part],
+        fit.diagonals[int(fit.selected)],
+        fit.layers,
+        communities=fit.communities,
     )
-    return to_dot(graph, key=path.meta["key"], title=path.meta["corpus"])
+    return to_dot(graph, key=fit.meta["key"], title=fit.meta["corpus"])

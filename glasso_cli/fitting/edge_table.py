@@ -21,7 +21,7 @@ class EdgeFilter:
     dropped: DroppedEdges
 
 
-def keep(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
+def filter_edges(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
     """The edges whose partial correlation is not zero (q up to ``fdr``), has their sign, and is at least ``min_effect``.
 
     ``positive (E,)`` is the sign of their partial correlations in the sparse graph.
@@ -37,7 +37,7 @@ def entry_alphas(points: Sequence[PathPoint], index: int) -> np.ndarray:
     chosen = points[index]
     p = len(chosen.diagonal)
     wanted = pair_places(chosen.rows, chosen.cols, p)
-    found = np.full(len(wanted), chosen.alpha)
+    alphas = np.full(len(wanted), chosen.alpha)
     for point in sorted(points[:index], key=lambda point: point.alpha):
-        found[np.isin(wanted, pair_places(point.rows, point.cols, p))] = point.alpha
-    return found
+        alphas[np.isin(wanted, pair_places(point.rows, point.cols, p))] = point.alpha
+    return alphas

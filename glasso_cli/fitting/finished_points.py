@@ -40,12 +40,12 @@ def problem_of(material: Material) -> str:
 def of_artifact(path: Path, problem: str) -> list[PathPoint]:
     """The points of the fit at ``path``; none where there is no such fit, or one of another problem."""
     try:
-        fitted = PrecisionPath.load(path)
-        if problem_of(fitted.meta["material"]) != problem:
+        fit = PrecisionPath.load(path)
+        if problem_of(fit.meta["material"]) != problem:
             return []
     except (InputError, KeyError):
         return []
-    return fitted.points()  # copies: the file will be replaced
+    return fit.points()  # copies: the file will be replaced
 
 
 # -- pieces -----------------------------------------------------------------------------------------
@@ -61,9 +61,9 @@ def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
 def of_pieces(folder: Path, problem: str) -> list[PathPoint]:
     """The points of ``problem`` in ``folder`` and in those of other keys of the same stage and corpus."""
     same, _, _ = folder.name.rpartition("-")
-    found = []
+    points = []
     for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
         arrays, meta = read_npz(path)
         if meta.get("problem") == problem:
-            found.append(PathPoint.from_arrays(arrays, meta["numbers"]))
-    return found
+            points.append(PathPoint.from_arrays(arrays, meta["numbers"]))
+    return points

@@ -135,7 +135,7 @@ class _Fit:
             self.reporter.warn(f"{self.name}: {chosen.warning}")
         self._warn_few(len(correlation))
         best = points[chosen.index]
-        found = Findings(
+        findings = Findings(
             neurons=chosen_neurons,
             correlation=correlation,
             points=points,
@@ -144,7 +144,7 @@ class _Fit:
             stability=resamples.stability(best),
             factors=factors,
         )
-        return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, found)
+        return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, findings)
 
     def _check_resampling(self, blocks: Blocks) -> None:
         """Raise :class:`InputError` when there are too few blocks for what the configuration asks for."""

@@ -70,15 +70,15 @@ class Resamples:
         select = self.section.select
         halves = half_samples(self.filled, select.half_samples, self.seed)
         first = self._fit([Sample(half, alphas) for half in halves[:2]], "first halves")
-        found = np.array([self._unstable(first, alpha) for alpha in alphas])
-        rough = np.maximum.accumulate(found)
+        curve = np.array([self._unstable(first, alpha) for alpha in alphas])
+        rough = np.maximum.accumulate(curve)
         near = (rough >= select.instability / _NEAR) & (rough <= select.instability * _NEAR)
         below, above = np.flatnonzero(rough <= select.instability), np.flatnonzero(rough > select.instability)
         near[below[-1:]] = near[above[:1]] = True
         chosen = tuple(alpha for alpha, wanted in zip(alphas, near, strict=True) if wanted)
         fits = first + self._fit([Sample(half, chosen) for half in halves[2:]], "halves")
-        found[near] = [self._unstable(fits, alpha) for alpha in chosen]
-        return found
+        curve[near] = [self._unstable(fits, alpha) for alpha in chosen]
+        return curve
 
     def _unstable(self, fits: Sequence[SampleFit], alpha: float) -> float:
         p = len(self.neurons)
@@ -92,8 +92,8 @@ class Resamples:
         p = len(self.neurons)
         samples = [fit.signed(point.alpha, p) for fit in fits]
         edges = signed_pairs(point.rows, point.cols, point.values < 0, p)
-        found = replication(samples) if samples else float("nan")
-        return Stability(len(samples), frequencies(edges, samples), None if np.isnan(found) else found)
+        replicated = replication(samples) if samples else float("nan")
+        return Stability(len(samples), frequencies(edges, samples), None if np.isnan(replicated) else replicated)
 
     def _fit(self, samples: Sequence[Sample], label: str, start: PathPoint | None = None) -> list[SampleFit]:
         if not samples:

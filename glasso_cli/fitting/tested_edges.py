@@ -54,7 +54,7 @@ def tested_point(
     def fit_for_tests(S: np.ndarray, at: PathPoint) -> PathPoint | None:
         if kind == "inverse":
             return None
-        return fitted(S, alpha, at.precision(), section) if alpha < at.alpha else at
+        return fit_at(S, alpha, at.precision(), section) if alpha < at.alpha else at
 
     def tested(
         S: np.ndarray, at: PathPoint, fit: PathPoint | None, variance: str, inflation: float | None = None
@@ -77,10 +77,10 @@ def tested_point(
     null = None
     if covariance is not None:
         S = blocks.correlation_of(covariance)
-        shifted = fitted(S, point.alpha, None, section)
-        found = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
-        kept = edge_table.keep(found, shifted.values < 0, section.fdr, section.min_effect)
-        null = NullEdges(shifted.n_edges, int(kept.mask.sum()), found.discoveries)
+        shifted = fit_at(S, point.alpha, None, section)
+        null_tests = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
+        kept = edge_table.filter_edges(null_tests, shifted.values < 0, section.fdr, section.min_effect)
+        null = NullEdges(shifted.n_edges, int(kept.mask.sum()), null_tests.discoveries)
     return EdgeTestResult(tests, kind, fit, null)
 
 
@@ -93,7 +93,7 @@ def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> st
     return "inverse" if n_effective >= ENOUGH * p and not singular else "lasso"
 
 
-def fitted(S: np.ndarray, alpha: float, start: csr_array | None, section: FitSection) -> PathPoint:
+def fit_at(S: np.ndarray, alpha: float, start: csr_array | None, section: FitSection) -> PathPoint:
     """The point at ``alpha`` of ``S (p, p)``, solved as ``section`` says, from ``start`` if there is one."""
     return fit_from(S, alpha, start, **section.solving)
 

@@ -16,13 +16,13 @@ def find_communities(p: int, rows: np.ndarray, cols: np.ndarray, strengths: np.n
     """
     from graspologic_native import leiden
 
-    found = np.full(p, ISOLATED)
+    communities = np.full(p, ISOLATED)
     if len(rows) == 0:
-        return found
+        return communities
     edges = [(str(i), str(j), weight) for i, j, weight in zip(rows.tolist(), cols.tolist(), strengths.tolist())]
     _, partition = leiden(edges, seed=seed, trials=_TRIALS)
-    found[[int(name) for name in partition]] = list(partition.values())
-    return _numbered_by_size(found)
+    communities[[int(name) for name in partition]] = list(partition.values())
+    return _numbered_by_size(communities)
 
 
 def _numbered_by_size(labels: np.ndarray) -> np.ndarray:

@@ -228,5 +228,5 @@ def _correlation(values: Tensor) -> Tensor:
     """Correlations ``(width, width)``; those of a constant neuron are zero."""
     centred = (values - values.mean(0)).double()
     scaled = centred / centred.norm(dim=0).clamp_min(1e-30)
-    found: Tensor = scaled.T @ scaled
-    return found
+    correlation: Tensor = scaled.T @ scaled
+    return correlation

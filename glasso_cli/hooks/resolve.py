@@ -53,14 +53,14 @@ def output_projection(stack: LayerStack, layer: int) -> str:
         if is_expert(name, module):
             raise _expert_error(f"{path}.{name}")
     linear = {name: widths for name, module in modules.items() if (widths := linear_widths(module))}
-    found = _projections(linear, stack.hidden_size)
-    if not found:
+    projections = _projections(linear, stack.hidden_size)
+    if not projections:
         raise InputError(
             f"Layer {layer} ('{path}') has no MLP output projection that can be told from its shape.",
             f"Name a module instead, such as '{path}.<name>:in'; linear modules there: {', '.join(linear)}.",
         )
-    widest = max(found.values())  # a narrow one is an adapter (Gemma 3n)
-    return f"{path}.{[name for name, width in found.items() if width == widest][-1]}"
+    widest = max(projections.values())  # a narrow one is an adapter (Gemma 3n)
+    return f"{path}.{[name for name, width in projections.items() if width == widest][-1]}"
 
 
 def _projections(linear: dict[str, tuple[int, int]], hidden: int) -> dict[str, int]:

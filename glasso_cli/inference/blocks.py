@@ -67,8 +67,7 @@ class Blocks:
     @property
     def shares(self) -> np.ndarray:
         """Of all tokens, that each block with tokens holds, ``(B,)``."""
-        found: np.ndarray = self.counts[self.filled] / self.n_tokens
-        return found
+        return np.asarray(self.counts[self.filled] / self.n_tokens)
 
     @property
     def freedom(self) -> float:
@@ -106,8 +105,7 @@ class Blocks:
         return taken_out(spread, self.factors) if self.factors.shape[1] else spread
 
     def _mean(self, blocks: list[int]) -> np.ndarray:
-        found: np.ndarray = self.sums[blocks][:, self.neurons].sum(axis=0) / self.counts[blocks].sum()
-        return found
+        return np.asarray(self.sums[blocks][:, self.neurons].sum(axis=0) / self.counts[blocks].sum())
 
     def projected(self, block: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean ``(m,)`` and second moments ``(m, m)`` of y = A z over the tokens of one block, for ``rows`` A ``(m, p)``.
@@ -148,16 +146,16 @@ class Blocks:
     def about_the_mean(self, block: int, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
         """Mean ``(p,)`` and second moments ``(p, p)`` of the values in one block, about the mean of all tokens."""
         n = float(self.counts[block])
-        found = moments.upper_triangle(self.moments[block], self.sums.shape[1]).astype(dtype, copy=False)
+        second_moments = moments.upper_triangle(self.moments[block], self.sums.shape[1]).astype(dtype, copy=False)
         with numba_limited():
-            mirror(found)
-        found = self._chosen(found)
-        found /= dtype(n)
+            mirror(second_moments)
+        second_moments = self._chosen(second_moments)
+        second_moments /= dtype(n)
         own = self.sums[block][self.neurons] / n
         centre, apart = self.mean.astype(dtype), (own - self.mean).astype(dtype)
-        found -= np.multiply.outer(own.astype(dtype), centre)
-        found -= np.multiply.outer(centre, apart)
-        return apart, found
+        second_moments -= np.multiply.outer(own.astype(dtype), centre)
+        second_moments -= np.multiply.outer(centre, apart)
+        return apart, second_moments
 
     def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
         """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.
@@ -174,7 +172,7 @@ class Blocks:
 
     def total(self) -> np.ndarray:
         """The packed moments of all blocks, float64."""
-        return moments.added(self.moments, self.sums.shape[1])
+        return moments.sum_packed(self.moments, self.sums.shape[1])
 
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order

@@ -31,10 +31,10 @@ def sandwich(left: csr_array | np.ndarray, matrix: np.ndarray) -> np.ndarray:
     Every entry of a sparse A's is summed by one thread in a fixed order, whatever the number of threads.
     """
     if isinstance(left, np.ndarray):
-        found: np.ndarray = left @ matrix @ left.T
-        found += found.T.copy()
-        found /= 2
-        return found
+        result: np.ndarray = left @ matrix @ left.T
+        result += result.T.copy()
+        result /= 2
+        return result
     A = csr_array(left, dtype=np.float64)
     A.sort_indices()
     half = product(A, matrix)

@@ -95,17 +95,16 @@ class _Formula:
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """``(a, b)`` of two groups of neurons."""
         R, diagonal = self.autocorrelation, self.estimate.diagonal
-        found = self.estimate.between(first, second) ** 2
-        found += np.multiply.outer(diagonal[first], diagonal[second])
-        found *= tau(R[first], R[second])
-        found /= self.n_tokens
-        return found
+        variance = self.estimate.between(first, second) ** 2
+        variance += np.multiply.outer(diagonal[first], diagonal[second])
+        variance *= tau(R[first], R[second])
+        variance /= self.n_tokens
+        return variance
 
     def own(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Theta_ii Theta_jj + Theta_ij^2 of pairs, ``(m,)``."""
         diagonal = self.estimate.diagonal
-        found: np.ndarray = diagonal[rows] * diagonal[cols] + self.estimate.entries(rows, cols) ** 2
-        return found
+        return np.asarray(diagonal[rows] * diagonal[cols] + self.estimate.entries(rows, cols) ** 2)
 
     def of(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """The variance of pairs, ``(m,)``."""
@@ -129,8 +128,7 @@ class _Errors:
 
     def of(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         if self.of_pairs is not None:
-            found: np.ndarray = self.of_pairs[rows, cols]
-            return found
+            return np.asarray(self.of_pairs[rows, cols])
         return self.formula.of(rows, cols) * self.inflation
 
     def two_sided(self, size: np.ndarray) -> np.ndarray:

@@ -61,12 +61,12 @@ def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:
 def _all_tau(R: np.ndarray) -> np.ndarray:
     """tau of the pairs i < j ``(p (p - 1) / 2,)``, a block of rows at a time."""
     p = len(R)
-    found = []
+    parts = []
     for start in range(0, p, _BLOCK):
         rows = R[start : start + _BLOCK]
         block = tau(rows, R[start:])
-        found.append(block[np.triu_indices(len(rows), 1, p - start)])
-    return np.concatenate(found)
+        parts.append(block[np.triu_indices(len(rows), 1, p - start)])
+    return np.concatenate(parts)
 
 
 def fewer_tokens_than_neurons(n_effective: float, neurons: int, tokens: str = "the tokens") -> str:

@@ -33,8 +33,7 @@ class Estimate:
     @property
     def diagonal(self) -> np.ndarray:
         """Of Theta, ``(p,)``."""
-        found: np.ndarray = self.theta.diagonal()
-        return found
+        return np.asarray(self.theta.diagonal())
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Entries of Theta between two groups of neurons, ``(a, b)``."""
@@ -52,13 +51,13 @@ class Estimate:
 def inverse_estimate(correlation: np.ndarray) -> Estimate:
     """T = Theta = the inverse of ``correlation (p, p)``; raises :class:`InputError` if it is singular."""
     with numba_limited():
-        found = invert(correlation)
-    if found is None:
+        inverse = invert(correlation)
+    if inverse is None:
         raise InputError(
             "The correlation matrix is singular, so partial correlations given all other neurons do not exist.",
             "Set fit.estimate: lasso, or leave out neurons that are sums of others.",
         )
-    T = found.matrix
+    T = inverse.matrix
     return Estimate(T, T, len(T))
 
 

@@ -16,8 +16,7 @@ def p_values(sizes: np.ndarray, two_sided: Tail) -> np.ndarray:
     knots = np.linspace(0.0, sizes.max(), _KNOTS) if len(sizes) > _KNOTS else sizes
     with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
         logs = np.maximum(np.log(two_sided(knots)), np.log(np.finfo(float).tiny))
-    found: np.ndarray = np.exp(np.interp(sizes, knots, logs) if knots is not sizes else logs)
-    return found
+    return np.asarray(np.exp(np.interp(sizes, knots, logs) if knots is not sizes else logs))
 
 
 def q_values(p_values: np.ndarray) -> np.ndarray:
@@ -49,8 +48,7 @@ class Rates:
         """The rate of chosen ones of the statistics, ``(E,)``."""
         if len(sizes) == 0:
             return np.zeros(0)
-        found: np.ndarray = self.q[np.minimum(np.searchsorted(self.sizes, sizes), len(self.sizes) - 1)]
-        return found
+        return np.asarray(self.q[np.minimum(np.searchsorted(self.sizes, sizes), len(self.sizes) - 1)])
 
     def discoveries(self, rate: float) -> int:
         """How many have a false discovery rate of at most ``rate``."""

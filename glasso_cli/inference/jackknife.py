@@ -65,11 +65,11 @@ class PseudoValues:
         self._count += 1
 
     def variance(self) -> np.ndarray:
-        found = 2 * self._centre * self._weighted
-        found -= self._centre**2 * self._weights
-        np.subtract(self._squares, found, out=found)
-        found /= self._count
-        return found
+        variance = 2 * self._centre * self._weighted
+        variance -= self._centre**2 * self._weights
+        np.subtract(self._squares, variance, out=variance)
+        variance /= self._count
+        return variance
 
 
 def _errors(

@@ -44,8 +44,7 @@ def pair_inflation(
     variance /= pair_tau(autocorrelation[first], autocorrelation[second])
     freedom = blocks.freedom
     typical = float(np.median(variance[len(rows) :])) * freedom / float(chi2.median(freedom))
-    found: np.ndarray = variance[: len(rows)] / typical
-    return found
+    return np.asarray(variance[: len(rows)] / typical)
 
 
 def _variances(blocks: Blocks, theta: csr_array | np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -64,8 +63,7 @@ def _variances(blocks: Blocks, theta: csr_array | np.ndarray, first: np.ndarray,
         error = (crossed + weight * mean[i] * mean[j]) / np.sqrt(scale[i] * scale[j]) - whole
         error -= whole / 2 * (spread[i] + spread[j])
         sums.add(error, float(share))
-    found: np.ndarray = sums.variance() / (1 - np.minimum(whole**2, 1 - 1e-12)) ** 2
-    return found
+    return np.asarray(sums.variance() / (1 - np.minimum(whole**2, 1 - 1e-12)) ** 2)
 
 
 def _projections(

@@ -25,12 +25,12 @@ def pairs_at(places: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
 
 def over_pairs(p: int, between: Callable[[slice, slice], np.ndarray]) -> np.ndarray:
     """A value of every pair, ``(p (p - 1) / 2,)`` float64: ``between`` gives those of a few rows with all later columns."""
-    found = np.empty(p * (p - 1) // 2)
+    result = np.empty(p * (p - 1) // 2)
     done = 0
     for start in range(0, p, _ROWS):
         values = between(slice(start, min(p, start + _ROWS)), slice(start, p))
         for k in range(len(values)):
             row = values[k, k + 1 :]
-            found[done : done + len(row)] = row
+            result[done : done + len(row)] = row
             done += len(row)
-    return found
+    return result

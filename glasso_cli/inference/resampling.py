@@ -38,11 +38,11 @@ def frequencies(edges: np.ndarray, samples: Sequence[np.ndarray]) -> np.ndarray:
     """The share of ``samples`` that hold each of ``edges (E,)``; nan if there are no samples."""
     if not samples:
         return np.full(len(edges), np.nan)
-    found, counts = np.unique(np.concatenate(samples), return_counts=True)
-    if len(found) == 0:
+    distinct, counts = np.unique(np.concatenate(samples), return_counts=True)
+    if len(distinct) == 0:
         return np.zeros(len(edges))
-    place = np.minimum(np.searchsorted(found, edges), len(found) - 1)
-    return np.where(found[place] == edges, counts[place], 0) / len(samples)
+    place = np.minimum(np.searchsorted(distinct, edges), len(distinct) - 1)
+    return np.where(distinct[place] == edges, counts[place], 0) / len(samples)
 
 
 def replication(samples: Sequence[np.ndarray]) -> float:

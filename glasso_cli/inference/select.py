@@ -120,8 +120,8 @@ def _cv(points: Sequence[PathPoint], options: Options) -> Selection:
 
 def _stars(points: Sequence[PathPoint], options: Options) -> Selection:
     """The smallest alpha down to which the instability stays below the threshold."""
-    found = _array(options.instability, "stars", "instability")
-    curve = np.maximum.accumulate(found)
+    instability = _array(options.instability, "stars", "instability")
+    curve = np.maximum.accumulate(instability)
     stable = [k for k in range(len(points)) if curve[k] <= options.threshold and points[k].converged]
     if not stable:
         index, warning = _smallest(points, curve)

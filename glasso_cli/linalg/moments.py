@@ -52,7 +52,7 @@ def upper_triangle(packed: np.ndarray, width: int) -> np.ndarray:
     return matrix
 
 
-def added(packed: Iterable[np.ndarray], width: int) -> np.ndarray:
+def sum_packed(packed: Iterable[np.ndarray], width: int) -> np.ndarray:
     """The sum of packed moments, one after the other, in float64."""
     total = np.zeros(packed_length(width), dtype=np.float64)
     for moments in packed:
@@ -77,7 +77,7 @@ def covariance_of(counts: np.ndarray, sums: np.ndarray, packed: Iterable[np.ndar
     count = int(counts.sum())
     if count == 0:
         raise ValueError("the blocks hold no tokens")
-    matrix = unpack_upper(added(packed, sums.shape[1]), sums.shape[1])
+    matrix = unpack_upper(sum_packed(packed, sums.shape[1]), sums.shape[1])
     matrix /= count
     mean = sums.sum(axis=0) / count
     matrix -= np.outer(mean, mean)

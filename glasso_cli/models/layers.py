@@ -23,8 +23,8 @@ class LayerStack:
 
     def layer_of(self, module_name: str) -> int | None:
         """The layer a module belongs to, or None."""
-        found = re.match(re.escape(self.path) + r"\.(\d+)(\.|$)", module_name)
-        return int(found[1]) if found else None
+        match = re.match(re.escape(self.path) + r"\.(\d+)(\.|$)", module_name)
+        return int(match[1]) if match else None
 
 
 def find_layers(model: PreTrainedModel) -> LayerStack:

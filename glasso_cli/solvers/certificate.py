@@ -105,9 +105,9 @@ def _penalty(precision: np.ndarray, weights: Alpha) -> float:
         some = precision[rows]
         off = some != 0
         np.fill_diagonal(off[:, rows], False)
-        found = np.abs(some[off]) * each[rows][off]
-        costs[filled : filled + len(found)] = found
-        filled += len(found)
+        terms = np.abs(some[off]) * each[rows][off]
+        costs[filled : filled + len(terms)] = terms
+        filled += len(terms)
     return float(costs[:filled].sum())
 
 
@@ -120,15 +120,15 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
     *Segment point*: from S towards W with its diagonal rescaled to that of S, as far as the box goes:
     positive definite wherever S is semidefinite, so there is a bound far from the optimum too.
     """
-    found = -np.inf
+    best = -np.inf
     weights = np.broadcast_to(weights, S.shape)
     point = np.empty(S.shape)  # every point is built and factorised here
     for trust_signs in (True, False):
         _box_point(Theta, W, S, weights, trust_signs, point)
         log_determinant = log_det(point, overwrite=True)
-        found = max(found, log_determinant)
+        best = max(best, log_determinant)
         yield log_determinant
-    if found == -np.inf:
+    if best == -np.inf:
         _segment_point(W, S, weights, point)
         yield log_det(point, overwrite=True)
 

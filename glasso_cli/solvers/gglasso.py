@@ -59,8 +59,8 @@ def solve(
         state = _advance(state, R, weights, steps)
         n_iter += steps
         cost = {"n_eigh": n_iter}
-        found = certified(state.Theta / scale, covariance, alpha, tol=tol, n_iter=n_iter, cost=cost)
-        best = min(found, best, key=lambda result: result.duality_gap)
+        latest = certified(state.Theta / scale, covariance, alpha, tol=tol, n_iter=n_iter, cost=cost)
+        best = min(latest, best, key=lambda result: result.duality_gap)
         if n_iter <= ADAPTED:
             state = _balanced(state, R)
     return replace(best, n_iter=n_iter)

@@ -67,8 +67,8 @@ def solve(covariance: np.ndarray, alpha: float, mu: float, *, tol: float = 1e-7,
         )
         n_iter += steps
         Theta, L = symmetric_support(solution["Theta"]), (solution["L"] + solution["L"].T) / 2
-        found = certified(Theta, _factors(L), covariance, alpha, mu, tol, n_iter)
-        best = min(found, best, key=lambda result: result.duality_gap)
+        latest = certified(Theta, _factors(L), covariance, alpha, mu, tol, n_iter)
+        best = min(latest, best, key=lambda result: result.duality_gap)
         # GGLasso starts with L = 0: Theta - L is where its first step goes on from.
         start = {"Omega_0": solution["Omega"], "Theta_0": Theta - L, "X_0": solution["X"]}
     return best

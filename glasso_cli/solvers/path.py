@@ -20,7 +20,7 @@ from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.components import connected, spanning_tree
 from glasso_cli.solvers.problem import check_alpha
 from glasso_cli.solvers.rows import row_blocks
-from glasso_cli.solvers.screening import Summary, checked, get_solver, solved_components
+from glasso_cli.solvers.screening import Summary, as_checked_covariance, get_solver, solved_components
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Walk:
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
     ) -> None:
-        self.covariance = checked(covariance, 1.0)
+        self.covariance = as_checked_covariance(covariance, 1.0)
         self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
         self._tol, self._max_iter, self._penalise_diagonal = tol, max_iter, penalise_diagonal
@@ -237,33 +237,33 @@ def _latent_point(
     covariance: np.ndarray, alpha: float, hidden: float, tol: float, max_iter: int, ancestors: tuple[float, ...]
 ) -> PathPoint:
     mu = latent.nuclear_penalty(alpha, len(covariance), hidden)
-    found = latent.solve(covariance, alpha, mu, tol=tol, max_iter=max_iter)
-    rows, cols, values = _edges(found.precision)
-    penalty = 2 * alpha * float(np.abs(values).sum()) + mu * float((found.factors**2).sum())
+    result = latent.solve(covariance, alpha, mu, tol=tol, max_iter=max_iter)
+    rows, cols, values = _edges(result.precision)
+    penalty = 2 * alpha * float(np.abs(values).sum()) + mu * float((result.factors**2).sum())
     return PathPoint(
         alpha=alpha,
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
         values=values,
-        diagonal=found.precision.diagonal().copy(),
-        objective=found.objective,
-        duality_gap=found.duality_gap,
-        kkt_residual=found.kkt_residual,
-        n_iter=found.n_iter,
-        converged=found.converged,
-        log_likelihood=penalty - found.objective,
-        factors=found.factors,
+        diagonal=result.precision.diagonal().copy(),
+        objective=result.objective,
+        duality_gap=result.duality_gap,
+        kkt_residual=result.kkt_residual,
+        n_iter=result.n_iter,
+        converged=result.converged,
+        log_likelihood=penalty - result.objective,
+        factors=result.factors,
         ancestors=ancestors,
     )
 
 
 def _edges(precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and values of the entries above the diagonal, row by row."""
-    found = []
+    parts = []
     for some in row_blocks(len(precision)):
         rows, cols = np.nonzero(precision[some] != 0)
         rows += some.start
         above = cols > rows
-        found.append((rows[above], cols[above]))
-    rows, cols = (np.concatenate([part[k] for part in found]) for k in range(2))
+        parts.append((rows[above], cols[above]))
+    rows, cols = (np.concatenate([part[k] for part in parts]) for k in range(2))
     return rows, cols, precision[rows, cols]

@@ -44,7 +44,7 @@ def solve(
     Raises :class:`InputError` for an unknown solver and for what :func:`check_problem` refuses.
     """
     run = get_solver(solver)
-    S = checked(covariance, alpha)
+    S = as_checked_covariance(covariance, alpha)
     on_diagonal = _cost_of_diagonal(alpha) if penalise_diagonal else 0.0
     return solve_checked(S, alpha, run, init=init, tol=tol, max_iter=max_iter, on_diagonal=on_diagonal)
 
@@ -64,7 +64,7 @@ def get_solver(name: str) -> Solver:
     return SOLVERS[name]
 
 
-def checked(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
+def as_checked_covariance(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:
     """The covariance ``(p, p)`` in float64, row-major and exactly symmetric; raises as :func:`check_problem` does.
 
     It is the array given where that is all so already.
@@ -98,7 +98,10 @@ def solve_checked(
     max_iter: int,
     on_diagonal: float = 0.0,
 ) -> SolverResult:
-    """:func:`solve` for a covariance from :func:`checked`; ``on_diagonal`` is as in :func:`solved_components`."""
+    """:func:`solve` for a covariance from :func:`as_checked_covariance`.
+
+    ``on_diagonal`` is as in :func:`solved_components`.
+    """
     variance = free_variance(covariance, alpha) + on_diagonal
     parts = []
     solved = solved_components(
@@ -124,8 +127,8 @@ def solved_components(
 ) -> Iterator[tuple[np.ndarray, SolverResult]]:
     """The members, in increasing order, and the result of every component of two neurons or more.
 
-    ``covariance`` is from :func:`checked`, and ``tree`` is its spanning tree, if at hand. ``on_diagonal`` is the
-    weight of the diagonal, where ``alpha`` is a number.
+    ``covariance`` is from :func:`as_checked_covariance`, and ``tree`` is its spanning tree, if at hand. ``on_diagonal``
+    is the weight of the diagonal, where ``alpha`` is a number.
     """
     blocks = members_of(labels(covariance, alpha, tree))
     with _threads(max(map(len, blocks), default=0)):

@@ -45,8 +45,8 @@ def solve(
         n_iter, sweeps = n_iter + sweeps, 2 * sweeps
         if precision is None:
             continue  # more sweeps also solve the lassos inside more exactly, which often cures it
-        found = certified(symmetric_support(precision), covariance, alpha, tol=tol, n_iter=n_iter)
-        best = min(found, best, key=lambda result: result.duality_gap)
+        latest = certified(symmetric_support(precision), covariance, alpha, tol=tol, n_iter=n_iter)
+        best = min(latest, best, key=lambda result: result.duality_gap)
     return replace(best, n_iter=n_iter, cost={"n_sweeps": n_iter})
 
 

@@ -15,7 +15,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.comparison import one_line
 
 if TYPE_CHECKING:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
 _DRAWN = ("contexts",)  # what only the figures of a comparison read
 
@@ -59,11 +59,11 @@ def make(job: Job) -> str:
 
 
 def _corpus(job: Job, name: str) -> Corpus:
-    from glasso_cli.comparison.estimated import Corpus
+    from glasso_cli.comparison.estimates import Corpus
 
     stats = ActivationStats.load(job.upstream[f"collect/{name}"])
-    path = PrecisionPath.load(job.upstream[f"fit/{name}"])
-    return Corpus(name, stats, path)
+    fit = PrecisionPath.load(job.upstream[f"fit/{name}"])
+    return Corpus(name, stats, fit)
 
 
 def _pair(job: Job, first: Corpus, second: Corpus) -> str:
@@ -71,32 +71,32 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
     from glasso_cli.comparison.run import compare_pair
 
     config = job.config
-    found = compare_pair(
+    comparison = compare_pair(
         first, second, config.compare, config.fit, name=job.corpus, seed=config.seed, reporter=job.console
     )
-    found = replace(found, meta=job.meta(found.meta["metrics"]))
+    comparison = replace(comparison, meta=job.meta(comparison.meta["metrics"]))
     dot, edges, per_neuron, communities = job.target.companions
     with atomic_write(dot, "w") as file:
-        file.writelines(pairwise.dot_lines(found))
-    write_table(edges, found.edge_columns())
-    write_table(per_neuron, found.neuron_columns())
-    write_table(communities, pairwise.community_columns(found))
-    found.save(job.target.path)
-    return one_line(found.metrics)
+        file.writelines(pairwise.dot_lines(comparison))
+    write_table(edges, comparison.edge_columns())
+    write_table(per_neuron, comparison.neuron_columns())
+    write_table(communities, pairwise.community_columns(comparison))
+    comparison.save(job.target.path)
+    return one_line(comparison.metrics)
 
 
 def _joint(job: Job, corpora: list[Corpus]) -> str:
     from glasso_cli.comparison import joint
     from glasso_cli.comparison.run import compare_jointly
 
-    found = compare_jointly(corpora, job.config.compare, name=job.corpus, reporter=job.console)
-    found = replace(found, meta=job.meta(found.meta["metrics"], below=found.meta["below"]))
+    fit = compare_jointly(corpora, job.config.compare, name=job.corpus, reporter=job.console)
+    fit = replace(fit, meta=job.meta(fit.meta["metrics"], below=fit.meta["below"]))
     dot, edges = job.target.companions
     with atomic_write(dot, "w") as file:
-        file.writelines(joint.dot_lines(found))
-    write_table(edges, found.edge_columns())
-    found.save(job.target.path)
-    return joint.summary(found.metrics)
+        file.writelines(joint.dot_lines(fit))
+    write_table(edges, fit.edge_columns())
+    fit.save(job.target.path)
+    return joint.summary(fit.metrics)
 
 
 STAGE = Stage(

@@ -76,7 +76,7 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
 
     study = Study(
         stats=ActivationStats.load(job.upstream["collect"]),
-        path=PrecisionPath.load(job.upstream["fit"]),
+        fit=PrecisionPath.load(job.upstream["fit"]),
         dot=job.upstream["fit"].with_suffix(".dot"),
         section=job.config.visualize,
         title=f"{_model(job.config)} · {job.corpus}",

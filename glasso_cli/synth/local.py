@@ -130,12 +130,12 @@ def _ends(loaded: LoadedModel) -> list[int]:
 
     Settings may name a token that the model does not have.
     """
-    found: list[int] = []
+    tokens: list[int] = []
     settings = getattr(loaded.model, "generation_config", None)
     for value in (getattr(settings, "eos_token_id", None), loaded.tokenizer.eos_token_id):
-        found += value if isinstance(value, list) else [] if value is None else [value]
+        tokens += value if isinstance(value, list) else [] if value is None else [value]
     known = int(loaded.model.config.get_text_config().vocab_size)
-    return [token for token in dict.fromkeys(found) if token < known]
+    return [token for token in dict.fromkeys(tokens) if token < known]
 
 
 def _room(loaded: LoadedModel, width: int, asked: int) -> int:

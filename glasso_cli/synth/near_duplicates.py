@@ -39,10 +39,10 @@ def distinct(texts: Sequence[str], threshold: float, kept: Sequence[str] = ()) -
     sets = _by_rarity([pieces(text) for text in (*kept, *texts)])
     holders: dict[int, list[int]] = defaultdict(list)  # rare piece → the kept texts that have it among theirs
     answers = []
-    for index, found in enumerate(sets):
-        rare = sorted(found)[: len(found) - _at_least(threshold, len(found)) + 1]
+    for index, ranks in enumerate(sets):
+        rare = sorted(ranks)[: len(ranks) - _at_least(threshold, len(ranks)) + 1]
         near = {other for piece in rare for other in holders[piece]} if index >= len(kept) else set()
-        new = all(similarity(found, sets[other]) < threshold for other in near)
+        new = all(similarity(ranks, sets[other]) < threshold for other in near)
         answers.append(new)
         if new:
             for piece in rare:
@@ -54,7 +54,7 @@ def _by_rarity(sets: Sequence[frozenset[str]]) -> list[frozenset[int]]:
     """``sets`` with each piece as its rank, the rarest first."""
     frequency = Counter(itertools.chain.from_iterable(sets))
     rank = {piece: place for place, piece in enumerate(sorted(frequency, key=frequency.__getitem__))}
-    return [frozenset(map(rank.__getitem__, found)) for found in sets]
+    return [frozenset(map(rank.__getitem__, text_pieces)) for text_pieces in sets]
 
 
 def _at_least(threshold: float, size: int) -> int:

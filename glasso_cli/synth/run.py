@@ -118,8 +118,8 @@ def _no_text(name: str, section: SynthSection, faults: Counter[str], left: dict[
             f"{name}: synth.budget_usd {section.budget_usd:g} leaves no room for one text.",
             "Raise it, or lower synth.max_tokens.",
         )
-    found = ", ".join(f"{faults[fault]} {fault}" for fault in FAULTS if faults[fault])
+    counts = ", ".join(f"{faults[fault]} {fault}" for fault in FAULTS if faults[fault])
     return BelowBar(
-        f"{name}: not one answer can be used ({found}).",
+        f"{name}: not one answer can be used ({counts}).",
         "Answers that are cut off need a larger synth.max_tokens; filtered ones another topic or synth.model.",
     )

@@ -21,7 +21,7 @@ from glasso_cli.synth.near_duplicates import distinct
 from glasso_cli.synth.prompts import TEMPLATE, Brief
 from glasso_cli.synth.spending import Spending, likely_tokens_in
 
-_Found = dict[int, tuple[str, Answer]]  # place in the plan → key and answer
+_Answers = dict[int, tuple[str, Answer]]  # place in the plan → key and answer
 
 
 @dataclass(frozen=True)
@@ -78,26 +78,26 @@ class TextWriting:
     def write(self, briefs: Sequence[Brief]) -> Written:
         """The texts of ``briefs``; raises :class:`ServiceError` as the writer does, with all that arrived kept."""
         written = Written()
-        found: dict[int, Text] = {}
+        texts: dict[int, Text] = {}
         pending = list(briefs)
         for draw in range(self.section.max_redraws + 1):
             requests = {brief.index: request_for(brief, draw, self.section) for brief in pending}
             answers = self._answers(requests, written)
             again = [brief for brief in pending if brief.index in answers]
-            self._judge(again, answers, found, written)
+            self._judge(again, answers, texts, written)
             for brief in pending:
                 if brief.index not in answers:
                     written.left["budget" if self.writer.budget_reached else "unanswered"] += 1
-            pending = [brief for brief in again if brief.index not in found]
-            if not pending or not found:  # where not one of a whole plan can be used, more of them are no remedy
+            pending = [brief for brief in again if brief.index not in texts]
+            if not pending or not texts:  # where not one of a whole plan can be used, more of them are no remedy
                 break
         written.left["unusable"] = len(pending)
-        written.texts = [found[index] for index in sorted(found)]
+        written.texts = [texts[index] for index in sorted(texts)]
         return written
 
-    def _answers(self, requests: dict[int, Request], written: Written) -> _Found:
+    def _answers(self, requests: dict[int, Request], written: Written) -> _Answers:
         """The answers by the place in the plan: the kept ones, and those that come now."""
-        answers: _Found = {}
+        answers: _Answers = {}
         missing: dict[Request, int] = {}
         for index, request in requests.items():
             for key in self.writer.keys(request):
@@ -115,7 +115,7 @@ class TextWriting:
             written.tokens_known &= answer.tokens is not None
         return answers
 
-    def _ask(self, missing: dict[Request, int], answers: _Found, written: Written) -> None:
+    def _ask(self, missing: dict[Request, int], answers: _Answers, written: Written) -> None:
         lock = threading.Lock()
         with self.reporter.progress(f"synth {self.name}", len(missing), "texts") as advance:
 
@@ -130,8 +130,8 @@ class TextWriting:
 
             self.writer.ask(list(missing), take)
 
-    def _judge(self, briefs: Sequence[Brief], answers: _Found, found: dict[int, Text], written: Written) -> None:
-        """Put the texts that can be used into ``found`` and count what is wrong with the others."""
+    def _judge(self, briefs: Sequence[Brief], answers: _Answers, texts: dict[int, Text], written: Written) -> None:
+        """Put the texts that can be used into ``texts`` and count what is wrong with the others."""
         usable: list[Text] = []
         for brief in briefs:
             key, answer = answers[brief.index]
@@ -140,11 +140,11 @@ class TextWriting:
                 written.faults[fault] += 1
             else:
                 usable.append(Text(brief, text, key))
-        before = [found[index].text for index in sorted(found)]
+        before = [texts[index].text for index in sorted(texts)]
         new = distinct([item.text for item in usable], self.section.near_duplicate, before)
         for item, keep in zip(usable, new, strict=True):
             if keep:
-                found[item.brief.index] = item
+                texts[item.brief.index] = item
             else:
                 written.faults["near duplicate"] += 1
 

@@ -63,8 +63,8 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
 TESTED = ("debiased", "standard_error", "z", "p_values", "q_values", "frequencies", "entry_alphas")
 
 
-def path() -> tuple[PrecisionPath, list[np.ndarray]]:
-    """A path of two alphas over three neurons, and its precision matrices."""
+def small_fit() -> tuple[PrecisionPath, list[np.ndarray]]:
+    """A fit at two alphas of three neurons, and its precision matrices."""
     precisions = [
         np.array([[2.0, -0.5, 0.0], [-0.5, 2.0, 0.0], [0.0, 0.0, 1.0]]),
         np.array([[4.0, -0.5, 1.0], [-0.5, 4.0, 0.25], [1.0, 0.25, 1.0]]),
@@ -110,9 +110,9 @@ def path() -> tuple[PrecisionPath, list[np.ndarray]]:
     ), precisions
 
 
-@pytest.fixture(params=["stats", "path"])
+@pytest.fixture(params=["stats", "fit"])
 def artifact(request: pytest.FixtureRequest, rng: np.random.Generator) -> Artifact:
-    return stats(rng)[0] if request.param == "stats" else path()[0]
+    return stats(rng)[0] if request.param == "stats" else small_fit()[0]
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_dead_and_duplicate_neurons_are_not_usable(rng: np.random.Generator) -> 
 
 @pytest.mark.parametrize("index", [0, 1, None])
 def test_precision_and_edges_are_those_of_the_matrix(index: int | None) -> None:
-    artifact, precisions = path()
+    artifact, precisions = small_fit()
     matrix = precisions[1 if index is None else index]
     precision = artifact.precision(index)
     assert sp.issparse(precision)
@@ -239,7 +239,7 @@ def test_points_of_a_path_come_back(hidden: float | None) -> None:
     points = fit_path(S, [0.3, 0.2, 0.1], hidden=hidden)
     theirs = {"alphas", "starts", "offsets", "rows", "cols", "values", "diagonals", "factors", "ranks", "objective"}
     theirs |= {"duality_gap", "kkt_residual", "n_iter", "converged", "log_likelihood", "n_components"}
-    other = {name: value for name, value in vars(path()[0]).items() if name not in theirs}
+    other = {name: value for name, value in vars(small_fit()[0]).items() if name not in theirs}
     fit = PrecisionPath.of_points(points, **other)
     assert set(other) | theirs == {item.name for item in fields(PrecisionPath)}
     for before, after in zip(points, fit.points(), strict=True):
@@ -252,17 +252,17 @@ def test_points_of_a_path_come_back(hidden: float | None) -> None:
 
 
 def test_edges_are_counted_at_every_alpha() -> None:
-    assert path()[0].n_edges.tolist() == [1, 3]
-    assert path()[0].n_neurons == 3
+    assert small_fit()[0].n_edges.tolist() == [1, 3]
+    assert small_fit()[0].n_neurons == 3
 
 
 def test_artifacts_say_in_a_line_what_they_are_and_differ_as_objects() -> None:
-    artifact, _ = path()
+    artifact, _ = small_fit()
     assert repr(artifact) == "PrecisionPath(films: 3 neurons, 2 alphas, 2 edges at alpha 0.1)"
     made, values = stats(np.random.default_rng(0))
     tokens = sum(map(len, values))
     assert repr(made) == f"ActivationStats(films: 5 neurons, {tokens} tokens in 3 blocks)"
-    assert artifact != path()[0]
+    assert artifact != small_fit()[0]
     assert {artifact: 1}[artifact] == 1
 
 
@@ -304,7 +304,7 @@ def test_show_says_what_a_file_is(tmp_path: Path) -> None:
 
 
 def test_show_as_json_is_json_that_every_reader_takes(tmp_path: Path) -> None:
-    replace(path()[0], meta={**META, "metrics": {"gap": float("inf")}}).save(tmp_path / "a.npz")
+    replace(small_fit()[0], meta={**META, "metrics": {"gap": float("inf")}}).save(tmp_path / "a.npz")
     text = describe(tmp_path / "a.npz", as_json=True)
     meta = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert meta["metrics"] == {"gap": None}

@@ -40,7 +40,8 @@ def declared(kind: type[Artifact]) -> dict[str, tuple[list[str], str, str]]:
 
 def problems(artifact: Artifact) -> list[str]:
     """What of the arrays is not as declared."""
-    wrong, size = [], {}
+    wrong: list[str] = []
+    size: dict[str, int] = {}
     for name, (dimensions, dtype, words) in declared(type(artifact)).items():
         array = getattr(artifact, name)
         if (dtype == "str" and array.dtype.kind != "U") or (dtype != "str" and array.dtype != np.dtype(dtype)):

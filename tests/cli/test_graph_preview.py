@@ -22,14 +22,14 @@ def drawn(path: Path) -> str:
 @pytest.mark.parametrize("ending", ["npz", "dot"])
 def test_the_strongest_edges_and_how_many_each_neuron_has(tmp_path: Path, ending: str) -> None:
     study = build_study(tmp_path, p=40, edges=70)
-    study.path.save(tmp_path / "fit.npz")
+    study.fit.save(tmp_path / "fit.npz")
     text = drawn(tmp_path / "fit.npz" if ending == "npz" else study.dot)
     strongest = [line.split() for line in text.splitlines() if line.lstrip().startswith(("+", "-"))]
     assert len(strongest) == 10
     rows, cols, rho = study.edges
     for (value, *names), i, j, wanted in zip(strongest, rows, cols, rho):
         assert value == f"{wanted:+.3f}"
-        assert set(names) == {study.path.neuron_ids[i], study.path.neuron_ids[j]}
+        assert set(names) == {study.fit.neuron_ids[i], study.fit.neuron_ids[j]}
     isolated = next(line.split() for line in text.splitlines() if line.split()[:1] == ["0"])
     assert int(isolated[1]) == (study.degree == 0).sum()
     bars = [line.split() for line in text.splitlines() if "█" in line or line.split()[1:] == ["0"]]
@@ -38,7 +38,7 @@ def test_the_strongest_edges_and_how_many_each_neuron_has(tmp_path: Path, ending
 
 def test_names_with_quotes_and_lines(tmp_path: Path) -> None:
     study = build_study(tmp_path, p=4, edges=4, ids=['say "hi"', "a\nb", "[red]x", "c\\n"], sizes=(4,))
-    study.path.save(tmp_path / "fit.npz")
+    study.fit.save(tmp_path / "fit.npz")
     text = drawn(study.dot)
     assert 'say "hi"' in text
     assert "a\\nb" in text

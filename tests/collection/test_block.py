@@ -21,22 +21,22 @@ def some_batches(count: int = 8) -> list[ActivationBatch]:
     return [random_batch([17, 9, 9, 3, 1], p=4, seed=seed, first_document=10 * seed) for seed in range(count)]
 
 
-def blocks(batches: list[ActivationBatch], count: int, study: Pilot, contexts: bool = True) -> list[Piece]:
+def blocks(batches: list[ActivationBatch], count: int, measured: Pilot, contexts: bool = True) -> list[Piece]:
     pieces = []
     for index in range(count):
-        sums = BlockStatistics(study, lags=LAGS, keep_contexts=contexts)
+        sums = BlockStatistics(measured, lags=LAGS, keep_contexts=contexts)
         for batch in batches[index::count]:
             sums.update(batch)
         pieces.append(sums.finish())
     return pieces
 
 
-def together(pieces: list[Piece], study: Pilot) -> tuple[Merged, np.ndarray]:
+def together(pieces: list[Piece], measured: Pilot) -> tuple[Merged, np.ndarray]:
     """The merged pieces and their covariance."""
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
-    centre, scale = study.mean.double().numpy(), study.std.double().numpy()
+    centre, scale = measured.mean.double().numpy(), measured.std.double().numpy()
     return merge(pieces, np.diag(covariance), centre, scale), covariance
 
 
@@ -44,9 +44,9 @@ def together(pieces: list[Piece], study: Pilot) -> tuple[Merged, np.ndarray]:
 @pytest.mark.parametrize("count", [2, 8])
 def test_blocks_are_one_pass(transform: str, count: int) -> None:
     batches = some_batches()
-    study = pilot.study(batches[0], transform)
-    one, one_covariance = together(blocks(batches, 1, study), study)
-    many, many_covariance = together(blocks(batches, count, study), study)
+    measured = pilot.measure_sample(batches[0], transform)
+    one, one_covariance = together(blocks(batches, 1, measured), measured)
+    many, many_covariance = together(blocks(batches, count, measured), measured)
     np.testing.assert_allclose(many_covariance, one_covariance, atol=1e-6)
     np.testing.assert_allclose(many.autocorrelation, one.autocorrelation, atol=1e-5)
     for name, values in one.marginals.items():
@@ -59,10 +59,10 @@ def test_blocks_are_one_pass(transform: str, count: int) -> None:
 @pytest.mark.parametrize("transform", ["none", "normal_scores"])
 def test_they_are_the_statistics_of_the_kept_tokens(transform: str) -> None:
     batches = some_batches()
-    study = pilot.study(batches[0], transform)
-    merged, covariance = together(blocks(batches, 3, study), study)
+    measured = pilot.measure_sample(batches[0], transform)
+    merged, covariance = together(blocks(batches, 3, measured), measured)
     raw = kept_values(batches)
-    values = np.concatenate([study.centred(batch.values[batch.kept]).double().numpy() for batch in batches])
+    values = np.concatenate([measured.centred(batch.values[batch.kept]).double().numpy() for batch in batches])
     np.testing.assert_allclose(covariance, np.cov(values.T, ddof=0), atol=1e-6)
     assert merged.counts.sum() == len(raw)
     np.testing.assert_allclose(merged.sums.sum(axis=0), values.sum(axis=0), atol=1e-9)
@@ -75,11 +75,11 @@ def test_they_are_the_statistics_of_the_kept_tokens(transform: str) -> None:
 
 def test_an_empty_block_changes_nothing() -> None:
     batches = some_batches(4)
-    study = pilot.study(batches[0], "none")
-    pieces = blocks(batches, 2, study)
-    nothing = BlockStatistics(study, lags=LAGS, keep_contexts=True).finish()
-    with_it, _ = together([*pieces, nothing], study)
-    without, _ = together(pieces, study)
+    measured = pilot.measure_sample(batches[0], "none")
+    pieces = blocks(batches, 2, measured)
+    nothing = BlockStatistics(measured, lags=LAGS, keep_contexts=True).finish()
+    with_it, _ = together([*pieces, nothing], measured)
+    without, _ = together(pieces, measured)
     np.testing.assert_array_equal(with_it.autocorrelation, without.autocorrelation)
     np.testing.assert_array_equal(with_it.top.documents, without.top.documents)
     assert with_it.counts.tolist() == [*without.counts.tolist(), 0]
@@ -87,16 +87,16 @@ def test_an_empty_block_changes_nothing() -> None:
 
 def test_contexts_are_left_out_on_request() -> None:
     batches = some_batches(2)
-    study = pilot.study(batches[0], "none")
-    pieces = blocks(batches, 2, study, contexts=False)
+    measured = pilot.measure_sample(batches[0], "none")
+    pieces = blocks(batches, 2, measured, contexts=False)
     assert not [name for piece in pieces for name in piece if name.startswith("top")]
-    merged, _ = together(pieces, study)
+    merged, _ = together(pieces, measured)
     assert merged.top.values.shape == (4, 0, WIDTH)
 
 
 def test_a_piece_is_plain_arrays_of_known_size() -> None:
     batches = some_batches(1)
-    (piece,) = blocks(batches, 1, pilot.study(batches[0], "none"))
+    (piece,) = blocks(batches, 1, pilot.measure_sample(batches[0], "none"))
     shapes = {name: (array.dtype.name, array.shape) for name, array in piece.items()}
     assert shapes == {
         "count": ("int64", ()),

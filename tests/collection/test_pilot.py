@@ -42,21 +42,21 @@ def test_a_small_corpus_is_its_own_sample() -> None:
 
 def test_the_pilot_centres_on_kept_tokens() -> None:
     batch = random_batch([200, 40], p=300)
-    study = pilot.study(batch, "none")
+    measured = pilot.measure_sample(batch, "none")
     values = kept_values([batch])
-    np.testing.assert_allclose(study.mean, values.mean(axis=0), rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(study.std, values.std(axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(study.centre(), study.mean.double())
-    centred = study.centred(batch.values[batch.kept])
+    np.testing.assert_allclose(measured.mean, values.mean(axis=0), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(measured.std, values.std(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(measured.centre(), measured.mean.double())
+    centred = measured.centred(batch.values[batch.kept])
     np.testing.assert_allclose(centred.double().mean(dim=0), 0, atol=1e-6)
 
 
 def test_normal_scores_are_their_own_centre() -> None:
     batch = random_batch([200, 40])
-    study = pilot.study(batch, "normal_scores")
-    assert study.transform is not None
-    assert torch.equal(study.centred(batch.values), study.transform(batch.values))
-    assert not study.centre().any()
+    measured = pilot.measure_sample(batch, "normal_scores")
+    assert measured.transform is not None
+    assert torch.equal(measured.centred(batch.values), measured.transform(batch.values))
+    assert not measured.centre().any()
 
 
 @pytest.mark.parametrize("asleep", [0.0, 1e-30, 5.0])
@@ -65,15 +65,15 @@ def test_a_neuron_asleep_in_the_sample_may_wake_up(asleep: float) -> None:
     batch = random_batch([200, 40])
     batch.values[:, 0] = asleep
     batch.values[5, 0] *= 1.0000001
-    study = pilot.study(batch, "none")
-    assert ((torch.tensor(50.0) - study.mean[0]) / study.std[0]).pow(4).isfinite()
-    assert study.std.min() > 0
+    measured = pilot.measure_sample(batch, "none")
+    assert ((torch.tensor(50.0) - measured.mean[0]) / measured.std[0]).pow(4).isfinite()
+    assert measured.std.min() > 0
 
 
 def test_a_sample_without_any_variance_has_unit_scale() -> None:
     batch = random_batch([5])
     batch.values[:] = 2.0
-    assert pilot.study(batch, "none").std.tolist() == [1.0, 1.0, 1.0]
+    assert pilot.measure_sample(batch, "none").std.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_the_neurons_of_highest_variance_in_their_order() -> None:

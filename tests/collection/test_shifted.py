@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glasso_cli.collection import shifted
-from glasso_cli.collection.shifted import ShiftedMoments, turned
+from glasso_cli.collection.shifted import ShiftedMoments, rotate_columns
 from glasso_cli.linalg.moments import unpack_upper
 
 
@@ -21,7 +21,7 @@ def series(n: int, p: int, ar: float = 0.0, common: float = 0.0) -> torch.Tensor
 def test_every_column_is_turned_by_its_offset(n: int, p: int) -> None:
     values = series(n, p)
     offsets = np.random.default_rng(0).integers(n, size=p)
-    found = turned(values, offsets).numpy()
+    found = rotate_columns(values, offsets).numpy()
     for column, offset in enumerate(offsets):
         np.testing.assert_array_equal(found[:, column], np.roll(values[:, column].numpy(), offset))
 

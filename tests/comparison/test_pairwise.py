@@ -14,8 +14,8 @@ from support.planted_corpora import FIT, corpus, statistics, tokens_of
 from glasso_cli.artifacts import Comparison
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.comparison import pairwise
-from glasso_cli.comparison.estimated import Corpus, common_neurons, estimated, left_out
-from glasso_cli.comparison.permutation import permuted
+from glasso_cli.comparison.estimates import Corpus, common_neurons, estimate_both, left_out
+from glasso_cli.comparison.permutation import permutation_tests
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import alpha_for_tests
@@ -53,7 +53,7 @@ def compared(first: Corpus, second: Corpus, fit: FitSection = FIT, section: Comp
         first,
         second,
         common,
-        estimated(first, second, common, fit),
+        estimate_both(first, second, common, fit),
         section or CompareSection(),
     )
 
@@ -130,15 +130,15 @@ def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     first = corpus("long", statistics(tokens_of(chain(), 320, 20, 1)), fit)
     second = corpus("short", statistics(tokens_of(chain(), 160, 20, 2)), fit)
     wanted = alpha_for_tests(P, 160 * 20)
-    assert first.path.tested_alpha[0] < second.path.tested_alpha[0] == pytest.approx(wanted)
+    assert first.fit.tested_alpha[0] < second.fit.tested_alpha[0] == pytest.approx(wanted)
     common = common_neurons(first, second)
-    both = estimated(first, second, common, fit)
-    assert both.alpha == second.path.tested_alpha[0]
+    both = estimate_both(first, second, common, fit)
+    assert both.alpha == second.fit.tested_alpha[0]
     alone = corpus("long", first.stats, fit.model_copy(update={"alpha": (both.alpha,)}))
     assert both.first.precision is not None
     assert both.second.precision is not None
-    np.testing.assert_allclose(both.first.precision.toarray(), alone.path.precision().toarray(), atol=1e-4)
-    stored = second.path.tested_precision()
+    np.testing.assert_allclose(both.first.precision.toarray(), alone.fit.precision().toarray(), atol=1e-4)
+    stored = second.fit.tested_precision()
     assert stored is not None
     np.testing.assert_array_equal(both.second.precision.toarray(), stored.toarray())
 
@@ -182,10 +182,10 @@ def test_too_few_tokens_for_halves_are_said() -> None:
 def test_drawn_edges_are_those_of_the_fits() -> None:
     first, second = corpora(160)
     found = compared(first, second)
-    for path, drawn in ((first.path, found.drawn_a), (second.path, found.drawn_b)):
-        part = path.drawn()
+    for fit, drawn in ((first.fit, found.drawn_a), (second.fit, found.drawn_b)):
+        part = fit.drawn()
         assert set(zip(found.rows[drawn].tolist(), found.cols[drawn].tolist())) == set(
-            zip(path.rows[part].tolist(), path.cols[part].tolist())
+            zip(fit.rows[part].tolist(), fit.cols[part].tolist())
         )
     swapped = compared(replace(second, name="x"), replace(first, name="y"))
     np.testing.assert_allclose(swapped.z, -found.z, atol=1e-9)
@@ -194,8 +194,8 @@ def test_drawn_edges_are_those_of_the_fits() -> None:
 def test_the_largest_difference_is_held_against_chance() -> None:
     first, second = corpora()
     common = common_neurons(first, second)
-    both = estimated(first, second, common, FIT)
-    pooled = both.pooled((first.stats.centre, second.stats.centre), FIT)
+    both = estimate_both(first, second, common, FIT)
+    pooled = both.pool((first.stats.centre, second.stats.centre), FIT)
     found = pairwise.assemble(
         lambda metrics: {"key": "2", "corpus": "a-vs-b", "metrics": metrics},
         first,
@@ -203,7 +203,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
         common,
         both,
         CompareSection(permutations=99),
-        lambda rows, cols: permuted(pooled, rows, cols, 99, 0),
+        lambda rows, cols: permutation_tests(pooled, rows, cols, 99, 0),
     )
     planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
     assert (found.permutation_p[list(planted.values())] == 0.01).all()
@@ -214,4 +214,4 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
     hidden = replace(both, kind="latent")
     with pytest.raises(InputError, match="has hidden factors"):
-        hidden.pooled((first.stats.centre, second.stats.centre), FIT)
+        hidden.pool((first.stats.centre, second.stats.centre), FIT)

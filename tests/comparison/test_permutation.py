@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.planted import blocks_of, chain, documents, rows_of
 
-from glasso_cli.comparison.permutation import PooledCorpora, check_permutations, permuted, pooled, smallest_p
+from glasso_cli.comparison.permutation import PooledCorpora, check_permutations, permutation_tests, pool, smallest_p
 from glasso_cli.errors import InputError
 
 P = 12
@@ -15,13 +15,13 @@ NOWHERE = (np.zeros(P), np.zeros(P))
 
 
 def both(first: np.ndarray, second: np.ndarray, count: int = 8) -> PooledCorpora:
-    return pooled(blocks_of(first, count), blocks_of(second, count), NOWHERE, np.linalg.inv)
+    return pool(blocks_of(first, count), blocks_of(second, count), NOWHERE, np.linalg.inv)
 
 
 def test_a_group_of_blocks_is_what_its_tokens_say_whatever_the_centres() -> None:
     first, second = documents(chain(P), 24, 9, seed=1) * 3 + 2, documents(chain(P), 32, 7, seed=2) - 1
     centre = (np.linspace(-1, 1, P), np.linspace(2, 0, P))
-    found = pooled(
+    found = pool(
         blocks_of(first - centre[0], 8),
         blocks_of(second - centre[1], 8),
         centre,
@@ -49,7 +49,7 @@ def test_what_chance_gives_is_not_called_different() -> None:
     for seed in range(20):
         tokens = documents(chain(P), 64, 10, ar=0.6, seed=seed)
         tokens *= np.sqrt(5 / np.random.default_rng(seed).chisquare(5, 64))[:, None, None]  # documents of any scale
-        found = permuted(both(tokens[:32], tokens[32:]), *PAIRS, 49, seed)
+        found = permutation_tests(both(tokens[:32], tokens[32:]), *PAIRS, 49, seed)
         assert found.p.min() == pytest.approx(found.whole)
         whole.append(found.whole)
     assert 0.3 < np.mean(whole) < 0.7
@@ -59,7 +59,9 @@ def test_what_chance_gives_is_not_called_different() -> None:
 def test_a_planted_difference_is_found_and_the_rest_is_not() -> None:
     other = chain(P)
     other[3, 4] = other[4, 3] = -0.3
-    found = permuted(both(documents(chain(P), 160, 10, seed=1), documents(other, 160, 10, seed=2)), *PAIRS, 99, 0)
+    found = permutation_tests(
+        both(documents(chain(P), 160, 10, seed=1), documents(other, 160, 10, seed=2)), *PAIRS, 99, 0
+    )
     planted = (PAIRS[0] == 3) & (PAIRS[1] == 4)
     assert found.p[planted] == 0.01
     assert found.whole == 0.01
@@ -69,7 +71,7 @@ def test_a_planted_difference_is_found_and_the_rest_is_not() -> None:
 def test_the_seed_decides() -> None:
     tokens = documents(chain(P), 64, 10)
     sides = both(tokens[:32], tokens[32:])
-    first, again, other = (permuted(sides, *PAIRS, 30, seed) for seed in (0, 0, 1))
+    first, again, other = (permutation_tests(sides, *PAIRS, 30, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.p, again.p)
     assert (first.p != other.p).any()
 

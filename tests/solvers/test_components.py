@@ -12,7 +12,7 @@ from support.glasso_problems import PROBLEMS, neuron_like
 from glasso_cli.solvers import path
 from glasso_cli.solvers.components import labels, spanning_tree
 from glasso_cli.solvers.problem import alpha_max
-from glasso_cli.solvers.screening import checked
+from glasso_cli.solvers.screening import as_checked_covariance
 
 
 def thresholded(S: np.ndarray, weights: float | np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def thresholded(S: np.ndarray, weights: float | np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_one_tree_has_the_components_of_every_alpha(name: str) -> None:
-    S = checked(PROBLEMS[name][0], 0.1)
+    S = as_checked_covariance(PROBLEMS[name][0], 0.1)
     tree = spanning_tree(S)
     sizes = np.unique(np.abs(S[np.triu_indices(len(S), 1)]))
     alphas = [*sizes[:: max(1, len(sizes) // 20)], sizes[-1], 0.9 * sizes[-1]]  # ties: a pair at alpha is not linked
@@ -63,7 +63,7 @@ def test_a_path_looks_at_the_covariance_once(monkeypatch: pytest.MonkeyPatch) ->
 
         return look
 
-    for name in ("checked", "spanning_tree"):
+    for name in ("as_checked_covariance", "spanning_tree"):
         monkeypatch.setattr(path, name, counted(name))
     path.fit_path(neuron_like(), [0.3, 0.2, 0.1])
-    assert looks == ["checked", "spanning_tree"]
+    assert looks == ["as_checked_covariance", "spanning_tree"]

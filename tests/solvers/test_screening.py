@@ -12,7 +12,7 @@ from glasso_cli.solvers.base import SolverResult
 from glasso_cli.solvers.certificate import certificate
 from glasso_cli.solvers.components import labels
 from glasso_cli.solvers.problem import Alpha
-from glasso_cli.solvers.screening import checked, solve_checked
+from glasso_cli.solvers.screening import as_checked_covariance, solve_checked
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 
@@ -127,25 +127,25 @@ def test_a_start_is_cut_into_the_components() -> None:
 def test_float32_input_becomes_symmetric_float64() -> None:
     S = PROBLEMS["random"][0].astype(np.float32)
     S[0, 1] += np.float32(1e-7)
-    clean = checked(S, 0.1)
+    clean = as_checked_covariance(S, 0.1)
     assert clean.dtype == np.float64
     np.testing.assert_array_equal(clean, clean.T)
     assert solve(S, 0.1).converged
 
 
 def test_a_covariance_that_is_clean_already_is_not_copied_and_not_changed() -> None:
-    S = checked(PROBLEMS["dense"][0], 0.02)
+    S = as_checked_covariance(PROBLEMS["dense"][0], 0.02)
     before = S.copy()
-    assert checked(S, 0.02) is S
-    assert np.shares_memory(checked(S.T, 0.02), S)
-    assert checked(S[::2, ::2], 0.02).flags.c_contiguous
+    assert as_checked_covariance(S, 0.02) is S
+    assert np.shares_memory(as_checked_covariance(S.T, 0.02), S)
+    assert as_checked_covariance(S[::2, ::2], 0.02).flags.c_contiguous
     for solver in SOLVERS:
         solve(S, 0.02, solver=solver, max_iter=20)
         np.testing.assert_array_equal(S, before)
 
 
 def test_one_component_of_all_neurons_is_given_to_the_solver_as_it_is() -> None:
-    S = checked(PROBLEMS["dense"][0], 0.02)
+    S = as_checked_covariance(PROBLEMS["dense"][0], 0.02)
     seen = []
 
     def solver(covariance: np.ndarray, alpha: Alpha, **options: Any) -> SolverResult:

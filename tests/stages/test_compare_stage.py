@@ -146,12 +146,12 @@ def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
     assert found.n_neurons == 8
     strength: np.ndarray = np.zeros(0)
     for name in ("words", "others"):
-        path = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
-        rows, cols, rho = (x[path.kept] for x in path.edges())
-        own = np.bincount(np.concatenate([rows, cols]), np.tile(np.abs(rho), 2), minlength=path.n_neurons)
+        fit = PrecisionPath.load(Path(f"out/fit/{name}.npz"))
+        rows, cols, rho = (x[fit.kept] for x in fit.edges())
+        own = np.bincount(np.concatenate([rows, cols]), np.tile(np.abs(rho), 2), minlength=fit.n_neurons)
         strength = own if len(strength) == 0 else strength + own
     best = np.sort(np.argsort(-strength, kind="stable")[:8])
-    assert found.neuron_ids.tolist() == path.neuron_ids[best].tolist()
+    assert found.neuron_ids.tolist() == fit.neuron_ids[best].tolist()
 
 
 def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runner) -> None:

@@ -46,70 +46,70 @@ def blocks_of(stats: ActivationStats) -> Blocks:
 def test_edges_below_the_bar_are_counted_and_not_drawn(runner: Runner, statistics: ActivationStats) -> None:
     every = fitted(runner)
     bar = float(np.median(np.abs(every.debiased)))
-    path = fitted(runner, fdr=0.01, min_effect=bar)
-    passing = (path.q_values <= 0.01) & (np.abs(path.debiased) >= bar)
-    assert path.kept.tolist() == passing.tolist()
+    fit = fitted(runner, fdr=0.01, min_effect=bar)
+    passing = (fit.q_values <= 0.01) & (np.abs(fit.debiased) >= bar)
+    assert fit.kept.tolist() == passing.tolist()
     assert 0 < passing.sum() < len(passing)
-    metrics = path.metrics
+    metrics = fit.metrics
     assert metrics.edges == passing.sum()
-    assert metrics.edges_at_alpha == len(passing) == path.n_edges[int(path.selected)]
-    assert metrics.dropped.fdr == (path.q_values > 0.01).sum()
+    assert metrics.edges_at_alpha == len(passing) == fit.n_edges[int(fit.selected)]
+    assert metrics.dropped.fdr == (fit.q_values > 0.01).sum()
     assert metrics.dropped.fdr + metrics.dropped.min_effect == (~passing).sum()
     (graph,) = pydot.graph_from_dot_data(Path(FILES[1]).read_text())
     assert len(graph.get_edges()) == passing.sum()
-    assert (path.communities[np.setdiff1d(np.arange(path.n_neurons), path.rows[path.drawn()])] >= -1).all()
+    assert (fit.communities[np.setdiff1d(np.arange(fit.n_neurons), fit.rows[fit.drawn()])] >= -1).all()
     said = runner.command("fit", "c.yaml", "--force", "--set", f"fit.min_effect={bar}", "--set", "fit.fdr=0.01")
     assert "by fit.min_effect" in said.output
 
 
 def test_the_table_holds_what_the_artifact_holds(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, fdr=0.01, min_effect=0.3)
+    fit = fitted(runner, fdr=0.01, min_effect=0.3)
     rows = table()
-    assert len(rows) == len(path.kept)
-    ids = {frozenset((path.neuron_ids[i], path.neuron_ids[j])): k for k, (i, j) in enumerate(zip(*path.edges()[:2]))}
+    assert len(rows) == len(fit.kept)
+    ids = {frozenset((fit.neuron_ids[i], fit.neuron_ids[j])): k for k, (i, j) in enumerate(zip(*fit.edges()[:2]))}
     for row in rows:
         k = ids[frozenset((row["neuron_i"], row["neuron_j"]))]
-        assert float(row["q_value"]) == path.q_values[k]
-        assert float(row["debiased"]) == path.debiased[k]
-        assert float(row["standard_error"]) == path.standard_error[k]
-        assert float(row["frequency"]) == path.frequencies[k]
-        assert float(row["entry_alpha"]) == path.entry_alphas[k]
-        assert float(row["partial_correlation"]) == path.edges()[2][k]
-        assert row["drawn"] == str(int(path.kept[k]))
+        assert float(row["q_value"]) == fit.q_values[k]
+        assert float(row["debiased"]) == fit.debiased[k]
+        assert float(row["standard_error"]) == fit.standard_error[k]
+        assert float(row["frequency"]) == fit.frequencies[k]
+        assert float(row["entry_alpha"]) == fit.entry_alphas[k]
+        assert float(row["partial_correlation"]) == fit.edges()[2][k]
+        assert row["drawn"] == str(int(fit.kept[k]))
     drawn = [row["drawn"] for row in rows]
     assert drawn == sorted(drawn, reverse=True)
 
 
 def test_an_edge_enters_at_the_largest_alpha_that_has_it(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, select={"rule": "fixed", "alpha": 0.3})
-    graphs = [set(zip(*(part.tolist() for part in path.edges(k)[:2]))) for k in range(3)]
-    for pair, entry in zip(zip(*(part.tolist() for part in path.edges()[:2])), path.entry_alphas):
-        first = next(alpha for alpha, graph in zip(path.alphas, graphs) if pair in graph)
+    fit = fitted(runner, select={"rule": "fixed", "alpha": 0.3})
+    graphs = [set(zip(*(part.tolist() for part in fit.edges(k)[:2]))) for k in range(3)]
+    for pair, entry in zip(zip(*(part.tolist() for part in fit.edges()[:2])), fit.entry_alphas):
+        first = next(alpha for alpha, graph in zip(fit.alphas, graphs) if pair in graph)
         assert entry == first
 
 
 def test_frequencies_are_those_of_fits_to_halves_of_the_documents(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, half_samples=6)
+    fit = fitted(runner, half_samples=6)
     blocks = blocks_of(statistics)
     graphs = []
     for half in half_samples(blocks.filled, 6, seed=0):
         (point,) = fit_path(blocks.correlation(half), [0.4], tol=1e-9)
         graphs.append(set(zip(point.rows.tolist(), point.cols.tolist(), (point.values < 0).tolist())))
-    rows, cols, rho = path.edges()
+    rows, cols, rho = fit.edges()
     mine = list(zip(rows.tolist(), cols.tolist(), (rho > 0).tolist()))
     expected = [np.mean([edge in graph for graph in graphs]) for edge in mine]
-    np.testing.assert_allclose(path.frequencies, expected, atol=1 / 6 + 1e-9)
-    assert np.mean(path.frequencies == expected) > 0.95
+    np.testing.assert_allclose(fit.frequencies, expected, atol=1 / 6 + 1e-9)
+    assert np.mean(fit.frequencies == expected) > 0.95
     both = sum(len(a & b) for a, b in zip(graphs[::2], graphs[1::2]))
-    found = path.metrics.half_samples
+    found = fit.metrics.half_samples
     assert found.count == 6
     assert found.replication == pytest.approx(2 * both / sum(map(len, graphs)), abs=0.03)
 
 
 def test_without_half_samples_there_are_no_frequencies(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, half_samples=0)
-    assert np.isnan(path.frequencies).all()
-    assert path.metrics.half_samples == HalfSamples(count=0, replication=None)
+    fit = fitted(runner, half_samples=0)
+    assert np.isnan(fit.frequencies).all()
+    assert fit.metrics.half_samples == HalfSamples(count=0, replication=None)
     assert {row["frequency"] for row in table()} == {""}
 
 
@@ -121,7 +121,7 @@ STARS: dict[str, Any] = {
 
 
 def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, **CV)
+    fit = fitted(runner, **CV)
     blocks = blocks_of(statistics)
     losses = []
     for held in folds(blocks.filled, 4):
@@ -130,21 +130,21 @@ def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: A
         points = fit_path(blocks.correlation(train), CV["alpha"], tol=1e-9)
         precisions = [point.precision().toarray() for point in points]
         losses.append([(np.vdot(S, theta) - np.linalg.slogdet(theta)[1]) / len(S) for theta in precisions])
-    np.testing.assert_allclose(path.criterion, np.mean(losses, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(fit.criterion, np.mean(losses, axis=0), rtol=1e-4)
     error = np.std(losses, axis=0, ddof=1) / 2
-    np.testing.assert_allclose(path.criterion_error, error, rtol=1e-2)
-    best = int(np.argmin(path.criterion))
-    within = path.criterion <= path.criterion[best] + path.criterion_error[best]
-    assert int(path.selected) == int(np.flatnonzero(within)[0])
+    np.testing.assert_allclose(fit.criterion_error, error, rtol=1e-2)
+    best = int(np.argmin(fit.criterion))
+    within = fit.criterion <= fit.criterion[best] + fit.criterion_error[best]
+    assert int(fit.selected) == int(np.flatnonzero(within)[0])
 
 
 def test_stars_keeps_the_share_of_pairs_that_differ_below_its_threshold(
     runner: Runner, statistics: ActivationStats
 ) -> None:
-    path = fitted(runner, **STARS)
-    assert (np.diff(path.criterion) >= 0).all()
-    stable = np.flatnonzero(path.criterion <= 0.1)
-    assert int(path.selected) == stable[-1]
+    fit = fitted(runner, **STARS)
+    assert (np.diff(fit.criterion) >= 0).all()
+    stable = np.flatnonzero(fit.criterion <= 0.1)
+    assert int(fit.selected) == stable[-1]
 
 
 @pytest.mark.parametrize("changes", [CV, STARS, {"half_samples": 4}], ids=["cv", "stars", "halves"])
@@ -179,21 +179,21 @@ def test_a_worker_that_is_killed_is_told(
 
 
 def test_factors_are_taken_out_and_described(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, remove_factors=2, alpha=[0.5, 0.3], select={"rule": "fixed", "alpha": 0.3})
+    fit = fitted(runner, remove_factors=2, alpha=[0.5, 0.3], select={"rule": "fixed", "alpha": 0.3})
     correlation = statistics.correlation()
     values, vectors = np.linalg.eigh(correlation)
     project = np.eye(len(values)) - vectors[:, -2:] @ vectors[:, -2:].T
     rest = project @ correlation @ project
     rest /= np.sqrt(np.outer(rest.diagonal(), rest.diagonal()))
-    rows, cols, _ = path.edges()
-    np.testing.assert_allclose(path.marginals[path.part()], rest[rows, cols], atol=1e-4)
-    described = path.metrics.factors
+    rows, cols, _ = fit.edges()
+    np.testing.assert_allclose(fit.marginals[fit.part()], rest[rows, cols], atol=1e-4)
+    described = fit.metrics.factors
     assert described is not None
     assert described.removed == 2
     np.testing.assert_allclose(
         [leading.variance_explained for leading in described.leading], values[::-1][:5] / len(values), rtol=1e-4
     )
-    top = path.neuron_ids[np.abs(vectors[:, -1]).argmax()]
+    top = fit.neuron_ids[np.abs(vectors[:, -1]).argmax()]
     assert described.leading[0].top_neurons.startswith(top)
 
 
@@ -222,14 +222,14 @@ def test_hidden_factors_stand_beside_the_edges_and_are_kept(runner: Runner, stat
         "select": {"rule": "fixed", "alpha": 0.2},
         "latent_penalty": 0.3,
     }
-    path = fitted(runner, **changes)
-    assert path.converged.all()
-    assert path.ranks[1] >= 1
-    V = path.factors[:, int(path.ranks[0]) :]
-    R = path.precision(1).toarray() - V @ V.T
+    fit = fitted(runner, **changes)
+    assert fit.converged.all()
+    assert fit.ranks[1] >= 1
+    V = fit.factors[:, int(fit.ranks[0]) :]
+    R = fit.precision(1).toarray() - V @ V.T
     assert np.linalg.eigvalsh(R)[0] > 0
-    metrics = path.metrics
-    assert metrics.hidden_factors == path.ranks[1]
+    metrics = fit.metrics
+    assert metrics.hidden_factors == fit.ranks[1]
     assert metrics.estimate.kind == "latent"
     assert "graphical lasso with hidden factors" in runner.command("show", FILES[0]).output
     whole = Path(FILES[0]).read_bytes()

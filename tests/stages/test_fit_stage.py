@@ -32,33 +32,33 @@ def fitted(runner: Runner, *changes: str) -> PrecisionPath:
 
 
 def test_every_solver_finds_the_same_precision_with_a_certificate(runner: Runner, statistics: ActivationStats) -> None:
-    paths = [fitted(runner, f"fit.solver={solver}", "fit.tol=1e-10") for solver in SOLVERS]
-    for path in paths:
-        assert path.converged.all()
-        assert (path.duality_gap <= 1e-10).all()
-        np.testing.assert_allclose(path.alphas, [0.6, 0.4, 0.3])
+    fits = [fitted(runner, f"fit.solver={solver}", "fit.tol=1e-10") for solver in SOLVERS]
+    for fit in fits:
+        assert fit.converged.all()
+        assert (fit.duality_gap <= 1e-10).all()
+        np.testing.assert_allclose(fit.alphas, [0.6, 0.4, 0.3])
         for index in range(3):
-            difference = path.precision(index) - paths[0].precision(index)
+            difference = fit.precision(index) - fits[0].precision(index)
             assert abs(difference).max() < 1e-3
 
 
 def test_the_path_solves_the_problem_of_the_correlation(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, "fit.tol=1e-10")
+    fit = fitted(runner, "fit.tol=1e-10")
     correlation = statistics.correlation()
-    for index, alpha in enumerate(path.alphas):
-        precision = path.precision(index).toarray()
+    for index, alpha in enumerate(fit.alphas):
+        precision = fit.precision(index).toarray()
         gradient = correlation - np.linalg.inv(precision)
         on = precision != 0
         np.fill_diagonal(on, False)
         np.testing.assert_allclose(gradient[on], -alpha * np.sign(precision[on]), atol=1e-3)
         assert np.abs(gradient[~on]).max() <= alpha + 1e-3
         np.testing.assert_allclose(np.diag(gradient), 0, atol=1e-3)
-    rows, cols, rho = path.edges()
-    assert path.alphas[int(path.selected)] == 0.4
-    inverse = path.precision().toarray()
+    rows, cols, rho = fit.edges()
+    assert fit.alphas[int(fit.selected)] == 0.4
+    inverse = fit.precision().toarray()
     scale = np.sqrt(np.diag(inverse))
     np.testing.assert_allclose(rho, (-inverse / np.outer(scale, scale))[rows, cols])
-    np.testing.assert_allclose(path.marginals[path.offsets[1] : path.offsets[2]], correlation[rows, cols], rtol=1e-6)
+    np.testing.assert_allclose(fit.marginals[fit.offsets[1] : fit.offsets[2]], correlation[rows, cols], rtol=1e-6)
 
 
 def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: ActivationStats) -> None:
@@ -138,13 +138,13 @@ def test_a_path_goes_on_from_the_last_fit_to_the_bytes_of_a_new_one(
 def test_a_search_goes_on_from_the_grid_and_the_chains_are_kept(runner: Runner, statistics: ActivationStats) -> None:
     fitted(runner, *overrides(fit=ONE))
     searched = solves(runner, *overrides(fit=DEGREE))
-    path = PrecisionPath.load(Path("out/fit/words.npz"))
-    assert searched == len(path.alphas) - 2 > 0
+    fit = PrecisionPath.load(Path("out/fit/words.npz"))
+    assert searched == len(fit.alphas) - 2 > 0
     assert Path("out/fit/words.npz").read_bytes() == in_another_folder(runner, *overrides(fit=DEGREE))[0]
-    assert solves(runner, *overrides(fit={**DEGREE, "select": {"rule": "degree", "target": 3}})) < len(path.alphas)
-    assert np.isnan(path.starts[0])
-    assert set(path.starts[1:]) <= set(path.alphas)
-    assert (path.starts[1:] > path.alphas[1:]).all()
+    assert solves(runner, *overrides(fit={**DEGREE, "select": {"rule": "degree", "target": 3}})) < len(fit.alphas)
+    assert np.isnan(fit.starts[0])
+    assert set(fit.starts[1:]) <= set(fit.alphas)
+    assert (fit.starts[1:] > fit.alphas[1:]).all()
 
 
 def test_it_is_said_how_many_alphas_were_taken(runner: Runner, statistics: ActivationStats) -> None:
@@ -207,16 +207,16 @@ def test_what_does_not_fit_into_memory_is_refused_before_anything_is_solved(
 def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(
     runner: Runner, statistics: ActivationStats
 ) -> None:
-    path = fitted(runner, "fit.alpha=0.999", "fit.select.alpha=null")
-    assert path.n_edges.tolist() == [0]
-    assert (path.communities == -1).all()
+    fit = fitted(runner, "fit.alpha=0.999", "fit.select.alpha=null")
+    assert fit.n_edges.tolist() == [0]
+    assert (fit.communities == -1).all()
     assert "at alpha 0.999 every neuron is isolated" in runner.said()
     assert pydot.graph_from_dot_data(Path("out/fit/words.dot").read_text())[0].get_edges() == []
 
 
 def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner)
-    rows, cols, rho = path.edges()
+    fit = fitted(runner)
+    rows, cols, rho = fit.edges()
     (graph,) = pydot.graph_from_dot_data(Path("out/fit/words.dot").read_text())
     found = {
         frozenset(end.strip('"') for end in (edge.get_source(), edge.get_destination())): edge
@@ -224,21 +224,21 @@ def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: Act
     }
     assert len(found) == len(rows)
     for i, j, value in zip(rows, cols, rho):
-        edge = found[frozenset((path.neuron_ids[i], path.neuron_ids[j]))]
+        edge = found[frozenset((fit.neuron_ids[i], fit.neuron_ids[j]))]
         assert float(edge.get("partial_correlation")) == pytest.approx(value, rel=1e-4)
         assert edge.get("sign") == ('"positive"' if value > 0 else '"negative"')
         assert float(edge.get("weight")) > 0
     nodes = {node.get_name().strip('"'): node for node in graph.get_nodes()}
-    for name, community in zip(path.neuron_ids, path.communities):
+    for name, community in zip(fit.neuron_ids, fit.communities):
         assert int(nodes[name].get("layer")) == 1
         assert int(nodes[name].get("community")) == community
     assert Path("out/fit/words.dot").read_text().startswith("// glasso: ")
 
 
 def test_a_penalised_diagonal_is_alpha_on_every_variance(runner: Runner, statistics: ActivationStats) -> None:
-    path = fitted(runner, "fit.tol=1e-10", "fit.penalise_diagonal=true")
-    for index, alpha in enumerate(path.alphas):
-        inverse = np.linalg.inv(path.precision(index).toarray())
+    fit = fitted(runner, "fit.tol=1e-10", "fit.penalise_diagonal=true")
+    for index, alpha in enumerate(fit.alphas):
+        inverse = np.linalg.inv(fit.precision(index).toarray())
         np.testing.assert_allclose(inverse.diagonal(), 1 + alpha, atol=1e-3)
 
 
@@ -246,9 +246,9 @@ def test_what_does_not_converge_is_saved_and_said(runner: Runner, statistics: Ac
     with pytest.raises(BelowBar, match="not converged to a gap of 1e-07") as caught:
         fitted(runner, "fit.max_iter=1")
     assert caught.value.exit_code == 5
-    path = PrecisionPath.load(Path("out/fit/words.npz"))
-    assert not path.converged.all()
-    assert path.meta["below"]
+    fit = PrecisionPath.load(Path("out/fit/words.npz"))
+    assert not fit.converged.all()
+    assert fit.meta["below"]
 
 
 def test_dead_and_repeated_neurons_are_named_and_left_out(
@@ -269,9 +269,9 @@ def test_dead_and_repeated_neurons_are_named_and_left_out(
     assert "1 neurons have no variance and are left out of the fit: layers.1.mlp[5]" in said
     assert "1 neurons repeat another neuron and are left out of the fit: layers.1.mlp[9]" in said
     assert stats.n_neurons == 48
-    path = fitted(runner, f"model.id={folder}")
-    assert path.n_neurons == 46
-    assert not {"layers.1.mlp[5]", "layers.1.mlp[9]"} & set(path.neuron_ids.tolist())
+    fit = fitted(runner, f"model.id={folder}")
+    assert fit.n_neurons == 46
+    assert not {"layers.1.mlp[5]", "layers.1.mlp[9]"} & set(fit.neuron_ids.tolist())
 
 
 def test_neurons_to_fit_are_chosen_by_variance_or_name(runner: Runner, statistics: ActivationStats) -> None:

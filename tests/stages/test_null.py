@@ -41,10 +41,10 @@ def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> Non
 
 
 def test_fit_counts_what_it_finds_there(runner: Runner) -> None:
-    path = runner.fit(NULL, "fit.fdr=0.05")
-    found = path.metrics.null
+    fit = runner.fit(NULL, "fit.fdr=0.05")
+    found = fit.metrics.null
     assert found is not None
-    assert found.at_alpha < path.metrics.edges_at_alpha / 4
+    assert found.at_alpha < fit.metrics.edges_at_alpha / 4
     assert found.drawn <= found.at_alpha
     assert "shifted against each other" in runner.command("show", "out/fit/words.npz").output
     without = runner.fit(NULL, "fit.null=false")

@@ -9,7 +9,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics import to_json
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
-from glasso_cli.comparison.estimated import Corpus
+from glasso_cli.comparison.estimates import Corpus
 from glasso_cli.config import FitSection
 from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.sample_curves import Stability
@@ -79,7 +79,7 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
     points = fit_path(S, section.alpha or (), **section.solving)
     best = points[-1]
     none = np.full(best.n_edges, np.nan)
-    found = Findings(
+    findings = Findings(
         neurons=chosen,
         correlation=S,
         points=points,
@@ -88,5 +88,5 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
         stability=Stability(0, none, None),
         factors=None,
     )
-    path = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, found)
-    return Corpus(name, stats, path)
+    fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, findings)
+    return Corpus(name, stats, fit)

@@ -68,7 +68,7 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
 CURVES = ("ebic", "cv", "stars")
 
 
-def make_path(
+def make_fit(
     ids: np.ndarray,
     neurons: np.ndarray,
     sizes: Sequence[int],
@@ -79,7 +79,7 @@ def make_path(
     layers: np.ndarray,
     collect: CollectMetrics,
 ) -> PrecisionPath:
-    """A path whose graphs have ``sizes`` edges; not of any data, but consistent in itself."""
+    """A fit whose graphs have ``sizes`` edges; not of any data, but consistent in itself."""
     p, amount = len(ids), len(sizes)
     parts = [random_edges(p, size, seed) if p > 1 else (np.empty(0, int),) * 3 for size in sizes]
     rows, cols, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
@@ -161,9 +161,9 @@ def build_study(
     sizes = (edges // 3, edges // 2, edges) if sizes is None else sizes
     row = 9 + np.arange(len(neurons)) % layers
     last = len(sizes) - 1
-    path = make_path(names[neurons], neurons, sizes, last, rule, converged, seed, row.astype(np.int32), collect)
+    fit = make_fit(names[neurons], neurons, sizes, last, rule, converged, seed, row.astype(np.int32), collect)
     options: dict[str, Any] = {"formats": ("png",), "dpi": 50, "cards": 2, **(section or {})}
     dot = folder / "graph.dot"
-    study = Study(stats, path, dot, VisualizeSection(**options), title)
+    study = Study(stats, fit, dot, VisualizeSection(**options), title)
     dot.write_text(to_dot(study.graph, key=study.key, title="toy"), encoding="utf-8")
     return study

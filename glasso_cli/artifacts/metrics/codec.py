@@ -30,13 +30,13 @@ def _written(value: Any, metadata: Mapping[str, Any]) -> Any:
 def metrics_of(kind: type[M], meta: Mapping[str, Any]) -> M:
     """The metrics in the ``meta`` of an artifact; raises :class:`InputError` where they are not those of ``kind``."""
     try:
-        found: M = _read(kind, meta.get("metrics"), "metrics")
+        metrics: M = _read(kind, meta.get("metrics"), "metrics")
     except _MisfitError as error:
         name = f"{meta.get('kind', 'artifact')} of {meta.get('corpus', 'a corpus')}"
         raise InputError(
             f"The {name} was damaged or written by another version of glasso: {error}.", "Run its stage again."
         ) from None
-    return found
+    return metrics
 
 
 class _MisfitError(Exception):

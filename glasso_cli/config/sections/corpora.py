@@ -46,8 +46,8 @@ class CorpusSection(Section):
     def _one_source(self) -> CorpusSection:
         given = [name for name in ("dataset", "files", "topic") if getattr(self, name) is not None]
         if len(given) != 1:
-            found = " and ".join(given) if given else "none of them"
-            raise ValueError(f"give exactly one of dataset, files, topic; this has {found}")
+            sources = " and ".join(given) if given else "none of them"
+            raise ValueError(f"give exactly one of dataset, files, topic; this has {sources}")
         if self.topic is not None and not self.topic.strip():
             raise ValueError("topic is empty; write what the texts should be about")
         if self.files is not None and not self.files:

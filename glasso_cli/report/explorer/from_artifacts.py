@@ -24,26 +24,32 @@ MOST_EDGES = 400_000  # of a corpus: beyond, the densest alphas of its path are 
 
 def view_of(study: Study) -> View:
     """One corpus."""
-    path = study.path
-    corpus = corpus_view(study.stats, path, study.title)
-    return View(study.title, _sentence(study), path.neuron_ids, study.labels, path.layers, (corpus,))
+    fit = study.fit
+    corpus = corpus_view(study.stats, fit, study.title)
+    return View(study.title, _sentence(study), fit.neuron_ids, study.labels, fit.layers, (corpus,))
 
 
-def compared_view(contrast: Contrast, paths: tuple[PrecisionPath, PrecisionPath]) -> View:
+def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath]) -> View:
     """Two corpora over the neurons they share, and what differs."""
-    found = contrast.found
+    comparison = contrast.comparison
     corpora = tuple(
-        corpus_view(stats, path, name, found.neuron_ids)
-        for stats, path, name in zip((contrast.first, contrast.second), paths, contrast.names)
+        corpus_view(stats, fit, name, comparison.neuron_ids)
+        for stats, fit, name in zip((contrast.first, contrast.second), fits, contrast.names)
     )
     sentence = f"{contrast.subject}. {contrast.doubt}"
     return View(
-        contrast.title, sentence, found.neuron_ids, contrast.labels, found.layers, corpora, change=_change(found)
+        contrast.title,
+        sentence,
+        comparison.neuron_ids,
+        contrast.labels,
+        comparison.layers,
+        corpora,
+        change=_change(comparison),
     )
 
 
 def _sentence(study: Study) -> str:
-    expected = study.path.metrics.expected_false_edges
+    expected = study.fit.metrics.expected_false_edges
     return (
         f"{study.subject}. Which neurons depend on each other once all others are accounted for; at most {expected:.2g} of the "
         f"{count(study.n_edges, 'edge')} are expected to be false."
@@ -53,28 +59,28 @@ def _sentence(study: Study) -> str:
 # -- a corpus -------------------------------------------------------------------------------------------
 
 
-def corpus_view(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.ndarray | None = None) -> CorpusView:
-    """The path of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
-    chosen = np.arange(path.n_neurons) if ids is None else places_of(ids, path.neuron_ids)
+def corpus_view(stats: ActivationStats, fit: PrecisionPath, name: str, ids: np.ndarray | None = None) -> CorpusView:
+    """The fit of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
+    chosen = np.arange(fit.n_neurons) if ids is None else places_of(ids, fit.neuron_ids)
     p = len(chosen)
-    renamed = np.full(path.n_neurons, -1)
+    renamed = np.full(fit.n_neurons, -1)
     renamed[chosen] = np.arange(p)
-    alphas = _alphas_shown(path)
-    pairs, values, marginals = zip(*(_at(path, k, renamed, p) for k in alphas))
+    alphas = _alphas_shown(fit)
+    pairs, values, marginals = zip(*(_at(fit, k, renamed, p) for k in alphas))
     union, first = np.unique(np.concatenate(pairs), return_index=True)
     rows, cols = pairs_at(union, p)
     places = [np.searchsorted(union, part) for part in pairs]
     present = np.zeros(len(union), dtype=np.uint32)
     for bit, place in enumerate(places):
         present[place] |= np.uint32(1 << bit)
-    selected = alphas.index(int(path.selected))
-    tests = _tested(path, renamed, p)
+    selected = alphas.index(int(fit.selected))
+    tests = _tested(fit, renamed, p)
     tested = np.searchsorted(union, tests.pop("pairs"))
-    collected = path.neurons[chosen]
+    collected = fit.neurons[chosen]
     return CorpusView(
         name=name,
-        words=_words(path, alphas),
-        alphas=path.alphas[alphas],
+        words=_words(fit, alphas),
+        alphas=fit.alphas[alphas],
         selected=selected,
         rows=rows,
         cols=cols,
@@ -82,8 +88,8 @@ def corpus_view(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.
         rho=np.concatenate(values),
         marginal=np.concatenate(marginals)[first],
         tested=tested,
-        communities=path.communities[chosen],
-        distinctive=community_tokens(stats, path),
+        communities=fit.communities[chosen],
+        distinctive=community_tokens(stats, fit),
         vocabulary=stats.vocabulary,
         tokens=stats.top_tokens[collected, :CONTEXTS],
         values=stats.top_values[collected, :CONTEXTS],
@@ -92,21 +98,21 @@ def corpus_view(stats: ActivationStats, path: PrecisionPath, name: str, ids: np.
     )
 
 
-def _alphas_shown(path: PrecisionPath) -> list[int]:
+def _alphas_shown(fit: PrecisionPath) -> list[int]:
     """Which alphas: the selected one and those next to it in density, as far as their edges and their number allow."""
-    selected = int(path.selected)
-    order = sorted(range(len(path.alphas)), key=lambda k: (abs(k - selected), k))[:MOST_ALPHAS]
-    return sorted(k for k in order if k <= selected or path.n_edges[k] <= MOST_EDGES)
+    selected = int(fit.selected)
+    order = sorted(range(len(fit.alphas)), key=lambda k: (abs(k - selected), k))[:MOST_ALPHAS]
+    return sorted(k for k in order if k <= selected or fit.n_edges[k] <= MOST_EDGES)
 
 
-def _at(path: PrecisionPath, k: int, renamed: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _at(fit: PrecisionPath, k: int, renamed: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of one alpha as numbers, with their partial and plain correlations, ``(E,)``."""
-    part = path.part(k)
-    rows, cols = path.rows[part], path.cols[part]
-    rho = partial_correlation(rows, cols, path.values[part], path.diagonals[k])
+    part = fit.part(k)
+    rows, cols = fit.rows[part], fit.cols[part]
+    rho = partial_correlation(rows, cols, fit.values[part], fit.diagonals[k])
     pairs, used = _numbered(rows, cols, renamed, p)
     order = np.argsort(pairs, kind="stable")
-    return pairs[order], rho[used][order], np.asarray(path.marginals[part])[used][order]
+    return pairs[order], rho[used][order], np.asarray(fit.marginals[part])[used][order]
 
 
 def _numbered(rows: np.ndarray, cols: np.ndarray, renamed: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
@@ -117,42 +123,42 @@ def _numbered(rows: np.ndarray, cols: np.ndarray, renamed: np.ndarray, p: int) -
     return pair_places(low, high, p), used
 
 
-def _tested(path: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, np.ndarray]:
-    part = path.part()
-    pairs, used = _numbered(path.rows[part], path.cols[part], renamed, p)
+def _tested(fit: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, np.ndarray]:
+    part = fit.part()
+    pairs, used = _numbered(fit.rows[part], fit.cols[part], renamed, p)
     order = used[np.argsort(pairs, kind="stable")]
     return {
         "pairs": np.sort(pairs),
-        "kept": path.kept[order],
-        "debiased": path.debiased[order],
-        "standard_error": path.standard_error[order],
-        "q_values": path.q_values[order],
-        "frequencies": path.frequencies[order],
+        "kept": fit.kept[order],
+        "debiased": fit.debiased[order],
+        "standard_error": fit.standard_error[order],
+        "q_values": fit.q_values[order],
+        "frequencies": fit.frequencies[order],
     }
 
 
-def _words(path: PrecisionPath, alphas: list[int]) -> dict[str, Any]:
-    summary = fit_summary(path.metrics, path.meta["material"]["config"]["fit"])
+def _words(fit: PrecisionPath, alphas: list[int]) -> dict[str, Any]:
+    summary = fit_summary(fit.metrics, fit.meta["material"]["config"]["fit"])
     return {
-        "criterion": [None if np.isnan(value) else float(value) for value in path.criterion[alphas]],
-        "duality_gap": [float(value) for value in path.duality_gap[alphas]],
+        "criterion": [None if np.isnan(value) else float(value) for value in fit.criterion[alphas]],
+        "duality_gap": [float(value) for value in fit.duality_gap[alphas]],
         "summary": [list(line) for line in summary],
-        "left_out": len(path.alphas) - len(alphas),
+        "left_out": len(fit.alphas) - len(alphas),
     }
 
 
 # -- a comparison -----------------------------------------------------------------------------------------
 
 
-def _change(found: Comparison) -> Change:
-    differs = found.differential
+def _change(comparison: Comparison) -> Change:
+    differs = comparison.differential
     return Change(
-        rows=found.rows[differs],
-        cols=found.cols[differs],
-        rho=(found.rho_a[differs], found.rho_b[differs]),
-        error=(found.error_a[differs], found.error_b[differs]),
-        q_values=found.q_values[differs],
-        classes=found.classes[differs],
+        rows=comparison.rows[differs],
+        cols=comparison.cols[differs],
+        rho=(comparison.rho_a[differs], comparison.rho_b[differs]),
+        error=(comparison.error_a[differs], comparison.error_b[differs]),
+        q_values=comparison.q_values[differs],
+        classes=comparison.classes[differs],
         kinds=CLASSES,
-        words={"fdr": found.metrics.fdr},
+        words={"fdr": comparison.metrics.fdr},
     )

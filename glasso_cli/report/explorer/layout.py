@@ -23,7 +23,7 @@ _GOLDEN = math.pi * (3 - math.sqrt(5))
 _STRIP = 0.12  # of the height, for neurons without edges
 
 
-def place(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, communities: np.ndarray) -> np.ndarray:
+def lay_out(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, communities: np.ndarray) -> np.ndarray:
     """Places ``(p, 2)`` between 0 and 1 of p neurons with E edges of positive ``weights (E,)``."""
     places = np.zeros((p, 2))
     linked = np.flatnonzero(communities != ISOLATED)

@@ -31,7 +31,7 @@ from glasso_cli.report.explorer.blocks import (
     packed_json,
     positions,
 )
-from glasso_cli.report.explorer.layout import place
+from glasso_cli.report.explorer.layout import lay_out
 from glasso_cli.report.explorer.view import Change, CorpusView, View
 from glasso_cli.report.words.community_names import peak_tokens
 
@@ -108,7 +108,7 @@ def _places(view: View) -> np.ndarray:
     weights = np.concatenate([np.abs(corpus.marginal) for corpus in view.corpora])
     communities = view.corpora[0].communities
     linked = (communities[rows] >= 0) & (communities[cols] >= 0)
-    return place(view.p, rows[linked], cols[linked], weights[linked], communities)
+    return lay_out(view.p, rows[linked], cols[linked], weights[linked], communities)
 
 
 def _corpus(corpus: CorpusView, p: int) -> Iterator[tuple[str, Block]]:

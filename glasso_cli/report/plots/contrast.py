@@ -17,7 +17,7 @@ from glasso_cli.report.words.labels import count, positions, short_labels
 class Contrast:
     """A comparison with the statistics of both corpora; ``title`` names the model and which is A and which B."""
 
-    found: Comparison
+    comparison: Comparison
     first: ActivationStats
     second: ActivationStats
     section: VisualizeSection
@@ -25,25 +25,25 @@ class Contrast:
 
     @property
     def p(self) -> int:
-        return self.found.n_neurons
+        return self.comparison.n_neurons
 
     @property
     def key(self) -> str:
-        return str(self.found.meta["key"])
+        return str(self.comparison.meta["key"])
 
     @cached_property
     def names(self) -> tuple[str, str]:
         """The corpora A and B."""
-        a, b = (corpus.name for corpus in self.found.metrics.corpora)
+        a, b = (corpus.name for corpus in self.comparison.metrics.corpora)
         return a, b
 
     @cached_property
     def order(self) -> np.ndarray:
         """Neurons by community of A, inside one by the edges they have in both; isolated ones at the end, ``(p,)``."""
-        found = self.found
-        last = found.communities_a.max(initial=-1) + 1
-        community = np.where(found.communities_a < 0, last, found.communities_a)
-        return np.lexsort((-(found.degree_a + found.degree_b), community))
+        comparison = self.comparison
+        last = comparison.communities_a.max(initial=-1) + 1
+        community = np.where(comparison.communities_a < 0, last, comparison.communities_a)
+        return np.lexsort((-(comparison.degree_a + comparison.degree_b), community))
 
     @cached_property
     def position(self) -> np.ndarray:
@@ -53,12 +53,12 @@ class Contrast:
     @cached_property
     def labels(self) -> list[str]:
         """A short name of every neuron."""
-        return short_labels([str(name) for name in self.found.neuron_ids], self.found.layers)
+        return short_labels([str(name) for name in self.comparison.neuron_ids], self.comparison.layers)
 
     @property
     def subject(self) -> str:
         """Model, corpora, size and rule, for under the headline of a picture."""
-        metrics = self.found.metrics
+        metrics = self.comparison.metrics
         worth = ", ".join(
             f"{corpus.name} {corpus.tokens:,} tokens (worth {corpus.n_effective:,.0f} independent ones)"
             for corpus in metrics.corpora
@@ -76,4 +76,4 @@ class Contrast:
     @property
     def doubt(self) -> str:
         """What the same rules find between halves of one corpus, in words."""
-        return f"By the same rules, where nothing differs: {halves(self.found.metrics)}."
+        return f"By the same rules, where nothing differs: {halves(self.comparison.metrics)}."

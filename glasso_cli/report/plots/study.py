@@ -30,7 +30,7 @@ class Study:
     """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus."""
 
     stats: ActivationStats
-    path: PrecisionPath
+    fit: PrecisionPath
     dot: Path
     section: VisualizeSection
     title: str
@@ -39,16 +39,16 @@ class Study:
 
     @property
     def p(self) -> int:
-        return self.path.n_neurons
+        return self.fit.n_neurons
 
     @property
     def index(self) -> int:
         """Which alpha of the path is drawn."""
-        return int(self.path.selected)
+        return int(self.fit.selected)
 
     @property
     def alpha(self) -> float:
-        return float(self.path.alphas[self.index])
+        return float(self.fit.alphas[self.index])
 
     @cached_property
     def edges(self) -> Edges:
@@ -63,21 +63,21 @@ class Study:
     @cached_property
     def _part(self) -> np.ndarray:
         """Where the drawn edges stand in the path."""
-        return self.path.drawn()
+        return self.fit.drawn()
 
     @cached_property
     def precision(self) -> np.ndarray:
         """The precision entries of ``edges``, ``(E,)``: their sign is opposite."""
-        return np.asarray(self.path.values[self._part][self._from_strong])
+        return np.asarray(self.fit.values[self._part][self._from_strong])
 
     @cached_property
     def correlation(self) -> np.ndarray:
         """The plain correlations of the pairs in ``edges``, ``(E,)``."""
-        return np.asarray(self.path.marginals[self._part][self._from_strong])
+        return np.asarray(self.fit.marginals[self._part][self._from_strong])
 
     def tested(self, name: str) -> np.ndarray:
         """A field of the path about the tests of the pairs in ``edges``, ``(E,)``."""
-        return np.asarray(getattr(self.path, name)[self.path.kept][self._from_strong])
+        return np.asarray(getattr(self.fit, name)[self.fit.kept][self._from_strong])
 
     @property
     def n_edges(self) -> int:
@@ -86,15 +86,15 @@ class Study:
     @cached_property
     def graph(self) -> Graph:
         """The graph of the selected alpha, with the communities of the artifact."""
-        path, part = self.path, self._part
+        fit, part = self.fit, self._part
         return build_graph(
-            path.neuron_ids,
-            np.asarray(path.rows[part]),
-            np.asarray(path.cols[part]),
-            np.asarray(path.values[part]),
-            path.diagonals[self.index],
-            path.layers,
-            communities=path.communities,
+            fit.neuron_ids,
+            np.asarray(fit.rows[part]),
+            np.asarray(fit.cols[part]),
+            np.asarray(fit.values[part]),
+            fit.diagonals[self.index],
+            fit.layers,
+            communities=fit.communities,
         )
 
     @property
@@ -125,7 +125,7 @@ class Study:
 
     @property
     def communities(self) -> np.ndarray:
-        return self.path.communities
+        return self.fit.communities
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -140,19 +140,19 @@ class Study:
     @cached_property
     def labels(self) -> list[str]:
         """A short name of every neuron."""
-        return short_labels([str(name) for name in self.path.neuron_ids], self.path.layers)
+        return short_labels([str(name) for name in self.fit.neuron_ids], self.fit.layers)
 
     # -- words ----------------------------------------------------------------------------------------
 
     @property
     def key(self) -> str:
         """The key of the drawn artifact."""
-        return str(self.path.meta["key"])
+        return str(self.fit.meta["key"])
 
     @property
     def rule(self) -> str:
         """How alpha was chosen: fixed, degree, ebic, cv or stars."""
-        return self.path.metrics.rule
+        return self.fit.metrics.rule
 
     @property
     def target(self) -> float | None:
@@ -167,11 +167,11 @@ class Study:
     @property
     def tolerance(self) -> float:
         """The duality gap per neuron, in nats, that the certificate had to reach."""
-        return self.path.metrics.tol
+        return self.fit.metrics.tol
 
     @property
     def _select(self) -> dict[str, Any]:
-        section: dict[str, Any] = self.path.meta["material"]["config"]["fit"]["select"]
+        section: dict[str, Any] = self.fit.meta["material"]["config"]["fit"]["select"]
         return section
 
     @property
@@ -212,6 +212,6 @@ class Study:
             self.chosen,
             f"{count(self.n_edges, 'edge')} ({percent(self.density)} of pairs)",
         ]
-        if not bool(self.path.converged[self.index]):
+        if not bool(self.fit.converged[self.index]):
             parts.append("NOT CONVERGED at this α")
         return "  ·  ".join(parts)

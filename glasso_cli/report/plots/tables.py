@@ -12,7 +12,7 @@ from glasso_cli.report.words.labels import community_name
 
 def edge_table(study: Study) -> dict[str, Any]:
     """All edges that are drawn, from strong to weak."""
-    ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
+    ids, (rows, cols, rho) = study.fit.neuron_ids, study.edges
     return {
         "neuron_i": ids[rows],
         "neuron_j": ids[cols],
@@ -29,11 +29,11 @@ def edge_table(study: Study) -> dict[str, Any]:
 def neuron_table(study: Study) -> dict[str, Any]:
     """All fitted neurons, from strong to weak."""
     order = study.by_strength
-    stats, chosen = study.stats, study.path.neurons[order]
+    stats, chosen = study.stats, study.fit.neurons[order]
     return {
-        "neuron": study.path.neuron_ids[order],
+        "neuron": study.fit.neuron_ids[order],
         "label": np.array(study.labels)[order],
-        "layer": study.path.layers[order],
+        "layer": study.fit.layers[order],
         "community": [community_name(int(c)) for c in study.communities[order]],
         "position": study.position[order],
         "degree": study.degree[order],

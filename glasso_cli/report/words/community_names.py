@@ -15,10 +15,10 @@ _LEAST = 1.64  # standard errors; what is weaker is not named
 _PRIOR = 100.0  # tokens that the prior is worth
 
 
-def community_tokens(stats: ActivationStats, path: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
+def community_tokens(stats: ActivationStats, fit: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
     """:func:`distinctive_tokens` of the communities of a fit, by all contexts that were kept of its neurons."""
-    peaks = peak_tokens(stats.top_tokens[path.neurons], stats.top_documents[path.neurons])
-    return distinctive_tokens(peaks, stats.vocabulary, path.communities, most)
+    peaks = peak_tokens(stats.top_tokens[fit.neurons], stats.top_documents[fit.neurons])
+    return distinctive_tokens(peaks, stats.vocabulary, fit.communities, most)
 
 
 def peak_tokens(tokens: np.ndarray, documents: np.ndarray) -> np.ndarray:
@@ -44,12 +44,12 @@ def distinctive_tokens(
     counts = _counts(np.where(peaks >= 0, merged[peaks], -1), communities, k, len(words))
     total = np.asarray(counts.sum(axis=0)).ravel()
     background = _PRIOR * total / max(total.sum(), 1.0)
-    found = []
+    by_community = []
     for community in range(k):
         row = counts[[community]]
         here, places = row.data, row.indices
-        found.append(_strongest(here, total[places], background[places], total.sum(), words, places, most))
-    return found
+        by_community.append(_strongest(here, total[places], background[places], total.sum(), words, places, most))
+    return by_community
 
 
 def _strongest(

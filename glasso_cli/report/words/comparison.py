@@ -10,19 +10,19 @@ from glasso_cli.report.words.labels import estimate_used
 def one_line(metrics: ComparisonMetrics) -> str:
     """A comparison in a line."""
     kinds = _kinds(metrics)
-    found = f"{metrics.edges:,} of {metrics.pairs.tested:,} pairs differ"
-    return f"{found}{f' ({kinds})' if kinds else ''}; {halves(metrics)}"
+    differing = f"{metrics.edges:,} of {metrics.pairs.tested:,} pairs differ"
+    return f"{differing}{f' ({kinds})' if kinds else ''}; {halves(metrics)}"
 
 
 def halves(metrics: ComparisonMetrics) -> str:
     """What the same rules find between the halves of one corpus, the first corpus first."""
     calibration = {corpus.name: metrics.calibration[corpus.name] for corpus in metrics.corpora}
     why = "too few tokens or blocks of documents for its halves"
-    if all(found is None for found in calibration.values()):
+    if all(result is None for result in calibration.values()):
         return f"no corpus is compared with itself: {why}"
     return "halves of one corpus: " + ", ".join(
-        f"{name} has {why}" if found is None else f"{found.discoveries:,} in {name}"
-        for name, found in calibration.items()
+        f"{name} has {why}" if result is None else f"{result.discoveries:,} in {name}"
+        for name, result in calibration.items()
     )
 
 
@@ -55,12 +55,13 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
 
 
 def _permutations(metrics: ComparisonMetrics) -> str:
-    found = metrics.permutations
-    if found is None:
+    chance = metrics.permutations
+    if chance is None:
         return "none were made (compare.permutations)"
     return (
-        f"largest difference of all: p = {found.whole:.3g} if documents of both are alike ({found.count:,} divisions, at best "
-        f"{found.smallest_p:.2g}); {found.pairs:,} pairs beyond chance at {metrics.fdr:g} over all pairs"
+        f"largest difference of all: p = {chance.whole:.3g} if documents of both are alike "
+        f"({chance.count:,} divisions, at best {chance.smallest_p:.2g}); {chance.pairs:,} pairs beyond chance at "
+        f"{metrics.fdr:g} over all pairs"
     )
 
 

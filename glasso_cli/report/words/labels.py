@@ -58,10 +58,10 @@ def short_labels(ids: Sequence[str], layers: np.ndarray) -> list[str]:
 
     No two neurons share a label: those that would keep their number in ``ids``.
     """
-    found = [_ID.fullmatch(name) for name in ids]
-    kinds = {(layer, match["kind"]) for layer, match in zip(layers.tolist(), found) if match}
+    matches = [_ID.fullmatch(name) for name in ids]
+    kinds = {(layer, match["kind"]) for layer, match in zip(layers.tolist(), matches) if match}
     several = {layer for layer, amount in Counter(layer for layer, _ in kinds).items() if amount > 1}
-    labels = [_short(name, layer, match, layer in several) for name, layer, match in zip(ids, layers.tolist(), found)]
+    labels = [_short(name, layer, match, layer in several) for name, layer, match in zip(ids, layers.tolist(), matches)]
     shared = Counter(labels)
     return [f"{label}#{i}" if shared[label] > 1 else label for i, label in enumerate(labels)]
 

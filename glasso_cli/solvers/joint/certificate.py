@@ -89,12 +89,12 @@ def _bounds(problem: JointProblem, W: np.ndarray, u: np.ndarray, residual: np.nd
     u. Its gap is of second order in the error. *Projected point*: u projected onto C. *Segment point*: from S towards W
     with its diagonals rescaled to those of S, as far as C goes: positive definite wherever the S are semidefinite.
     """
-    found = -np.inf
+    best = -np.inf
     for inside in (u - residual, u - problem.penalty.prox(u)):
         bound = _bound(problem, inside)
-        found = max(found, bound)
+        best = max(best, bound)
         yield bound
-    if found == -np.inf:
+    if best == -np.inf:
         yield _segment_bound(problem, W)
 
 

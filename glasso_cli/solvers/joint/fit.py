@@ -114,7 +114,7 @@ def _stack(correlations: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     clean = []
     for k, S in enumerate(correlations):
         try:
-            clean.append(screening.checked(S, 1.0))
+            clean.append(screening.as_checked_covariance(S, 1.0))
         except InputError as error:
             raise InputError(f"Corpus {k + 1} of {len(correlations)}: {error.message}", error.hint) from error
     sizes = [len(S) for S in clean]

@@ -18,17 +18,17 @@ def joint_labels(covariances: np.ndarray, weights: np.ndarray, penalty: Penalty)
     """The component ``(p,)`` of each neuron, numbered from 0, for ``covariances (K, p, p)``; row by row."""
     p = covariances.shape[1]
     label = np.full(p, -1)
-    found = 0
+    component = 0
     for seed in range(p):
         if label[seed] >= 0:
             continue
-        label[seed] = found
+        label[seed] = component
         waiting = [seed]
         while waiting:
             row = waiting.pop()
             new = np.flatnonzero(label < 0)
             new = new[penalty.outside(weights[:, None] * covariances[:, row, new])]
-            label[new] = found
+            label[new] = component
             waiting.extend(new.tolist())
-        found += 1
+        component += 1
     return label

@@ -218,11 +218,11 @@ class _Run:
         """The answer, or the best point if there is none."""
         if self._answer is None:
             self._certify()
-        found = self._answer
-        if found is None:
+        answer = self._answer
+        if answer is None:
             assert self._best is not None
-            found = self._best.result(self._problem)
-        return replace(found, n_iter=self._n_iter, cost=dict(self._cost))
+            answer = self._best.result(self._problem)
+        return replace(answer, n_iter=self._n_iter, cost=dict(self._cost))
 
     def _certify(self) -> bool:
         """Whether the point reached is optimal by its certificate; it is kept if it is the best so far."""

@@ -50,11 +50,11 @@ class Workspace:
         leading = self._leading.of(products.times) if coarse else None
         model = Model(products, free, rows, leading, accuracy, cost)
         swept = model.swept(np.zeros(len(free.rows)))
-        step, crossed = model.fitted(swept, curbed)
+        step, crossed = model.solve_given_signs(swept, curbed)
         for _ in range(_ROUNDS if crossed > _CROSSED else 0):
             if model.residual(step) <= _SOLVED * model.residual(None):
                 break
-            step, _ = model.fitted(model.swept(step), False)
+            step, _ = model.solve_given_signs(model.swept(step), False)
         return [step, swept]
 
 
@@ -74,7 +74,7 @@ class Model:
         self.cost["n_sweeps"] += 1
         return sweep(self.W, self.free, step)
 
-    def fitted(self, swept: np.ndarray, curbed: bool) -> tuple[np.ndarray, float]:
+    def solve_given_signs(self, swept: np.ndarray, curbed: bool) -> tuple[np.ndarray, float]:
         """The step ``(m,)`` with the signs that a sweep left and the best values, and the share of signs it would cross."""
         free, products = self.free, self.products
         end = free.values + swept

@@ -25,7 +25,7 @@ HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines"
 def two_corpora(make_study: Callable[..., Study]) -> View:
     """One study under two names, with three pairs that differ."""
     study = make_study(p=40, edges=70)
-    corpora = tuple(corpus_view(study.stats, study.path, name) for name in ("rivers", "courts"))
+    corpora = tuple(corpus_view(study.stats, study.fit, name) for name in ("rivers", "courts"))
     change = Change(
         rows=np.array([0, 3, 5]), cols=np.array([7, 9, 6]),
         rho=(np.array([0.2, -0.1, 0.0]), np.array([-0.2, -0.3, 0.25])),
@@ -56,18 +56,18 @@ def test_the_arrays_in_the_browser_are_those_of_the_fit(
 ) -> None:
     study = make_study(p=40, edges=70)
     page = opened(view_of(study))
-    for k in range(len(study.path.alphas)):
+    for k in range(len(study.fit.alphas)):
         in_page = page.run(
             "const p = window.glasso.point('a', arguments[0]); return [[...p.rows], [...p.cols], [...p.rho]]", k
         )
-        rows, cols, rho = study.path.edges(k)
+        rows, cols, rho = study.fit.edges(k)
         assert {(i, j): pytest.approx(value, abs=2e-5) for i, j, value in zip(rows, cols, np.clip(rho, -1, 1))} == {
             (i, j): value for i, j, value in zip(*in_page)
         }
         assert np.all(np.diff(np.abs(in_page[2])) <= 1e-9)
-    for k, chosen in enumerate(study.path.alphas):
+    for k, chosen in enumerate(study.fit.alphas):
         page.set(alpha=k, tested=False)
-        assert page.counts()["shown"] == study.path.n_edges[k]
+        assert page.counts()["shown"] == study.fit.n_edges[k]
         assert page.text("#alpha-value") == f"{chosen:.3f}"
 
 
@@ -101,7 +101,7 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
     results = page.run("return window.glasso.search('FILM').map(({neuron}) => neuron)")
     middle = study.stats.top_tokens.shape[2] // 2
     film = study.stats.vocabulary.tolist().index(" film")
-    has = {n for n in range(study.p) if (study.stats.top_tokens[study.path.neurons[n], :, middle] == film).any()}
+    has = {n for n in range(study.p) if (study.stats.top_tokens[study.fit.neurons[n], :, middle] == film).any()}
     assert set(results) <= has
     assert len(results) == min(12, len(has))
     page.run(
@@ -162,7 +162,7 @@ def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_stu
     study = make_study(p=8, ids=HOSTILE, edges=14)
     page = opened(view_of(study))
     rows, cols, rho = study.edges
-    ids = study.path.neuron_ids
+    ids = study.fit.neuron_ids
     table = list(csv.DictReader(io.StringIO(page.wait("return window.glasso.text('csv')"), newline="")))
     assert [(row["neuron_i"], row["neuron_j"]) for row in table] == [(ids[i], ids[j]) for i, j in zip(rows, cols)]
     np.testing.assert_allclose([float(row["partial_correlation"]) for row in table], rho, atol=2e-5)
@@ -285,10 +285,10 @@ def test_from_a_word_to_an_edge_with_nothing_but_the_keyboard(
     assert "plain correlation" in page.text("#card")
     page.run("document.querySelector('#alpha').focus()")
     keys(Keys.ARROW_LEFT)
-    assert page.run("return window.glasso.state().alpha") == len(study.path.alphas) - 2
+    assert page.run("return window.glasso.state().alpha") == len(study.fit.alphas) - 2
     page.run("document.querySelector('#only-tested').focus()")
     keys(Keys.SPACE)
-    assert page.counts()["shown"] == study.path.n_edges[-2]
+    assert page.counts()["shown"] == study.fit.n_edges[-2]
 
 
 def test_what_had_no_room_is_said_on_the_page(driver: Any, make_study: Callable[..., Study], tmp_path: Path) -> None:

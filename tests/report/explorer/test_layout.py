@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glasso_cli.graph import find_communities
-from glasso_cli.report.explorer.layout import place
+from glasso_cli.report.explorer.layout import lay_out
 
 
 def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.
 def test_neighbours_on_the_page_are_of_one_community() -> None:
     p, rows, cols, weights = planted(8, 40)
     communities = find_communities(p, rows, cols, weights, 0)
-    places = place(p, rows, cols, weights, communities)
+    places = lay_out(p, rows, cols, weights, communities)
     apart = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
     np.fill_diagonal(apart, np.inf)
     nearest = np.argsort(apart, axis=1)[:, :5]
@@ -35,8 +35,8 @@ def test_neighbours_on_the_page_are_of_one_community() -> None:
 def test_the_same_graph_has_the_same_places_inside_the_page() -> None:
     p, rows, cols, weights = planted(5, 30)
     communities = find_communities(p, rows, cols, weights, 0)
-    places = place(p, rows, cols, weights, communities)
-    np.testing.assert_array_equal(places, place(p, rows, cols, weights, communities))
+    places = lay_out(p, rows, cols, weights, communities)
+    np.testing.assert_array_equal(places, lay_out(p, rows, cols, weights, communities))
     assert places.min() >= 0
     assert places.max() <= 1
     assert len(np.unique(np.round(places, 6), axis=0)) == p
@@ -45,7 +45,7 @@ def test_the_same_graph_has_the_same_places_inside_the_page() -> None:
 def test_neurons_without_edges_stand_below_the_others() -> None:
     p, rows, cols, weights = planted(3, 20)
     communities = np.append(find_communities(p, rows, cols, weights, 0), [-1, -1, -1])
-    places = place(p + 3, rows, cols, weights, communities)
+    places = lay_out(p + 3, rows, cols, weights, communities)
     assert places[p:, 1].max() < places[:p, 1].min()
     assert len(np.unique(places[p:], axis=0)) == 3
 
@@ -53,12 +53,12 @@ def test_neurons_without_edges_stand_below_the_others() -> None:
 @pytest.mark.parametrize("p", [0, 1, 2, 7])
 def test_graphs_without_edges(p: int) -> None:
     none = np.zeros(0, np.int64)
-    places = place(p, none, none, np.zeros(0), np.full(p, -1))
+    places = lay_out(p, none, none, np.zeros(0), np.full(p, -1))
     assert places.shape == (p, 2)
     assert np.isfinite(places).all()
 
 
 def test_two_neurons_and_one_edge() -> None:
-    places = place(2, np.array([0]), np.array([1]), np.array([0.5]), np.array([0, 0]))
+    places = lay_out(2, np.array([0]), np.array([1]), np.array([0.5]), np.array([0, 0]))
     assert np.isfinite(places).all()
     assert (places[0] != places[1]).any()

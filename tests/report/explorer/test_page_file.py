@@ -55,12 +55,12 @@ def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., S
     study = make_study(p=40, edges=70)
     page = written(study, tmp_path)
     steps = manifest_of(page)["steps"]
-    path = study.path
+    fit = study.fit
     rows, cols, present, rho = (block_of(page, f"a.{name}") for name in ("rows", "cols", "present", "rho"))
     done = 0
-    for k in range(len(path.alphas)):
+    for k in range(len(fit.alphas)):
         here = np.flatnonzero(present >> k & 1)
-        wanted = path.edges(k)
+        wanted = fit.edges(k)
         order = np.lexsort((wanted[1], wanted[0]))
         np.testing.assert_array_equal(rows[here], wanted[0][order])
         np.testing.assert_array_equal(cols[here], wanted[1][order])
@@ -69,16 +69,16 @@ def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., S
         )
         done += len(here)
     assert done == len(rho)
-    wanted = path.edges()
+    wanted = fit.edges()
     order = np.lexsort((wanted[1], wanted[0]))
     tested = block_of(page, "a.tested")
     np.testing.assert_array_equal(np.stack([rows[tested], cols[tested]]), np.stack([wanted[0], wanted[1]])[:, order])
     debiased = block_of(page, "a.debiased") / steps["correlation"]
-    np.testing.assert_allclose(debiased, np.clip(path.debiased[order], -1, 1), atol=2e-5)
+    np.testing.assert_allclose(debiased, np.clip(fit.debiased[order], -1, 1), atol=2e-5)
     q_values = 10 ** (-block_of(page, "a.q").astype(float) / steps["log_q"])
-    np.testing.assert_allclose(q_values, path.q_values[order], rtol=6e-3)
-    np.testing.assert_allclose(block_of(page, "a.frequency") / steps["frequency"], path.frequencies[order], atol=3e-3)
-    assert block_of(page, "ids") == path.neuron_ids.tolist()
+    np.testing.assert_allclose(q_values, fit.q_values[order], rtol=6e-3)
+    np.testing.assert_allclose(block_of(page, "a.frequency") / steps["frequency"], fit.frequencies[order], atol=3e-3)
+    assert block_of(page, "ids") == fit.neuron_ids.tolist()
 
 
 def test_the_contexts_of_the_page_are_those_that_were_collected(
@@ -90,7 +90,7 @@ def test_the_contexts_of_the_page_are_those_that_were_collected(
     vocabulary = block_of(page, "a.vocabulary")
     stats = study.stats
     for rank in (0, 1, CHUNK, CHUNK + 29):
-        neuron = int(study.path.neurons[order[rank]])
+        neuron = int(study.fit.neurons[order[rank]])
         rows = block_of(page, f"a.contexts.{rank // CHUNK}")[rank % CHUNK]
         assert len(rows) == stats.top_tokens.shape[1]
         for k, (document, peak, tokens, values) in enumerate(rows):
@@ -139,7 +139,7 @@ def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
 
 def test_a_long_path_shows_the_alphas_around_the_selected_one(make_study: Callable[..., Study]) -> None:
     study = make_study(p=30, sizes=[*range(1, 50), 60])
-    corpus = corpus_view(study.stats, study.path, "x")
+    corpus = corpus_view(study.stats, study.fit, "x")
     assert len(corpus.alphas) == 32
     assert corpus.alphas[corpus.selected] == study.alpha
     assert corpus.words["left_out"] == 18
@@ -155,10 +155,10 @@ def test_small_studies_have_a_page(make_study: Callable[..., Study], tmp_path: P
 
 def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable[..., Study]) -> None:
     study = make_study(p=40, edges=70)
-    some = study.path.neuron_ids[[3, 1, 30, 12, 7, 39, 20, 22]]
-    corpus = corpus_view(study.stats, study.path, "x", some)
-    rows, cols, rho = study.path.edges()
-    names = study.path.neuron_ids
+    some = study.fit.neuron_ids[[3, 1, 30, 12, 7, 39, 20, 22]]
+    corpus = corpus_view(study.stats, study.fit, "x", some)
+    rows, cols, rho = study.fit.edges()
+    names = study.fit.neuron_ids
     wanted = {
         frozenset((names[i], names[j])): value
         for i, j, value in zip(rows, cols, rho)
@@ -171,13 +171,13 @@ def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable
     assert {
         frozenset((some[i], some[j])): v for i, j, v in zip(corpus.rows[here], corpus.cols[here], rho_here)
     } == wanted
-    assert corpus.distinctive == community_tokens(study.stats, study.path)
+    assert corpus.distinctive == community_tokens(study.stats, study.fit)
 
 
 def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
     study = make_study(p=300, edges=900)
     tokens = np.zeros_like(study.stats.top_tokens)
-    tokens[study.path.neurons] = study.path.communities[:, None, None] % len(study.stats.vocabulary)
+    tokens[study.fit.neurons] = study.fit.communities[:, None, None] % len(study.stats.vocabulary)
     values = np.ones(tokens.shape, np.float32)
     study = replace(study, stats=replace(study.stats, top_tokens=tokens, top_values=values))
     names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["corpora"][0]["tokens"]]

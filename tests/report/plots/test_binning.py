@@ -81,7 +81,7 @@ def rendered_matrix(study: Study) -> np.ndarray:
     """What the axes of the matrix hold in the finished file, ``(side, side, 3)``."""
     from PIL import Image
 
-    study.path.communities[:] = -1  # no frames around communities
+    study.fit.communities[:] = -1  # no frames around communities
     with style.look():
         (picture,) = heatmap.pictures(study)
         file = io.BytesIO()

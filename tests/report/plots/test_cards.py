@@ -100,18 +100,18 @@ def test_the_strongest_neurons_have_cards_in_order(make_study: Callable[..., Stu
         found = list(cards.pictures(study))
     assert len(found) == 4
     for picture, neuron in zip(found, study.by_strength):
-        assert str(study.path.neuron_ids[neuron]) in picture.alt
+        assert str(study.fit.neuron_ids[neuron]) in picture.alt
         near = {row for row, kind in zip(picture.table["text"], picture.table["kind"]) if kind == "neighbour"}
         rows, cols, _ = study.edges
         others = np.concatenate([cols[rows == neuron], rows[cols == neuron]])
-        assert near == set(study.path.neuron_ids[others])
+        assert near == set(study.fit.neuron_ids[others])
 
 
 def test_cards_show_the_contexts_of_the_right_neuron_when_some_were_not_fitted(
     make_study: Callable[..., Study],
 ) -> None:
     study = make_study(12, 20, dead=(0, 3), section={"cards": 1})
-    place = study.path.neurons[study.by_strength[0]]
+    place = study.fit.neurons[study.by_strength[0]]
     study.stats.top_values[place, 0, :] = 123.456
     study.stats.top_documents[:] = np.maximum(study.stats.top_documents, 0)
     with style.look():

@@ -12,7 +12,7 @@ from support.planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli.artifacts.comparison import CLASSES, Comparison
 from glasso_cli.comparison import pairwise
-from glasso_cli.comparison.estimated import common_neurons, estimated
+from glasso_cli.comparison.estimates import common_neurons, estimate_both
 from glasso_cli.config import CompareSection, VisualizeSection
 from glasso_cli.report.plots import draw_comparison
 from glasso_cli.report.plots.contrast import Contrast
@@ -40,7 +40,7 @@ def contrast() -> Contrast:
         before,
         after,
         common,
-        estimated(before, after, common, FIT),
+        estimate_both(before, after, common, FIT),
         CompareSection(),
     )
     return Contrast(found, before.stats, after.stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")
@@ -57,16 +57,20 @@ def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_
     assert names == {f"{name}.{end}" for name in ("maps", "scatter", "rewired") for end in ("png", "svg", "csv")} | {
         "figures.txt"
     }
-    found = contrast.found
+    comparison = contrast.comparison
     table = rows(tmp_path / "scatter.csv")
-    assert [float(row["partial_correlation_a"]) for row in table] == found.rho_a.tolist()
-    assert [row["difference"] for row in table] == ["" if k < 0 else CLASSES[k] for k in found.classes]
+    assert [float(row["partial_correlation_a"]) for row in table] == comparison.rho_a.tolist()
+    assert [row["difference"] for row in table] == ["" if k < 0 else CLASSES[k] for k in comparison.classes]
     maps = rows(tmp_path / "maps.csv")
     counts = {panel: sum(int(row["entries"]) for row in maps if row["panel"] == panel) for panel in ("A", "B", "B-A")}
-    assert counts == {"A": found.drawn_a.sum(), "B": found.drawn_b.sum(), "B-A": found.differential.sum()}
+    assert counts == {
+        "A": comparison.drawn_a.sum(),
+        "B": comparison.drawn_b.sum(),
+        "B-A": comparison.differential.sum(),
+    }
     rewired = rows(tmp_path / "rewired.csv")
-    ranked = np.lexsort((-found.changes, -found.change))[:3]
-    assert list(dict.fromkeys(row["neuron"] for row in rewired)) == found.neuron_ids[ranked].tolist()
+    ranked = np.lexsort((-comparison.changes, -comparison.change))[:3]
+    assert list(dict.fromkeys(row["neuron"] for row in rewired)) == comparison.neuron_ids[ranked].tolist()
     assert {row["corpus"] for row in rewired} == {"$before$", "after"}
     sentences = (tmp_path / "figures.txt").read_text().splitlines()
     assert [line.split("\t")[0] for line in sentences] == ["maps", "scatter", "rewired"]
@@ -82,14 +86,14 @@ def test_the_same_comparison_draws_the_same_bytes(contrast: Contrast, tmp_path: 
 
 def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contrast: Contrast, tmp_path: Path) -> None:
     list(draw_comparison(contrast, tmp_path, 2))
-    found = contrast.found
+    comparison = contrast.comparison
     none = replace(
-        found,
-        classes=np.full_like(found.classes, -1),
-        changes=np.zeros_like(found.changes),
-        change=np.zeros_like(found.change),
+        comparison,
+        classes=np.full_like(comparison.classes, -1),
+        changes=np.zeros_like(comparison.changes),
+        change=np.zeros_like(comparison.change),
     )
-    files = [path.name for part in draw_comparison(replace(contrast, found=none), tmp_path, 2) for path in part]
+    files = [path.name for part in draw_comparison(replace(contrast, comparison=none), tmp_path, 2) for path in part]
     assert "rewired.png" not in files
     assert not (tmp_path / "rewired.png").exists()
     assert (tmp_path / "maps.png").exists()
@@ -97,8 +101,8 @@ def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contra
 
 def test_a_comparison_reads_the_same_from_memory_and_from_disk(contrast: Contrast, tmp_path: Path) -> None:
     fresh = contrast
-    fresh.found.save(tmp_path / "a-vs-b.npz")
-    stored = replace(fresh, found=Comparison.load(tmp_path / "a-vs-b.npz"))
-    assert comparison_summary(stored.found.metrics) == comparison_summary(fresh.found.metrics)
+    fresh.comparison.save(tmp_path / "a-vs-b.npz")
+    stored = replace(fresh, comparison=Comparison.load(tmp_path / "a-vs-b.npz"))
+    assert comparison_summary(stored.comparison.metrics) == comparison_summary(fresh.comparison.metrics)
     assert stored.doubt == fresh.doubt
     assert [p.alt for p in scatter.pictures(stored)] == [p.alt for p in scatter.pictures(fresh)]

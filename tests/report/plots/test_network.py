@@ -27,7 +27,7 @@ HOSTILE = [
 
 
 def as_pairs(study: Study, rows: np.ndarray, cols: np.ndarray, rho: np.ndarray) -> dict[tuple[str, str], float]:
-    ids = study.path.neuron_ids
+    ids = study.fit.neuron_ids
     return {(str(ids[a]), str(ids[b])): float(r) for a, b, r in zip(rows, cols, rho)}
 
 

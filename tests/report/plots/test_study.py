@@ -20,7 +20,7 @@ from glasso_cli.report.words.labels import count, percent, short_labels, signed
 
 def partial_correlations(study: Study) -> np.ndarray:
     """The dense ``(p, p)`` matrix straight from the precision matrix, zero on the diagonal."""
-    theta = study.path.precision().toarray()
+    theta = study.fit.precision().toarray()
     scale = np.sqrt(np.diag(theta))
     rho = -theta / np.outer(scale, scale)
     np.fill_diagonal(rho, 0)
@@ -45,7 +45,7 @@ def test_degree_strength_and_influence_are_row_sums(make_study: Callable[..., St
 
 def test_edges_run_from_strong_to_weak_with_their_own_numbers(make_study: Callable[..., Study]) -> None:
     study = make_study(40, 90)
-    rho, theta = partial_correlations(study), study.path.precision().toarray()
+    rho, theta = partial_correlations(study), study.fit.precision().toarray()
     rows, cols, values = study.edges
     np.testing.assert_allclose(values, rho[rows, cols])
     np.testing.assert_allclose(study.precision, theta[rows, cols])

@@ -209,7 +209,7 @@ def test_the_residual_of_a_model_falls_to_zero_as_its_rounds_go_on(a_model: Mode
     residuals = [a_model.residual(None)]
     assert residuals[0] == pytest.approx(a_model.residual(step), rel=1e-6)
     for _ in range(5):
-        step, _ = a_model.fitted(a_model.swept(step), False)
+        step, _ = a_model.solve_given_signs(a_model.swept(step), False)
         residuals.append(a_model.residual(step))
     assert residuals[-1] < 1e-4 * residuals[0]
 

@@ -49,7 +49,7 @@ def _alt(study: Study) -> str:
 
 
 def _table(study: Study) -> dict[str, Any]:
-    ids, (rows, cols, rho) = study.path.neuron_ids, study.edges
+    ids, (rows, cols, rho) = study.fit.neuron_ids, study.edges
     value, error = study.tested("debiased"), study.tested("standard_error")
     return {
         "neuron_i": ids[rows],

@@ -73,13 +73,13 @@ def _slug(label: str) -> str:
 
 
 def _card(study: Study, rank: int, neuron: int) -> _Card:
-    stats, row = study.stats, int(study.path.neurons[neuron])
+    stats, row = study.stats, int(study.fit.neurons[neuron])
     arrays = (stats.top_tokens[row], stats.top_values[row], stats.top_documents[row])
     groups = []
     for group in reversed(range(stats.quantile_tokens.shape[1])):
         tokens, values = stats.quantile_tokens[row, group], stats.quantile_values[row, group]
-        found = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
-        groups.append((_GROUPS[group], _spread(found, _PER_GROUP)))
+        contexts = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
+        groups.append((_GROUPS[group], _spread(contexts, _PER_GROUP)))
     return _Card(rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron))
 
 
@@ -102,7 +102,7 @@ def _neighbours(study: Study, neuron: int) -> list[_Neighbour]:
 
 
 def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
-    stats, row = study.stats, int(study.path.neurons[neuron])
+    stats, row = study.stats, int(study.fit.neurons[neuron])
     community = int(study.communities[neuron])
     size = f", {np.count_nonzero(study.communities == community):,} neurons" if community >= 0 else ""
     return [
@@ -131,7 +131,7 @@ def _note(study: Study, card: _Card) -> str:
 def _alt(study: Study, card: _Card) -> str:
     label, near = study.labels[card.neuron], card.neighbours
     text = (
-        f"Card of neuron {label} ({study.path.neuron_ids[card.neuron]}), number {card.rank} by strength "
+        f"Card of neuron {label} ({study.fit.neuron_ids[card.neuron]}), number {card.rank} by strength "
         f"({study.title}): {count(len(near), 'edge')}, strength {study.strength[card.neuron]:.2f}"
     )
     if near:
@@ -153,7 +153,7 @@ def _table(study: Study, card: _Card) -> dict[str, Any]:
     ]  # fmt: skip
     rows += [
         ("neighbour", "positive" if near.rho > 0 else "negative", rank, near.rho, near.correlation, "",
-         "", str(study.path.neuron_ids[near.neuron]), "")
+         "", str(study.fit.neuron_ids[near.neuron]), "")
         for rank, near in enumerate(card.neighbours, start=1)
     ]  # fmt: skip
     names = (
@@ -170,7 +170,7 @@ def _draw(study: Study, card: _Card) -> Figure:
     upper = max(height_of(len(card.top)), 0.5)
     lower = max(height_of(sum(len(group) for _, group in card.groups)), 0.5)
     body = max(_FACTS + 2 * _TITLE + upper + lower + 0.2, 4.6)
-    name = drawable(str(study.path.neuron_ids[card.neuron]))
+    name = drawable(str(study.fit.neuron_ids[card.neuron]))
     headline = f"Neuron {drawable(study.labels[card.neuron])}  ({name}): number {card.rank} by strength"
     width = _TEXT + _GAP + _SIDE + 0.6
     page = style.page(study, headline, _note(study, card), (width, body), auto=False)

@@ -74,8 +74,8 @@ def _matrix(study: Study) -> _Matrix:
 
 
 def _names(study: Study, k: int) -> list[str]:
-    found = community_tokens(study.stats, study.path, most=3)
-    return [" ".join(drawable(f"“{word}”") for word, _ in words) for words in found[:k]]
+    tokens = community_tokens(study.stats, study.fit, most=3)
+    return [" ".join(drawable(f"“{word}”") for word, _ in words) for words in tokens[:k]]
 
 
 # -- words ------------------------------------------------------------------------------------------

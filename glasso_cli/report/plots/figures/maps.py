@@ -36,20 +36,26 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
 
 def _entries(contrast: Contrast) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The title of every panel, which pairs it shows and their values."""
-    found, (a, b) = contrast.found, contrast.names
-    differs = found.differential
+    comparison, (a, b) = contrast.comparison, contrast.names
+    differs = comparison.differential
     return {
-        f"A: {a}, {count(int(found.drawn_a.sum()), 'edge')}": (found.drawn_a, found.rho_a[found.drawn_a]),
-        f"B: {b}, {count(int(found.drawn_b.sum()), 'edge')}": (found.drawn_b, found.rho_b[found.drawn_b]),
+        f"A: {a}, {count(int(comparison.drawn_a.sum()), 'edge')}": (
+            comparison.drawn_a,
+            comparison.rho_a[comparison.drawn_a],
+        ),
+        f"B: {b}, {count(int(comparison.drawn_b.sum()), 'edge')}": (
+            comparison.drawn_b,
+            comparison.rho_b[comparison.drawn_b],
+        ),
         f"B − A, {count(int(differs.sum()), 'pair')} that differ": (
             differs,
-            found.rho_b[differs] - found.rho_a[differs],
+            comparison.rho_b[differs] - comparison.rho_a[differs],
         ),
     }
 
 
 def _cells(contrast: Contrast, where: np.ndarray, values: np.ndarray, factor: int) -> Cells:
-    rows, cols = (contrast.position[ends[where]] for ends in (contrast.found.rows, contrast.found.cols))
+    rows, cols = (contrast.position[ends[where]] for ends in (contrast.comparison.rows, contrast.comparison.cols))
     return bin_entries(rows, cols, values, contrast.p, factor)
 
 
@@ -64,7 +70,7 @@ def _draw(contrast: Contrast, cells: dict[str, Cells], limit: float, zoom: int) 
     headline = f"What {contrast.names[1]} changes against {contrast.names[0]}"
     page = style.page(contrast, headline, note, (max(width, 8.5), _STRIP + _TITLE + side / dpi), auto=False)
     sheet = Sheet.of(page.figure, dpi)
-    runs = runs_of(contrast.found.communities_a[contrast.order])
+    runs = runs_of(contrast.comparison.communities_a[contrast.order])
     top = sheet.pixels(page.top) - sheet.pixels(_STRIP + _TITLE)
     for number, (title, panel) in enumerate(cells.items()):
         box = Box(sheet.pixels(_LEFT) + number * (side + sheet.pixels(_GAP)), top - side, side, side)
@@ -90,10 +96,11 @@ def _colour_bar(sheet: Sheet, limit: float, box: Box) -> None:
 
 
 def _alt(contrast: Contrast) -> str:
-    found, (a, b) = contrast.found, contrast.names
+    comparison, (a, b) = contrast.comparison, contrast.names
     return (
-        f"Three matrices of {count(contrast.p, 'neuron')} ({contrast.title}): the {count(int(found.drawn_a.sum()), 'edge')} of "
-        f"{a}, the {int(found.drawn_b.sum()):,} of {b}, and the {count(int(found.differential.sum()), 'pair')} that differ."
+        f"Three matrices of {count(contrast.p, 'neuron')} ({contrast.title}): the "
+        f"{count(int(comparison.drawn_a.sum()), 'edge')} of {a}, the {int(comparison.drawn_b.sum()):,} of {b}, and the "
+        f"{count(int(comparison.differential.sum()), 'pair')} that differ."
     )
 
 

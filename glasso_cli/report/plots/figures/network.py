@@ -77,7 +77,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
 def _drawing(study: Study, backbone: Backbone) -> _Drawing:
     communities = study.communities[backbone.neurons]
     places = layout(backbone.edges, communities)
-    layers = study.path.layers[backbone.neurons]
+    layers = study.fit.layers[backbone.neurons]
     layered = len(np.unique(layers)) > 1
     if layered:
         places = in_rows(places, layers)
@@ -134,7 +134,7 @@ def _alt(study: Study, drawing: _Drawing) -> str:
 
 def _table(study: Study, drawing: _Drawing) -> dict[str, Any]:
     rows, cols, rho = drawing.backbone.edges
-    ids, places = study.path.neuron_ids[drawing.backbone.neurons], drawing.places.round(3)
+    ids, places = study.fit.neuron_ids[drawing.backbone.neurons], drawing.places.round(3)
     return {
         "neuron_i": ids[rows],
         "neuron_j": ids[cols],
@@ -190,7 +190,7 @@ def _draw_neurons(axes: Axes, drawing: _Drawing) -> None:
 def dot_text(study: Study, drawing: _Drawing) -> str:
     """The picture for Graphviz, every neuron pinned where it is drawn: ``neato -n2 -Tsvg network.dot``."""
     neurons, (rows, cols, rho) = drawing.backbone.neurons, drawing.backbone.edges
-    names = [quoted(str(name)) for name in study.path.neuron_ids[neurons]]
+    names = [quoted(str(name)) for name in study.fit.neuron_ids[neurons]]
     lines = ["graph {\n", "  node [shape=circle, style=filled, fixedsize=true, fontsize=7];\n"]
     for neuron, name, (x, y), radius in zip(neurons, names, drawing.places.tolist(), drawing.radii):
         community = int(study.communities[neuron])

@@ -35,7 +35,7 @@ _LEAST = 1e-17  # a gap that rounding brought to zero or below is drawn here
 
 def pictures(study: Study) -> Iterator[style.Picture]:
     """Four panels over alpha: edges, components, the criterion of the choice, the certificate."""
-    alphas = study.path.alphas
+    alphas = study.fit.alphas
     headline = f"From sparse to dense: {count(len(alphas), 'graph')} along the path of α"
     page = style.page(study, headline, _note(study), (11.0, 6.4))
     axes = page.figure.subplots(2, 2, sharex=True)
@@ -52,7 +52,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
 
 def mean_degree(study: Study) -> np.ndarray:
     """Edges per neuron at every alpha, ``(A,)``."""
-    degree: np.ndarray = 2 * study.path.n_edges / study.p
+    degree: np.ndarray = 2 * study.fit.n_edges / study.p
     return degree
 
 
@@ -61,40 +61,40 @@ def mean_degree(study: Study) -> np.ndarray:
 
 def _note(study: Study) -> str:
     words = [f"The orange line marks {study.chosen}."]
-    if len(study.path.alphas) == 1:
+    if len(study.fit.alphas) == 1:
         words.append("Only one α was solved, so there is no curve to compare it with.")
     words.append("α falls to the right: weaker penalty, more edges.")
-    missed = int(np.count_nonzero(~study.path.converged))
+    missed = int(np.count_nonzero(~study.fit.converged))
     if missed:
         words.append(f"Crosses: {count(missed, 'graph')} not converged to the tolerance.")
     return " ".join(words)
 
 
 def _alt(study: Study) -> str:
-    path = study.path
+    fit = study.fit
     return (
-        f"Four curves over alpha from {path.alphas[0]:.4g} to {path.alphas[-1]:.4g} ({study.title}): "
-        f"edges rise from {path.n_edges[0]:,} to {path.n_edges[-1]:,}, components fall from "
-        f"{path.n_components[0]:,} to {path.n_components[-1]:,}; {study.chosen} is marked; the largest "
-        f"duality gap is {path.duality_gap.max():.1e} nats per neuron."
+        f"Four curves over alpha from {fit.alphas[0]:.4g} to {fit.alphas[-1]:.4g} ({study.title}): "
+        f"edges rise from {fit.n_edges[0]:,} to {fit.n_edges[-1]:,}, components fall from "
+        f"{fit.n_components[0]:,} to {fit.n_components[-1]:,}; {study.chosen} is marked; the largest "
+        f"duality gap is {fit.duality_gap.max():.1e} nats per neuron."
     )
 
 
 def _table(study: Study) -> dict[str, Any]:
-    path = study.path
+    fit = study.fit
     return {
-        "alpha": path.alphas,
-        "selected": (np.arange(len(path.alphas)) == study.index).astype(int),
-        "edges": path.n_edges,
+        "alpha": fit.alphas,
+        "selected": (np.arange(len(fit.alphas)) == study.index).astype(int),
+        "edges": fit.n_edges,
         "mean_degree": mean_degree(study),
-        "components": path.n_components,
-        "criterion": path.criterion,
-        "criterion_error": path.criterion_error,
-        "duality_gap": path.duality_gap,
-        "kkt_residual": path.kkt_residual,
-        "iterations": path.n_iter,
-        "converged": path.converged.astype(int),
-        "log_likelihood": path.log_likelihood,
+        "components": fit.n_components,
+        "criterion": fit.criterion,
+        "criterion_error": fit.criterion_error,
+        "duality_gap": fit.duality_gap,
+        "kkt_residual": fit.kkt_residual,
+        "iterations": fit.n_iter,
+        "converged": fit.converged.astype(int),
+        "log_likelihood": fit.log_likelihood,
     }
 
 
@@ -102,7 +102,7 @@ def _table(study: Study) -> dict[str, Any]:
 
 
 def _edges(axes: Axes, study: Study) -> None:
-    edges = study.path.n_edges
+    edges = study.fit.n_edges
     _line(axes, study, edges, "edges")
     axes.set_title("How many edges")
     axes.set_ylabel("edges")
@@ -115,7 +115,7 @@ def _edges(axes: Axes, study: Study) -> None:
 
 
 def _components(axes: Axes, study: Study) -> None:
-    components = study.path.n_components
+    components = study.fit.n_components
     _line(axes, study, components, "components")
     axes.set_title("Into how many pieces the graph falls")
     axes.set_ylabel("connected components")
@@ -124,7 +124,7 @@ def _components(axes: Axes, study: Study) -> None:
 
 
 def _criterion(axes: Axes, study: Study) -> None:
-    if study.rule in _CURVES and np.isfinite(study.path.criterion).any():
+    if study.rule in _CURVES and np.isfinite(study.fit.criterion).any():
         _curve(axes, study, _CURVES[study.rule])
         return
     degree = mean_degree(study)
@@ -146,12 +146,10 @@ def _criterion(axes: Axes, study: Study) -> None:
 
 def _curve(axes: Axes, study: Study, curve: _Curve) -> None:
     """What the rule compared, with its standard error where it has one."""
-    values, error = study.path.criterion, study.path.criterion_error
+    values, error = study.fit.criterion, study.fit.criterion_error
     _line(axes, study, values, curve.unit)
     if np.isfinite(error).any():
-        axes.fill_between(
-            study.path.alphas, values - error, values + error, color=style.ACCENT, alpha=0.18, linewidth=0
-        )
+        axes.fill_between(study.fit.alphas, values - error, values + error, color=style.ACCENT, alpha=0.18, linewidth=0)
     axes.set_title(f"Why this α: {curve.reason}")
     axes.set_ylabel(curve.unit)
     axes.yaxis.set_major_formatter(lambda value, _: format(value, curve.format))
@@ -162,12 +160,12 @@ def _curve(axes: Axes, study: Study, curve: _Curve) -> None:
 
 def _certificate(axes: Axes, study: Study) -> None:
     """Duality gap and KKT residual on a logarithmic scale, with the tolerance of the gap."""
-    path, tolerance = study.path, study.tolerance
-    gap, kkt = np.maximum(path.duality_gap, _LEAST), np.maximum(path.kkt_residual, _LEAST)
-    axes.plot(path.alphas, gap, "o-", color=style.ACCENT, markersize=4, label="duality gap (nats per neuron)")
-    axes.plot(path.alphas, kkt, "s:", color="#009E73", markersize=4, label="KKT residual")
-    bad = ~path.converged
-    axes.plot(path.alphas[bad], gap[bad], "x", color=colours.NEGATIVE, markersize=9, markeredgewidth=2)
+    fit, tolerance = study.fit, study.tolerance
+    gap, kkt = np.maximum(fit.duality_gap, _LEAST), np.maximum(fit.kkt_residual, _LEAST)
+    axes.plot(fit.alphas, gap, "o-", color=style.ACCENT, markersize=4, label="duality gap (nats per neuron)")
+    axes.plot(fit.alphas, kkt, "s:", color="#009E73", markersize=4, label="KKT residual")
+    bad = ~fit.converged
+    axes.plot(fit.alphas[bad], gap[bad], "x", color=colours.NEGATIVE, markersize=9, markeredgewidth=2)
     axes.set(title="How well each was solved", ylabel="error, smaller is better", yscale="log")
     values = np.concatenate([gap, kkt, [tolerance] if tolerance else []])
     axes.set_ylim(values.min() / 5, values.max() * 60)
@@ -179,7 +177,7 @@ def _certificate(axes: Axes, study: Study) -> None:
 
 
 def _line(axes: Axes, study: Study, values: np.ndarray, name: str) -> None:
-    axes.plot(study.path.alphas, values, "o-", color=style.ACCENT, markersize=4, label=name)
+    axes.plot(study.fit.alphas, values, "o-", color=style.ACCENT, markersize=4, label=name)
 
 
 def _from_zero(axes: Axes, values: np.ndarray) -> None:
@@ -189,7 +187,7 @@ def _from_zero(axes: Axes, values: np.ndarray) -> None:
 
 def _tell(axes: Axes, study: Study, values: np.ndarray, text: str) -> None:
     """Write the value of the selected alpha beside its point."""
-    right = study.index * 2 < len(study.path.alphas) - 1
+    right = study.index * 2 < len(study.fit.alphas) - 1
     axes.annotate(
         text, (study.alpha, float(values[study.index])), (9 if right else -9, 0),
         textcoords="offset points", ha="left" if right else "right", va="bottom",

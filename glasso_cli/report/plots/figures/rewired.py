@@ -27,9 +27,9 @@ _EDGES = 3  # named for each neuron
 
 def pictures(contrast: Contrast, wanted: int) -> Iterator[style.Picture]:
     """The ``wanted`` neurons with most change, if any differs."""
-    found = contrast.found
-    ranked = found.by_change()[:wanted]
-    neurons = ranked[found.changes[ranked] > 0]
+    comparison = contrast.comparison
+    ranked = comparison.by_change()[:wanted]
+    neurons = ranked[comparison.changes[ranked] > 0]
     if len(neurons) == 0:
         return
     yield style.Picture("rewired", _draw(contrast, neurons), _alt(contrast, neurons), _table(contrast, neurons))
@@ -37,8 +37,8 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[style.Picture]:
 
 def _contexts(contrast: Contrast, neuron: int) -> list[tuple[str, list[Context]]]:
     """Those of A and of B, the strongest first."""
-    found = contrast.found
-    sources = ((contrast.first, found.neurons_a), (contrast.second, found.neurons_b))
+    comparison = contrast.comparison
+    sources = ((contrast.first, comparison.neurons_a), (contrast.second, comparison.neurons_b))
     return [(name, _strongest(stats, int(rows[neuron]))) for name, (stats, rows) in zip("AB", sources)]
 
 
@@ -49,21 +49,21 @@ def _strongest(stats: ActivationStats, row: int) -> list[Context]:
 
 def _edges_of(contrast: Contrast, neuron: int) -> np.ndarray:
     """The differential edges of a neuron, largest change first."""
-    found = contrast.found
-    mine = np.flatnonzero(found.differential & ((found.rows == neuron) | (found.cols == neuron)))
-    return mine[np.argsort(-np.abs(found.rho_b[mine] - found.rho_a[mine]), kind="stable")]
+    comparison = contrast.comparison
+    mine = np.flatnonzero(comparison.differential & ((comparison.rows == neuron) | (comparison.cols == neuron)))
+    return mine[np.argsort(-np.abs(comparison.rho_b[mine] - comparison.rho_a[mine]), kind="stable")]
 
 
 def _in_words(contrast: Contrast, neuron: int) -> str:
-    found = contrast.found
+    comparison = contrast.comparison
     edges = _edges_of(contrast, neuron)
     named = "; ".join(
-        f"{contrast.labels[found.cols[e] if found.rows[e] == neuron else found.rows[e]]} {signed(found.rho_a[e])} → "
-        f"{signed(found.rho_b[e])} ({CLASSES[found.classes[e]]})"
+        f"{contrast.labels[comparison.cols[e] if comparison.rows[e] == neuron else comparison.rows[e]]} "
+        f"{signed(comparison.rho_a[e])} → {signed(comparison.rho_b[e])} ({CLASSES[comparison.classes[e]]})"
         for e in edges[:_EDGES]
     )
     more = f"; {len(edges) - _EDGES} more" if len(edges) > _EDGES else ""
-    return f"edges {found.degree_a[neuron]} → {found.degree_b[neuron]}; {named}{more}"
+    return f"edges {comparison.degree_a[neuron]} → {comparison.degree_b[neuron]}; {named}{more}"
 
 
 def _draw(contrast: Contrast, neurons: np.ndarray) -> Figure:
@@ -82,7 +82,7 @@ def _draw(contrast: Contrast, neurons: np.ndarray) -> Figure:
     w, h = page.figure.get_size_inches()
     top = page.top
     for (neuron, groups), height in zip(blocks, heights):
-        name = f"{contrast.labels[neuron]}  ({contrast.found.neuron_ids[neuron]})"
+        name = f"{contrast.labels[neuron]}  ({contrast.comparison.neuron_ids[neuron]})"
         page.figure.text(0.3 / w, (top - 0.16) / h, drawable(name), fontsize=10, weight="bold", va="center")
         words = drawable(_in_words(contrast, neuron))
         page.figure.text(0.3 / w, (top - 0.36) / h, words, fontsize=8.5, color=style.MUTED, va="center")
@@ -103,8 +103,8 @@ def _alt(contrast: Contrast, neurons: np.ndarray) -> str:
 
 def _table(contrast: Contrast, neurons: np.ndarray) -> dict[str, Any]:
     rows = [
-        (rank, str(contrast.found.neuron_ids[neuron]), contrast.names["AB".index(name)], context.value, context.document,
-         context.tokens[context.peak], context.text)
+        (rank, str(contrast.comparison.neuron_ids[neuron]), contrast.names["AB".index(name)], context.value,
+         context.document, context.tokens[context.peak], context.text)
         for rank, neuron in enumerate(neurons.tolist(), start=1)
         for name, contexts in _contexts(contrast, neuron)
         for context in contexts

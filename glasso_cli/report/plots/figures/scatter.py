@@ -34,51 +34,53 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
 
 
 def _draw(axes: Axes, contrast: Contrast) -> None:
-    found, (a, b) = contrast.found, contrast.names
-    reach = 1.08 * max(np.abs(found.rho_a).max(initial=0.05), np.abs(found.rho_b).max(initial=0.05))
+    comparison, (a, b) = contrast.comparison, contrast.names
+    reach = 1.08 * max(np.abs(comparison.rho_a).max(initial=0.05), np.abs(comparison.rho_b).max(initial=0.05))
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set(xlabel=f"partial correlation in A, {drawable(a)}", ylabel=f"partial correlation in B, {drawable(b)}")
     for line in (axes.axhline, axes.axvline):
         line(0, color=style.FAINT, linewidth=0.8)
     axes.plot([-reach, reach], [-reach, reach], color=style.FAINT, linewidth=0.8)
-    same = ~found.differential
+    same = ~comparison.differential
     options: dict[str, Any] = {"linewidth": 0, "rasterized": True}
     axes.scatter(
-        found.rho_a[same],
-        found.rho_b[same],
+        comparison.rho_a[same],
+        comparison.rho_b[same],
         s=5,
         color="#9A9A9A",
         label=f"{np.count_nonzero(same):,} no difference",
         **options,
     )
     for number, name in enumerate(CLASSES):
-        these = found.classes == number
+        these = comparison.classes == number
         colour, shape = colours.DIFFERENCES[name], _SHAPES[name]
         label = f"{np.count_nonzero(these):,} {name}"
-        axes.scatter(found.rho_a[these], found.rho_b[these], s=22, color=colour, marker=shape, label=label, **options)
-    if len(found.rows):
+        axes.scatter(
+            comparison.rho_a[these], comparison.rho_b[these], s=22, color=colour, marker=shape, label=label, **options
+        )
+    if len(comparison.rows):
         axes.errorbar(
-            0.86 * reach, -0.86 * reach, xerr=float(np.median(found.error_a)), yerr=float(np.median(found.error_b)),
-            color=style.INK, linewidth=1.2, capsize=2,
+            0.86 * reach, -0.86 * reach, xerr=float(np.median(comparison.error_a)),
+            yerr=float(np.median(comparison.error_b)), color=style.INK, linewidth=1.2, capsize=2,
         )  # fmt: skip
     axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
 
 
 def _alt(contrast: Contrast) -> str:
-    kinds = contrast.found.metrics.classes
+    kinds = contrast.comparison.metrics.classes
     words = ", ".join(f"{kinds[name]:,} {name}" for name in CLASSES)
     return (
-        f"Scatter of the partial correlations of {count(len(contrast.found.rows), 'pair')} ({contrast.title}): "
+        f"Scatter of the partial correlations of {count(len(contrast.comparison.rows), 'pair')} ({contrast.title}): "
         f"{words}; the rest does not differ."
     )
 
 
 def _table(contrast: Contrast) -> dict[str, Any]:
-    found = contrast.found
+    comparison = contrast.comparison
     return {
-        "neuron_i": found.neuron_ids[found.rows],
-        "neuron_j": found.neuron_ids[found.cols],
-        "partial_correlation_a": found.rho_a,
-        "partial_correlation_b": found.rho_b,
-        "difference": np.array([*CLASSES, ""])[found.classes],
+        "neuron_i": comparison.neuron_ids[comparison.rows],
+        "neuron_j": comparison.neuron_ids[comparison.cols],
+        "partial_correlation_a": comparison.rho_a,
+        "partial_correlation_b": comparison.rho_b,
+        "difference": np.array([*CLASSES, ""])[comparison.classes],
     }

@@ -46,7 +46,7 @@ def read_backbone(study: Study) -> Backbone:
     Raises :class:`InputError` if the file is missing or names neurons that the path does not have.
     """
     graph = _parse(study.dot, study.section.edges)
-    index = {quoted(str(name)): i for i, name in enumerate(study.path.neuron_ids)}
+    index = {quoted(str(name)): i for i, name in enumerate(study.fit.neuron_ids)}
     try:
         ends = [(index[e.get_source()], index[e.get_destination()]) for e in graph.get_edges()]
     except KeyError as error:
@@ -64,12 +64,12 @@ def read_backbone(study: Study) -> Backbone:
 
 def strongest_statements(text: str, budget: int) -> list[str]:
     """The statements of the ``budget`` strongest edges of a DOT text, in its order."""
-    found: list[tuple[float, str]] = []
+    edges: list[tuple[float, str]] = []
     for match in _SCAN.finditer(text):
         if match["edge"] and (rho := _RHO.search(match["looks"])):
-            found.append((abs(float(rho[1])), match["edge"]))
-    order = np.argsort([-size for size, _ in found], kind="stable")[:budget]
-    return [found[place][1] for place in sorted(order.tolist())]
+            edges.append((abs(float(rho[1])), match["edge"]))
+    order = np.argsort([-size for size, _ in edges], kind="stable")[:budget]
+    return [edges[place][1] for place in sorted(order.tolist())]
 
 
 def _parse(path: Path, budget: int) -> Any:
@@ -144,8 +144,8 @@ def _graphviz(edges: Edges, communities: np.ndarray) -> np.ndarray:
     engine = "neato" if len(communities) <= _MOST_NEATO else "sfdp"
     plain = graph.create(prog=engine, format="plain").decode()
     rows = (line.split() for line in plain.splitlines() if line.startswith("node n"))
-    found = {int(row[1][1:]): (float(row[2]), float(row[3])) for row in rows}
-    return np.array([found[i] for i in range(len(communities))])
+    positions = {int(row[1][1:]): (float(row[2]), float(row[3])) for row in rows}
+    return np.array([positions[i] for i in range(len(communities))])
 
 
 def _spring(edges: Edges, communities: np.ndarray) -> np.ndarray:

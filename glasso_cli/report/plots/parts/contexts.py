@@ -57,15 +57,15 @@ def read_contexts(
     tokens: np.ndarray, values: np.ndarray, documents: np.ndarray, vocabulary: np.ndarray
 ) -> list[Context]:
     """The examples of ``tokens (K, W)`` and ``values (K, W)`` that exist: those with a document."""
-    found = []
+    contexts = []
     middle = tokens.shape[1] // 2
     for row in np.flatnonzero(documents >= 0):
         inside = np.flatnonzero(tokens[row] >= 0)
         if middle in inside:
             texts = tuple(vocabulary[tokens[row, inside]].tolist())
             peak = int(np.searchsorted(inside, middle))
-            found.append(Context(texts, values[row, inside], peak, int(documents[row])))
-    return found
+            contexts.append(Context(texts, values[row, inside], peak, int(documents[row])))
+    return contexts
 
 
 def arrange(context: Context, room: int) -> list[Piece]:

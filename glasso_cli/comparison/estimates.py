@@ -16,7 +16,7 @@ from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.keys import Material, differences
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.comparison.differential import PairInflation, Side
-from glasso_cli.comparison.permutation import PooledCorpora, pooled
+from glasso_cli.comparison.permutation import PooledCorpora, pool
 from glasso_cli.config import FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, Blocks
@@ -34,7 +34,7 @@ class Corpus:
 
     name: str
     stats: ActivationStats
-    path: PrecisionPath
+    fit: PrecisionPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,22 +52,22 @@ class CommonNeurons:
 def common_neurons(*corpora: Corpus) -> CommonNeurons:
     """The neurons that all fits have; raises :class:`InputError` for fewer than two and for fits of different models."""
     first = corpora[0]
-    ids = first.path.neuron_ids
+    ids = first.fit.neuron_ids
     for corpus in corpora[1:]:
         _refuse_different(first, corpus)
-        ids = ids[np.isin(ids, corpus.path.neuron_ids)]
+        ids = ids[np.isin(ids, corpus.fit.neuron_ids)]
     if len(ids) < 2:
         names = ", ".join(corpus.name for corpus in corpora)
         raise InputError(
             f"The fits of {names} have {len(ids)} neurons in common.",
             "Fit the same neurons in all: fit.neurons: all, or a list of ids.",
         )
-    return CommonNeurons(ids, tuple(places_of(ids, corpus.path.neuron_ids) for corpus in corpora))
+    return CommonNeurons(ids, tuple(places_of(ids, corpus.fit.neuron_ids) for corpus in corpora))
 
 
 def left_out(corpora: Sequence[Corpus], common: CommonNeurons) -> str:
     """How many neurons of each fit are in not all of the others, in words; empty if none."""
-    missing = {corpus.name: corpus.path.n_neurons - len(common.ids) for corpus in corpora}
+    missing = {corpus.name: corpus.fit.n_neurons - len(common.ids) for corpus in corpora}
     if not any(missing.values()):
         return ""
     return ", ".join(f"{count:,} of {name}" for name, count in missing.items())
@@ -109,8 +109,8 @@ class CorpusEstimate:
 
     def own(self, rows: np.ndarray, cols: np.ndarray) -> PairInflation:
         """The errors of pairs by themselves, where they are larger than those of a typical pair."""
-        found = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
-        return PairInflation(np.maximum(found, 1.0), self.blocks.freedom)
+        inflation = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
+        return PairInflation(np.maximum(inflation, 1.0), self.blocks.freedom)
 
     def halves(self) -> tuple[CorpusEstimate, CorpusEstimate] | None:
         """The same of the even and of the odd blocks of documents; None where there is too little for that.
@@ -157,7 +157,7 @@ class BothEstimates:
     first: CorpusEstimate
     second: CorpusEstimate
 
-    def pooled(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
+    def pool(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
         """Both together, for permutations; raises :class:`InputError` where factors are part of the fit."""
         if self.kind == "latent" or self.first.removed:
             raise InputError(
@@ -168,33 +168,32 @@ class BothEstimates:
         def precision(S: np.ndarray) -> np.ndarray:
             if self.alpha is None:
                 return inverse_estimate(S).T
-            found: np.ndarray = fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray()
-            return found
+            return np.asarray(fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray())
 
-        return pooled(self.first.blocks, self.second.blocks, centres, precision)
+        return pool(self.first.blocks, self.second.blocks, centres, precision)
 
 
-def estimated(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
+def estimate_both(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:
     """Both corpora over the neurons they share, estimated in one way as ``section`` says."""
     corpora, places = (first, second), common.places
-    kinds = [corpus.path.metrics.estimate.kind for corpus in corpora]
+    kinds = [corpus.fit.metrics.estimate.kind for corpus in corpora]
     if kinds == ["inverse", "inverse"]:
-        found = [_estimated(*pair, None, section) for pair in zip(corpora, places)]
-        return BothEstimates("inverse", None, *found)
-    alpha = max(float(corpus.path.tested_alpha[0]) for corpus in corpora if len(corpus.path.tested_alpha))
-    found = [_estimated(*pair, alpha, section) for pair in zip(corpora, places)]
-    return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *found)
+        estimates = [_estimate(*pair, None, section) for pair in zip(corpora, places)]
+        return BothEstimates("inverse", None, *estimates)
+    alpha = max(float(corpus.fit.tested_alpha[0]) for corpus in corpora if len(corpus.fit.tested_alpha))
+    estimates = [_estimate(*pair, alpha, section) for pair in zip(corpora, places)]
+    return BothEstimates("latent" if section.method == "latent" else "lasso", alpha, *estimates)
 
 
-def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
-    stats, path = corpus.stats, corpus.path
-    metrics = path.metrics
-    neurons = path.neurons[places].astype(np.int64)
+def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: FitSection) -> CorpusEstimate:
+    stats, fit = corpus.stats, corpus.fit
+    metrics = fit.metrics
+    neurons = fit.neurons[places].astype(np.int64)
     blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
     blocks, S = _correlation(blocks, section.remove_factors)
     precision, factors = None, np.zeros((0, 0))
     if alpha is not None:
-        precision, factors = _fit(path, places, S, alpha, section)
+        precision, factors = _fit(fit, places, S, alpha, section)
     freedom = metrics.degrees_of_freedom
     return CorpusEstimate(
         blocks=blocks,
@@ -210,13 +209,13 @@ def _estimated(corpus: Corpus, places: np.ndarray, alpha: float | None, section:
 
 
 def _fit(
-    path: PrecisionPath, places: np.ndarray, S: np.ndarray, alpha: float, section: FitSection
+    fit: PrecisionPath, places: np.ndarray, S: np.ndarray, alpha: float, section: FitSection
 ) -> tuple[csr_array, np.ndarray]:
     """The sparse precision at ``alpha`` and its hidden factors: those of the artifact, or solved from them."""
-    stored = path.tested_precision()
-    whole = len(places) == path.n_neurons
-    if stored is not None and whole and float(path.tested_alpha[0]) == alpha:
-        return stored, path.tested_factors
-    start = csr_array(path.precision() if stored is None else stored)
+    stored = fit.tested_precision()
+    whole = len(places) == fit.n_neurons
+    if stored is not None and whole and float(fit.tested_alpha[0]) == alpha:
+        return stored, fit.tested_factors
+    start = csr_array(fit.precision() if stored is None else stored)
     point = fit_from(S, alpha, csr_array(start[places][:, places]), **section.solving)
     return point.precision(), point.factors
