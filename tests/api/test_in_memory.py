@@ -52,6 +52,7 @@ def collected(name: str) -> g.ActivationStats:
     return g.collect(loaded.model, loaded.tokenizer, texts(f"{name}.jsonl"), ["mlp.1"], name=name, **COLLECT)
 
 
+@pytest.mark.slow
 def test_a_chain_in_memory_gives_the_numbers_of_the_command_line(pair: Runner) -> None:
     Path("texts.jsonl").rename("words.jsonl")
     text = Path("c.yaml").read_text()
@@ -158,6 +159,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         g.load(tmp_path / "none.npz")
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_and_nothing_is_loaded_for_it() -> None:
     import subprocess
     import sys

@@ -39,6 +39,7 @@ def run(folder: Path, *more: str) -> list[Row]:
     return read_rows(folder / "solvers.csv")
 
 
+@pytest.mark.slow
 def test_a_run_gives_rows_a_table_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(tmp_path, "--solvers", "newton", "scikit-learn", "--targets", "1e-4", "1e-7", "--limit", "60")
     cold = [row for row in rows if row.kind == "cold"]
@@ -84,6 +85,7 @@ def test_rows_are_read_as_they_were_written_and_only_on_the_same_machine(tmp_pat
     assert Results(file, machine, resume=False).rows == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["scikit-learn", "R glasso"])
 def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(
     solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

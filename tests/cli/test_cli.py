@@ -152,6 +152,7 @@ def test_force_runs_one_stage(shell: Shell) -> None:
     assert shell.stages.made[6:] == [("fit", "films"), ("fit", "books")]
 
 
+@pytest.mark.slow
 def test_a_pipe_carries_no_escape_codes(shell: Shell) -> None:
     code, out, err = finish(start(FAKED, "run", "c.yaml", "-v"))
     assert code == 0
@@ -160,6 +161,7 @@ def test_a_pipe_carries_no_escape_codes(shell: Shell) -> None:
     assert "\x1b" not in out + err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["run", "c.yaml"], ["schema"]], ids=" ".join)
 def test_a_reader_that_has_gone_ends_the_run_without_a_word(shell: Shell, words: list[str]) -> None:
     process = start(FAKED, *words)

@@ -103,6 +103,7 @@ def test_1_for_a_bug_with_the_traceback_in_a_file_and_no_values_of_variables(she
     assert "Traceback" in shell("collect", "c.yaml", "--debug").stderr
 
 
+@pytest.mark.slow
 def test_130_when_interrupted_and_the_same_command_continues(shell: Shell) -> None:
     process = start(FAKED, "wait", "collect", "c.yaml")
     assert process.stderr is not None
@@ -114,6 +115,7 @@ def test_130_when_interrupted_and_the_same_command_continues(shell: Shell) -> No
     assert finish(start(FAKED, "collect", "c.yaml"))[0] == 0
 
 
+@pytest.mark.slow
 def test_143_when_terminated_and_the_folder_is_free(shell: Shell) -> None:
     process = start(FAKED, "wait", "collect", "c.yaml")
     assert process.stderr is not None

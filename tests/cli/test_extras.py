@@ -43,6 +43,7 @@ def test_all_brings_every_extra_and_the_core_none_of_their_packages() -> None:
     assert set(everything.partition("[")[2].partition("]")[0].split(",")) == EXTRAS - {"all"}
 
 
+@pytest.mark.slow
 def test_a_command_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text(

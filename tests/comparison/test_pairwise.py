@@ -66,6 +66,7 @@ def found_pairs(found: Comparison) -> dict[tuple[int, int], str]:
 PLANTED = {**dict.fromkeys(LOST, "lost"), **dict.fromkeys(GAINED, "gained"), **dict.fromkeys(FLIPPED, "sign flip")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimate", ["inverse", "lasso"])
 def test_what_was_planted_is_found(estimate: str) -> None:
     fit = FIT.model_copy(update={"estimate": estimate})
@@ -81,6 +82,7 @@ def test_what_was_planted_is_found(estimate: str) -> None:
     assert "lost" in one_line(metrics)
 
 
+@pytest.mark.slow
 def test_a_corpus_against_another_of_the_same_graph_shows_nothing() -> None:
     first, second = (corpus(name, statistics(tokens_of(chain(), 320, 20, seed))) for seed, name in enumerate("ab"))
     found = compared(first, second)
@@ -89,6 +91,7 @@ def test_a_corpus_against_another_of_the_same_graph_shows_nothing() -> None:
     assert "halves of one corpus: 0 in a, 0 in b" in one_line(found.metrics)
 
 
+@pytest.mark.slow
 def test_a_comparison_in_sentences() -> None:
     lines = dict(comparison_summary(compared(*corpora()).metrics))
     assert lines["A: before"].startswith("6,400 tokens, worth 6,400 independent ones")
@@ -96,6 +99,7 @@ def test_a_comparison_in_sentences() -> None:
     assert lines["calibration"].startswith("halves of one corpus: 0 in before, 0 in after")
 
 
+@pytest.mark.slow
 def test_small_differences_are_counted_and_left_out() -> None:
     found = compared(*corpora(), section=CompareSection(min_effect=0.4))
     metrics = found.metrics
@@ -103,6 +107,7 @@ def test_small_differences_are_counted_and_left_out() -> None:
     assert metrics.dropped.min_effect == metrics.pairs.discoveries - 1 >= 4
 
 
+@pytest.mark.slow
 def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     found = compared(*corpora())
     table = found.edge_columns()
@@ -125,6 +130,7 @@ def test_tables_and_graph_say_what_the_artifact_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.classes, found.classes)
 
 
+@pytest.mark.slow
 def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     fit = FIT.model_copy(update={"estimate": "lasso"})
     first = corpus("long", statistics(tokens_of(chain(), 320, 20, 1)), fit)
@@ -143,6 +149,7 @@ def test_both_are_estimated_at_the_larger_of_their_penalties() -> None:
     np.testing.assert_array_equal(both.second.precision.toarray(), stored.toarray())
 
 
+@pytest.mark.slow
 def test_only_the_neurons_of_both_are_compared() -> None:
     stats = [statistics(tokens_of(chain(), 160, 20, seed)) for seed in (1, 2)]
     first = corpus("a", stats[0], neurons=np.arange(20))
@@ -162,6 +169,7 @@ def other(**changes: Any) -> tuple[Corpus, Corpus]:
     return corpus("a", statistics(tokens)), corpus("b", statistics(tokens, **changes))
 
 
+@pytest.mark.slow
 def test_corpora_that_cannot_be_compared_are_refused_by_name() -> None:
     with pytest.raises(InputError, match=r"a and b were not collected alike: model.id \"m\" → \"n\""):
         common_neurons(*other(id="n"))
@@ -179,6 +187,7 @@ def test_too_few_tokens_for_halves_are_said() -> None:
     assert "too few tokens or blocks" in one_line(metrics)
 
 
+@pytest.mark.slow
 def test_drawn_edges_are_those_of_the_fits() -> None:
     first, second = corpora(160)
     found = compared(first, second)
@@ -191,6 +200,7 @@ def test_drawn_edges_are_those_of_the_fits() -> None:
     np.testing.assert_allclose(swapped.z, -found.z, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_largest_difference_is_held_against_chance() -> None:
     first, second = corpora()
     common = common_neurons(first, second)

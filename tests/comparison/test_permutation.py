@@ -44,6 +44,7 @@ def test_a_group_of_blocks_is_what_its_tokens_say_whatever_the_centres() -> None
     np.testing.assert_allclose(found.difference(group)[PAIRS], expected[PAIRS], atol=2e-5)
 
 
+@pytest.mark.slow
 def test_what_chance_gives_is_not_called_different() -> None:
     whole = []
     for seed in range(20):

@@ -36,6 +36,7 @@ def test_ids_are_unique_over_all_topics() -> None:
     assert len({row["id"] for row in rows}) == len(rows) == 180
 
 
+@pytest.mark.slow
 def test_no_two_passages_are_alike() -> None:
     """A corpus of near copies has fewer independent documents than it counts."""
     sets = [shingles(text) for topic in topics.TOPICS for text in topics.passages(topic)]

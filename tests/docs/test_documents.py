@@ -50,6 +50,7 @@ def test_there_is_python_to_run() -> None:
     assert "README.md" in WITH_PYTHON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_PYTHON)
 def test_the_python_of_a_page_runs(working_folder: Path, name: str) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}

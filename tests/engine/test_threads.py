@@ -73,6 +73,7 @@ def run_counts(*words: str, **variables: str) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 @two_cores
 @pytest.mark.parametrize("words", [("1",), ("1", "before")], ids=["loaded later", "loaded before"])
 def test_the_option_reaches_every_library(words: tuple[str, ...]) -> None:
@@ -80,6 +81,7 @@ def test_the_option_reaches_every_library(words: tuple[str, ...]) -> None:
     assert set(run_counts(*words, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")) == {1}
 
 
+@pytest.mark.slow
 @two_cores
 def test_the_variable_reaches_every_library_and_the_option_wins() -> None:
     assert set(run_counts("-", OMP_NUM_THREADS="1")) == {1}
@@ -113,6 +115,7 @@ def test_the_limit_ends_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (dict(os.environ), blas_threads(), numba.get_num_threads()) == before
 
 
+@pytest.mark.slow
 @two_cores
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_solver_runs_on_that_many(
@@ -123,6 +126,7 @@ def test_the_solver_runs_on_that_many(
     assert counted == [{"blas": number, "numba": number}]
 
 
+@pytest.mark.slow
 @two_cores
 def test_screening_never_raises_the_number(correlation: np.ndarray, counted: list[dict[str, int]]) -> None:
     import numba
@@ -140,6 +144,7 @@ def test_small_blocks_take_one_blas_thread(correlation: np.ndarray, counted: lis
     assert {count["blas"] for count in counted} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, pytest.param(2, marks=two_cores)])
 def test_the_same_number_gives_the_same_bytes(number: int, correlation: np.ndarray) -> None:
     with limited(number):

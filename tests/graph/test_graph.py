@@ -172,6 +172,7 @@ def test_the_order_is_by_community_then_strength_with_isolated_neurons_last() ->
 # -- Graphviz -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [graph_of(), nasty_graph()], ids=["plain", "nasty"])
 def test_pydot_reads_back_the_same_graph(graph: Graph) -> None:
     read = parsed(to_dot(graph, "k", "a title"))
@@ -191,6 +192,7 @@ def test_pydot_reads_back_the_same_graph(graph: Graph) -> None:
     assert edges == expected
 
 
+@pytest.mark.slow
 def test_every_edge_tells_its_sign_in_number_word_colour_and_line() -> None:
     graph = graph_of()
     read = parsed(to_dot(graph, "k", "t"))
@@ -219,6 +221,7 @@ def test_different_ids_stay_different() -> None:
     assert all("\n" not in name for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["films", 'a "b"\n<c> \\', "*/ }"])
 def test_the_first_line_names_the_artifact(title: str) -> None:
     text = to_dot(graph_of(), "0123abcd", title)

@@ -17,6 +17,7 @@ P = 40
 PAIRS = np.triu_indices(P, 1)
 
 
+@pytest.mark.slow
 def test_three_neurons_by_hand() -> None:
     """S of a chain of three; Theta a penalised estimate with one edge; no dependence between tokens."""
     a, b, n = 0.5, 0.2, 400
@@ -62,6 +63,7 @@ def fitted(ar: float, seed: int, inverse: bool = False) -> tuple[Estimate, np.nd
     return estimate, S, blocks, autocorrelation(tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_the_planted_chain_is_found_with_the_false_discoveries_asked_for(variance: str, inverse: bool) -> None:
@@ -84,6 +86,7 @@ def test_tokens_taken_for_independent_are_believed_too_much() -> None:
     assert ((found.q <= 0.05) & ~real).sum() > 0.3 * (found.q <= 0.05).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inverse", [False, True])
 def test_error_bars_cover_the_truth(inverse: bool) -> None:
     truth = -chain(P)[PAIRS]  # the diagonal is 1
@@ -127,6 +130,7 @@ def test_every_pair_may_have_its_own_jackknife() -> None:
     np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 15), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_chosen_pairs_are_judged_among_all() -> None:
     given = fitted(0.5, 2)
     every = edge_tests(*given, *PAIRS)

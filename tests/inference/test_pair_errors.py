@@ -44,6 +44,7 @@ def influences(theta: np.ndarray, project: np.ndarray) -> np.ndarray:
     return np.asarray(variance / (1 - r[PAIRS] ** 2) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("factors", [0, 1])
 def test_it_is_a_jackknife_of_the_pair_over_that_of_a_typical_one(sparse: bool, factors: int) -> None:
@@ -60,6 +61,7 @@ def test_it_is_a_jackknife_of_the_pair_over_that_of_a_typical_one(sparse: bool, 
     np.testing.assert_allclose(found, ratio / (np.median(ratio) * freedom / chi2.median(freedom)), rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_chosen_pairs_come_in_their_order() -> None:
     blocks, R = blocks_of(TOKENS), autocorrelation(TOKENS, 5)
     estimate = Estimate(THETA, csr_array(THETA), 0)
@@ -81,6 +83,7 @@ def disagreeing(seed: int) -> np.ndarray:
     return tokens
 
 
+@pytest.mark.slow
 def test_a_pair_that_documents_disagree_about_has_a_larger_error_than_others() -> None:
     rows, cols = np.array([5, 3]), np.array([15, 12])
     ratios, estimates, said = [], [], []

@@ -62,6 +62,7 @@ print((resident("VmHWM") - before) / (8 * p * p))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
 @pytest.mark.parametrize("alone", [0, 5], ids=["one component", "nearly one"])
 @pytest.mark.parametrize("job", ["solve", "path", "penalised", "variances"])
@@ -74,6 +75,7 @@ def test_the_measured_peak_of_newton_is_within_the_bound(job: str, alone: int) -
     assert 3 < found <= bound + 0.3  # pages and free entries, which are sparse
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
 @pytest.mark.parametrize("alone", [0, 700], ids=["one component", "a small one"])
 def test_the_measured_peak_of_a_joint_fit_is_within_the_bound(alone: int) -> None:

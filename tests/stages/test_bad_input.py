@@ -178,6 +178,7 @@ def test_a_stale_upstream_names_what_changed(runner: Runner) -> None:
 # -- the disk -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
 def test_a_disk_that_takes_nothing_keeps_the_old_artifact(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, number: int

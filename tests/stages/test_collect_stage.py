@@ -76,6 +76,7 @@ def test_the_statistics_are_those_of_a_plain_reading(runner: Runner, model: Load
     assert tokens.read == tokens.special + tokens.kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [1, 2, 16, 50])
 @pytest.mark.parametrize("batch_tokens", [16, 64, 4096])
 def test_blocks_and_batches_change_nothing(runner: Runner, blocks: int, batch_tokens: int) -> None:
@@ -121,6 +122,7 @@ def test_the_same_run_gives_the_same_bytes(runner: Runner) -> None:
     assert Path("out/collect/words.npz").read_bytes() == Path("other/collect/words.npz").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finished", [0, 1, 3])
 def test_an_interrupted_run_ends_in_the_same_bytes(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, finished: int
@@ -153,6 +155,7 @@ app.main()
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bytes(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-c", STOPPED, "collect", "c.yaml"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -206,6 +209,7 @@ def chosen_by_file() -> Any:
     return "ids.txt"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "expected"), [(chosen_by_number, None), (chosen_by_list, [3, 7]), (chosen_by_file, [2, 30])]
 )

@@ -17,6 +17,7 @@ from glasso_cli.errors import ConfigError
 FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv")
 
 
+@pytest.mark.slow
 def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     folder = Path("out/compare")
@@ -31,6 +32,7 @@ def test_it_writes_an_artifact_its_tables_and_its_graph(pair: Runner) -> None:
     assert shown.index("A: words") < shown.index("B: others") < shown.index("calibration")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_tokens", [44, None])
 def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int | None) -> None:
     settings = overrides(collect={"max_tokens": max_tokens}) if max_tokens else ()
@@ -45,6 +47,7 @@ def test_too_few_tokens_for_the_neurons_are_said(pair: Runner, max_tokens: int |
         assert (f"tokens of {name} are worth" in said) == (name in few)
 
 
+@pytest.mark.slow
 def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     before = Path("out/compare/words-vs-others.npz").read_bytes()
@@ -61,6 +64,7 @@ def test_it_is_up_to_date_until_a_fit_or_a_rule_changes(pair: Runner) -> None:
     assert "up to date" not in pair.said()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_figures")
 def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Runner) -> None:
     pair.run("collect", "fit", "compare", "visualize")
@@ -77,6 +81,7 @@ def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Ru
     assert Path("out/compare/words-vs-others.npz").stat() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_figures")
 def test_figures_wait_for_a_comparison(pair: Runner) -> None:
     pair.run("collect", "fit", "visualize")
@@ -84,6 +89,7 @@ def test_figures_wait_for_a_comparison(pair: Runner) -> None:
     assert not Path("out/figures/words-vs-others").exists()
 
 
+@pytest.mark.slow
 def test_three_corpora_are_three_comparisons(pair: Runner) -> None:
     text = Path("c.yaml").read_text()
     Path("c.yaml").write_text(text.replace("corpora:\n", "corpora:\n  third: {files: [texts.jsonl]}\n"))
@@ -116,6 +122,7 @@ def test_different_neurons_are_said_and_the_common_ones_compared(pair: Runner) -
         assert "are not in the other fit" in pair.said()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["group", "fused"])
 def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method: str) -> None:
     text = Path("c.yaml").read_text()
@@ -162,6 +169,7 @@ def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runne
     assert not JointPrecision.load(Path("out/compare/words-vs-others.npz")).metrics.converged
 
 
+@pytest.mark.slow
 def test_permutations_are_of_a_seed_and_refused_where_they_can_find_nothing(pair: Runner) -> None:
     pair.run("collect", "fit")
     pair.run("compare", set_=overrides(compare={"permutations": 39}))

@@ -147,6 +147,7 @@ def test_stars_keeps_the_share_of_pairs_that_differ_below_its_threshold(
     assert int(fit.selected) == stable[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [CV, STARS, {"half_samples": 4}], ids=["cv", "stars", "halves"])
 def test_processes_change_no_byte_and_an_interrupted_fit_ends_in_the_same(
     runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
@@ -215,6 +216,7 @@ def test_as_many_factors_as_neurons_are_refused(runner: Runner, statistics: Acti
         fitted(runner, remove_factors=48)
 
 
+@pytest.mark.slow
 def test_hidden_factors_stand_beside_the_edges_and_are_kept(runner: Runner, statistics: ActivationStats) -> None:
     changes = {
         "method": "latent",

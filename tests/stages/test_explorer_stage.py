@@ -12,7 +12,7 @@ from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts import PrecisionPath
 
-pytestmark = pytest.mark.usefixtures("few_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_figures")]
 
 
 def manifest_of(page: Path) -> dict[str, object]:

@@ -73,6 +73,7 @@ def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: Act
     np.testing.assert_allclose(by_ebic.criterion - by_ebic.criterion[0], criterion - criterion[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finished", [1, 2])
 def test_an_interrupted_path_ends_in_the_same_bytes(
     runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, finished: int
@@ -112,6 +113,7 @@ ONE = {"alpha": [0.6, 0.3], "select": {"rule": "fixed", "alpha": 0.3}}
 DEGREE = {"alpha": [0.6, 0.3], "select": {"rule": "degree", "target": 4}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "solved"),
     [
@@ -135,6 +137,7 @@ def test_a_path_goes_on_from_the_last_fit_to_the_bytes_of_a_new_one(
     assert made == in_another_folder(runner, *overrides(fit=after))
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_from_the_grid_and_the_chains_are_kept(runner: Runner, statistics: ActivationStats) -> None:
     fitted(runner, *overrides(fit=ONE))
     searched = solves(runner, *overrides(fit=DEGREE))
@@ -282,6 +285,7 @@ def test_neurons_to_fit_are_chosen_by_variance_or_name(runner: Runner, statistic
     assert named.neuron_ids.tolist() == ["layers.1.mlp[1]", "layers.1.mlp[4]"]
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_of_what_was_fitted(runner: Runner, statistics: ActivationStats) -> None:
     fitted(runner)
     runner.run("visualize")

@@ -14,6 +14,7 @@ from support.synth_runs import Synth
 # -- answers ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_texts_come_in_the_order_of_the_plan_whatever_comes_first(synth: Synth) -> None:
     synth.api.behave = lambda number, body: Reply(body=answer(body).body, seconds=0.1 * (6 - number))
     result = synth()
@@ -114,6 +115,7 @@ def test_an_answer_that_takes_too_long_is_asked_for_again(synth: Synth) -> None:
     assert len(synth.rows()) == 6
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_given_the_time_it_asks_for_and_less_to_do(synth: Synth) -> None:
     seen: list[float] = []
 
@@ -164,6 +166,7 @@ def test_a_parameter_that_the_server_does_not_take_is_left_out(synth: Synth) -> 
 # -- failures that do not pass ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "words", "most"),
     [

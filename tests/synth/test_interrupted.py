@@ -37,6 +37,7 @@ def gate(synth: Synth) -> threading.Event:
     return gate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["kill", "Ctrl-C", "term"]
 )

@@ -64,6 +64,7 @@ def test_a_base_model_goes_on_from_the_opening_to_the_end_of_a_sentence(loaded: 
         assert 0 < answer.tokens[1] <= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "gemma3", "gpt2"])
 def test_a_text_does_not_depend_on_what_is_written_beside_it(loaded: Callable[[str], LoadedModel], family: str) -> None:
     model = loaded(family)
@@ -173,6 +174,7 @@ def test_where_a_text_ends(text: str, finished: str, fault: str) -> None:
 # -- the stage ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_stage_writes_with_a_local_model_and_keeps_its_answers(
     synth: Synth, model_dir: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +254,7 @@ def test_a_prompt_longer_than_the_model_reads(synth: Synth, model_dir: Callable[
     assert "leaves no room in the 128 positions" in synth.refused(2, provider="local", model=str(model_dir("llama")))
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_default_model_writes_and_ends_its_texts(synth: Synth) -> None:
     short = {"length": ["one sentence of at most twenty words"], "genre": ["a weather report", "a proverb"]}

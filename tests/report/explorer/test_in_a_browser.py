@@ -19,6 +19,7 @@ from glasso_cli.report.explorer import Change, View, write_explorer
 from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
 from glasso_cli.report.plots.study import Study
 
+pytestmark = pytest.mark.browser
 HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
 
 

@@ -20,6 +20,7 @@ def planted(groups: int, size: int, seed: int = 0) -> tuple[int, np.ndarray, np.
     return p, pairs[0], pairs[1], random.uniform(0.05, 0.5, (pairs.shape[1],))
 
 
+@pytest.mark.slow
 def test_neighbours_on_the_page_are_of_one_community() -> None:
     p, rows, cols, weights = planted(8, 40)
     communities = find_communities(p, rows, cols, weights, 0)

@@ -51,6 +51,7 @@ def block_of(page: str, name: str) -> Any:
     return np.frombuffer(raw, kinds[entry["type"]]).reshape(entry["shape"])
 
 
+@pytest.mark.slow
 def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., Study], tmp_path: Path) -> None:
     study = make_study(p=40, edges=70)
     page = written(study, tmp_path)

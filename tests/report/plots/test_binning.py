@@ -91,6 +91,7 @@ def rendered_matrix(study: Study) -> np.ndarray:
     return page[len(page) - top : len(page) - bottom, left:right]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dpi", [50, 97, 160])
 @pytest.mark.parametrize("p", [90, 700])
 def test_every_cell_is_a_whole_number_of_pixels_in_its_colour(

@@ -51,6 +51,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_path: Path) -> None:
     files = [path for part in draw_comparison(contrast, tmp_path, 3) for path in part]
     names = {path.name for path in files}
@@ -76,6 +77,7 @@ def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_
     assert [line.split("\t")[0] for line in sentences] == ["maps", "scatter", "rewired"]
 
 
+@pytest.mark.slow
 def test_the_same_comparison_draws_the_same_bytes(contrast: Contrast, tmp_path: Path) -> None:
     drawn = []
     for folder in (tmp_path / "a", tmp_path / "b"):
@@ -84,6 +86,7 @@ def test_the_same_comparison_draws_the_same_bytes(contrast: Contrast, tmp_path: 
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contrast: Contrast, tmp_path: Path) -> None:
     list(draw_comparison(contrast, tmp_path, 2))
     comparison = contrast.comparison

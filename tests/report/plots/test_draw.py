@@ -66,6 +66,7 @@ def drawing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return drawn(build_study(folder, **SMALL), folder / "figures")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_of_study_is_drawn(make_study: Callable[..., Study], tmp_path: Path, name: str) -> None:
     study = make_study(**SHAPES[name])
@@ -82,6 +83,7 @@ def test_every_shape_of_study_is_drawn(make_study: Callable[..., Study], tmp_pat
             assert {len(row) for row in rows} == {len(rows[0])}
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_large_sparse_graph_is_never_made_dense(make_study: Callable[..., Study], tmp_path: Path) -> None:
     section = {"cards": 0, "edges": 50, "dpi": 60, "formats": ("png",)}
@@ -93,6 +95,7 @@ def test_a_large_sparse_graph_is_never_made_dense(make_study: Callable[..., Stud
     assert 0 < peak.bytes < p * p * 8 / 2
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes_under_any_settings_of_matplotlib(
     make_study: Callable[..., Study], tmp_path: Path, drawing: list[Path]
 ) -> None:
@@ -106,6 +109,7 @@ def test_the_same_study_gives_the_same_bytes_under_any_settings_of_matplotlib(
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
+@pytest.mark.slow
 def test_files_say_what_they_show_and_what_made_them(drawing: list[Path]) -> None:
     from PIL import Image
 
@@ -130,12 +134,14 @@ def few_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glasso_cli.report.plots.PLOTS", {kind: PLOTS[kind] for kind in ("network", "card")})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_plots")
 def test_formats_are_those_asked_for(make_study: Callable[..., Study], tmp_path: Path) -> None:
     files = drawn(make_study(section={"formats": ("svg",), "cards": 0}), tmp_path)
     assert {path.suffix for path in files} == {".svg", ".csv", ".dot", ".txt"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_plots")
 def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(
     make_study: Callable[..., Study], tmp_path: Path
@@ -171,6 +177,7 @@ def texts_of(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY_KIND)
 def test_a_picture_says_what_a_stranger_must_know(make_study: Callable[..., Study], name: str) -> None:
     study = make_study()

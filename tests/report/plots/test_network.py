@@ -35,6 +35,7 @@ def expected_pairs(study: Study, rows: np.ndarray, cols: np.ndarray, rho: np.nda
     return pytest.approx(as_pairs(study, rows, cols, rho), rel=1e-5)  # the file holds six digits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 7, 1000])
 def test_the_backbone_holds_the_strongest_edges_of_the_path(make_study: Callable[..., Study], budget: int) -> None:
     study = make_study(50, 80, section={"edges": budget})

@@ -38,6 +38,7 @@ def off_diagonal(stack: np.ndarray) -> np.ndarray:
 # -- closed forms ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("penalty", "correlations", "weights", "expected"),
     [
@@ -207,6 +208,7 @@ def blocks(K: int, seed: int, n: int = 40) -> np.ndarray:
     return np.asarray((S + S.transpose(0, 2, 1))[:, order[:, None], order] / 2)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(PENALTIES),
     st.integers(2, 4),
@@ -290,6 +292,7 @@ def test_fewer_samples_than_neurons(penalty: PenaltyName, K: int, n: int, seed: 
     assert result.objective == pytest.approx(value, rel=1e-9)
 
 
+@pytest.mark.slow
 @every_penalty
 @pytest.mark.parametrize("K", [2, 3])
 def test_the_examples_of_gglasso(penalty: PenaltyName, K: int) -> None:

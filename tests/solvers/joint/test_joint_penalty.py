@@ -52,6 +52,7 @@ def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(
         assert penalty.outside(u[:, None])[0] == (expected > 1)
 
 
+@pytest.mark.slow
 @given(names, lambdas, lambdas, either)
 @settings(max_examples=150, deadline=None)
 def test_proximal_maps_are_those_of_gglasso(name: str, lambda1: float, lambda2: float, v: np.ndarray) -> None:

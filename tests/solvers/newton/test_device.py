@@ -144,6 +144,7 @@ def test_what_is_not_positive_definite_has_no_factor(device: Device, bad: float)
     assert device.factorise(matrix) is None
 
 
+@pytest.mark.slow
 @every_size
 def test_the_host_and_a_device_multiply_alike(device: Device, p: int) -> None:
     W, D = random_definite(p).astype(np.float32), random_symmetric(p)
@@ -170,18 +171,21 @@ def solve_there(place: Place, S: np.ndarray, alpha: float, init: np.ndarray | No
     return result.precision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_solve_is_certified_and_that_of_the_host(device: Device, name: str) -> None:
     S, alpha = PROBLEMS[name]
     np.testing.assert_allclose(solve_there(device, S, alpha), solve_there(Host(), S, alpha), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_solve_of_more_neurons_from_a_start(device: Device) -> None:
     S = neuron_like(150)
     start = solve_there(device, S, 0.08)
     np.testing.assert_allclose(solve_there(device, S, 0.05, start), solve_there(Host(), S, 0.05, start), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_device_gives_the_same_bytes(device: Device) -> None:
     S = neuron_like(70)
     first, second = (solve_there(device, S, 0.05) for _ in range(2))

@@ -90,6 +90,7 @@ def test_w_times_vectors(p: int, threads: int) -> None:
     np.testing.assert_allclose(out, W @ V, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @every_size
 def test_a_sparse_sandwich(p: int) -> None:
     A, X = random_symmetric(p, 1), random_symmetric(p, 2)
@@ -123,6 +124,7 @@ def a_free_set(p: int, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.
     return S, W, Theta, weights, free_set(S, W, Theta, weights, factor, counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 def test_free_are_the_support_the_violations_and_the_diagonal(factor: float) -> None:
     p = 40
@@ -228,6 +230,7 @@ def test_a_coordinate_alone_has_the_residual_of_its_own_minimum(a_model: Model) 
 # -- the whole ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_neurons_that_one_factor_drives_take_few_steps() -> None:
     rng = np.random.default_rng(0)
     S = np.asarray(np.corrcoef(1.5 * rng.standard_normal(3000) + rng.standard_normal((160, 3000))))
@@ -237,6 +240,7 @@ def test_neurons_that_one_factor_drives_take_few_steps() -> None:
     assert result.n_iter <= 25
 
 
+@pytest.mark.slow
 def test_groups_of_nearly_equal_neurons_converge() -> None:
     rng = np.random.default_rng(0)
     draws = np.repeat(rng.standard_normal((18, 2000)), 16, axis=0) + 0.3 * rng.standard_normal((288, 2000))
@@ -254,6 +258,7 @@ def test_the_same_problem_gives_the_same_bytes() -> None:
     assert first.cost == second.cost
 
 
+@pytest.mark.slow
 def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_path: Path) -> None:
     code = (
         "import sys; from support.glasso_problems import neuron_like; from glasso_cli.solvers.registry import SOLVERS;"
@@ -316,6 +321,7 @@ def covariances(draw: st.DrawFn) -> np.ndarray:
     return S
 
 
+@pytest.mark.slow
 @given(covariances(), st.floats(0.02, 0.95))
 @settings(max_examples=80)
 def test_any_covariance_is_solved_to_its_certificate(S: np.ndarray, share: float) -> None:
