@@ -11,8 +11,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -78,9 +78,11 @@ class Console:
     verbose: bool = False
     as_json: bool = False
     log_path: Path | None = None
+    check: Callable[[], None] = lambda: None  # called while work goes on; raises where the run is to end
 
     def note(self, text: str) -> None:
         """A line of progress on stderr."""
+        self.check()
         self.log(text)
         if not self.quiet:
             _stderr(text)
@@ -94,6 +96,7 @@ class Console:
 
     def detail(self, text: str) -> None:
         """A line for ``-v`` and the log."""
+        self.check()
         self.log(text)
         if self.verbose:
             _stderr(text)
@@ -113,7 +116,8 @@ class Console:
     def result(self, record: dict[str, Any]) -> None:
         """One artifact on stdout: its path, or the whole record with ``--json``."""
         self.log(f"result: {record['path']}")
-        print(strict_json(record) if self.as_json else record["path"], flush=True)
+        path = visible(record["path"]) if sys.stdout.isatty() else record["path"]
+        print(strict_json(record) if self.as_json else path, flush=True)
 
     def log(self, text: str) -> None:
         """A line in the log file of the stage, with the time; a log that cannot be written is no error."""
@@ -131,13 +135,20 @@ class Console:
     def progress(self, label: str, total: float, unit: str) -> Iterator[Advance]:
         """Show work of ``total`` units; the value is a function that adds units done."""
         if self.quiet:
-            yield lambda amount: None
+            yield self._checked(lambda amount: None)
         elif sys.stderr.isatty():
             with _rich_progress(label, total, unit) as advance:
-                yield advance
+                yield self._checked(advance)
         else:
             now = time.monotonic()
-            yield _PlainProgress(self, label, total, unit, started=now, said=now)
+            yield self._checked(_PlainProgress(self, label, total, unit, started=now, said=now))
+
+    def _checked(self, advance: Advance) -> Advance:
+        def advance_and_check(amount: float) -> None:
+            self.check()
+            advance(amount)
+
+        return advance_and_check
 
 
 @dataclass
@@ -205,8 +216,16 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def visible(text: str) -> str:
+    """``text`` with every character that is not printed as an escape, so that no file or server controls a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text)
+
+
 def _stderr(text: str, label: str = "", style: str = "") -> None:
     """A line on stderr, its ``label`` coloured where that is wanted; nothing is wrapped or marked up."""
+    text = visible(text)
     if label and _colours():
         from rich.console import Console as RichConsole
         from rich.text import Text
@@ -214,7 +233,8 @@ def _stderr(text: str, label: str = "", style: str = "") -> None:
         line = Text.assemble((f"{label}:", style), " ", text)
         RichConsole(stderr=True).print(line, soft_wrap=True)
     else:
-        print(f"{label}: {text}" if label else text, file=sys.stderr, flush=True)
+        with suppress(OSError):  # a full disk behind stderr does not stop the work
+            print(f"{label}: {text}" if label else text, file=sys.stderr, flush=True)
 
 
 def _colours() -> bool:
@@ -225,7 +245,7 @@ def _colours() -> bool:
 
 def strict_json(value: Any, indent: int | None = None) -> str:
     """``value`` as JSON that every reader takes: numbers that are not finite become null."""
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    return visible(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def _finite(value: Any) -> Any:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import errno
-import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from glasso_cli.errors import ServiceError
+from glasso_cli.errors import InputError, ServiceError
+
+_ADVICE = {
+    errno.ENOENT: "A file or a folder is gone. Run the same command again: what is missing is made again.",
+    errno.EACCES: "Change the permissions of the file and of the folders above it.",
+    errno.EPERM: "Change the permissions of the file and of the folders above it.",
+    errno.ENOSPC: "Free some space and run the same command again; finished work is kept.",
+    errno.EDQUOT: "Free some space and run the same command again; finished work is kept.",
+    errno.EFBIG: "Raise the limit on the size of files (`ulimit -f`), or use another disk; finished work is kept.",
+    errno.EMFILE: "Raise the limit on open files (`ulimit -n`) and run the same command again.",
+    errno.ENOMEM: "Free some memory and run the same command again; finished work is kept.",
+}
 
 
 @contextmanager
-def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_write(path: Path, mode: str = "wb", *, private: bool = False) -> Iterator[IO[Any]]:
     """A file object whose content appears at ``path`` when the block ends without an error.
 
     The bytes go to a temporary name in the same folder, are synced and renamed: a killed process leaves the
-    old file or none, and an error removes the temporary file. Raises :class:`ServiceError` when the folder
-    cannot be written.
+    old file or none, and an error removes the temporary file. ``private`` files can be read by their owner alone.
+    Raises :class:`ServiceError` when the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     with disk_errors(path):
@@ -28,14 +39,20 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         try:
             encoding = None if "b" in mode else "utf-8"
             newline = None if "b" in mode else "\n"
-            with open(temporary, mode, encoding=encoding, newline=newline) as file:
+            opener = _open_private if private else None
+            with open(temporary, mode, encoding=encoding, newline=newline, opener=opener) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager
@@ -59,18 +76,72 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path} cannot be written: a file stands where a folder is needed, or the reverse.",
                 "Move it away, or point `out` at another folder.",
             ) from error
-        if error.errno in (errno.EIO, errno.ENAMETOOLONG, errno.ELOOP):
-            raise ServiceError(
-                f"{path} could not be written ({os.strerror(error.errno)}).",
-                "Point `out` at another folder.",
-            ) from error
-        raise
+        raise ServiceError(
+            f"{path} could not be written ({os_reason(error)}).",
+            _ADVICE.get(error.errno or 0, "Point `out` at another folder."),
+        ) from error
 
 
-def drop_leftovers(path: Path) -> None:
-    """Remove what killed processes left beside ``path``; nobody else may be writing it."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
-        leftover.unlink(missing_ok=True)
+def system_error(error: OSError) -> ServiceError:
+    """What the operating system refused, and what to do; for errors that no closer place has a better sentence for."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = " and ".join(names) if names else "a request"
+    return ServiceError(
+        f"The operating system refused {what}: {os_reason(error)}.",
+        _ADVICE.get(error.errno or 0, "Settle that and run the same command again; finished work is kept."),
+    )
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk, where the system can tell."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says, in its own words."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def require_regular(path: Path) -> None:
+    """Raise :class:`InputError` unless ``path`` is a file that can be opened without waiting, as a pipe cannot."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", "Check the path.") from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({os_reason(error)}).", "Check the path and its permissions."
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a folder, not a file.", "Give a file.")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is a pipe or a device, not a file.", "Move it away, or give a file.")
+
+
+def drop_leftovers(folder: Path) -> None:
+    """Remove what killed processes left in ``folder``: temporary files whose process is gone."""
+    with suppress(OSError):
+        for leftover in folder.glob(".*.tmp-*"):
+            if not _is_running(leftover.name.rpartition("-")[2]):
+                leftover.unlink(missing_ok=True)
+
+
+def _is_running(process: str) -> bool:
+    """Whether another process of this number runs; this one writes nothing while it cleans up."""
+    if not process.isdigit() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def sha256_of(path: Path) -> str:

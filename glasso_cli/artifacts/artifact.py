@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 import glasso_cli
-from glasso_cli.artifacts.npz import Chunked, read_meta, read_npz, write_npz
+from glasso_cli.artifacts.manifest import verified_content
+from glasso_cli.artifacts.npz import Chunked, map_npz, read_meta, write_npz
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,9 +77,13 @@ class Artifact:
 
     @classmethod
     def load(cls: type[AnArtifact], path: Path) -> AnArtifact:
-        """The artifact at ``path``; raises :class:`InputError` if it is of another kind or a newer schema."""
+        """The artifact at ``path``, its content verified.
+
+        Raises :class:`InputError` if it is damaged, of another kind or of another schema.
+        """
         check_kind(path, read_meta(path), cls.kind, cls.schema)
-        arrays, meta = read_npz(path)
+        verified_content(path)
+        arrays, meta = map_npz(path)
         names = {item.name for item in fields(cls)} - {"meta"}
         missing = sorted(names - set(arrays))
         if missing:

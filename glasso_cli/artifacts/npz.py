@@ -21,11 +21,12 @@ from typing import Any, Literal
 import numpy as np
 
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
-from glasso_cli.files import atomic_write
+from glasso_cli.files import atomic_write, os_reason, require_regular
 
 META = "meta.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MAP_FROM = 1 << 20  # bytes; larger members are mapped, not read
+_LONGEST_META = 64 << 20  # bytes
 # What zipfile, zlib, json and numpy raise for bytes that are not what they should be.
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -36,6 +37,11 @@ _UNREADABLE = (
     EOFError,
     RuntimeError,
     OSError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    TypeError,
+    KeyError,
 )
 
 
@@ -97,35 +103,75 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """The ``meta.json`` of ``path``; raises :class:`InputError` for anything but a glasso artifact."""
+    """The ``meta.json`` of ``path``; raises :class:`InputError` for anything but a glasso artifact.
+
+    The arrays are not looked at: see :func:`verify`.
+    """
     with _open(path) as archive:
         return _meta(path, archive)
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of ``path`` by name, large ones mapped read-only, and its ``meta.json``."""
+    """The arrays of ``path`` by name, large ones mapped read-only, and its ``meta.json``, all of it verified.
+
+    Raises :class:`InputError` where the content is not what was written.
+    """
+    verify(path)
+    return map_npz(path)
+
+
+def map_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """As :func:`read_npz`, of a file whose content was verified."""
     with _open(path) as archive:
         meta = _meta(path, archive)
         try:
-            arrays = {
-                info.filename.removesuffix(".npy"): _array(path, archive, info)
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
+            arrays = {_name(info): _array(path, archive, info) for info in _members(path, archive)}
         except _UNREADABLE as error:
             raise _damaged(path) from error
     return arrays, meta
 
 
+def verify(path: Path) -> str:
+    """The content digest of ``path``, computed from its arrays.
+
+    Raises :class:`InputError` where it is not the digest that was written, or where anything cannot be read.
+    """
+    digest = hashlib.sha256()
+    with _open(path) as archive:
+        stored = _meta(path, archive).get("content")
+        try:
+            for info in sorted(_members(path, archive), key=_name):
+                digest.update(f"{_name(info)}\0".encode())
+                with archive.open(info) as member:
+                    while chunk := member.read(_MAP_FROM):
+                        digest.update(chunk)
+        except _UNREADABLE as error:
+            raise _damaged(path) from error
+    if digest.hexdigest() != stored:
+        raise _damaged(path)
+    return digest.hexdigest()
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    return info.filename.removesuffix(".npy")
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The arrays of an archive. We compress none: a small file that claims to hold gigabytes is not ours."""
+    members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    if any(info.compress_type != zipfile.ZIP_STORED for info in members):
+        raise _foreign(path, "its arrays are compressed")
+    return members
+
+
 def _open(path: Path) -> zipfile.ZipFile:
+    require_regular(path)
     try:
         return zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", "Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not an artifact.", "Give an .npz file.") from None
-    except PermissionError:
-        raise InputError(f"{path} may not be read.", "Change its permissions.") from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({os_reason(error)}).", "Check the path and its permissions."
+        ) from error
     except _UNREADABLE as error:
         if not _begins_like_a_zip(path):
             raise _foreign(path, "it is not an .npz file") from error
@@ -152,8 +198,11 @@ def _foreign(path: Path, reason: str) -> ForeignFileError:
 def _meta(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     if META not in archive.namelist():
         raise _foreign(path, f"it has no {META}")
+    info = archive.getinfo(META)
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size > _LONGEST_META:
+        raise _foreign(path, f"its {META} is compressed, or longer than any that glasso writes")
     try:
-        meta = json.loads(archive.read(META))
+        meta = json.loads(archive.read(info))
     except _UNREADABLE as error:
         raise _damaged(path) from error
     named = isinstance(meta, dict) and isinstance(meta.get("kind"), str)
@@ -163,7 +212,7 @@ def _meta(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    if info.file_size < _MAP_FROM or info.compress_type != zipfile.ZIP_STORED:
+    if info.file_size < _MAP_FROM:
         with archive.open(info) as member:
             return np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
     with open(path, "rb") as file:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import functools
-import io
-import os
 import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasso_cli.cli import interrupts
 from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
+from glasso_cli.cli.streams import abandon_stdout, prepare_streams
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
-from glasso_cli.errors import GlassoError, extras_needed
+from glasso_cli.errors import GlassoError, ServiceError, extras_needed
+from glasso_cli.files import system_error
 
 if TYPE_CHECKING:
     from glasso_cli.pipeline.run import Pipeline
@@ -56,10 +59,12 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         debug = bool(kwargs.get("debug"))
         try:
-            with extras_needed():
+            with extras_needed(), refused_by_the_system():
                 command(*args, **kwargs)
-            sys.stdout.flush()
+                interrupts.check()
+                sys.stdout.flush()
         except GlassoError as error:
+            _end_where_interrupted()
             if debug:
                 traceback.print_exc()
             Console().error(error.message, error.hint)
@@ -68,14 +73,43 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            # The reader of stdout has gone (`glasso … | head`); Python must not flush into it again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon_stdout()  # its reader has gone (`glasso … | head`)
             raise typer.Exit(128 + signal.SIGPIPE) from None
         except Exception as error:
+            _end_where_interrupted()
             _report_bug(error, debug)
             raise typer.Exit(1) from None
 
     return run
+
+
+def _end_where_interrupted() -> None:
+    """Exit as after a signal, if the error at hand is only what a library made of it."""
+    try:
+        interrupts.check()
+    except KeyboardInterrupt:
+        Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def refused_by_the_system() -> Iterator[None]:
+    """Turn an error of the operating system, wherever it comes from, into what the system said and what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except MemoryError as error:
+        raise ServiceError(
+            "There is not enough memory.",
+            "Free some, or give fewer neurons, texts or processes; finished work is kept.",
+        ) from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG):
+            abandon_stdout()
+        raise system_error(error) from error
 
 
 def _report_bug(error: Exception, debug: bool) -> None:
@@ -101,7 +135,7 @@ def _stages(stages: list[str], config: Path, overrides: list[str] | None, option
 
         load_env_file(Path(".env"))
         overrides = overrides or []
-        console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json)
+        console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)
         command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
         pipeline = Pipeline(load_config(config, overrides, sections_of(stages)), console, command, options.force)
         if options.dry_run:
@@ -317,14 +351,7 @@ def _callback(
 
 def main() -> None:
     """Run the ``glasso`` command."""
+    prepare_streams()
+    interrupts.install()
     keep_workers_from_spinning()
-    signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character must not stop the work.
-            stream.reconfigure(errors="backslashreplace")
     app()
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)

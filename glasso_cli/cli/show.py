@@ -9,7 +9,7 @@ from typing import Any
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, metrics_of
-from glasso_cli.console import strict_json
+from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
 from glasso_cli.report.words.comparison import comparison_summary
@@ -33,7 +33,7 @@ def describe(path: Path, *, as_json: bool) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())
     if versions:
         rows.append(_row("made with", versions))
-    return "\n".join(rows)
+    return "\n".join(visible(row.replace("\n", " ")) for row in rows)
 
 
 def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import TokenCounts
-from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.artifacts.pieces import Part, read_piece, write_piece, written_piece
 from glasso_cli.collection import contexts, pilot
 from glasso_cli.collection.batch import RULES, ActivationBatch, add_counts, join
 from glasso_cli.collection.block import BlockStatistics, Piece
@@ -36,6 +36,8 @@ LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: table
 GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 GROUP_VALUES = 2**26  # and no more activations than this
+_PILOT = ("collect-pilot", 2)  # kinds and schemas of pieces
+_BLOCK = ("collect-block", 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +70,11 @@ class CorpusPass:
     def pilot_findings(self) -> PilotFindings:
         """The pilot's findings, taken from an interrupted run where there is one."""
         path = self.pieces / "pilot.npz"
-        if not path.exists():
+        part = read_piece(path, *_PILOT, self.reporter.detail)
+        if part is None:
             _save_findings(path, self._run_pilot())
-        return _load_findings(path, self.loaded.device)
+            part = written_piece(path, *_PILOT)
+        return _findings_of(part, self.loaded.device)
 
     def _run_pilot(self) -> PilotFindings:
         section = self.section
@@ -121,12 +125,20 @@ class CorpusPass:
 
     def blocks(self, findings: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
-        missing = [group for group in self._groups(len(findings.columns)) if not all(map(self._is_done, group))]
+        done = {index: read_piece(self._piece(index), *_BLOCK, self.reporter.detail) for index in self._indices()}
+        missing = [
+            group for group in self._groups(len(findings.columns)) if any(done[index] is None for index in group)
+        ]
         total = sum(self._sizes()[index] for group in missing for index in group)
         with self.reporter.progress(f"collect {self.name}", total, "tokens") as advance:
             for group in missing:
                 self._make(group, findings, advance)
-        return [self._load(index) for index in range(self.section.blocks)]
+        made = {index for group in missing for index in group}
+        parts = [
+            part if part is not None and index not in made else written_piece(self._piece(index), *_BLOCK)
+            for index, part in done.items()
+        ]
+        return [(arrays, meta["tokens"]) for arrays, meta in parts]
 
     def _groups(self, width: int) -> list[list[int]]:
         """Neighbouring blocks that are read together, so that small ones share batches of equal lengths."""
@@ -161,7 +173,7 @@ class CorpusPass:
             for batch in parts:
                 sums.update(batch)
                 tokens.update(batch.token_counts())
-            write_npz(self._piece(index), sums.finish(), {"kind": "collect-block", "schema": 1, "tokens": tokens})
+            write_piece(self._piece(index), *_BLOCK, sums.finish(), tokens=tokens)
 
     def _by_block(
         self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]
@@ -182,12 +194,8 @@ class CorpusPass:
     def _piece(self, index: int) -> Path:
         return self.pieces / f"block-{index:04d}.npz"
 
-    def _is_done(self, index: int) -> bool:
-        return self._piece(index).exists()
-
-    def _load(self, index: int) -> tuple[Piece, dict[str, int]]:
-        arrays, meta = read_npz(self._piece(index))
-        return arrays, meta["tokens"]
+    def _indices(self) -> range:
+        return range(self.section.blocks)
 
     # -- reading --------------------------------------------------------------------------------------
 
@@ -241,13 +249,13 @@ def _save_findings(path: Path, findings: PilotFindings) -> None:
         **(transform.arrays() if transform is not None else {}),
     }
     meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference}
-    write_npz(path, arrays, {"kind": "collect-pilot", "schema": 1, **meta})
+    write_piece(path, *_PILOT, arrays, **meta)
 
 
-def _load_findings(path: Path, device: Any) -> PilotFindings:
+def _findings_of(part: Part, device: Any) -> PilotFindings:
     import torch
 
-    arrays, meta = read_npz(path)
+    arrays, meta = part
     transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
     mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])

@@ -21,9 +21,11 @@ from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.corpora.repeats import count_repeats
 from glasso_cli.corpora.windows import tokenize
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
+from glasso_cli.models.forward import longest_window
 
 if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel
@@ -69,7 +71,15 @@ def collect_to_disk(
     from glasso_cli.hooks.invariants import check_hook_points
 
     points = resolve_hook_points(loaded.model, section.hook_points)
-    corpus = tokenize(texts, loaded.tokenizer, max_length=section.max_length, max_tokens=section.max_tokens)
+    length = section.max_length
+    limit = longest_window(loaded.model)
+    if limit is not None and limit < length:
+        reporter.warn(
+            f"{name}: windows have {limit:,} tokens instead of collect.max_length {length:,}: the model has no positions "
+            "for more."
+        )
+        length = limit
+    corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens)
     reporter.note(
         f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
         f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
@@ -112,10 +122,11 @@ def _assemble(
     centre, scale = (x.double().cpu().numpy() for x in (findings.pilot.mean, findings.pilot.std))
     merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
+    repeats = count_repeats(work.corpus)
     metrics = CollectMetrics(
         model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
         hook_points=tuple(HookPointRead(p.label, p.name, p.layer, p.width) for p in work.points),
-        documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty),
+        documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty, repeats.identical, repeats.nearly),
         windows=len(work.corpus.windows),
         tokens=tokens,
         n_effective=EffectiveTokens(effective.n_tokens, effective.median, effective.q05),
@@ -177,6 +188,13 @@ def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
     warn = reporter.warn
     if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
         warn(f"{name}: {few}; give more text, or fewer neurons (collect.neurons).")
+    documents = stats.metrics.documents
+    if documents.identical or documents.nearly_identical:
+        nearly = f" and {documents.nearly_identical:,} are nearly so" if documents.nearly_identical else ""
+        warn(
+            f"{name}: {documents.identical:,} of {documents.read:,} documents are identical to an earlier one{nearly}; "
+            "they count as independent, so errors are too small. Remove them from the corpus."
+        )
     if np.count_nonzero(stats.counts) < len(stats.counts):
         warn(
             f"{name}: {stats.metrics.documents.read} documents do not fill {len(stats.counts)} blocks; "

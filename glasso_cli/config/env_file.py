@@ -39,4 +39,7 @@ def _variables(path: Path) -> dict[str, str]:
                 f"{path}:{binding.original.line} should be NAME=value.",
                 "Correct that line. It is not shown here because it may contain a secret.",
             )
+    for binding in bindings:
+        if "\0" in (binding.key or "") + (binding.value or ""):
+            raise ConfigError(f"{path}:{binding.original.line} contains a NUL character.", "Write the line again.")
     return {item.key: item.value for item in bindings if item.key and item.value and item.key.startswith(PREFIXES)}

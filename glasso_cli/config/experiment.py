@@ -58,10 +58,18 @@ class Config(Section):
         for name, after in itertools.pairwise(names):
             if name.lower() == after.lower():
                 raise ValueError(f"{name!r} and {after!r} are the same file name on some systems; rename one")
+        compared: dict[str, tuple[str, ...]] = {}
         for pair in itertools.permutations(value, 2):
-            if "-vs-".join(pair) in value:
+            name = "-vs-".join(pair).lower()
+            if any(name == corpus.lower() for corpus in value):
                 raise ValueError(
                     f"{'-vs-'.join(pair)!r} is the name of the comparison of {pair[0]!r} and {pair[1]!r}; rename one"
+                )
+            other = compared.setdefault(name, pair)
+            if other != pair:
+                raise ValueError(
+                    f"the comparison of {pair[0]!r} and {pair[1]!r} has the name of that of {other[0]!r} and "
+                    f"{other[1]!r}; rename one"
                 )
         return value
 

@@ -6,6 +6,7 @@ Precedence: ``--set``, then the file, then the files it extends, then the defaul
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,11 @@ from pydantic import ValidationError
 
 from glasso_cli.config.experiment import Config, without_default
 from glasso_cli.config.problems import Problem, dotted, hint, message, report, section_at
-from glasso_cli.config.strict_yaml import Document, Loc, StrictYamlError, parse
+from glasso_cli.config.strict_yaml import Document, Loc, StrictYamlError, parse, parse_argument
 from glasso_cli.errors import ConfigError
+
+MOST_BYTES = 2**20  # of a file
+MOST_FILES = 100  # of a configuration
 
 
 @dataclass
@@ -27,6 +31,7 @@ class _Loading:
     documents: list[tuple[Path, Document]] = field(default_factory=list)  # in the order of precedence
     overrides: list[Loc] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    n_files: int = 0  # read so far
 
     def add(self, path: Path, document: Document, loc: Loc, text: str, *, key: bool = False) -> None:
         """Add a problem of ``path`` at ``loc``."""
@@ -72,6 +77,12 @@ def _read(path: Path, loading: _Loading, chain: tuple[Path, ...]) -> _Read:
     if resolved in chain:
         names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
         raise ConfigError(f"{path} extends itself: {names}.", "Remove one of the extends lines.")
+    loading.n_files += 1
+    if loading.n_files > MOST_FILES:
+        raise ConfigError(
+            f"More than {MOST_FILES} files are read, each extending others.",
+            "Let every file extend what it needs once.",
+        )
     document = _parse_file(path)
     data = _mapping_of(path, document)
     for loc, position in document.duplicates:
@@ -100,11 +111,21 @@ def _bases(path: Path, document: Document, value: Any, loading: _Loading) -> lis
     for loc, name in named:
         if not isinstance(name, str) or not name:
             loading.add(path, document, loc, "should be a file name or a list of file names")
-        elif (path.parent / name).is_file():
+        elif Path(name).name == ".env":
+            loading.add(path, document, loc, "a .env file holds secrets and is no configuration")
+        elif _is_there(path.parent / name):
             files.append(path.parent / name)
         else:
             loading.add(path, document, loc, f"there is no file {path.parent / name}{_near(path.parent / name)}")
     return files
+
+
+def _is_there(path: Path) -> bool:
+    """Whether ``path`` is a file, or something about it must be said when it is opened."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return os.path.lexists(path) if "\0" not in str(path) else False
 
 
 def _mapping_of(path: Path, document: Document) -> dict[str, Any]:
@@ -132,7 +153,14 @@ def _parse_file(path: Path) -> Document:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(
+                f"{path} is larger than {MOST_BYTES // 2**20} MB.",
+                "Give the configuration; texts belong in files of their own, under corpora.",
+            )
+        return content.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(
             f"There is no configuration file {path}{_near(path)}.",
@@ -144,9 +172,11 @@ def _text_of(path: Path) -> str:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}).", "Check its permissions, or give another file."
         ) from None
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError as error:  # a ValueError too
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path} is not UTF-8 text (line {line}).", "Save it as UTF-8.") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r} cannot be the name of a file.", "Give the path of a YAML file.") from None
 
 
 def _near(path: Path) -> str:
@@ -172,7 +202,7 @@ def _apply(override: str, loading: _Loading) -> None:
     name, equals, text = override.partition("=")
     keys: Loc = tuple(name.strip().split("."))
     try:
-        document = parse(text.strip())
+        document = parse_argument(text.strip())
     except StrictYamlError as error:
         loading.problems.append(Problem(name, f"the value is not valid YAML: {error.problem}"))
         return

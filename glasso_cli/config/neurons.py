@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from glasso_cli.digests import file_digests
 from glasso_cli.errors import InputError
-from glasso_cli.files import sha256_of
 
 Choice = int | str | tuple[str, ...]
 
@@ -31,7 +31,7 @@ def pin(choice: Choice) -> dict[str, str]:
     if path is None:
         return {}
     try:
-        return {"neurons": sha256_of(path)}
+        return {"neurons": file_digests([path])[0]}
     except OSError:
         raise _unreadable(path) from None
 

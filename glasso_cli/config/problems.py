@@ -11,10 +11,12 @@ from typing import Any, get_args
 from rich.cells import cell_len
 
 from glasso_cli.config.experiment import Config
+from glasso_cli.config.secrets import hide_keys
 from glasso_cli.config.sections.section import Section
 from glasso_cli.config.sections.values import shown
 from glasso_cli.config.strict_yaml import Loc, Position
 
+MOST_SHOWN = 40  # problems
 EXCERPT = 68  # cells of a source line that are shown, so that a report fits 80 columns
 _ANY = "NAME"  # stands for every name in a mapping of sections
 
@@ -144,19 +146,22 @@ def _not_one_of(value: Any, allowed: str) -> str:
 
 def report(title: str, problems: Sequence[Problem]) -> str:
     """Return ``title``, then every problem with its source line and a mark under the column."""
-    rows = [title]
+    rows, more = [title], problems[MOST_SHOWN:]
+    problems = problems[:MOST_SHOWN]
     width = max(cell_len(_visible(problem.place)) for problem in problems)
     key_width = max(cell_len(_visible(problem.key)) for problem in problems)
     for problem in problems:
         row = f"  {_padded(problem.place, width)}  {_padded(problem.key, key_width)}  "
-        rows.append((row if problem.key else row.rstrip() + "  ") + _visible(problem.message))
+        rows.append((row if problem.key else row.rstrip() + "  ") + _visible(hide_keys(problem.message)))
         if problem.position and problem.line:
             rows += _excerpt(problem.line, problem.position)
+    if more:
+        rows.append(f"  and {len(more):,} more")
     return "\n".join(rows)
 
 
 def _excerpt(line: str, at: Position) -> list[str]:
-    before, after = _visible(line[: at.column - 1]), _visible(line[at.column - 1 :])
+    before, after = _visible(hide_keys(line[: at.column - 1])), _visible(hide_keys(line[at.column - 1 :]))
     if len(before) > EXCERPT * 3 // 4:
         before = "…" + before[-EXCERPT // 2 :]
     text = before + after

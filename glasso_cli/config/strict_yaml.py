@@ -116,6 +116,25 @@ def parse(text: str) -> Document:
         raise StrictYamlError("the values are nested too deeply", None) from None
 
 
+def parse_argument(text: str) -> Document:
+    """As :func:`parse`, of one argument of the command line, in which ``#`` begins no comment.
+
+    ``issue #5`` is all of it. Raises :class:`StrictYamlError` where something follows a value that ends before.
+    """
+    document = parse(text)
+    node = yaml.compose(text, _CoreLoader)
+    if node is None:
+        if text.startswith("#"):
+            document.data = text
+        return document
+    rest = text[node.end_mark.index :].strip()
+    if rest and isinstance(node, yaml.ScalarNode) and node.style is None:
+        document.data = text
+    elif rest:
+        raise StrictYamlError(f"{rest!r} follows the value; put the whole value in quotes", _position(node.end_mark))
+    return document
+
+
 def _build(loader: _CoreLoader, node: yaml.Node, loc: Loc, document: Document) -> Any:
     if len(loc) > _MAX_DEPTH:  # an anchor that contains itself has no end
         raise StrictYamlError("the values are nested too deeply, or an anchor contains itself", _start(node))

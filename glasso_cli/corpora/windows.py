@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.corpora.unicode import well_formed
 from glasso_cli.errors import InputError
 
 _TOKENIZE = 512  # documents per call of the tokenizer
@@ -128,7 +129,7 @@ def _token_ids(texts: Iterable[str], tokenizer: Any) -> Iterator[list[int]]:
     while chunk := list(itertools.islice(iterator, _TOKENIZE)):
         # A blank text has tokens (spaces) but nothing to say; it counts as empty.
         encoded = tokenizer(
-            [text if text.strip() else "" for text in chunk],
+            [well_formed(text) if text.strip() else "" for text in chunk],
             add_special_tokens=False,
             return_attention_mask=False,
             verbose=False,

@@ -6,14 +6,16 @@ there are or which is selected. So a path goes on from an artifact or a piece of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.keys import Material, key_of
-from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.artifacts.pieces import read_piece, write_piece
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.path import PathPoint
 
+_ALPHA = ("fit-alpha", 3)  # kind and schema of a piece
 _OF_THE_PATH = (
     "alpha",
     "select",
@@ -54,16 +56,16 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
 def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
     """Write one point to ``folder``, the place for pieces of one key."""
     arrays, numbers = point.to_arrays()
-    meta = {"kind": "fit-alpha", "schema": 2, "problem": problem, "numbers": numbers}
-    write_npz(folder / f"alpha-{point.alpha!r}.npz", arrays, meta)
+    write_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, problem=problem, numbers=numbers)
 
 
-def of_pieces(folder: Path, problem: str) -> list[PathPoint]:
+def of_pieces(folder: Path, problem: str, tell: Callable[[str], None]) -> list[PathPoint]:
     """The points of ``problem`` in ``folder`` and in those of other keys of the same stage and corpus."""
     same, _, _ = folder.name.rpartition("-")
     points = []
     for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
-        arrays, meta = read_npz(path)
-        if meta.get("problem") == problem:
+        part = read_piece(path, *_ALPHA, tell)
+        if part is not None and part[1].get("problem") == problem:
+            arrays, meta = part
             points.append(PathPoint.from_arrays(arrays, meta["numbers"]))
     return points

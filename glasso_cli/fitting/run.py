@@ -18,7 +18,7 @@ from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
 from glasso_cli.fitting.sample_curves import Resamples
 from glasso_cli.fitting.tested_edges import tested_point
-from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.blocks import Blocks, blocks_of_variation, check_blocks
 from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.select import select
@@ -68,8 +68,12 @@ def shortfall(name: str, section: FitSection, fit: PrecisionPath) -> str:
 
 
 def choose_neurons(stats: ActivationStats, section: FitSection) -> np.ndarray:
-    """Indices of the neurons to fit, increasing; dead and duplicate ones are never among them."""
-    usable = stats.usable()
+    """Indices of the neurons to fit, increasing.
+
+    Dead and duplicate ones are never among them, nor those that vary in one block of documents only: without that block
+    they have no variance, and so no error.
+    """
+    usable = np.setdiff1d(stats.usable(), rarely_active(stats))
     wanted = section.neurons
     if isinstance(wanted, int):
         order = np.argsort(-stats.std[usable], kind="stable")[:wanted]
@@ -82,6 +86,15 @@ def choose_neurons(stats: ActivationStats, section: FitSection) -> np.ndarray:
             "Give other fit.neurons, or collect more text.",
         )
     return usable
+
+
+def rarely_active(stats: ActivationStats) -> np.ndarray:
+    """Indices of the usable neurons that vary in a single block of documents, where there are several."""
+    if np.count_nonzero(stats.counts) < 2:
+        return np.zeros(0, dtype=np.int64)
+    varying = blocks_of_variation(stats.counts, stats.sums, stats.moments)
+    usable = stats.usable()
+    return usable[varying[usable] < 2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +111,7 @@ class _Fit:
     def run(self) -> PrecisionPath:
         stats, section = self.stats, self.section
         chosen_neurons = choose_neurons(stats, section)
+        self._warn_rare()
         available = machine.available_memory()
         check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
         blocks = Blocks.of(stats.counts, stats.sums, stats.moments, chosen_neurons)
@@ -146,6 +160,16 @@ class _Fit:
         )
         return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, findings)
 
+    def _warn_rare(self) -> None:
+        rare = rarely_active(self.stats)
+        if len(rare):
+            shown = ", ".join(self.stats.neuron_ids[rare[:5]])
+            more = ", …" if len(rare) > 5 else ""
+            self.reporter.warn(
+                f"{self.name}: {len(rare)} neurons vary in one block of documents only and are left out of the fit: "
+                f"{shown}{more}"
+            )
+
     def _check_resampling(self, blocks: Blocks) -> None:
         """Raise :class:`InputError` when there are too few blocks for what the configuration asks for."""
         section = self.section
@@ -161,7 +185,7 @@ class _Fit:
     def _solve(self, correlation: np.ndarray) -> list[PathPoint]:
         """All alphas asked for, and those that the search for a degree adds; finished ones are taken as they are."""
         section, pieces = self.section, self.pieces
-        done = finished_points.of_pieces(pieces.folder, pieces.problem)
+        done = finished_points.of_pieces(pieces.folder, pieces.problem, self.reporter.detail)
         if pieces.previous is not None:
             done += finished_points.of_artifact(pieces.previous, pieces.problem)
         solved = []

@@ -18,14 +18,16 @@ from scipy.sparse import csr_array
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.keys import key_of
-from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.engine import threads
 from glasso_cli.engine.processes import run_all
-from glasso_cli.errors import InputError
+from glasso_cli.errors import ServiceError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
 from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.path import PathPoint, fit_from, stacked
+
+_SAMPLE = ("fit-sample", 2)  # kind and schema of a piece
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ def fit_samples(
 ) -> list[SampleFit]:
     """The fit of every sample, in their order; finished ones of the same ``problem`` are taken from ``folder``.
 
-    ``advance`` is called with 1 for every sample. Raises :class:`InputError` when a process is ended from outside.
+    ``advance`` is called with 1 for every sample. Raises :class:`ServiceError` when a process is ended from outside.
     """
     files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
-    missing = [sample for sample, file in files.items() if not file.exists()]
+    done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
+    missing = [sample for sample, part in done.items() if part is None]
     for _ in range(len(samples) - len(missing)):
         advance(1)
     work = [(sample, files[sample]) for sample in missing]
@@ -94,11 +97,12 @@ def fit_samples(
             for _ in run_all(_fit, study, work, min(workers, len(work))):
                 advance(1)
     except BrokenProcessPool:
-        raise InputError(
+        raise ServiceError(
             "A process that fitted a resample was ended from outside, most likely for want of memory.",
             "Set fit.workers: 1, or fit fewer neurons; what is finished is kept.",
         ) from None
-    return [_load(files[sample]) for sample in samples]
+    parts = [done[sample] or written_piece(files[sample], *_SAMPLE) for sample in samples]
+    return [SampleFit(**{name: np.array(value) for name, value in arrays.items()}) for arrays, _ in parts]
 
 
 def _digest(sample: Sample, problem: str) -> str:
@@ -132,7 +136,7 @@ def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)
         judged = np.array([log_likelihood(point, correlation, new) for point in points])
-    write_npz(file, _arrays(points, judged), {"kind": "fit-sample", "schema": 1})
+    write_piece(file, *_SAMPLE, _arrays(points, judged))
 
 
 def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> float:
@@ -153,8 +157,3 @@ def _arrays(points: Sequence[PathPoint], held_out: np.ndarray) -> dict[str, np.n
         "converged": np.array([point.converged for point in points], dtype=bool),
         "held_out": held_out,
     }
-
-
-def _load(file: Path) -> SampleFit:
-    arrays, _ = read_npz(file)
-    return SampleFit(**{name: np.array(value) for name, value in arrays.items()})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.point import HookPoint
+from glasso_cli.models.forward import errors_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +81,7 @@ class Recorder:
         inputs = self._inputs(input_ids, attention_mask, position_ids)
         self._tokens, self._seen = (input_ids.shape[0], input_ids.shape[1]), {}
         try:
-            with torch.inference_mode(), suppress(_Stop):
+            with errors_of(self._model), torch.inference_mode(), suppress(_Stop):
                 self._call(**inputs)
         finally:
             self._tokens = None

@@ -18,6 +18,7 @@ from glasso_cli.inference.factors import Factors
 from glasso_cli.linalg import moments
 from glasso_cli.linalg.mirror import mirror
 
+_ROUNDING = 1e-5  # of a second moment in float32, relative
 LEAST = 4  # blocks with tokens that any resampling needs
 
 
@@ -79,25 +80,27 @@ class Blocks:
         return self.correlation_of(moments.covariance(self.counts, self.sums, self.moments, blocks))
 
     def correlation_of(self, covariance: np.ndarray) -> np.ndarray:
-        """The correlation matrix ``(p, p)`` of a covariance ``(P, P)`` of the collected neurons, factors taken out."""
+        """The correlation matrix ``(p, p)`` of a covariance ``(P, P)`` of the collected neurons, factors taken out.
+
+        A neuron that does not vary in the blocks of the covariance is correlated with no other.
+        """
         spread = self._chosen(covariance)
         if self.factors.shape[1]:
             spread = self._reduced(spread)
-        _refuse_constant(spread.diagonal())
-        return moments.correlation(spread)
+        return moments.correlation(_isolated_where_constant(spread))
 
     def held_out(self, train: Iterable[int], test: Iterable[int]) -> np.ndarray:
         """Second moments ``(p, p)`` of the tokens of ``test``, standardised as those of ``train`` are."""
         train, test = sorted(train), sorted(test)
         unit = self._reduced(self._chosen(moments.covariance(self.counts, self.sums, self.moments, train)))
-        _refuse_constant(unit.diagonal())
         spread = self._chosen(moments.covariance(self.counts, self.sums, self.moments, test))
         apart = self._mean(test) - self._mean(train)
         spread += np.multiply.outer(apart, apart)
         spread = self._reduced(spread)
-        scale = 1 / np.sqrt(unit.diagonal())
+        varies = unit.diagonal() > 0
+        scale = np.divide(1.0, np.sqrt(unit.diagonal(), where=varies), out=np.zeros(len(unit)), where=varies)
         spread *= np.multiply.outer(scale, scale)
-        return spread
+        return _isolated_where_constant(spread)
 
     def _reduced(self, spread: np.ndarray) -> np.ndarray:
         """A covariance ``(p, p)`` in units of all tokens, the factors taken out; ``spread`` is overwritten."""
@@ -206,10 +209,23 @@ def _diagonal(width: int) -> np.ndarray:
     return rows * width - rows * (rows - 1) // 2
 
 
-def _refuse_constant(variances: np.ndarray) -> None:
-    bad = int(np.count_nonzero(~(variances > 0)))
-    if bad:
-        raise InputError(
-            f"{bad} neurons do not vary in some of the blocks that were drawn.",
-            "Collect more text, or leave out neurons that are rarely active (fit.neurons).",
-        )
+def _isolated_where_constant(spread: np.ndarray) -> np.ndarray:
+    """``spread (p, p)``, in which neurons of no variance get a variance of one and covariances of zero."""
+    constant = ~(spread.diagonal() > 0)
+    if constant.any():
+        spread = np.array(spread)
+        spread[constant] = 0.0
+        spread[:, constant] = 0.0
+        spread[constant, constant] = 1.0
+    return spread
+
+
+def blocks_of_variation(counts: np.ndarray, sums: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    """In how many blocks each of P neurons varies, ``(P,)``, from counts ``(B,)``, sums and packed moments by block."""
+    diagonal = _diagonal(sums.shape[1])
+    varying = np.zeros(sums.shape[1], dtype=np.int64)
+    for count, total, second in zip(counts.tolist(), sums, packed):
+        if count:
+            mean_square = np.asarray(second[diagonal], dtype=np.float64) / count
+            varying += mean_square - (total / count) ** 2 > _ROUNDING * mean_square
+    return varying

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.digests import file_digests
 from glasso_cli.errors import InputError, ServiceError
-from glasso_cli.files import disk_errors, user_cache
+from glasso_cli.files import atomic_write, disk_errors, sha256_of, sync, user_cache
 from glasso_cli.models.gemma_gguf import gemma_files, gemma_tensor, gemma_tokenizer
 from glasso_cli.models.gguf_file import GgufFile, TensorEntry, parse_gguf
 from glasso_cli.models.llama_gguf import llama_files, llama_tensor, smollm_tokenizer
@@ -37,6 +38,7 @@ EXTRA = "'glasso-cli[builtin]'"
 # Bump when the folder written from the same package would differ: it is part of the folder's name and of
 # cache keys.
 CONVERSION = 1
+_DIGESTS = ".digests.json"  # the file of a converted folder that has the SHA-256 of the others
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def builtin_folder(
     builtin = BUILTIN_MODELS[name]
     root = (cache or user_cache()) / "models"
     folder = root / f"{name}-{builtin.sha256[:12]}-v{CONVERSION}"
-    if folder.is_dir():
+    if _is_whole(folder):
         return folder
     _require_packages(name, builtin)
     from filelock import FileLock
@@ -96,7 +98,10 @@ def builtin_folder(
     with disk_errors(folder):
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f"{folder.name}.lock"):
-            if not folder.is_dir():  # another process may have made it while this one waited
+            if not _is_whole(folder):  # another process may have made it while this one waited
+                if folder.exists():
+                    notify(f"{folder} is damaged")
+                    shutil.rmtree(folder)
                 notify(f"converting {PREFIX}{name} ({builtin.licence}) into {folder}, once, in about 10 seconds")
                 _convert(builtin, folder)
     return folder
@@ -130,10 +135,32 @@ def _convert(builtin: BuiltinModel, folder: Path) -> None:
     try:
         partial.mkdir()
         _write_folder(builtin, partial)
+        _seal(partial)
         partial.rename(folder)
+        sync(folder.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _seal(folder: Path) -> None:
+    """Write the digest of every file of ``folder`` into it, once all of them are on the disk."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for path in files:
+        sync(path)
+    with atomic_write(folder / _DIGESTS, "w") as file:
+        json.dump({path.name: sha256_of(path) for path in files}, file, indent=1)
+    sync(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the files of a converted model are those that were written; read once for every state of a file."""
+    try:
+        digests = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
+        paths = [folder / name for name in digests]
+        return bool(paths) and file_digests(paths) == list(digests.values())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _write_folder(builtin: BuiltinModel, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.forward import errors_of
 from glasso_cli.models.loaded import encode
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def check_canary(loaded: LoadedModel) -> None:
     import torch
 
     ids = encode(loaded, [CANARY])[0][None].to(loaded.device)
-    with torch.inference_mode():
-        states = loaded.model(ids, output_hidden_states=True).hidden_states or ()
+    with errors_of(loaded.model), torch.inference_mode():
+        output = loaded.model(ids, output_hidden_states=True)
+    states = getattr(output, "hidden_states", None) or ()
     for layer, values in enumerate(states[1:]):
         if fault := _fault(values.flatten(0, -2)):
             raise InputError(

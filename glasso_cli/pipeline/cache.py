@@ -8,6 +8,7 @@ materials. Paths, times, hosts and package versions are not in it.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glasso_cli.artifacts.keys import Material, differences, key_of
-from glasso_cli.artifacts.manifest import stored_meta
+from glasso_cli.artifacts.manifest import changed_beside, stored_meta, verified_content
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
 from glasso_cli.files import disk_errors, drop_leftovers
 
@@ -45,7 +46,7 @@ class Freshness:
 
 def freshness(target: Target) -> Freshness:
     """Whether ``target`` is on disk with the right key; the reason names the first changes."""
-    if not target.path.exists():
+    if not os.path.lexists(target.path):
         return Freshness(False, "not made yet")
     try:
         meta = stored_meta(target.path)
@@ -54,10 +55,15 @@ def freshness(target: Target) -> Freshness:
     if meta.get("key") != target.key:
         changed = differences(meta.get("material", {}), target.material)
         return Freshness(False, "; ".join(changed[:3]) or "made from something else")
-    gone = [path.name for path in target.companions if not path.exists()]
-    gone += [name for name in meta.get("files", []) if not (target.path.parent / name).exists()]
-    if gone:
-        return Freshness(False, f"{gone[0]} is missing")
+    try:
+        verified_content(target.path)
+    except GlassoError as error:
+        return Freshness(False, error.message)
+    known = meta.get("companions", {})
+    if missing := [path.name for path in target.companions if path.name not in known]:
+        return Freshness(False, f"{missing[0]} is missing")
+    if changed := changed_beside(target.path, meta):
+        return Freshness(False, changed)
     return Freshness(True, "up to date")
 
 
@@ -84,8 +90,7 @@ def partial_folder(folder: Path, target: Target) -> Path:
 
 def drop_partials(folder: Path, target: Target) -> None:
     """Remove the pieces of ``target``, of what it supersedes, and what killed runs left beside its files."""
-    for path in (target.path, *target.companions):
-        drop_leftovers(path)
+    drop_leftovers(target.path.parent)
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
         if path.name.removeprefix(f"{target.stage}-{target.corpus}-").isalnum():
             shutil.rmtree(path, ignore_errors=True)

@@ -16,10 +16,12 @@ from typing import Any
 
 import glasso_cli
 from glasso_cli.artifacts.keys import material_of
-from glasso_cli.artifacts.manifest import stored_meta
+from glasso_cli.artifacts.manifest import stored_meta, verified_content
 from glasso_cli.config import Config
 from glasso_cli.console import Console
+from glasso_cli.digests import State, watch
 from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
+from glasso_cli.files import drop_leftovers
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
@@ -50,6 +52,7 @@ class Pipeline:
     _selected: tuple[str, ...] = ()  # the stages of this run
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _states: dict[tuple[str, str], dict[Path, State]] = field(default_factory=dict)  # of files, when they were pinned
     _assumed: dict[tuple[str, str], GlassoError] = field(default_factory=dict)  # why inputs were not looked up
 
     # -- asking -----------------------------------------------------------------------------------
@@ -111,8 +114,7 @@ class Pipeline:
         path, companions = made.paths(self.config, corpus)
         inputs = dict(self._pins(stage, corpus, path))
         inputs["upstream"] = {
-            label: stored_meta(self._path(*upstream))["content"]
-            for label, upstream in self._reads(stage, corpus).items()
+            label: verified_content(self._path(*upstream)) for label, upstream in self._reads(stage, corpus).items()
         }
         material = material_of(stage, made.version, made.settings(self.config, corpus), inputs)
         return cache.Target(stage, corpus, path, material, tuple(companions))
@@ -120,7 +122,8 @@ class Pipeline:
     def _pins(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
         """The outside inputs, looked up once a run: digests of large files take their time."""
         if (stage, corpus) not in self._pinned:
-            self._pinned[stage, corpus] = self._look_up(stage, corpus, path)
+            with watch() as self._states[stage, corpus]:
+                self._pinned[stage, corpus] = self._look_up(stage, corpus, path)
         return self._pinned[stage, corpus]
 
     def _look_up(self, stage: str, corpus: str, path: Path) -> dict[str, Any]:
@@ -210,8 +213,10 @@ class Pipeline:
             raise
 
     def _run_one(self, stage: str, corpus: str) -> list[str]:
+        drop_leftovers(self._path(stage, corpus).parent)
         self._require_upstream(stage, corpus)
-        target = self._target(stage, corpus)
+        with watch() as states:
+            target = self._target(stage, corpus)
         state = self._state(target)
         again = "forced" if self.force else self._unfinished(stage, corpus) if state.fresh else ""
         if state.fresh and not again:
@@ -227,7 +232,8 @@ class Pipeline:
         upstream = {label: self._path(*read) for label, read in self._reads(stage, corpus).items()}
         started = time.monotonic()
         previous = None if self.force else target.path
-        job = Job(self.config, corpus, target, upstream, pieces, self.console, previous)
+        states |= self._states[stage, corpus]
+        job = Job(self.config, corpus, target, upstream, pieces, self.console, previous, states)
         summary = stage_named(stage).make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()
@@ -258,8 +264,8 @@ class Pipeline:
             "seconds": round(seconds, 3),
             "metrics": meta.get("metrics", {}),
         }
-        manifest = [target.path.parent / name for name in meta.get("files", [])]
-        for path in (target.path, *target.companions, *manifest):
+        beside = [target.path.parent / name for name in meta.get("companions", {})]
+        for path in dict.fromkeys((target.path, *target.companions, *beside)):
             self.console.result({"path": str(path), **record})
         return [meta["below"]] if meta.get("below") else []
 

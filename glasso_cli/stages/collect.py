@@ -63,7 +63,7 @@ def make(job: Job) -> str:
         seed=job.config.seed,
         reporter=job.console,
     )
-    replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())).save(job.target.path, moments=moments)
+    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), moments=moments)
     return _summary(stats.metrics)
 
 
@@ -100,7 +100,7 @@ def _summary(metrics: CollectMetrics) -> str:
 
 
 STAGE = Stage(
-    version=2,
+    version=3,
     sections=("model", "corpora", "collect"),
     after=("synth",),
     settings=settings,

@@ -81,7 +81,7 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
     write_table(edges, comparison.edge_columns())
     write_table(per_neuron, comparison.neuron_columns())
     write_table(communities, pairwise.community_columns(comparison))
-    comparison.save(job.target.path)
+    job.save(comparison)
     return one_line(comparison.metrics)
 
 
@@ -95,12 +95,12 @@ def _joint(job: Job, corpora: list[Corpus]) -> str:
     with atomic_write(dot, "w") as file:
         file.writelines(joint.dot_lines(fit))
     write_table(edges, fit.edge_columns())
-    fit.save(job.target.path)
+    job.save(fit)
     return joint.summary(fit.metrics)
 
 
 STAGE = Stage(
-    version=2,
+    version=3,
     sections=("fit", "compare"),
     after=("collect", "fit"),
     settings=settings,

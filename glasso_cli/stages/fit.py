@@ -55,7 +55,7 @@ def make(job: Job) -> str:
     with atomic_write(dot, "w") as file:
         file.write(dot_text(fit))
     write_table(table, fit.edge_columns())
-    fit.save(job.target.path)
+    job.save(fit)
     return _summary(fit.metrics)
 
 
@@ -71,7 +71,7 @@ def _summary(metrics: FitMetrics) -> str:
 
 
 STAGE = Stage(
-    version=4,
+    version=5,
     sections=("fit",),
     after=("collect",),
     settings=settings,

@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.corpora import topics
@@ -77,19 +76,19 @@ def make(job: Job) -> str:
         reporter=job.console,
     )
     (path,) = job.target.companions
-    with atomic_write(path, "w") as file:
+    with atomic_write(path, "w", private=True) as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in texts.rows)
     below = texts.shortfall(job.corpus, section)
     more = {"below": below} if below else {}
-    write_manifest(job.target.path, job.meta(texts.metrics, kind="texts", schema=1, content=sha256_of(path), **more))
+    job.save_manifest(job.meta(texts.metrics, kind="texts", schema=1, content=sha256_of(path), **more), [path])
     if section.provider == "builtin":
         return f"{len(texts.rows)} passages of the package"
-    return _summary(texts.metrics, section.provider)
+    return _summary(texts.metrics, texts.run, section.provider)
 
 
-def _summary(metrics: dict[str, Any], provider: str) -> str:
+def _summary(metrics: dict[str, Any], counts: dict[str, int], provider: str) -> str:
     """What came of a plan, in a line."""
-    run = dict(metrics["last_run"])
+    run = dict(counts)
     parts = [f"{metrics['texts']:,} texts", f"{run.pop('asked'):,} answers asked for"]
     parts.append(f"{sum(metrics['tokens'].values()):,} tokens" if metrics["tokens"] else "tokens unknown")
     parts.append(f"mean similarity {metrics['mean_similarity']:.3f}")
@@ -126,7 +125,7 @@ def preview(config: Config, corpus: str) -> list[str]:
 
 
 STAGE = Stage(
-    version=1,
+    version=2,
     sections=("corpora", "synth"),
     settings=settings,
     pins=pins,

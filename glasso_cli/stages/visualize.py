@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
-from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import Config, public_fields
-from glasso_cli.files import sha256_of
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
@@ -61,10 +59,8 @@ def make(job: Job) -> str:
         written.append(_explorer(job, view()))
     else:
         (folder / EXPLORER).unlink(missing_ok=True)
-    digests = {path.name: sha256_of(path) for path in written}
     metrics = {"figures": len({path.stem for path in written} - {"explorer"}), "files": len(written)}
-    manifest = job.meta(metrics, kind="figures", schema=1, files=sorted({*digests} - {EXPLORER}), content=digests)
-    write_manifest(job.target.path, manifest)
+    job.save_manifest(job.meta(metrics, kind="figures", schema=2), written)
     return f"{metrics['figures']} figures and tables in {folder}"
 
 
@@ -113,7 +109,7 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=2,
+    version=3,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
     settings=settings,

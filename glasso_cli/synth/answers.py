@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from glasso_cli.files import atomic_write
+from glasso_cli.files import atomic_write, drop_leftovers
 
 FORMAT = "glasso.answer/1"
+LONGEST = 64 << 20  # bytes of a kept answer
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Request:
 
     def key(self, asked: Mapping[str, Any]) -> str:
         """The SHA-256 of everything that determines the answer; ``asked`` says who was asked."""
-        return hashlib.sha256(_canonical(self.material(asked)).encode()).hexdigest()
+        return _digest(self.material(asked))
 
     def material(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """What the key is a digest of."""
@@ -110,22 +111,34 @@ class Answers:
         """Where the answer of ``key`` is."""
         return self.folder / key[:2] / f"{key}.json"
 
+    def drop_leftovers(self) -> None:
+        """Remove what killed processes left beside the answers."""
+        if self.folder.is_dir():
+            for folder in self.folder.iterdir():
+                drop_leftovers(folder)
+
     def get(self, key: str) -> Answer | None:
-        """The answer kept under ``key``; None when there is none, or its file is damaged."""
+        """The answer kept under ``key``; None when there is none, or its file is not what was kept under that key."""
         try:
-            entry = json.loads(self.path(key).read_bytes())
-            tokens = entry["tokens"]
-            text, raw = entry["text"], entry["raw"]
-        except (OSError, ValueError, KeyError, TypeError):
+            with open(self.path(key), "rb") as file:
+                entry = json.loads(file.read(LONGEST))
+        except (OSError, ValueError, RecursionError):
             return None
-        return Answer(text, "", (int(tokens[0]), int(tokens[1])) if tokens else None, raw)
+        if not isinstance(entry, dict) or entry.pop("digest", None) != _digest(entry):
+            return None
+        if _digest(entry.get("request")) != key:
+            return None  # the answer to another request
+        tokens = entry["tokens"]
+        return Answer(entry["text"], "", (tokens[0], tokens[1]) if tokens else None, entry["raw"])
 
     def put(self, key: str, material: Mapping[str, Any], answer: Answer) -> None:
         """Keep a good answer; raises :class:`ServiceError` when the folder cannot be written."""
         entry = {"request": material, "text": answer.text, "tokens": answer.tokens, "raw": answer.raw}
-        with atomic_write(self.path(key), "w") as file:
-            json.dump(entry, file, ensure_ascii=False, sort_keys=True)
+        with atomic_write(self.path(key), "w", private=True) as file:
+            json.dump({**entry, "digest": _digest(entry)}, file, sort_keys=True)
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _digest(value: Any) -> str:
+    """The SHA-256 of the canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

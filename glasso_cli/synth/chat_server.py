@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.config import SynthSection
+from glasso_cli.config.env_file import PREFIXES
 from glasso_cli.config.sections.prices import is_openai
+from glasso_cli.corpora.unicode import well_formed
 from glasso_cli.errors import ServiceError
 from glasso_cli.synth.answers import Answer, Request, Take
 from glasso_cli.synth.pace import Pace, backoff
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 GIVE_UP = 5  # requests in a row whose tries have all failed
+# how servers say that an answer is whole, too long, or not allowed
+_GOOD = {"stop", "stop_sequence", "end_turn", "eos", "eos_token", "end", "complete", "completed", "finished"}
+_TOO_LONG = ("length", "max_tokens", "max_output", "token_limit")
+_FILTERED = ("filter", "safety", "refus", "recitation", "block", "prohibited", "spii", "sensitive", "moderation")
 AT_FIRST = 3  # further tries at most of a server that has not answered yet: its address may be wrong
 _HEADERS = {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 
@@ -47,11 +53,17 @@ def api_key(section: SynthSection) -> str | None:
     if not value:
         raise ServiceError(
             f"There is no API key: the environment variable {name} is not set.",
-            "Set it, put it into .env, or point synth.base_url at a server of your own, which needs none.",
+            _set_it(name),
         )
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ServiceError(f"What the environment variable {name} holds is not an API key.", "Set it again.")
     return value
+
+
+def _set_it(name: str) -> str:
+    """Where to set a key: only variables with certain names are taken from .env."""
+    place = "Set it, put it into .env" if name.startswith(PREFIXES) else "Set it in the environment"
+    return f"{place}, or point synth.base_url at a server of your own, which needs none."
 
 
 @dataclass
@@ -252,22 +264,41 @@ class _Session:
 def read_answer(text: str, server: Server) -> Answer:
     """The answer in the JSON of a chat completion; raises :class:`PassingError` for anything else."""
     try:
-        raw = json.loads(server.clean(text))
+        # The key goes after decoding: JSON can spell it with escapes.
+        raw = server.clean_all(json.loads(text))
         choice = raw["choices"][0]
         message, reason = choice["message"], choice.get("finish_reason")
-        content = message.get("content") or ""
+        content = _joined(message.get("content") or "")
         refused = bool(message.get("refusal"))
         usage = raw.get("usage") or {}
         counts: list[Any] = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise server.not_an_answer(text) from None
     if not isinstance(content, str):
         raise server.not_an_answer(text)
-    if reason == "content_filter" or refused:
-        fault = "filtered"
-    elif reason == "length":
-        fault = "cut off"
-    else:
-        fault = "" if content.strip() else "empty"
-    known = all(isinstance(count, int) and count >= 0 for count in counts)
+    fault = "filtered" if refused else _fault(reason, content)
+    known = all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts)
     return Answer(content, fault, (counts[0], counts[1]) if known else None, raw)
+
+
+def _joined(content: Any) -> Any:
+    """The text of an answer; some servers send it in parts, of which only those that are text count."""
+    if not isinstance(content, list):
+        return well_formed(content) if isinstance(content, str) else content
+    parts = [part if isinstance(part, str) else part.get("text", "") for part in content]
+    return well_formed("".join(part for part in parts if isinstance(part, str)))
+
+
+def _fault(reason: Any, content: str) -> str:
+    """Why an answer that ended for ``reason`` cannot be used; only the reasons that are known to be good are.
+
+    A server that gives no reason does not say that anything went wrong.
+    """
+    word = str(reason).lower()
+    if reason is None or word in _GOOD:
+        return "" if content.strip() else "empty"
+    if any(part in word for part in _TOO_LONG):
+        return "cut off"
+    if any(part in word for part in _FILTERED):
+        return "filtered"
+    return "broken off"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from glasso_cli.errors import ServiceError
 from glasso_cli.synth.pace import retry_after
@@ -48,8 +52,20 @@ class Server:
     secret: str | None = field(default=None, repr=False)
 
     def clean(self, text: str) -> str:
-        """``text`` without the key."""
-        return text.replace(self.secret, "***") if self.secret else text
+        """``text`` without the key, in whatever encoding."""
+        for form in _forms(self.secret) if self.secret else ():
+            text = form.sub("***", text)
+        return text
+
+    def clean_all(self, value: Any) -> Any:
+        """Decoded JSON with the key taken out of every text and every name in it."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, list):
+            return [self.clean_all(item) for item in value]
+        if isinstance(value, dict):
+            return {self.clean(name): self.clean_all(item) for name, item in value.items()}
+        return value
 
     def refusal(self, status: int, headers: dict[str, str], body: Any) -> Exception:
         """What a status other than 200 means, as the exception to raise."""
@@ -108,6 +124,23 @@ class Server:
     def _short(self, text: str) -> str:
         words = " ".join(self.clean(text).split()).rstrip(".")
         return (words if len(words) <= 200 else f"{words[:200]}…") or "no reason given"
+
+
+@cache
+def _forms(secret: str) -> tuple[re.Pattern[str], ...]:
+    """What to look for: the key as it is, backwards, in an address, in hexadecimal, in base64, and with escapes."""
+    plain = {secret, secret[::-1], quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    patterns = [re.escape(form) for form in sorted(plain, key=len, reverse=True)]
+    code = secret.encode()
+    patterns.append(f"(?i:{code.hex()})")
+    for shift in range(3):  # base64 of a text in which the key begins anywhere
+        encoded = base64.b64encode(b"\0" * shift + code).decode().rstrip("=")
+        middle = encoded[(0, 2, 3)[shift] : len(encoded) // 4 * 4 - 1]
+        if len(middle) >= 8:
+            patterns.append(re.escape(middle).replace(r"\+", "[+-]").replace("/", "[/_]"))
+    spelled = [f"(?:{re.escape(c)}|\\\\u00{ord(c):02x}|%{ord(c):02x}|&#x?0*(?:{ord(c)}|{ord(c):x});)" for c in secret]
+    patterns.append(f"(?i:{''.join(spelled)})")
+    return tuple(map(re.compile, patterns))
 
 
 def _named_parameter(body: Any, said: str) -> str | None:

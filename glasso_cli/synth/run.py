@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glasso_cli.config import SynthSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora import topics
+from glasso_cli.corpora.near_duplicates import mean_similarity
 from glasso_cli.errors import BelowBar
 from glasso_cli.synth.answers import Answers
-from glasso_cli.synth.near_duplicates import mean_similarity
 from glasso_cli.synth.prompts import plan
 from glasso_cli.synth.spending import Spending
 from glasso_cli.synth.writers import answers_folder, writer_for
 from glasso_cli.synth.writing import TextWriting
 
-FAULTS = ("near duplicate", "cut off", "filtered", "empty")
+FAULTS = ("near duplicate", "cut off", "broken off", "filtered", "empty")
 _WHY = {
     "unanswered": "{n} had no answer in all tries",
     "budget": "synth.budget_usd left no room for {n}",
@@ -32,6 +32,7 @@ class Texts:
 
     rows: list[dict[str, Any]]  # id, topic, attributes, text, request_key
     metrics: dict[str, Any]
+    run: dict[str, int] = field(default_factory=dict)  # what this run took: answers asked for, retries
 
     def shortfall(self, name: str, section: SynthSection) -> str:
         """Why there are fewer texts than asked for, in a sentence; empty when there are enough."""
@@ -80,7 +81,9 @@ def _passages(topic: str, section: SynthSection) -> Texts:
 def _written(topic: str, section: SynthSection, name: str, seed: int, device: str, reporter: Reporter) -> Texts:
     spending = Spending(section.price if section.provider == "openai" else None, section.budget_usd)
     writer = writer_for(section, spending, device, reporter.note)
-    desk = TextWriting(name, section, writer, Answers(answers_folder(section)), spending, reporter)
+    answers = Answers(answers_folder(section))
+    answers.drop_leftovers()
+    desk = TextWriting(name, section, writer, answers, spending, reporter)
     try:
         written = desk.write(plan(topic, section.attributes, section.examples, seed))
     except BaseException:
@@ -107,9 +110,8 @@ def _written(topic: str, section: SynthSection, name: str, seed: int, device: st
         "tokens": {"prompts": written.tokens[0], "answers": written.tokens[1]} if written.tokens_known else None,
         "cost_usd": spending.spent if spending.price else None,
         "budget_usd": section.budget_usd,
-        "last_run": {"asked": written.asked, **writer.counts},
     }
-    return Texts(rows, metrics)
+    return Texts(rows, metrics, {"asked": written.asked, **writer.counts})
 
 
 def _no_text(name: str, section: SynthSection, faults: Counter[str], left: dict[str, int]) -> BelowBar:

@@ -16,8 +16,8 @@ from glasso_cli.config import SynthSection
 from glasso_cli.config.sections.prices import dollars
 from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.console import Reporter
+from glasso_cli.corpora.near_duplicates import distinct
 from glasso_cli.synth.answers import Answer, Answers, Request, Writer
-from glasso_cli.synth.near_duplicates import distinct
 from glasso_cli.synth.prompts import TEMPLATE, Brief
 from glasso_cli.synth.spending import Spending, likely_tokens_in
 
@@ -151,7 +151,16 @@ class TextWriting:
 
 # -- what a model says beside the text ---------------------------------------------------------------
 
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_WORDS = (
+    "think(?:ing)?|thoughts?|reason(?:ing)?|reflection|reflecting|analysis|scratchpad|inner_monologue|plan(?:ning)?"
+)
+# One end of a passage of thoughts: <think>, </thinking>, [/THINK], ◁think▷, <|end_of_thought|>, <seed:think>, …
+_END_OF_THOUGHTS = re.compile(
+    rf"[<\[◁]\|?(?P<close>/?)(?P<edge>begin_of_|end_of_|start_|end_)?(?:\w+[:_-])?(?:{_WORDS})\b[^<>\[\]◁▷\n]{{0,60}}\|?[>\]▷]",
+    re.IGNORECASE,
+)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,60}<\|message\|>")  # gpt-oss: analysis, then final
+_TOKEN = re.compile(r"<\|\w{1,30}\|>")
 _PREAMBLE = re.compile(
     r"(sure|certainly|of course|okay|absolutely|here(?:'s|’s| is| are))\b[^\n]{0,200}:\s*\n", re.IGNORECASE
 )
@@ -160,13 +169,26 @@ _HEADING = re.compile(r"(#{1,6} [^\n]*|\*\*[^\n*]+\*\*:?|title: [^\n]*)\n", re.I
 
 def clean(text: str) -> str:
     """``text`` without what models put around one although they are asked not to: thoughts, remarks, a heading, quotes."""
-    text = _THOUGHT.sub("", text).strip()
+    text = without_thoughts(text).strip()
     for around in (_PREAMBLE, _HEADING):
         if match := around.match(text):
             text = text[match.end() :].strip()
     if len(text) > 1 and (text[0], text[-1]) in (('"', '"'), ("“", "”")) and text[0] not in text[1:-1]:
         text = text[1:-1].strip()
     return text
+
+
+def without_thoughts(text: str) -> str:
+    """What follows the thoughts of a model; nothing where they do not end."""
+    if channels := list(_CHANNEL.finditer(text)):
+        last = channels[-1]
+        return _TOKEN.split(text[last.end() :])[0] if last[1].lower() == "final" else ""
+    start = 0
+    open_ = False
+    for edge in _END_OF_THOUGHTS.finditer(text):
+        open_ = not (edge["close"] or (edge["edge"] or "").lower().startswith("end"))
+        start = edge.end()
+    return "" if open_ else text[start:]
 
 
 # -- what would be asked -----------------------------------------------------------------------------

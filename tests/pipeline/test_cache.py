@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +18,8 @@ from hypothesis import strategies as st
 
 from glasso_cli.artifacts import manifest
 from glasso_cli.artifacts.keys import differences, key_of, material_of
-from glasso_cli.artifacts.npz import write_npz
-from glasso_cli.errors import ForeignFileError, InputError, ServiceError
+from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.cache import Target, freshness
 
@@ -109,14 +111,45 @@ def test_a_key_without_its_material_is_still_stale(tmp_path: Path) -> None:
     assert not freshness(made).fresh
 
 
-def test_missing_companions_and_files_of_a_manifest_are_the_reason(tmp_path: Path) -> None:
-    made = target(tmp_path, companions=("films.dot",))
-    write(made, files=["picture.png"])
+def test_a_missing_or_changed_companion_is_the_reason(tmp_path: Path) -> None:
+    made = target(tmp_path, companions=("fit/films.dot",))
+    write(made)
     assert freshness(made).reason == "films.dot is missing"
-    (tmp_path / "films.dot").touch()
-    assert freshness(made).reason == "picture.png is missing"
-    (tmp_path / "fit" / "picture.png").touch()
+    digests = {"films.dot": hashlib.sha256(b"graph {}").hexdigest()}
+    write(made, companions=digests)
+    assert freshness(made).reason == "films.dot is missing"
+    dot = tmp_path / "fit" / "films.dot"
+    dot.write_text("graph {}")
     assert freshness(made).fresh
+    for damage in (b"", b"graph {", b"graph {}\n"):
+        dot.write_bytes(damage)
+        assert freshness(made).reason == "films.dot was changed or damaged"
+    dot.write_text("graph {}")
+    assert freshness(made).fresh
+    dot.unlink()
+    dot.mkdir()
+    assert freshness(made).reason == "films.dot is missing"
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["new time", "time put back"])
+def test_a_changed_byte_of_an_artifact_is_noticed(tmp_path: Path, restored: bool) -> None:
+    made = target(tmp_path)
+    write(made)
+    os.utime(made.path, (1e9, 1e9))
+    assert freshness(made).fresh
+    whole = made.path.read_bytes()
+    before = made.path.stat()
+    for place in range(0, len(whole), 7):
+        made.path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        if restored:
+            os.utime(made.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        try:
+            arrays, meta = read_npz(made.path)
+        except GlassoError:
+            assert not freshness(made).fresh
+        else:  # a byte of the archive that stands for nothing, such as a date
+            assert arrays["x"].tolist() == [0]
+            assert meta["key"] == made.key
 
 
 def test_a_damaged_artifact_is_stale_and_may_be_replaced(tmp_path: Path) -> None:
@@ -157,7 +190,7 @@ def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no file"):
         manifest.stored_meta(tmp_path / "figures.json")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         manifest.stored_meta(tmp_path / "folder.json")
 
 

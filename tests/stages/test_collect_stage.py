@@ -18,7 +18,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
-from glasso_cli.artifacts.npz import write_npz
+from glasso_cli.artifacts.pieces import write_piece
 from glasso_cli.collection import corpus_pass
 from glasso_cli.errors import InputError
 from glasso_cli.models.loaded import LoadedModel
@@ -131,7 +131,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", 1)
     runner.collect(out="single")
     with monkeypatch.context() as patched:
-        patched.setattr(corpus_pass, "write_npz", interrupted_after(finished, write_npz))
+        patched.setattr(corpus_pass, "write_piece", interrupted_after(finished, write_piece))
         with pytest.raises(KeyboardInterrupt):
             runner.collect()
     assert not Path("out/collect/words.npz").exists()
@@ -145,12 +145,12 @@ STOPPED = """
 import sys
 from glasso_cli.cli import app; from glasso_cli.collection import corpus_pass
 corpus_pass.GROUP_TOKENS = 1
-write = corpus_pass.write_npz
-def stopped(path, *rest):
-    write(path, *rest)
+write = corpus_pass.write_piece
+def stopped(path, *rest, **meta):
+    write(path, *rest, **meta)
     print("piece", flush=True)
     sys.stdin.readline()
-corpus_pass.write_npz = stopped
+corpus_pass.write_piece = stopped
 app.main()
 """
 

@@ -12,18 +12,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from glasso_cli.artifacts import manifest
-from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.artifacts import Artifact
+from glasso_cli.artifacts.npz import read_npz
 from glasso_cli.config import Config, public_fields
 from glasso_cli.config.load import load_config
 from glasso_cli.console import Console
+from glasso_cli.digests import file_digests
 from glasso_cli.errors import InputError
-from glasso_cli.files import atomic_write, sha256_of
+from glasso_cli.files import atomic_write
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.run import Pipeline
 from glasso_cli.pipeline.stage import Stage
@@ -49,6 +50,36 @@ def write_inputs(films: str = "a b a", books: str = "c d") -> Path:
     (INPUTS / "books.txt").write_text(books)
     Path("c.yaml").write_text(CONFIG)
     return Path("c.yaml")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Words(Artifact):
+    """What ``collect`` writes."""
+
+    kind: ClassVar[str] = "words"
+    schema: ClassVar[int] = 1
+
+    words: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Count(Artifact):
+    """What ``fit`` writes."""
+
+    kind: ClassVar[str] = "count"
+    schema: ClassVar[int] = 1
+
+    count: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Difference(Artifact):
+    """What ``compare`` writes."""
+
+    kind: ClassVar[str] = "difference"
+    schema: ClassVar[int] = 1
+
+    difference: np.ndarray
 
 
 @dataclass
@@ -89,12 +120,12 @@ class FakeStages:
             path = INPUTS / f"{corpus}.txt"
             if not path.exists():
                 raise InputError(f"There is no file {path}.", "Check the path.")
-            return {"text": sha256_of(path)}
+            return {"text": file_digests([path])[0]}
 
         def work(job: Job) -> str:
             words = sorted(set((INPUTS / f"{job.corpus}.txt").read_text().split()))
             meta = job.meta({"words": len(words)})
-            write_npz(job.target.path, {"words": np.array(words)}, {"kind": "words", "schema": 1, **meta})
+            job.save(Words(meta, np.array(words)))
             return f"{len(words)} words"
 
         return self._stage(
@@ -116,8 +147,7 @@ class FakeStages:
             dot = job.target.companions[0]
             with atomic_write(dot, "w") as file:
                 file.write(f"// glasso: {json.dumps({'key': job.target.key})}\ngraph {{}}\n")
-            meta = {"kind": "count", "schema": 1, **job.meta(metrics, below=below)}
-            write_npz(job.target.path, {"count": np.array(len(arrays["words"]))}, meta)
+            job.save(Count(job.meta(metrics, below=below), np.array(len(arrays["words"]))))
             return f"{metrics['words']} counted"
 
         return self._stage(
@@ -134,8 +164,7 @@ class FakeStages:
             for picture in pictures:
                 with atomic_write(picture, "w") as file:
                     file.write("<svg/>")
-            meta = {"kind": "figures", **job.meta({"figures": 2}, files=[picture.name for picture in pictures])}
-            manifest.write_manifest(job.target.path, meta)
+            job.save_manifest(job.meta({"figures": 2}, kind="figures"), pictures)
             return "2 figures"
 
         return self._stage(
@@ -153,8 +182,7 @@ class FakeStages:
 
         def work(job: Job) -> str:
             counts = [read_npz(job.upstream[f"fit/{corpus}"])[0]["count"] for corpus in job.corpus.split("-vs-")]
-            meta = {"kind": "difference", "schema": 1, **job.meta({})}
-            write_npz(job.target.path, {"difference": counts[0] - counts[1]}, meta)
+            job.save(Difference(job.meta({}), np.asarray(counts[0] - counts[1])))
             return "compared"
 
         return self._stage(

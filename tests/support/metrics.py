@@ -14,7 +14,7 @@ def collect_metrics(
     return CollectMetrics(
         model=ModelRead("causal", "float32", 12),
         hook_points=(HookPointRead("layers.9.mlp", "model.layers.9.mlp.down_proj:in", 9, neurons),),
-        documents=DocumentCounts(documents, 0),
+        documents=DocumentCounts(documents, 0, 0, 0),
         windows=documents,
         tokens=tokens,
         n_effective=n_effective,

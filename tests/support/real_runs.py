@@ -51,10 +51,10 @@ def interrupted_after(calls: int, function: Callable[..., Any]) -> Callable[...,
     """``function``, interrupted in the place of every call after that many."""
     left = iter(range(calls))
 
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return function(*arguments)
+        return function(*arguments, **options)
 
     return interrupted
 

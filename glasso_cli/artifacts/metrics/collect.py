@@ -34,10 +34,12 @@ class EffectiveTokens:
 
 @dataclass(frozen=True)
 class DocumentCounts:
-    """Documents read, and those among them without text."""
+    """Documents read, those without text, and those that repeat an earlier one."""
 
     read: int
     empty: int
+    identical: int
+    nearly_identical: int  # of the others; see :mod:`glasso_cli.corpora.repeats`
 
 
 @dataclass(frozen=True)

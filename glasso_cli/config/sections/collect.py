@@ -15,7 +15,10 @@ class MaskSection(Section):
 
     special: bool = Field(default=True, description="Exclude special tokens, such as the one at the start of a text.")
     first: int = Field(
-        default=1, description="Exclude this many tokens at the start of each window (attention sinks).", ge=0
+        default=1,
+        description="Exclude this many tokens at the start of each window (attention sinks).",
+        ge=0,
+        le=1_000_000,
     )
     massive: float | None = Field(
         default=10.0,
@@ -41,9 +44,13 @@ class CollectSection(Section):
         default=200_000,
         description="Stop after the document in which this many tokens are reached; null reads all documents.",
         ge=1,
+        le=10**12,
     )
     max_length: int = Field(
-        default=512, description="Length of a window in tokens; longer documents are cut into several windows.", ge=2
+        default=512,
+        description="Length of a window in tokens; longer documents are cut into several windows.",
+        ge=2,
+        le=2**24,
     )
     blocks: int = Field(
         default=16,
@@ -61,12 +68,14 @@ class CollectSection(Section):
         description="Tokens in the pilot pass, which determines centres, medians and quantiles. null means 2048, or 16384 if "
         "transform is normal_scores or neurons is a number.",
         ge=64,
+        le=10**8,
     )
     mask: MaskSection = Field(default=MaskSection(), description="Which tokens are left out of the statistics.")
     lags: int = Field(
         default=32,
         description="Largest lag, in tokens, at which the autocorrelation within documents is recorded.",
         ge=1,
+        le=4096,
     )
     null: bool = Field(
         default=False,
@@ -76,5 +85,8 @@ class CollectSection(Section):
         default=True, description="Save example contexts of every neuron. They contain text of the corpus."
     )
     batch_tokens: int | None = runtime(
-        None, "Tokens per forward pass, including padding; null means 1024 on a CPU and 16384 on a GPU.", ge=16
+        None,
+        "Tokens per forward pass, including padding; null means 1024 on a CPU and 16384 on a GPU.",
+        ge=16,
+        le=10**8,
     )

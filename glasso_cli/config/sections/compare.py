@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from glasso_cli.config.sections.section import Section
+from glasso_cli.config.sections.values import Strongest
 
 
 class CompareSection(Section):
@@ -45,7 +46,7 @@ class CompareSection(Section):
         ge=0,
         le=50,
     )
-    neurons: int | Literal["all"] = Field(
+    neurons: Strongest = Field(
         default="all",
         description="For group and fused: all, or this many neurons (at least 2), those with the largest strength over all graphs. About 1,900 "
         "connected neurons take ten minutes, which is the limit.",
@@ -69,12 +70,5 @@ class CompareSection(Section):
         lt=1,
     )
     max_iter: int = Field(
-        default=2000, description="For group and fused: largest number of iterations of the solver.", ge=1
+        default=2000, description="For group and fused: largest number of iterations of the solver.", ge=1, le=1_000_000
     )
-
-    @field_validator("neurons")
-    @classmethod
-    def _some(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 2:
-            raise ValueError(f"should be at least 2, not {value}")
-        return value

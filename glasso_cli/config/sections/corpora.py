@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from glasso_cli.config.sections.section import Section, runtime
-from glasso_cli.config.sections.values import Strings
+from glasso_cli.config.sections.values import Paths, PathText
 
 _DATASET_ONLY = ("config", "split", "revision", "streaming")
 
@@ -13,7 +13,7 @@ _DATASET_ONLY = ("config", "split", "revision", "streaming")
 class CorpusSection(Section):
     """One corpus: a dataset on the hub, local files, or a topic. Exactly one of these three is given."""
 
-    dataset: str | None = Field(
+    dataset: PathText | None = Field(
         default=None, description="Id of a dataset on the Hugging Face hub, such as stanfordnlp/imdb."
     )
     config: str | None = Field(
@@ -24,7 +24,7 @@ class CorpusSection(Section):
         default=None, description="For dataset: branch, tag or commit on the hub; null means the main branch."
     )
     streaming: bool = runtime(False, "For dataset: read it as a stream instead of downloading all of it.")
-    files: Strings | None = Field(
+    files: Paths | None = Field(
         default=None,
         description="Local .txt, .jsonl, .csv or .parquet files, or patterns such as texts/*.jsonl.",
     )
@@ -39,7 +39,7 @@ class CorpusSection(Section):
         default=None, description="A topic, such as climate change. The section synth says who writes the texts."
     )
     max_documents: int | None = Field(
-        default=None, description="Read at most this many documents; null reads all.", ge=1
+        default=None, description="Read at most this many documents; null reads all.", ge=1, le=10**12
     )
 
     @model_validator(mode="after")

@@ -21,12 +21,17 @@ class SelectSection(Section):
     alpha: float | None = Field(
         default=None, description="For fixed: the alpha to select; null means the only one of fit.alpha.", gt=0
     )
-    target: float = Field(default=10.0, description="For degree: the mean number of edges per neuron.", gt=0)
+    target: float = Field(
+        default=10.0, description="For degree: the mean number of edges per neuron.", gt=0, le=1_000_000
+    )
     gamma: float = Field(
         default=0.5, description="For ebic: weight of the extra penalty; 0 is the plain BIC.", ge=0, le=1
     )
     folds: int = Field(
-        default=5, description="For cv: number of groups of document blocks; each group is held out once.", ge=2
+        default=5,
+        description="For cv: number of groups of document blocks; each group is held out once.",
+        ge=2,
+        le=4096,
     )
     instability: float = Field(
         default=0.05,
@@ -38,6 +43,7 @@ class SelectSection(Section):
         default=20,
         description="For stars: number of halves of the documents to fit, in complementary pairs.",
         ge=4,
+        le=10_000,
         multiple_of=2,
     )
 
@@ -64,7 +70,9 @@ class FitSection(Section):
         gt=0,
         lt=1,
     )
-    max_iter: int = Field(default=2000, description="Largest number of iterations of the solver at one alpha.", ge=1)
+    max_iter: int = Field(
+        default=2000, description="Largest number of iterations of the solver at one alpha.", ge=1, le=1_000_000
+    )
     neurons: Neurons = Field(
         default="all",
         description="Which neurons to fit: all, a number (those with the highest variance), a list of ids, or a file with one id per "
@@ -80,12 +88,14 @@ class FitSection(Section):
         default=1.0,
         description="For latent: penalty on the trace of the low-rank part, in units of alpha sqrt(p / log p) for p neurons.",
         gt=0,
+        le=1_000_000,
     )
     remove_factors: int = Field(
         default=0,
         description="Number of leading principal components to remove from the data before the fit. Removing them creates weak, "
         "mostly negative partial correlations.",
         ge=0,
+        le=10_000,
     )
     fdr: float = Field(
         default=0.05,
@@ -114,6 +124,7 @@ class FitSection(Section):
         default=20,
         description="Number of halves of the documents to fit, to see how often each edge reappears; 0 skips this.",
         ge=0,
+        le=10_000,
         multiple_of=2,
     )
     null: bool | None = Field(
@@ -121,7 +132,10 @@ class FitSection(Section):
         description="Also fit the shifted neurons of collect.null at the selected alpha. null means: if they were collected.",
     )
     workers: int | None = runtime(
-        None, "Number of processes that fit the halves and folds of the documents; null means one per thread.", ge=1
+        None,
+        "Number of processes that fit the halves and folds of the documents; null means one per thread.",
+        ge=1,
+        le=1024,
     )
 
     @model_validator(mode="after")

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from glasso_cli.config.sections.section import Section, runtime
-from glasso_cli.config.sections.values import as_tuple
+from glasso_cli.config.sections.values import PathText, as_tuple
 
 
 class ModelSection(Section):
     """The language model to study."""
 
-    id: str = Field(
+    id: PathText = Field(
         description="Id of a model on the Hugging Face hub, a local folder, or a model that comes as a Python package: "
         "builtin:gemma-3-270m or builtin:smollm2-135m-instruct.",
         min_length=1,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from glasso_cli.config.sections.prices import Price, listed_price
 from glasso_cli.config.sections.section import Section, runtime
-from glasso_cli.config.sections.values import FilePath, Strings
+from glasso_cli.config.sections.values import FilePath, PathText, Strings
 
 LOCAL_MODEL = "builtin:smollm2-135m-instruct"
 ATTRIBUTES = {
@@ -52,7 +52,7 @@ class SynthSection(Section):
         description="Who writes the texts. builtin takes the passages of the package; local runs a model on this machine; openai "
         "asks any server that speaks OpenAI's chat completions; replay takes only answers that were kept earlier.",
     )
-    model: str | None = Field(
+    model: PathText | None = Field(
         default=None,
         description="For openai: the server's name for the model. For local: an id as in model.id; null means "
         f"{LOCAL_MODEL}.",
@@ -85,6 +85,7 @@ class SynthSection(Section):
         default=320,
         description="Largest number of tokens per answer. A server's answer that reaches it is requested again.",
         ge=16,
+        le=1_000_000,
     )
     near_duplicate: float = Field(
         default=0.8,
@@ -109,7 +110,7 @@ class SynthSection(Section):
     retries: int = runtime(
         6, "For openai: how often a request that failed for a temporary reason is sent again.", ge=0, le=50
     )
-    timeout: float = runtime(120.0, "For openai: seconds to wait for one answer.", gt=0)
+    timeout: float = runtime(120.0, "For openai: seconds to wait for one answer.", gt=0, le=86_400)
     batch: int = runtime(16, "For local: number of texts written at once.", ge=1, le=4096)
     cache: FilePath | None = runtime(
         None, "Folder of the kept answers; null means synth in the user's cache (GLASSO_CACHE_DIR)."

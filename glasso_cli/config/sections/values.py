@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 MAX_ALPHAS = 1000
+MAX_TEXT = 10_000  # characters of one value
 _RANGE = "{from: 0.5, to: 0.05, num: 12}"
 
 
@@ -29,8 +30,32 @@ def as_tuple(value: Any) -> Any:
 def _path(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty")
-    # The shell never sees a path in YAML, so nobody else would expand `~/runs`.
-    return Path(os.path.expanduser(value)) if isinstance(value, str) else value
+    return Path(expanded(value)) if isinstance(value, str) else value
+
+
+def expanded(value: str) -> str:
+    """``value`` with ``~`` and variables such as ``${HOME}`` filled in, as in a shell, which never sees a path in YAML."""
+    filled = os.path.expanduser(os.path.expandvars(value))
+    if missing := re.search(r"\$(\w+|\{[^}]*\})", filled):
+        raise ValueError(f"{missing[0]} is not set in the environment; set it, or write the path out")
+    if filled.startswith("~"):
+        raise ValueError(f"there is no user {filled.split('/')[0][1:]!r} for the '~'; write the path out")
+    return filled
+
+
+def refuse_unwritable(value: Any) -> Any:
+    """``value`` as it is; raises ``ValueError`` for text that no file, key or model can hold."""
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise ValueError(f"has {len(value):,} characters; give at most {MAX_TEXT:,}")
+        if wrong := re.search("[\0\ud800-\udfff]", value):
+            raise ValueError(f"contains {wrong[0]!a}, which is no character of a text; delete it")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            refuse_unwritable(item)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("is a number of more than 63 bits")
+    return value
 
 
 def _corpus_name(value: str) -> str:
@@ -42,7 +67,9 @@ def _corpus_name(value: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
+PathText = Annotated[str, AfterValidator(expanded)]
 Strings = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
+Paths = Annotated[tuple[PathText, ...], BeforeValidator(as_tuple)]
 FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
 CorpusName = Annotated[str, AfterValidator(_corpus_name)]
 
@@ -127,6 +154,12 @@ def _neurons(value: Any) -> Any:
         raise ValueError(f"should be all, a number, a list of ids, or a file of ids, not {shown(value)}")
     if isinstance(value, int) and value < 1:
         raise ValueError(f"should be at least 1, not {value}")
+    return expanded(value) if isinstance(value, str) else value
+
+
+def _strongest(value: Any) -> Any:
+    if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or value < 2):
+        raise ValueError(f"should be all, or a number of at least 2, not {shown(value)}")
     return value
 
 
@@ -138,3 +171,5 @@ _NEURONS_SCHEMA = {
     ]
 }
 Neurons = Annotated[int | str | tuple[str, ...], BeforeValidator(_neurons), WithJsonSchema(_NEURONS_SCHEMA)]
+_STRONGEST_SCHEMA = {"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 2}]}
+Strongest = Annotated[int | str, BeforeValidator(_strongest), WithJsonSchema(_STRONGEST_SCHEMA)]

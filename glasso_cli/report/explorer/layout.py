@@ -38,6 +38,11 @@ def lay_out(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, com
 
 def _linked(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, communities: np.ndarray) -> np.ndarray:
     """Places ``(p, 2)``, in any scale, of the neurons that have a community; the others are at 0."""
+    # The communities are those of another graph or of more neurons: some may have no neuron here.
+    present = np.unique(communities[communities >= 0])
+    communities = np.where(communities >= 0, np.searchsorted(present, communities), ISOLATED)
+    both = (communities[rows] >= 0) & (communities[cols] >= 0)
+    rows, cols, weights = rows[both], cols[both], weights[both]
     sizes = np.bincount(communities[communities >= 0])
     radii = np.sqrt(sizes.astype(float)) + 0.8
     inside = communities[rows] == communities[cols]

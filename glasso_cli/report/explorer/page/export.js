@@ -64,7 +64,9 @@ function csvNumber(value) {
 }
 
 function csvCell(value) {
-  const text = String(value);
+  // A spreadsheet runs what begins like a formula; an apostrophe makes it text.
+  const formula = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
+  const text = formula ? `'${value}` : String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

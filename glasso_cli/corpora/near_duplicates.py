@@ -11,7 +11,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 SIZE = 5
 PAIRS = 20_000  # the mean over more than these is taken over a part of them
@@ -36,21 +36,26 @@ def distinct(texts: Sequence[str], threshold: float, kept: Sequence[str] = ()) -
 
     ``kept`` come first and are kept whatever they are.
     """
-    sets = _by_rarity([pieces(text) for text in (*kept, *texts)])
+    return distinct_sets([pieces(text) for text in (*kept, *texts)], threshold, len(kept))
+
+
+def distinct_sets(sets: Sequence[frozenset[Any]], threshold: float, kept: int = 0) -> list[bool]:
+    """As :func:`distinct`, of sets of pieces of any kind, of which the first ``kept`` are kept whatever they are."""
+    sets = _by_rarity(sets)
     holders: dict[int, list[int]] = defaultdict(list)  # rare piece → the kept texts that have it among theirs
     answers = []
     for index, ranks in enumerate(sets):
         rare = sorted(ranks)[: len(ranks) - _at_least(threshold, len(ranks)) + 1]
-        near = {other for piece in rare for other in holders[piece]} if index >= len(kept) else set()
+        near = {other for piece in rare for other in holders[piece]} if index >= kept else set()
         new = all(similarity(ranks, sets[other]) < threshold for other in near)
         answers.append(new)
         if new:
             for piece in rare:
                 holders[piece].append(index)
-    return answers[len(kept) :]
+    return answers[kept:]
 
 
-def _by_rarity(sets: Sequence[frozenset[str]]) -> list[frozenset[int]]:
+def _by_rarity(sets: Sequence[frozenset[Any]]) -> list[frozenset[int]]:
     """``sets`` with each piece as its rank, the rarest first."""
     frequency = Counter(itertools.chain.from_iterable(sets))
     rank = {piece: place for place, piece in enumerate(sorted(frequency, key=frequency.__getitem__))}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli.synth.near_duplicates import Pieces, distinct, mean_similarity, pieces, similarity
+from glasso_cli.corpora.near_duplicates import Pieces, distinct, mean_similarity, pieces, similarity
 
 TEXTS = st.lists(st.text(alphabet="ab cd", min_size=0, max_size=14), max_size=25)
 
@@ -77,6 +77,6 @@ def test_thousands_of_texts_take_few_comparisons(monkeypatch: pytest.MonkeyPatch
         compared += 1
         return similarity(a, b)
 
-    monkeypatch.setattr("glasso_cli.synth.near_duplicates.similarity", counted)
+    monkeypatch.setattr("glasso_cli.corpora.near_duplicates.similarity", counted)
     assert all(distinct(texts, 0.8))
     assert compared < 2000 * 1999 / 2 / 10
