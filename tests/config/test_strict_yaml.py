@@ -177,6 +177,7 @@ def test_what_is_wrong_and_where(text: str, words: str, position: Position) -> N
     assert error.position == position
 
 
+@pytest.mark.slow
 def test_nesting_beyond_the_stack_is_refused() -> None:
     assert "nested too deeply" in problem("[" * 2_000).problem
 

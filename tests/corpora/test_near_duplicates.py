@@ -66,6 +66,7 @@ def test_of_many_pairs_a_part_gives_about_the_mean() -> None:
     assert mean_similarity(texts) == pytest.approx(mean_similarity(texts[:200]), abs=0.02)
 
 
+@pytest.mark.slow
 def test_thousands_of_texts_take_few_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(0)
     words = [f"{rng.randrange(36**4):x}" for _ in range(2000)]

@@ -219,6 +219,7 @@ def test_batch_and_time_in_one_dimension_come_apart() -> None:
     assert torch.equal(values, model.embed(IDS))
 
 
+@pytest.mark.slow
 def test_a_compiled_model_is_read_as_it_was(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("llama").model
     compiled: Any = torch.compile(model)

@@ -117,6 +117,7 @@ def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted: bool)
     assert scaled.objective + 2 * np.log(s).sum() == pytest.approx(given.objective, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(
     solved: tuple[np.ndarray, float, np.ndarray], seed: int

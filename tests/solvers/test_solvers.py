@@ -42,6 +42,7 @@ def solve() -> Callable[[str, str], SolverResult]:
     return run
 
 
+@pytest.mark.slow
 @every_problem
 @every_solver
 def test_the_result_is_optimal_by_an_independent_certificate(
@@ -232,6 +233,7 @@ def test_a_run_that_scikit_learn_gives_up_is_followed_by_a_longer_one(
     assert result.n_iter == sum(granted)
 
 
+@pytest.mark.slow
 @every_solver
 @pytest.mark.parametrize("fraction", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("seed", range(3))

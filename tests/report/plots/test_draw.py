@@ -28,8 +28,6 @@ EVERY_KIND = ("heatmap", "communities", "network", "path", "accuracy", "degrees"
 
 # Each drawing takes seconds, so shapes that do not touch each other share one.
 SHAPES: dict[str, dict[str, Any]] = {
-    "usual": {},
-    "no edges": {"edges": 0, "sizes": (0,)},
     "no edges on the whole path": {"sizes": (0, 0, 0)},
     "one neuron": {"p": 1, "sizes": (0,)},
     "two neurons": {"p": 2, "sizes": (1,)},
