@@ -5,7 +5,7 @@ import pytest
 from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
-from glasso_cli.inference.blocks import check_blocks, taken_out
+from glasso_cli.inference.blocks import blocks_of_variation, check_blocks, taken_out
 from glasso_cli.inference.factors import leading_factors
 
 TOKENS = documents(chain(6), 70, 11, ar=0.5) * np.arange(1, 7) + 3.0

@@ -209,7 +209,7 @@ def test_the_folder_is_in_the_cache_and_named_by_content(planted: BuiltinModel, 
 def test_converting_twice_gives_the_same_bytes(planted: BuiltinModel, tmp_path: Path) -> None:
     first, second = (builtin_folder("builtin:tiny", tmp_path / name) for name in "ab")
     names = sorted(path.name for path in first.iterdir())
-    assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    assert names == [".digests.json", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
 
 
