@@ -54,8 +54,28 @@ def errors_of(model: Any) -> Iterator[None]:
     except GlassoError:
         raise
     except Exception as error:  # code of others, which can raise anything
-        said = " ".join(str(error).split())
         raise InputError(
-            f"The model {type(model).__name__} fails on a text: {type(error).__name__}: {said[:300]}",
+            f"The model {type(model).__name__} fails on a text: {_said(error)}",
             "Check the files of the model; if it needs more than token ids, it cannot be used here.",
         ) from error
+
+
+@contextmanager
+def errors_of_tokenizer() -> Iterator[None]:
+    """Turn what a tokenizer raises, and panics of its compiled code, into :class:`InputError`."""
+    try:
+        yield
+    except GlassoError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise InputError(
+            f"The tokenizer fails on a text: {_said(error)}",
+            "Copy the tokenizer files of the model again: they are damaged, or belong to another one.",
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:300]}"

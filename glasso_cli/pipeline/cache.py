@@ -8,6 +8,7 @@ materials. Paths, times, hosts and package versions are not in it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from glasso_cli.artifacts.keys import Material, differences, key_of
 from glasso_cli.artifacts.manifest import changed_beside, stored_meta, verified_content
+from glasso_cli.digests import State
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
-from glasso_cli.files import disk_errors, drop_leftovers
+from glasso_cli.files import atomic_write, disk_errors, drop_leftovers
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,26 @@ def refuse_foreign(target: Target) -> None:
 def partial_folder(folder: Path, target: Target) -> Path:
     """The folder of ``target``'s finished pieces; it belongs to its key alone."""
     return folder / ".partial" / f"{target.stage}-{target.corpus}-{target.key[:16]}"
+
+
+def keep_pieces_of(states: dict[Path, State], pieces: Path) -> bool:
+    """Drop ``pieces`` unless the outside inputs are in the states in which they were when the pieces were begun.
+
+    An input that was replaced after its digest was taken, and put back, would otherwise live on in a piece. Returns
+    whether anything was dropped.
+    """
+    record = pieces / "inputs.json"
+    now = {str(path.resolve()): list(state) for path, state in states.items()}
+    try:
+        before = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        before = None
+    dropped = before != now and pieces.is_dir() and bool(list(pieces.iterdir()))
+    if before != now:
+        shutil.rmtree(pieces, ignore_errors=True)
+        with atomic_write(record, "w") as file:
+            json.dump(now, file)
+    return dropped
 
 
 def drop_partials(folder: Path, target: Target) -> None:
