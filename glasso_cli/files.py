@@ -63,6 +63,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise  # not of the disk
     except OSError as error:
+        if error.errno is None:
+            raise  # a library's own error, of the same class
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ServiceError(
                 f"The disk is full: {path} could not be written.",

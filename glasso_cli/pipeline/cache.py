@@ -85,6 +85,9 @@ def refuse_foreign(target: Target) -> None:
 # -- unfinished work ----------------------------------------------------------------------------------
 
 
+_INPUTS = ".inputs.json"  # what the record of the inputs of pieces is called, after their folder
+
+
 def partial_folder(folder: Path, target: Target) -> Path:
     """The folder of ``target``'s finished pieces; it belongs to its key alone."""
     return folder / ".partial" / f"{target.stage}-{target.corpus}-{target.key[:16]}"
@@ -96,13 +99,13 @@ def keep_pieces_of(states: dict[Path, State], pieces: Path) -> bool:
     An input that was replaced after its digest was taken, and put back, would otherwise live on in a piece. Returns
     whether anything was dropped.
     """
-    record = pieces / "inputs.json"
+    record = pieces.with_name(f"{pieces.name}{_INPUTS}")
     now = {str(path.resolve()): list(state) for path, state in states.items()}
     try:
         before = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         before = None
-    dropped = before != now and pieces.is_dir() and bool(list(pieces.iterdir()))
+    dropped = before != now and pieces.is_dir()
     if before != now:
         shutil.rmtree(pieces, ignore_errors=True)
         with atomic_write(record, "w") as file:
@@ -114,7 +117,10 @@ def drop_partials(folder: Path, target: Target) -> None:
     """Remove the pieces of ``target``, of what it supersedes, and what killed runs left beside its files."""
     drop_leftovers(target.path.parent)
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
-        if path.name.removeprefix(f"{target.stage}-{target.corpus}-").isalnum():
+        name = path.name.removeprefix(f"{target.stage}-{target.corpus}-")
+        if name.endswith(_INPUTS) and name.removesuffix(_INPUTS).isalnum():
+            path.unlink(missing_ok=True)
+        elif name.isalnum():
             shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):
         (folder / ".partial").rmdir()
