@@ -51,9 +51,9 @@ class Broken(nn.Module):
 
 
 def test_what_a_model_raises_is_a_sentence() -> None:
-    with pytest.raises(InputError, match="The model Broken fails on a text: RuntimeError: no language was set"):
-        with errors_of(Broken()):
-            Broken()()
+    said = "The model Broken fails on a text: RuntimeError: no language was set"
+    with pytest.raises(InputError, match=said), errors_of(Broken()):
+        Broken()()
     with pytest.raises(ServiceError, match="does not fit"), errors_of(Broken()):
         raise torch.cuda.OutOfMemoryError("no")
     with pytest.raises(KeyboardInterrupt), errors_of(Broken()):
