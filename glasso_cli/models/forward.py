@@ -25,7 +25,7 @@ def longest_window(model: nn.Module) -> int | None:
     from torch import nn
 
     limits = []
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     for part in (config, config.get_text_config() if hasattr(config, "get_text_config") else None):
         values = [getattr(part, name, None) for name in _POSITIONS]
         limits += [value for value in values if isinstance(value, int) and not isinstance(value, bool) and value > 0]

@@ -62,10 +62,11 @@ def freshness(target: Target) -> Freshness:
     except GlassoError as error:
         return Freshness(False, error.message)
     known = meta.get("companions", {})
-    if missing := [path.name for path in target.companions if path.name not in known]:
-        return Freshness(False, f"{missing[0]} is missing")
-    if changed := changed_beside(target.path, meta):
-        return Freshness(False, changed)
+    unknown = [path.name for path in target.companions if path.name not in known]
+    if unknown:
+        return Freshness(False, f"{unknown[0]} is missing")
+    if changed_file := changed_beside(target.path, meta):
+        return Freshness(False, changed_file)
     return Freshness(True, "up to date")
 
 

@@ -20,6 +20,7 @@ from support.tiny_models import build_tokenizer, random_model
 from typer.testing import CliRunner
 
 from glasso_cli.artifacts.npz import read_npz
+from glasso_cli.artifacts.pieces import write_piece
 from glasso_cli.cli.app import app
 
 STAGES = ("collect", "fit", "compare")
@@ -127,6 +128,6 @@ def _interrupt(patch: pytest.MonkeyPatch) -> None:
     Path("out/collect/others.npz").unlink()
     with patch.context() as patched:
         patched.setattr(corpus_pass, "GROUP_TOKENS", 1)
-        patched.setattr(corpus_pass, "write_piece", interrupted_after(3, corpus_pass.write_piece))
+        patched.setattr(corpus_pass, "write_piece", interrupted_after(3, write_piece))
         assert run("collect", "c.yaml", "-q").exit_code == 130
     assert list(Path("out/.partial").rglob("*.npz"))

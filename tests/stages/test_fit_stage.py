@@ -303,7 +303,7 @@ def test_a_neuron_that_fires_once_is_left_out_and_named(runner: Runner, statisti
         assert count
     once = replace(statistics, moments=np.array([pack_upper(part) for part in packed]).astype(np.float32), sums=sums)
     with pytest.warns(GlassoWarning, match=r"1 neurons vary in one block .* left out of the fit: layers.1.mlp\[7\]"):
-        fit = fit_corpus(once, FitSection(alpha=(0.4,), half_samples=4, fdr=0.99, min_effect=0.0))  # type: ignore[arg-type]
+        fit = fit_corpus(once, FitSection(alpha=(0.4,), half_samples=4, fdr=0.99, min_effect=0.0))
     assert place not in fit.neurons
     assert len(fit.neurons) == p - 1
 
