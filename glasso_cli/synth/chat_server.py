@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +98,8 @@ class ChatServer:
         up, and when it does not answer at all.
         """
         server = Server(self.section.base_url, str(self.section.model), api_key(self.section))
-        asyncio.run(_Session(self, server, deque(requests), take).run())
+        with _ctrl_c_of_asyncio():
+            asyncio.run(_Session(self, server, deque(requests), take).run())
 
     def body(self, request: Request) -> dict[str, Any]:
         """What is sent."""
@@ -128,6 +132,21 @@ class ChatServer:
         self.counts["failed"] += 1
         self._failed_in_a_row += 1
         return not self.has_answered or self._failed_in_a_row >= GIVE_UP
+
+
+@contextmanager
+def _ctrl_c_of_asyncio() -> Iterator[None]:
+    """Let asyncio handle Ctrl-C inside the block: it cancels its tasks, but takes over from Python's own handler alone."""
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if here else None
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass

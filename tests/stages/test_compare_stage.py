@@ -70,8 +70,8 @@ def test_visualize_draws_it_and_what_is_only_drawn_never_compares_again(pair: Ru
     pair.run("collect", "fit", "compare", "visualize")
     folder = Path("out/figures/words-vs-others")
     manifest = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    assert {"maps.png", "scatter.png", "scatter.csv", "figures.txt"} <= set(manifest["files"])
-    for name in manifest["files"]:
+    assert {"maps.png", "scatter.png", "scatter.csv", "figures.txt"} <= set(manifest["companions"])
+    for name in manifest["companions"]:
         assert (folder / name).is_file()
     before = Path("out/compare/words-vs-others.npz").stat()
     pair.said()
