@@ -13,15 +13,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks import neurons as neurons_of
 from glasso_cli.hooks.point import HookPoint
+from glasso_cli.hooks.neurons import linear_widths
 from glasso_cli.hooks.record import record
-from glasso_cli.hooks.resolve import linear_widths, resolve_hook_points
+from glasso_cli.hooks.states import require_hidden_states
+from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import encode, padding_id
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+    from glasso_cli.models.layers import LayerStack
     from glasso_cli.models.loaded import LoadedModel
 
 # How far two ways to compute a token's vector may be apart, relative to its norm: sums are taken in another
@@ -62,7 +66,8 @@ def check_hook_points(
 
     Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces
     that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
-    not doubled. ``texts`` (two or more, of different lengths) replace the built-in ones.
+    not doubled; ``mlp.N`` is what an activation function gives, and ``resid.N`` the model's own hidden state
+    N + 1. ``texts`` (two or more, of different lengths) replace the built-in ones.
     """
     ids = encode(loaded, texts or TEXTS)
     alone, projection = [], dict[str, float]()
@@ -77,6 +82,9 @@ def check_hook_points(
     }
     report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
     _refuse(report)
+    stack, longest = find_layers(loaded.model), max(ids, key=len)[None]
+    _refuse_other_than_neurons(loaded, stack, hook_points, longest)
+    require_hidden_states(loaded.model, stack, hook_points, longest, report.tolerance)
     return report
 
 
@@ -111,8 +119,9 @@ def _projection_errors(
 
 
 def _output_of(model: PreTrainedModel, point: HookPoint) -> HookPoint:
-    (output,) = resolve_hook_points(model, [f"{point.module}:out"])
-    return output
+    name = f"{point.module}:out"
+    widths = linear_widths(model.get_submodule(point.module)) or (0, 0)
+    return HookPoint(name, point.layer, widths[1], name)
 
 
 def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
@@ -165,6 +174,22 @@ def _refuse(report: InvariantReport) -> None:
                 f"Hook point '{name}' differs between a text alone and the same text in a padded "
                 f"batch by {error:.2g} of its norm {allowed}.",
                 "This model mixes padding into its tokens, or its dtype is too small: try model.dtype: float32.",
+            )
+
+
+def _refuse_other_than_neurons(
+    loaded: LoadedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+) -> None:
+    neurons = {point.module: point for point in hook_points if point.label == f"layers.{point.layer}.mlp"}
+    if not neurons:
+        return
+    allowed = neurons_of.TOLERANCE[loaded.dtype]
+    for module, error in neurons_of.neuron_errors(loaded.model, stack, list(neurons), input_ids).items():
+        if error > allowed:
+            raise InputError(
+                f"Hook point '{neurons[module].name}' does not hold the neurons of an MLP: it differs from every act(a) "
+                f"and act(a) * b of the linear modules before it by {error:.2g} of its norm (allowed {allowed:g}).",
+                f"Name a module and a side instead, such as '{module}:out'.",
             )
 
 

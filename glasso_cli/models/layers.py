@@ -46,5 +46,6 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
             f"'{type(model).__name__}' has no list of {n_layers} layers, so its layers cannot be told apart.",
             "Models that run one layer several times (ALBERT) are not supported.",
         )
-    path, layers = min(stacks, key=lambda stack: stack[0].count("."))
+    # XLM keeps its attentions, norms and feed-forwards in lists side by side; most parameters are in the feed-forwards.
+    path, layers = min(stacks, key=lambda stack: (stack[0].count("."), -sum(p.numel() for p in stack[1].parameters())))
     return LayerStack(path, tuple(layers), config.hidden_size)
