@@ -13,10 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.hooks import neurons as neurons_of
+from glasso_cli.hooks.neurons import NEURON_TOLERANCE, linear_widths, neuron_errors
 from glasso_cli.hooks.point import HookPoint
-from glasso_cli.hooks.neurons import linear_widths
-from glasso_cli.hooks.record import record
+from glasso_cli.hooks.record import first_tensor, record
 from glasso_cli.hooks.states import require_hidden_states
 from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import encode, padding_id
@@ -131,8 +130,8 @@ def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
     module = model.get_submodule(point.module)
     weight = next(module.parameters())
     with torch.inference_mode():
-        made: Tensor = module.forward(values.to(weight.device, weight.dtype))
-        return made.float().to(values.device)
+        made = first_tensor(module.forward(values.to(weight.device, weight.dtype)))
+        return values.new_zeros(()) if made is None else made.float().to(values.device)
 
 
 def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequence[Tensor]) -> list[Tensor]:
@@ -183,8 +182,8 @@ def _refuse_other_than_neurons(
     neurons = {point.module: point for point in hook_points if point.label == f"layers.{point.layer}.mlp"}
     if not neurons:
         return
-    allowed = neurons_of.TOLERANCE[loaded.dtype]
-    for module, error in neurons_of.neuron_errors(loaded.model, stack, list(neurons), input_ids).items():
+    allowed = NEURON_TOLERANCE[loaded.dtype]
+    for module, error in neuron_errors(loaded.model, stack, list(neurons), input_ids).items():
         if error > allowed:
             raise InputError(
                 f"Hook point '{neurons[module].name}' does not hold the neurons of an MLP: it differs from every act(a) "

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from glasso_cli.hooks.record import first_tensor
 from glasso_cli.models.forward import errors_of
+from glasso_cli.models.layers import embedding
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
 # The distance of a candidate from its recomputation, over its norm; the recomputation rounds once or twice.
-TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 0.03}
+NEURON_TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 0.03}
 _ACTIVATIONS = re.compile(r"hidden_act|activation|act_fn|afn|ffn_act", re.IGNORECASE)  # their keys in configurations
 _PROBE = range(5, 17)  # token ids; small ones are special
 
@@ -72,7 +73,7 @@ def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) ->
             for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
         }
         errors = neuron_errors(model, stack, [name for _, name in widths], _probe_ids(model)) if widths else {}
-        allowed = TOLERANCE[_dtype(model)]
+        allowed = NEURON_TOLERANCE[_dtype(model)]
         ran = {name: place for place, (name, error) in enumerate(errors.items()) if error <= allowed}
         for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
             if name in ran:
@@ -103,7 +104,7 @@ def _probe_ids(model: PreTrainedModel) -> Tensor:
     """Token ids ``(1, time)`` on which candidates are tried before a text is at hand."""
     import torch
 
-    rows = len(cast("Tensor", model.get_input_embeddings().weight))
+    rows = len(embedding(model))
     return torch.tensor([[i % rows for i in _PROBE]])
 
 
@@ -130,7 +131,7 @@ def neuron_errors(
 
 
 def _dtype(model: PreTrainedModel) -> str:
-    return str(cast("Tensor", model.get_input_embeddings().weight).dtype).removeprefix("torch.")
+    return str(embedding(model).dtype).removeprefix("torch.")
 
 
 @dataclass
@@ -194,7 +195,7 @@ def _distance_from_neurons(
 ) -> float:
     """The distance of ``x`` from its closest recomputation by an activation function, over the norm of ``x``."""
     norm = float(x.norm())
-    enough = min(TOLERANCE.values())
+    enough = min(NEURON_TOLERANCE.values())
     before = [part for tensor in linear for part in _parts(tensor, x)]
     if norm == 0 or any(float((x - part).norm()) <= 10 * enough * norm for part in before):
         return float("inf")

@@ -30,17 +30,22 @@ def require_hidden_states(
     if not residual:
         return
     states: list[Tensor] = []
+    entering: list[Tensor] = []  # the first layer
     modules: list[tuple[str, Tensor, Tensor]] = []  # outside the layers: name, first input and output
 
     def call(**inputs: Any) -> None:
         output = model(**inputs, output_hidden_states=True)
         states.extend(getattr(output, "hidden_states", None) or ())
 
+    def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        entering.extend(tensor for tensor in [first_tensor(args or kwargs)] if tensor is not None)
+
     with ExitStack() as hooks, record(model, residual, stop=False, call=call) as recorder:
         for name, module in model.named_modules():
             if stack.layer_of(name) is None and not any(True for _ in module.children()):
                 keep = _keeper(name, modules)
                 hooks.callback(module.register_forward_hook(keep, with_kwargs=True).remove)
+        hooks.callback(stack.layers[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
         seen = recorder.run(input_ids)
     n_layers = len(stack.layers)
     if len(states) != n_layers + 1:
@@ -49,10 +54,12 @@ def require_hidden_states(
             f"'{residual[0].name}' is its residual stream.",
             _ADVICE,
         )
+    # RWKV and Falcon Mamba leave out what enters the first layer, and put the normed state behind the last one.
+    without_first = not any(_equal(tensor, states[0], tolerance) for tensor in entering)
     for point, values in zip(residual, seen, strict=True):
         layer = point.layer or 0
         state = states[layer + 1]
-        if _equal(values, state, tolerance):
+        if _equal(values, state, tolerance) or (without_first and _equal(values, states[layer], tolerance)):
             continue
         normed = any(_equal(values, given, tolerance) and _equal(made, state, tolerance) for _, given, made in modules)
         if layer != n_layers - 1 or not normed:
