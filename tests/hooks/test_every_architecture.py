@@ -1,0 +1,184 @@
+"""In every architecture, a short form reads the right tensor or is refused: none reads a wrong one without a word.
+
+The proofs are of another kind than the package's. That a tensor holds neurons is read off the graph of autograd: from
+the tensor back to linear modules there is an activation function, and nothing that mixes tokens or neurons. That a
+tensor is the residual stream is seen by what reads it: the next layer, or the final norm.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from support.tiny_architectures import Architecture, architectures, tiny_model, word_tokenizer
+
+from glasso_cli.errors import InputError
+from glasso_cli.hooks import HookPoint, record, resolve_hook_points
+from glasso_cli.hooks.invariants import check_hook_points
+from glasso_cli.models.loaded import LoadedModel, loaded_in_memory
+
+pytestmark = pytest.mark.slow
+
+TEXTS = ["w7 w20 w31 w44 w52 w9 w61 w73 w11 w80 w33 w12", "w8 w9 w40", "w10 w30 w20 w50 w60 w22 w45"]
+IDS = torch.tensor([[7, 20, 31, 44, 52, 9, 61, 73, 11]])  # one text, without padding
+LAYERS = 2
+
+CANNOT_BE_BUILT: dict[str, str] = {}
+REFUSED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A second thread only waits on models this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("architecture", architectures(), ids=str)
+def test_a_short_form_is_right_or_refused(architecture: Architecture) -> None:
+    try:
+        model = tiny_model(architecture)
+    except Exception as error:
+        if str(architecture) not in CANNOT_BE_BUILT:
+            raise
+        assert CANNOT_BE_BUILT[str(architecture)] in str(error)
+        return
+    assert str(architecture) not in CANNOT_BE_BUILT, "it can be built: take it off the list"
+    refused = refusals(model)
+    del model
+    gc.collect()
+    assert refused == REFUSED.get(str(architecture), "").split()
+
+
+def refusals(model: Any) -> list[str]:
+    """The short forms that are refused; every other one is proved right here, and fails the test otherwise."""
+    try:
+        with loaded_in_memory(model, word_tokenizer()) as loaded:
+            return [pattern for pattern in ("mlp.0", "mlp.1", "resid.0", "resid.1") if is_refused(loaded, pattern)]
+    except InputError as error:
+        assert error.message and error.hint
+        return ["all"]
+
+
+def is_refused(loaded: LoadedModel, pattern: str) -> bool:
+    try:
+        (point,) = resolve_hook_points(loaded.model, [pattern])
+        check_hook_points(loaded, [point], TEXTS)
+    except InputError as error:
+        assert error.message and error.hint
+        return True
+    (prove_neurons if pattern.startswith("mlp") else prove_residual)(loaded.model, point)
+    with record(loaded.model, [point]) as recorder:
+        recorded = recorder.run(IDS)[0]
+    torch.testing.assert_close(recorded, own_tensor(loaded.model, point).detach().reshape(recorded.shape))
+    return False
+
+
+# -- neurons --------------------------------------------------------------------------------------
+
+LINEAR = re.compile(r"(Addmm|Mm|Linear)Backward")
+ACTIVATION = re.compile(
+    r"(Gelu|Silu|Relu|LeakyRelu|Tanh|Sigmoid|Erf|Hardtanh|Hardswish|Mish|Softplus|Elu|XIELU|PreluKernel)\w*Backward"
+)
+ELEMENTWISE = re.compile(
+    r"(View|Reshape\w*|UnsafeView|Split\w*|Slice|Select|Unbind|Transpose|T|Permute|Clone|Alias|Mul|Add|Sub|Div|Pow|Neg|"
+    r"ToCopy|Expand|Unsqueeze|Squeeze|Clamp\w*|Where|Exp|Expm1|Minimum|AccumulateGrad|Native\w*Dropout)(Backward|$)"
+)
+
+
+def prove_neurons(model: Any, point: HookPoint) -> None:
+    """From the tensor back to linear modules there is an activation function, and nothing but elementwise steps."""
+    assert f".{point.layer}." in point.name
+    nodes = nodes_before(own_tensor(model, point))
+    assert [name for name in nodes if LINEAR.match(name)]
+    assert [name for name in nodes if ACTIVATION.match(name)]
+    others = [name for name in nodes if not any(kind.match(name) for kind in (LINEAR, ACTIVATION, ELEMENTWISE))]
+    assert others == []
+
+
+def nodes_before(tensor: torch.Tensor) -> list[str]:
+    """The names of the steps that made ``tensor``, back to the nearest linear modules."""
+    names, waiting, seen = [], [tensor.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        names.append(node.name())
+        if not LINEAR.match(node.name()):
+            waiting += [before for before, _ in node.next_functions]
+    return names
+
+
+def own_tensor(model: Any, point: HookPoint, call: Callable[..., Any] | None = None) -> torch.Tensor:
+    """What a hook of the test's own sees at ``point``, with its graph."""
+    kept: list[torch.Tensor] = []
+
+    def keep_input(module: Any, args: Any, kwargs: Any) -> None:
+        kept.append(args[0] if args else next(iter(kwargs.values())))
+
+    def keep_output(module: Any, args: Any, output: Any) -> None:
+        kept.append(output if isinstance(output, torch.Tensor) else output[0])
+
+    module = model.get_submodule(point.module)
+    if point.side == "in":
+        handle = module.register_forward_pre_hook(keep_input, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(keep_output)
+    try:
+        cached = "use_cache" in inspect.signature(model.forward).parameters
+        (call or model)(input_ids=IDS, **({"use_cache": False} if cached else {}))
+    finally:
+        handle.remove()
+    (tensor,) = kept
+    return tensor
+
+
+# -- the residual stream --------------------------------------------------------------------------
+
+
+def prove_residual(model: Any, point: HookPoint) -> None:
+    """It is a hidden state that the model names, and what the next layer reads; the last may be normed in between."""
+    states: list[torch.Tensor] = []
+
+    def call(**inputs: Any) -> None:
+        states.extend(model(**inputs, output_hidden_states=True).hidden_states)
+
+    with torch.no_grad():
+        values = own_tensor(model, point, call)
+        if point.layer == LAYERS - 1:
+            assert equal(values, states[-1]) or is_normed(model, values, states[-1])
+            return
+        stack = point.module.rpartition(".")[0]
+        following = HookPoint(f"{stack}.{LAYERS - 1}:in", None, 0, "")
+        assert equal(values, own_tensor(model, following))
+        assert any(equal(values, state) for state in states)
+
+
+def is_normed(model: Any, values: torch.Tensor, state: torch.Tensor) -> bool:
+    """Whether some module of ``model`` turns ``values`` into ``state``."""
+    for module in model.modules():
+        if not list(module.children()) and sum(p.numel() for p in module.parameters()) in (0, *sizes(values)):
+            try:
+                made = module(values)
+            except Exception:  # it takes something else
+                continue
+            if equal(made, state):
+                return True
+    return False
+
+
+def sizes(values: torch.Tensor) -> tuple[int, int]:
+    """How many parameters a norm has."""
+    return values.shape[-1], 2 * values.shape[-1]
+
+
+def equal(values: Any, state: torch.Tensor) -> bool:
+    return isinstance(values, torch.Tensor) and values.shape == state.shape and torch.allclose(values, state, atol=1e-5)
