@@ -76,7 +76,7 @@ def check_hook_points(
         projection = {name: max(error, projection.get(name, 0.0)) for name, error in errors.items()}
     batched = _batched(loaded, hook_points, ids)
     batching = {
-        point.name: max(_difference(alone[i][j], batched[j][i, : len(row)]) for i, row in enumerate(ids))
+        point.name: max(difference(alone[i][j], batched[j][i, : len(row)]) for i, row in enumerate(ids))
         for j, point in enumerate(hook_points)
     }
     report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
@@ -111,7 +111,7 @@ def _projection_errors(
     for point in hook_points:
         _refuse_non_finite(point, seen[point])
     errors = {
-        point.name: _difference(_apply(loaded.model, point, seen[point]), seen[output])
+        point.name: difference(_apply(loaded.model, point, seen[point]), seen[output])
         for point, output in zip(linear, outputs, strict=True)
     }
     return [seen[point][0] for point in hook_points], errors
@@ -143,7 +143,7 @@ def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequen
         return recorder.run(ids, mask)
 
 
-def _difference(first: Tensor, second: Tensor) -> float:
+def difference(first: Tensor, second: Tensor) -> float:
     """The largest distance of a token's vector in ``first`` from that in ``second``, over its norm."""
     distance, norm = (first - second).norm(dim=-1), second.norm(dim=-1)
     return float((distance / norm.clamp_min(1e-30)).max())
