@@ -7,7 +7,6 @@ tensor is the residual stream is seen by what reads it: the next layer, or the f
 
 from __future__ import annotations
 
-import gc
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -94,10 +93,7 @@ def test_a_short_form_is_right_or_refused(architecture: Architecture) -> None:
             tiny_model(architecture)
         return
     model = tiny_model(architecture)
-    refused = refusals(model)
-    del model
-    gc.collect()
-    assert refused == REFUSED.get(str(architecture), [])
+    assert refusals(model) == REFUSED.get(str(architecture), [])
 
 
 def refusals(model: Any) -> list[str]:
