@@ -260,7 +260,7 @@ def _activation_types() -> frozenset[type[nn.Module]]:
     from torch.nn.modules import activation
     from transformers.activations import ACT2CLS
 
-    classes = {value[0] if isinstance(value, tuple) else value for value in ACT2CLS.values()}
-    for name in activation.__all__:
-        classes.add(getattr(activation, name))
-    return frozenset(classes - {activation.MultiheadAttention, ACT2CLS["linear"]})
+    known = [value[0] if isinstance(value, tuple) else value for value in ACT2CLS.values()]
+    torch_has = [getattr(activation, name) for name in activation.__all__]
+    others = (activation.MultiheadAttention, ACT2CLS["linear"])
+    return frozenset(cast("type[nn.Module]", kind) for kind in [*known, *torch_has] if kind not in others)
