@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -221,6 +221,7 @@ def _recomputed(before: list[Tensor], activated: list[Tensor], functions: Iterab
     yield from activated
     for value in activated:
         yield from (value * other for other in before)
+        yield from (value * (one + other) for one, other in combinations(before, 2))  # an adapter of Zamba 2
     for function in functions:
         yield from (function(part) for part in before)
         yield from (function(gate) * value for gate, value in permutations(before, 2))

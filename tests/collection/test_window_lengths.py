@@ -38,7 +38,9 @@ class Notes(PythonWarnings):
 
 
 def collect(model: LoadedModel, batch_tokens: int, reporter: Reporter | None = None) -> ActivationStats:
-    section = CollectSection(hook_points=("mlp.2",), batch_tokens=batch_tokens, blocks=2, max_length=128, contexts=False)
+    section = CollectSection(
+        hook_points=("mlp.2",), batch_tokens=batch_tokens, blocks=2, max_length=128, contexts=False
+    )
     return collect_corpus(model, texts(), section, reporter=reporter)
 
 

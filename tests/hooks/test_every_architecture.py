@@ -44,6 +44,9 @@ _REFUSED = {
         albert-masked bart-masked emu3-causal funnel-masked longcat_flash-causal mbart-masked
         mllama-causal mvp-masked perceiver-masked
     """,
+    "mlp.0": """
+        zamba2-causal
+    """,
     "mlp.0 mlp.1": """
         aria_text-causal bitnet-causal cohere2_moe-causal deepseek_v2-causal dots1-causal
         falcon_mamba-causal flex_olmo-causal gpt_oss-causal granitemoe-causal granitemoe_swa-causal
@@ -55,9 +58,9 @@ _REFUSED = {
     """,
     "mlp.0 mlp.1 resid.0 resid.1": """
         convbert-masked cpmant-causal deepseek_v4-causal fnet-masked hrm_text-causal
-        kimi_linear-causal longformer-masked mobilebert-masked nystromformer-masked
+        longformer-masked mobilebert-masked nystromformer-masked
         prophetnet-causal qwen4_exp-causal qwen4_exp_text-causal squeezebert-masked xlnet-causal
-        yoso-masked zamba2-causal
+        yoso-masked
     """,
     "mlp.0 mlp.1 resid.1": """
         inkling2_text-causal
@@ -65,7 +68,7 @@ _REFUSED = {
     "mlp.1": """
         afmoe-causal axk1-causal axk2-causal dots3_note_text-causal ernie4_5_moe-causal
         exaone_moe-causal glm4_moe-causal glm4_moe_lite-causal hy_v3-causal jamba-causal
-        laguna-causal mimo_v2_flash-causal
+        kimi_linear-causal laguna-causal mimo_v2_flash-causal
     """,
     "mlp.1 resid.0 resid.1": """
         hy_v4-causal

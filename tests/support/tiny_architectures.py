@@ -55,7 +55,7 @@ MORE: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 8},
     "granitemoehybrid": {**_MAMBA, "layer_types": ["mamba", "attention"]},
     "hrm_text": {"num_layers_per_stack": 2},
-    "kimi_linear": {"linear_head_dim": 16, "linear_num_heads": 2},
+    "kimi_linear": {"linear_head_dim": 16, "linear_num_heads": 2, "num_experts_per_token": 2},
     "luke": {"entity_vocab_size": 20, "entity_emb_size": 8},
     "longcat_flash": {"expert_ffn_hidden_size": 48, "zero_expert_num": 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
@@ -68,7 +68,13 @@ MORE: dict[str, dict[str, Any]] = {
     "zaya": {"num_experts_per_tok": 1},
     "xmod": {"default_language": "en_XX"},
     "zamba": {"num_hidden_layers": 3, "layers_block_type": ["mamba", "hybrid", "mamba"]},
-    "zamba2": {"layers_block_type": ["mamba", "hybrid"], "mamba_d_state": 16, "chunk_size": 8, "adapter_rank": 8},
+    "zamba2": {
+        "layers_block_type": ["mamba", "hybrid"],
+        "attention_hidden_size": 64,
+        "mamba_d_state": 16,
+        "chunk_size": 8,
+        "adapter_rank": 8,
+    },
 }
 MORE_CAUSAL: dict[str, dict[str, Any]] = {"reformer": {"is_decoder": True}}
 LARGEST = 30_000_000  # parameters
