@@ -10,7 +10,7 @@ export OPENBLAS_THREAD_TIMEOUT ?= 12
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format hooks docs images bench bench-full bench-peers clean
+.PHONY: help install demo test test-fast attack check format hooks docs images bench bench-full bench-peers clean
 
 help: ## what every target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,6 +47,11 @@ test: $(STAMP) ## all tests
 
 test-fast: $(STAMP) ## the quick tests: no browser, no real model, nothing slow
 	$(PYTEST) -m "not slow and not browser and not real"
+
+SEED ?= 0
+N    ?= 100
+attack: $(STAMP) ## damage, signals, hostile files: SEED=1 N=100 attacks, and what came of them
+	$(BIN)/python tests/attacks/run.py --seed $(SEED) --number $(N)
 
 # The pages on commands and on the configuration, from the code; tests/docs holds them to it.
 docs: $(STAMP) ## write docs/commands.md and docs/configuration.md again

@@ -60,7 +60,11 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the operating system says about ``path`` into a sentence and an advice."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # not of the disk
     except OSError as error:
+        if error.errno is None:
+            raise  # a library's own error, of the same class
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ServiceError(
                 f"The disk is full: {path} could not be written.",
@@ -123,11 +127,14 @@ def require_regular(path: Path) -> None:
         raise InputError(f"{path} is a pipe or a device, not a file.", "Move it away, or give a file.")
 
 
-def drop_leftovers(folder: Path) -> None:
-    """Remove what killed processes left in ``folder``: temporary files whose process is gone."""
+def drop_leftovers(folder: Path, *, shared: bool = False) -> None:
+    """Remove the temporary files that killed processes left in ``folder``.
+
+    Nobody else may be writing there; in a ``shared`` folder, the files of processes that run are left alone.
+    """
     with suppress(OSError):
         for leftover in folder.glob(".*.tmp-*"):
-            if not _is_running(leftover.name.rpartition("-")[2]):
+            if not (shared and _is_running(leftover.name.rpartition("-")[2])):
                 leftover.unlink(missing_ok=True)
 
 

@@ -25,7 +25,7 @@ MAX_MODULES = 15  # in a folder
 MAX_AT_THE_ROOT = 6
 
 TESTS = Path(__file__).parent
-NOT_OF_THE_PACKAGE = {"benchmarks", "docs", "support"}  # folders of tests that mirror none of the package
+NOT_OF_THE_PACKAGE = {"attacks", "benchmarks", "docs", "support"}  # folders of tests that mirror none of the package
 
 # The folders of the package, and the modules at its root, in the order of the data flow: each imports only those above it.
 # Imports inside functions and under TYPE_CHECKING count.

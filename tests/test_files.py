@@ -72,16 +72,21 @@ def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> N
         assert len(set(content)) == 1
         assert content[0] in (last % 256, (last - 1) % 256)
         unfinished += len(list(tmp_path.glob(".file.tmp-*")))
-        drop_leftovers(path)
+        drop_leftovers(tmp_path)
         assert os.listdir(tmp_path) == ["file"]
     assert unfinished > 0, "no writer was killed while it wrote, so nothing was tested"
 
 
-def test_leftovers_of_other_files_stay(tmp_path: Path) -> None:
-    for name in (".a[1].npz.tmp-12", ".a1.npz.tmp-12", ".b.npz.tmp-3"):
+def test_leftovers_of_processes_that_run_stay_in_a_shared_folder(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine, theirs, gone = (f".a.json.tmp-{number}" for number in (os.getpid(), os.getppid(), ended.pid))
+    for name in (mine, theirs, gone, ".a.json", "a.tmp-12"):
         (tmp_path / name).touch()
-    drop_leftovers(tmp_path / "a[1].npz")
-    assert sorted(os.listdir(tmp_path)) == [".a1.npz.tmp-12", ".b.npz.tmp-3"]
+    drop_leftovers(tmp_path, shared=True)
+    assert sorted(os.listdir(tmp_path)) == sorted([".a.json", theirs, "a.tmp-12"])
+    drop_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".a.json", "a.tmp-12"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact, frame_of
+from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
@@ -29,28 +29,30 @@ class ActivationStats(Artifact):
     kind: ClassVar[str] = "activation-stats"
     schema: ClassVar[int] = 2
 
-    neuron_ids: np.ndarray  # (p,) str, "layers.9.mlp[123]"
-    layers: np.ndarray  # (p,) int32, -1 where the hook point has no layer
-    counts: np.ndarray  # (B,) int64, tokens kept
-    documents: np.ndarray  # (B,) int64
-    centre: np.ndarray  # (p,) float64
-    sums: np.ndarray  # (B, p) float64, of values minus centre
-    moments: np.ndarray  # (B, p(p+1)/2) float32, of values minus centre, packed row by row
-    null_moments: np.ndarray  # (p(p+1)/2,) float32, of circularly shifted neurons; empty without collect.null
-    mean: np.ndarray  # (p,) float64
-    std: np.ndarray  # (p,) float64
-    kurtosis: np.ndarray  # (p,) float64, excess: 0 for a Gaussian
-    fraction_active: np.ndarray  # (p,) float64, share of tokens above zero
-    autocorrelation: np.ndarray  # (p, L) float32, lags 1 … L within documents
-    dead: np.ndarray  # (p,) bool, zero variance
-    duplicate_of: np.ndarray  # (p,) int32, the first neuron with |r| > 0.9999, or -1
-    vocabulary: np.ndarray  # (V,) str, the tokens that contexts use
-    top_tokens: np.ndarray  # (p, K, W) int32 into vocabulary, -1 outside the text
-    top_values: np.ndarray  # (p, K, W) float32, nan outside the text; the peak is in the middle
-    top_documents: np.ndarray  # (p, K) int32, -1 where there are fewer
-    quantile_tokens: np.ndarray  # (p, 5, E, W) int32, groups from the lowest fifth to the highest
-    quantile_values: np.ndarray  # (p, 5, E, W) float32
-    quantile_documents: np.ndarray  # (p, 5, E) int32
+    neuron_ids: np.ndarray = array("p", dtype="str")  # "layers.9.mlp[123]"
+    layers: np.ndarray = array("p", dtype="int32")  # -1 where the hook point has no layer
+    counts: np.ndarray = array("B", dtype="int64")  # tokens kept
+    documents: np.ndarray = array("B", dtype="int64")
+    centre: np.ndarray = array("p", dtype="float64")
+    sums: np.ndarray = array("B", "p", dtype="float64")  # of values minus centre
+    moments: np.ndarray = array("B", "p(p+1)/2", dtype="float32")  # of values minus centre, packed row by row
+    # of circularly shifted neurons; empty without collect.null
+    null_moments: np.ndarray = array("p(p+1)/2", dtype="float32", may_be_empty=True)
+    mean: np.ndarray = array("p", dtype="float64")
+    std: np.ndarray = array("p", dtype="float64")
+    kurtosis: np.ndarray = array("p", dtype="float64")  # excess: 0 for a Gaussian
+    fraction_active: np.ndarray = array("p", dtype="float64")  # share of tokens above zero
+    autocorrelation: np.ndarray = array("p", "L", dtype="float32")  # lags 1 … L within documents
+    dead: np.ndarray = array("p", dtype="bool")  # zero variance
+    duplicate_of: np.ndarray = array("p", dtype="int32")  # the first neuron with |r| > 0.9999, or -1
+    vocabulary: np.ndarray = array("V", dtype="str")  # the tokens that contexts use
+    top_tokens: np.ndarray = array("p", "K", "W", dtype="int32")  # into vocabulary, -1 outside the text
+    top_values: np.ndarray = array("p", "K", "W", dtype="float32")  # nan outside the text; the peak is in the middle
+    top_documents: np.ndarray = array("p", "K", dtype="int32")  # -1 where there are fewer
+    # groups from the lowest fifth to the highest:
+    quantile_tokens: np.ndarray = array("p", "5", "E", "W", dtype="int32")
+    quantile_values: np.ndarray = array("p", "5", "E", "W", dtype="float32")
+    quantile_documents: np.ndarray = array("p", "5", "E", dtype="int32")
 
     @cached_property
     def metrics(self) -> CollectMetrics:

@@ -7,7 +7,8 @@ Nothing in an artifact depends on the time, the host or the path of the run.
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -22,6 +23,44 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AnArtifact = TypeVar("AnArtifact", bound="Artifact")
+
+# Dimensions that follow from others.
+_COMPUTED: dict[str, Callable[[dict[str, int]], int]] = {
+    "p(p+1)/2": lambda size: size["p"] * (size["p"] + 1) // 2,
+    "A + 1": lambda size: size["A"] + 1,
+}
+
+
+def array(*dimensions: str, dtype: str, may_be_empty: bool = False) -> Any:
+    """A field that holds an array: a letter for every dimension, a number or a formula, and the type.
+
+    The same letter is the same length in all arrays of an artifact.
+    """
+    return field(metadata={"dimensions": dimensions, "dtype": dtype, "may_be_empty": may_be_empty})
+
+
+def misfits(kind: type[Artifact], arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """What of ``arrays`` is not as the fields of ``kind`` declare it, in words."""
+    wrong: list[str] = []
+    size: dict[str, int] = {}
+    for item in fields(kind):
+        if item.name == "meta":
+            continue
+        values, declared, dtype = arrays[item.name], item.metadata["dimensions"], item.metadata["dtype"]
+        if (values.dtype.kind != "U") if dtype == "str" else (values.dtype != np.dtype(dtype)):
+            wrong.append(f"{item.name} is {values.dtype}, not {dtype}")
+        if values.size == 0 and item.metadata["may_be_empty"]:
+            continue
+        expected = [_length(name, size, length) for name, length in zip(declared, values.shape)]
+        if expected != list(values.shape) or len(declared) != values.ndim:
+            wrong.append(f"{item.name} is {values.shape}, not ({', '.join(declared)})")
+    return wrong
+
+
+def _length(name: str, size: dict[str, int], found: int) -> int:
+    if name.isdigit():
+        return int(name)
+    return _COMPUTED[name](size) if name in _COMPUTED else size.setdefault(name, found)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,6 +127,8 @@ class Artifact:
         missing = sorted(names - set(arrays))
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")
+        if wrong := misfits(cls, arrays):
+            raise InputError(f"{path} is not consistent: {wrong[0]}.", "Delete it and run its stage again.")
         return cls(meta=meta, **{name: arrays[name] for name in names})
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import ComparisonMetrics, metrics_of
 
 CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
@@ -24,30 +24,32 @@ class Comparison(Artifact):
     kind: ClassVar[str] = "comparison"
     schema: ClassVar[int] = 1
 
-    neuron_ids: np.ndarray  # (p,) str
-    layers: np.ndarray  # (p,) int32
-    neurons_a: np.ndarray  # (p,) int32, index into the ActivationStats of A
-    neurons_b: np.ndarray  # (p,) int32
-    communities_a: np.ndarray  # (p,) int32 of the graph of A, by size; -1 for isolated neurons
-    communities_b: np.ndarray  # (p,) int32
-    rows: np.ndarray  # (E,) int32
-    cols: np.ndarray  # (E,) int32
-    rho_a: np.ndarray  # (E,) float64, partial correlation in A, not shrunken
-    rho_b: np.ndarray  # (E,) float64
-    error_a: np.ndarray  # (E,) float64, standard error of rho_a
-    error_b: np.ndarray  # (E,) float64
-    z: np.ndarray  # (E,) float64, B less A in Fisher's z over its standard error
-    p_values: np.ndarray  # (E,) float64, two-sided
-    q_values: np.ndarray  # (E,) float64, over all pairs
-    permutation_p: np.ndarray  # (E,) float64, against the largest difference of all pairs by chance; nan without any
-    classes: np.ndarray  # (E,) int8, what B does to the pair: index into differential.CLASSES, -1 where nothing differs
-    drawn_a: np.ndarray  # (E,) bool, an edge of the graph of A
-    drawn_b: np.ndarray  # (E,) bool
-    degree_a: np.ndarray  # (p,) int32, edges in the graph of A
-    degree_b: np.ndarray  # (p,) int32
-    jaccard: np.ndarray  # (p,) float64, neighbours in both graphs over those in either; nan without any
-    changes: np.ndarray  # (p,) int32, differential edges
-    change: np.ndarray  # (p,) float64, sum of |rho_b - rho_a| over them
+    neuron_ids: np.ndarray = array("p", dtype="str")
+    layers: np.ndarray = array("p", dtype="int32")
+    neurons_a: np.ndarray = array("p", dtype="int32")  # index into the ActivationStats of A
+    neurons_b: np.ndarray = array("p", dtype="int32")
+    communities_a: np.ndarray = array("p", dtype="int32")  # of the graph of A, by size; -1 for isolated neurons
+    communities_b: np.ndarray = array("p", dtype="int32")
+    rows: np.ndarray = array("E", dtype="int32")
+    cols: np.ndarray = array("E", dtype="int32")
+    rho_a: np.ndarray = array("E", dtype="float64")  # partial correlation in A, not shrunken
+    rho_b: np.ndarray = array("E", dtype="float64")
+    error_a: np.ndarray = array("E", dtype="float64")  # standard error of rho_a
+    error_b: np.ndarray = array("E", dtype="float64")
+    z: np.ndarray = array("E", dtype="float64")  # B less A in Fisher's z over its standard error
+    p_values: np.ndarray = array("E", dtype="float64")  # two-sided
+    q_values: np.ndarray = array("E", dtype="float64")  # over all pairs
+    # against the largest difference of all pairs by chance; nan without any:
+    permutation_p: np.ndarray = array("E", dtype="float64")
+    # what B does to the pair: index into differential.CLASSES, -1 where nothing differs:
+    classes: np.ndarray = array("E", dtype="int8")
+    drawn_a: np.ndarray = array("E", dtype="bool")  # an edge of the graph of A
+    drawn_b: np.ndarray = array("E", dtype="bool")
+    degree_a: np.ndarray = array("p", dtype="int32")  # edges in the graph of A
+    degree_b: np.ndarray = array("p", dtype="int32")
+    jaccard: np.ndarray = array("p", dtype="float64")  # neighbours in both graphs over those in either; nan without any
+    changes: np.ndarray = array("p", dtype="int32")  # differential edges
+    change: np.ndarray = array("p", dtype="float64")  # sum of |rho_b - rho_a| over them
 
     @cached_property
     def metrics(self) -> ComparisonMetrics:

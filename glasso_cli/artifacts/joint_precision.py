@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import JointMetrics, metrics_of
 
 
@@ -19,14 +19,14 @@ class JointPrecision(Artifact):
     kind: ClassVar[str] = "joint-precision"
     schema: ClassVar[int] = 1
 
-    neuron_ids: np.ndarray  # (p,) str
-    layers: np.ndarray  # (p,) int32
-    corpora: np.ndarray  # (K,) str
-    rows: np.ndarray  # (E,) int32, row < column
-    cols: np.ndarray  # (E,) int32
-    values: np.ndarray  # (K, E) float64, precision entries
-    partial_correlations: np.ndarray  # (K, E) float64
-    diagonals: np.ndarray  # (K, p) float64
+    neuron_ids: np.ndarray = array("p", dtype="str")
+    layers: np.ndarray = array("p", dtype="int32")
+    corpora: np.ndarray = array("K", dtype="str")
+    rows: np.ndarray = array("E", dtype="int32")  # row < column
+    cols: np.ndarray = array("E", dtype="int32")
+    values: np.ndarray = array("K", "E", dtype="float64")  # precision entries
+    partial_correlations: np.ndarray = array("K", "E", dtype="float64")
+    diagonals: np.ndarray = array("K", "p", dtype="float64")
 
     @cached_property
     def metrics(self) -> JointMetrics:

@@ -147,9 +147,17 @@ def verify(path: Path) -> str:
                         digest.update(chunk)
         except _UNREADABLE as error:
             raise _damaged(path) from error
-    if digest.hexdigest() != stored:
+    if digest.hexdigest() != stored or not _ends_where_the_archive_does(path):
         raise _damaged(path)
     return digest.hexdigest()
+
+
+def _ends_where_the_archive_does(path: Path) -> bool:
+    """Whether the last bytes are the end of a zip archive without a comment: nothing follows it."""
+    with open(path, "rb") as file:
+        file.seek(-22, 2)
+        end = file.read()
+    return end[:4] == b"PK\x05\x06" and end[20:] == b"\0\0"
 
 
 def _name(info: zipfile.ZipInfo) -> str:

@@ -14,7 +14,7 @@ from glasso_cli.errors import InputError, ServiceError
 Part = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and meta
 
 
-def write_piece(path: Path, kind: str, schema: int, arrays: Mapping[str, np.ndarray], **meta: Any) -> None:
+def write_piece(path: Path, kind: str, schema: int, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
     """Write a piece that knows its own name, so that no other is taken for it."""
     write_npz(path, arrays, {**meta, "kind": kind, "schema": schema, "piece": _label(path)})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import FitMetrics, metrics_of
 from glasso_cli.graph.sums import degrees, edge_sums
 from glasso_cli.linalg.precision import partial_correlation, symmetric
@@ -43,46 +43,47 @@ class PrecisionPath(Artifact):
     kind: ClassVar[str] = "precision-path"
     schema: ClassVar[int] = 4
 
-    neuron_ids: np.ndarray  # (p,) str
-    layers: np.ndarray  # (p,) int32
-    neurons: np.ndarray  # (p,) int32, index into the ActivationStats
-    communities: np.ndarray  # (p,) int32 at the selected alpha, by size; -1 for isolated neurons
-    alphas: np.ndarray  # (A,) float64, decreasing
-    starts: np.ndarray  # (A,) float64, the alpha whose point each was started from; nan for none
-    offsets: np.ndarray  # (A + 1,) int64
-    rows: np.ndarray  # (nnz,) int32
-    cols: np.ndarray  # (nnz,) int32
-    values: np.ndarray  # (nnz,) float64, precision entries (sign opposite to the partial correlation)
-    marginals: np.ndarray  # (nnz,) float32, correlation of the pair
-    diagonals: np.ndarray  # (A, p) float64
-    factors: np.ndarray  # (p, sum of ranks) float64, V: precision = sparse part - V V'
-    ranks: np.ndarray  # (A,) int32, hidden factors at every alpha; 0 in a plain fit
-    objective: np.ndarray  # (A,) float64, nats
-    duality_gap: np.ndarray  # (A,) float64, nats per neuron
-    kkt_residual: np.ndarray  # (A,) float64
-    n_iter: np.ndarray  # (A,) int32
-    converged: np.ndarray  # (A,) bool
-    log_likelihood: np.ndarray  # (A,) float64, nats per token, without constants
-    n_components: np.ndarray  # (A,) int32, isolated neurons included
-    criterion: np.ndarray  # (A,) float64, what the selection rule compared; nan if it has no curve
-    criterion_error: np.ndarray  # (A,) float64, its standard error; nan if it has none
-    selected: np.ndarray  # () int64
+    neuron_ids: np.ndarray = array("p", dtype="str")
+    layers: np.ndarray = array("p", dtype="int32")
+    neurons: np.ndarray = array("p", dtype="int32")  # index into the ActivationStats
+    communities: np.ndarray = array("p", dtype="int32")  # at the selected alpha, by size; -1 for isolated neurons
+    alphas: np.ndarray = array("A", dtype="float64")  # decreasing
+    starts: np.ndarray = array("A", dtype="float64")  # the alpha whose point each was started from; nan for none
+    offsets: np.ndarray = array("A + 1", dtype="int64")
+    rows: np.ndarray = array("nnz", dtype="int32")
+    cols: np.ndarray = array("nnz", dtype="int32")
+    values: np.ndarray = array("nnz", dtype="float64")  # precision entries (sign opposite to the partial correlation)
+    marginals: np.ndarray = array("nnz", dtype="float32")  # correlation of the pair
+    diagonals: np.ndarray = array("A", "p", dtype="float64")
+    factors: np.ndarray = array("p", "sum of ranks", dtype="float64")  # V: precision = sparse part - V V'
+    ranks: np.ndarray = array("A", dtype="int32")  # hidden factors at every alpha; 0 in a plain fit
+    objective: np.ndarray = array("A", dtype="float64")  # nats
+    duality_gap: np.ndarray = array("A", dtype="float64")  # nats per neuron
+    kkt_residual: np.ndarray = array("A", dtype="float64")
+    n_iter: np.ndarray = array("A", dtype="int32")
+    converged: np.ndarray = array("A", dtype="bool")
+    log_likelihood: np.ndarray = array("A", dtype="float64")  # nats per token, without constants
+    n_components: np.ndarray = array("A", dtype="int32")  # isolated neurons included
+    criterion: np.ndarray = array("A", dtype="float64")  # what the selection rule compared; nan if it has no curve
+    criterion_error: np.ndarray = array("A", dtype="float64")  # its standard error; nan if it has none
+    selected: np.ndarray = array(dtype="int64")
     # The E edges of the selected alpha, in the order of rows and cols:
-    kept: np.ndarray  # (E,) bool, drawn and written: they pass fit.fdr and fit.min_effect
-    debiased: np.ndarray  # (E,) float64, partial correlation without the penalty's bias
-    standard_error: np.ndarray  # (E,) float64, of debiased
-    z: np.ndarray  # (E,) float64, against no edge
-    p_values: np.ndarray  # (E,) float64, two-sided
-    q_values: np.ndarray  # (E,) float64, over all pairs
-    frequencies: np.ndarray  # (E,) float64, share of half-samples with the edge and its sign; nan without any
-    entry_alphas: np.ndarray  # (E,) float64, the largest alpha of the path with the edge
+    kept: np.ndarray = array("E", dtype="bool")  # drawn and written: they pass fit.fdr and fit.min_effect
+    debiased: np.ndarray = array("E", dtype="float64")  # partial correlation without the penalty's bias
+    standard_error: np.ndarray = array("E", dtype="float64")  # of debiased
+    z: np.ndarray = array("E", dtype="float64")  # against no edge
+    p_values: np.ndarray = array("E", dtype="float64")  # two-sided
+    q_values: np.ndarray = array("E", dtype="float64")  # over all pairs
+    # share of half-samples with the edge and its sign; nan without any:
+    frequencies: np.ndarray = array("E", dtype="float64")
+    entry_alphas: np.ndarray = array("E", dtype="float64")  # the largest alpha of the path with the edge
     # The fit that edges were tested on, without its bias; all of it is empty where that was the inverse:
-    tested_alpha: np.ndarray  # (1,) float64
-    tested_rows: np.ndarray  # (M,) int32
-    tested_cols: np.ndarray  # (M,) int32
-    tested_values: np.ndarray  # (M,) float64
-    tested_diagonal: np.ndarray  # (p,) float64
-    tested_factors: np.ndarray  # (p, r) float64
+    tested_alpha: np.ndarray = array("1", dtype="float64", may_be_empty=True)
+    tested_rows: np.ndarray = array("M", dtype="int32", may_be_empty=True)
+    tested_cols: np.ndarray = array("M", dtype="int32", may_be_empty=True)
+    tested_values: np.ndarray = array("M", dtype="float64", may_be_empty=True)
+    tested_diagonal: np.ndarray = array("p", dtype="float64", may_be_empty=True)
+    tested_factors: np.ndarray = array("p", "r", dtype="float64", may_be_empty=True)
 
     @classmethod
     def of_points(cls, points: Sequence[PathPoint], **more: Any) -> PrecisionPath:

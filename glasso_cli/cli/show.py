@@ -21,6 +21,16 @@ def describe(path: Path, *, as_json: bool) -> str:
     meta = dot_meta(path) if path.suffix == ".dot" else stored_meta(path)
     if as_json:
         return strict_json(meta, indent=1)
+    try:
+        return _in_words(path, meta)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{path} has metadata that do not fit its kind, '{meta['kind']}'.",
+            "Run its stage again, or look at all of it with --json.",
+        ) from error
+
+
+def _in_words(path: Path, meta: dict[str, Any]) -> str:
     rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
     rows += [_row(name, meta[name]) for name in ("experiment", "corpus", "title") if meta.get(name)]
     rows += [_row(name, _number(meta[name])) for name in ("neurons", "edges") if name in meta]

@@ -174,7 +174,7 @@ class CorpusPass:
             for batch in parts:
                 sums.update(batch)
                 tokens.update(batch.token_counts())
-            write_piece(self._piece(index), *_BLOCK, sums.finish(), tokens=tokens)
+            write_piece(self._piece(index), *_BLOCK, sums.finish(), {"tokens": tokens})
 
     def _by_block(
         self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]
@@ -251,7 +251,7 @@ def _save_findings(path: Path, findings: PilotFindings) -> None:
         **(transform.arrays() if transform is not None else {}),
     }
     meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference}
-    write_piece(path, *_PILOT, arrays, **meta)
+    write_piece(path, *_PILOT, arrays, meta)
 
 
 def _findings_of(part: Part, device: Any) -> PilotFindings:

@@ -15,6 +15,7 @@ import numpy as np
 
 from glasso_cli.corpora.unicode import well_formed
 from glasso_cli.errors import InputError
+from glasso_cli.models.forward import errors_of_tokenizer
 
 _TOKENIZE = 512  # documents per call of the tokenizer
 
@@ -70,13 +71,14 @@ class Batch:
 
 def special_frame(tokenizer: Any) -> Frame:
     """What ``tokenizer`` adds around a text, found by encoding one with and without."""
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    with errors_of_tokenizer():
+        plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+        framed = tokenizer("a", add_special_tokens=True)["input_ids"]
     if not plain:
         raise InputError(
             "The tokenizer has no token for the letter 'a', nor one for what it does not know.",
             "Use a tokenizer with a token for unknown text.",
         )
-    framed = tokenizer("a", add_special_tokens=True)["input_ids"]
     for start in range(len(framed) - len(plain) + 1):
         if framed[start : start + len(plain)] == plain:
             stop = start + len(plain)
@@ -128,12 +130,13 @@ def _token_ids(texts: Iterable[str], tokenizer: Any) -> Iterator[list[int]]:
     iterator = iter(texts)
     while chunk := list(itertools.islice(iterator, _TOKENIZE)):
         # A blank text has tokens (spaces) but nothing to say; it counts as empty.
-        encoded = tokenizer(
-            [well_formed(text) if text.strip() else "" for text in chunk],
-            add_special_tokens=False,
-            return_attention_mask=False,
-            verbose=False,
-        )
+        with errors_of_tokenizer():
+            encoded = tokenizer(
+                [well_formed(text) if text.strip() else "" for text in chunk],
+                add_special_tokens=False,
+                return_attention_mask=False,
+                verbose=False,
+            )
         yield from encoded["input_ids"]
 
 

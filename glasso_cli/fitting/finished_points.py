@@ -56,7 +56,7 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
 def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
     """Write one point to ``folder``, the place for pieces of one key."""
     arrays, numbers = point.to_arrays()
-    write_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, problem=problem, numbers=numbers)
+    write_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, {"problem": problem, "numbers": numbers})
 
 
 def of_pieces(folder: Path, problem: str, tell: Callable[[str], None]) -> list[PathPoint]:

@@ -94,7 +94,7 @@ def rarely_active(stats: ActivationStats) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     varying = blocks_of_variation(stats.counts, stats.sums, stats.moments)
     usable = stats.usable()
-    return usable[varying[usable] < 2]
+    return np.asarray(usable[varying[usable] < 2])
 
 
 @dataclass(frozen=True, eq=False)

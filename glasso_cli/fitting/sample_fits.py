@@ -136,7 +136,7 @@ def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)
         judged = np.array([log_likelihood(point, correlation, new) for point in points])
-    write_piece(file, *_SAMPLE, _arrays(points, judged))
+    write_piece(file, *_SAMPLE, _arrays(points, judged), {})
 
 
 def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> float:

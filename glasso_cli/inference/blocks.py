@@ -44,7 +44,7 @@ class Blocks:
         squares = np.zeros(len(neurons))
         for block in packed:
             squares += block[places]
-        std = np.sqrt(squares / n - mean**2)
+        std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
         return cls(counts, sums, packed, neurons, mean, std, np.zeros((len(neurons), 0)), np.ones(len(neurons)))
 
     def without(self, factors: Factors) -> Blocks:

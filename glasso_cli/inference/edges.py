@@ -112,6 +112,10 @@ class _Formula:
         return np.asarray(self.own(rows, cols) * pair_tau(R[rows], R[cols]) / self.n_tokens)
 
 
+# Below this inflation, all blocks hold the same documents: they say nothing about errors, and the formula has to do.
+_BLOCKS_AGREE = 1e-6
+
+
 @dataclass(frozen=True, eq=False)
 class _Errors:
     """The variance that T_ij is judged by: the formula's times ``inflation``, or that of the pair itself."""
@@ -152,10 +156,14 @@ def _errors(
     null = formula.between(some, some)
     if variance == "pooled":
         typical = typical_errors(blocks, estimate, correlation, some, null)
+        if typical.inflation < _BLOCKS_AGREE:
+            return _Errors(formula, 1.0)
         return _Errors(formula, typical.inflation * left, typical.freedom)
     tails = Tails(some, null)
     every = jackknife_variance(blocks, estimate, correlation, tails=tails)
     every *= left
+    if tails.typical().inflation < _BLOCKS_AGREE:
+        return _Errors(formula, 1.0)
     return _Errors(formula, tails.typical().inflation * left, len(blocks.filled) - 1, every)
 
 

@@ -44,6 +44,8 @@ def pair_inflation(
     variance /= pair_tau(autocorrelation[first], autocorrelation[second])
     freedom = blocks.freedom
     typical = float(np.median(variance[len(rows) :])) * freedom / float(chi2.median(freedom))
+    if typical <= 0:  # all blocks hold the same documents
+        return np.ones(len(rows))
     return np.asarray(variance[: len(rows)] / typical)
 
 

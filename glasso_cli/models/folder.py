@@ -54,7 +54,7 @@ def _require_config(model_id: str, folder: Path) -> None:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"The config.json of '{model_id}' is not valid JSON ({error}).", "Download the model again."
         ) from error
@@ -86,7 +86,7 @@ def _named_shards(model_id: str, folder: Path) -> list[str]:
         return []
     try:
         return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"The list of weight files of '{model_id}' ({index.name}) is damaged.", "Download it again."
         ) from error
@@ -137,7 +137,23 @@ def load_config(model_id: str, folder: Path, trust: Collection[str]) -> PreTrain
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code="remote_code" in trust)
     except Exception as error:  # whatever the config or its code raises, it cannot be used
         raise _config_error(model_id, str(error)) from error
+    _require_sizes(model_id, config)
     return config
+
+
+_LARGEST = {"num_hidden_layers": 10_000, "hidden_size": 10**6, "vocab_size": 10**8, "intermediate_size": 10**7}
+
+
+def _require_sizes(model_id: str, config: PreTrainedConfig) -> None:
+    """Raise :class:`InputError` for sizes that no model has, before anything is built that large."""
+    for part in (config, config.get_text_config()):
+        for name, largest in _LARGEST.items():
+            value = getattr(part, name, None)
+            if isinstance(value, int) and not 0 <= value <= largest:
+                raise InputError(
+                    f"The config.json of '{model_id}' gives {name} as {value:,}, which no model has.",
+                    "Download the model again.",
+                )
 
 
 def _config_error(model_id: str, reason: str) -> InputError:

@@ -25,7 +25,7 @@ def longest_window(model: nn.Module) -> int | None:
     from torch import nn
 
     limits = []
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     for part in (config, config.get_text_config() if hasattr(config, "get_text_config") else None):
         values = [getattr(part, name, None) for name in _POSITIONS]
         limits += [value for value in values if isinstance(value, int) and not isinstance(value, bool) and value > 0]
@@ -54,8 +54,28 @@ def errors_of(model: Any) -> Iterator[None]:
     except GlassoError:
         raise
     except Exception as error:  # code of others, which can raise anything
-        said = " ".join(str(error).split())
         raise InputError(
-            f"The model {type(model).__name__} fails on a text: {type(error).__name__}: {said[:300]}",
+            f"The model {type(model).__name__} fails on a text: {_said(error)}",
             "Check the files of the model; if it needs more than token ids, it cannot be used here.",
         ) from error
+
+
+@contextmanager
+def errors_of_tokenizer() -> Iterator[None]:
+    """Turn what a tokenizer raises, and panics of its compiled code, into :class:`InputError`."""
+    try:
+        yield
+    except GlassoError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise InputError(
+            f"The tokenizer fails on a text: {_said(error)}",
+            "Copy the tokenizer files of the model again: they are damaged, or belong to another one.",
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:300]}"

@@ -86,11 +86,15 @@ def parse_gguf(blob: bytes) -> GgufFile:
         if version not in VERSIONS:
             raise InputError(f"The model file is GGUF version {version}; versions 2 and 3 are read.")
         n_tensors, n_pairs = reader.scalar("Q"), reader.scalar("Q")
+        if max(n_tensors, n_pairs) > len(blob):
+            raise struct.error("more than fit into the file")
         metadata = {reader.string(): reader.value(reader.scalar("I")) for _ in range(n_pairs)}
         tensors = tuple(reader.tensor_entry() for _ in range(n_tensors))
-    except (struct.error, UnicodeDecodeError, KeyError) as error:
+    except (struct.error, UnicodeDecodeError, KeyError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         raise InputError("The header of the GGUF file is damaged.") from error
     alignment = metadata.get("general.alignment", 32)
+    if not isinstance(alignment, int) or alignment < 1:
+        raise InputError("The header of the GGUF file is damaged.")
     return GgufFile(metadata, tensors, -(-reader.position // alignment) * alignment, blob)
 
 
@@ -102,6 +106,8 @@ class _Reader:
         self.position = position
 
     def scalars(self, code: str, count: int) -> tuple[Any, ...]:
+        if count > len(self.blob) - self.position:  # every scalar takes a byte or more
+            raise struct.error("longer than the file")
         layout = struct.Struct(f"<{count}{code}")
         values = layout.unpack_from(self.blob, self.position)
         self.position += layout.size
@@ -113,6 +119,8 @@ class _Reader:
     def string(self) -> str:
         start = self.position + 8
         (length,) = struct.unpack_from("<Q", self.blob, self.position)
+        if length > len(self.blob) - start:
+            raise struct.error("longer than the file")
         self.position = start + length
         return self.blob[start : self.position].decode("utf-8")
 
@@ -122,6 +130,8 @@ class _Reader:
         if kind != ARRAY:
             return self.scalar(SCALARS[kind])
         item, count = self.scalar("I"), self.scalar("Q")
+        if count > len(self.blob) - self.position:
+            raise struct.error("longer than the file")
         if item == STRING:
             return [self.string() for _ in range(count)]
         return list(self.scalars(SCALARS[item], count))

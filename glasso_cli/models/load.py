@@ -137,7 +137,7 @@ def _load_tokenizer(model_id: str, folder: Path, trust: Collection[str]) -> PreT
 
 
 def _require_vocabulary(model_id: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    rows, tokens = embedding(model).shape[0], len(tokenizer)
+    rows, tokens = embedding(model).shape[0], max(len(tokenizer), *(1 + i for i in tokenizer.get_vocab().values()))
     if tokens > rows:
         raise InputError(
             f"The tokenizer of '{model_id}' has {tokens} tokens, but the model embeds {rows}.",

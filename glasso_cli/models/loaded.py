@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.forward import errors_of_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,8 @@ def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
     """Token ids of each text, as the tokenizer frames it. Raises :class:`InputError` for a doubled BOS."""
     import torch
 
-    rows = [loaded.tokenizer(text)["input_ids"] for text in texts]
+    with errors_of_tokenizer():
+        rows = [loaded.tokenizer(text)["input_ids"] for text in texts]
     bos = loaded.tokenizer.bos_token_id
     if bos is not None and any(row[:2] == [bos, bos] for row in rows):  # 0 is an id, too
         raise InputError(

@@ -8,6 +8,7 @@ materials. Paths, times, hosts and package versions are not in it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from glasso_cli.artifacts.keys import Material, differences, key_of
 from glasso_cli.artifacts.manifest import changed_beside, stored_meta, verified_content
+from glasso_cli.digests import State
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
-from glasso_cli.files import disk_errors, drop_leftovers
+from glasso_cli.files import atomic_write, disk_errors, drop_leftovers
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ def freshness(target: Target) -> Freshness:
     except GlassoError as error:
         return Freshness(False, error.message)
     known = meta.get("companions", {})
-    if missing := [path.name for path in target.companions if path.name not in known]:
-        return Freshness(False, f"{missing[0]} is missing")
-    if changed := changed_beside(target.path, meta):
-        return Freshness(False, changed)
+    unknown = [path.name for path in target.companions if path.name not in known]
+    if unknown:
+        return Freshness(False, f"{unknown[0]} is missing")
+    if changed_file := changed_beside(target.path, meta):
+        return Freshness(False, changed_file)
     return Freshness(True, "up to date")
 
 
@@ -83,16 +86,42 @@ def refuse_foreign(target: Target) -> None:
 # -- unfinished work ----------------------------------------------------------------------------------
 
 
+_INPUTS = ".inputs.json"  # what the record of the inputs of pieces is called, after their folder
+
+
 def partial_folder(folder: Path, target: Target) -> Path:
     """The folder of ``target``'s finished pieces; it belongs to its key alone."""
     return folder / ".partial" / f"{target.stage}-{target.corpus}-{target.key[:16]}"
+
+
+def keep_pieces_of(states: dict[Path, State], pieces: Path) -> bool:
+    """Drop ``pieces`` unless the outside inputs are in the states in which they were when the pieces were begun.
+
+    An input that was replaced after its digest was taken, and put back, would otherwise live on in a piece. Returns
+    whether anything was dropped.
+    """
+    record = pieces.with_name(f"{pieces.name}{_INPUTS}")
+    now = {str(path.resolve()): list(state) for path, state in states.items()}
+    try:
+        before = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        before = None
+    dropped = before != now and pieces.is_dir()
+    if before != now:
+        shutil.rmtree(pieces, ignore_errors=True)
+        with atomic_write(record, "w") as file:
+            json.dump(now, file)
+    return dropped
 
 
 def drop_partials(folder: Path, target: Target) -> None:
     """Remove the pieces of ``target``, of what it supersedes, and what killed runs left beside its files."""
     drop_leftovers(target.path.parent)
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
-        if path.name.removeprefix(f"{target.stage}-{target.corpus}-").isalnum():
+        name = path.name.removeprefix(f"{target.stage}-{target.corpus}-")
+        if name.endswith(_INPUTS) and name.removesuffix(_INPUTS).isalnum():
+            path.unlink(missing_ok=True)
+        elif name.isalnum():
             shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):
         (folder / ".partial").rmdir()

@@ -232,7 +232,10 @@ class Pipeline:
         upstream = {label: self._path(*read) for label, read in self._reads(stage, corpus).items()}
         started = time.monotonic()
         previous = None if self.force else target.path
-        states |= self._states[stage, corpus]
+        outside = self._states[stage, corpus]
+        states |= outside
+        if outside and cache.keep_pieces_of(outside, pieces):
+            self.console.detail(f"{stage} {corpus}: an input was written since, so finished parts are made again")
         job = Job(self.config, corpus, target, upstream, pieces, self.console, previous, states)
         summary = stage_named(stage).make(job)
         cache.drop_partials(self.config.folder, target)

@@ -115,7 +115,7 @@ class Answers:
         """Remove what killed processes left beside the answers."""
         if self.folder.is_dir():
             for folder in self.folder.iterdir():
-                drop_leftovers(folder)
+                drop_leftovers(folder, shared=True)
 
     def get(self, key: str) -> Answer | None:
         """The answer kept under ``key``; None when there is none, or its file is not what was kept under that key."""

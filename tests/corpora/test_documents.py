@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from glasso_cli.artifacts.manifest import write_manifest
 from glasso_cli.config import CorpusSection
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.errors import GlassoError, InputError, ServiceError, UpstreamError
@@ -41,7 +42,7 @@ def written(folder: Path, *texts: str) -> Path:
     lines = folder / "reviews.jsonl"
     lines.write_text("".join(json.dumps({"id": "x", "text": text}) + "\n" for text in texts), encoding="utf-8")
     manifest = folder / "reviews.json"
-    manifest.write_text(json.dumps({"kind": "texts", "content": sha256_of(lines)}))
+    write_manifest(manifest, {"kind": "texts", "content": sha256_of(lines)})
     return manifest
 
 

@@ -5,7 +5,7 @@ import pytest
 from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
-from glasso_cli.inference.blocks import check_blocks, taken_out
+from glasso_cli.inference.blocks import blocks_of_variation, check_blocks, taken_out
 from glasso_cli.inference.factors import leading_factors
 
 TOKENS = documents(chain(6), 70, 11, ar=0.5) * np.arange(1, 7) + 3.0
@@ -79,11 +79,27 @@ def test_directions_are_taken_out_of_both_sides() -> None:
     assert (found == found.T).all()
 
 
-def test_a_neuron_that_sleeps_in_the_drawn_blocks_is_refused() -> None:
+def test_a_neuron_that_sleeps_in_the_drawn_blocks_is_isolated_there() -> None:
     tokens = TOKENS.copy()
     tokens[1::16, :, 2] = 3.0
-    with pytest.raises(InputError, match="1 neurons do not vary in some of the blocks"):
-        blocks_of(tokens).correlation([1])
+    awake, asleep = blocks_of(TOKENS), blocks_of(tokens)
+    correlation = asleep.correlation([1])
+    others = np.delete(np.arange(len(correlation)), 2)
+    assert correlation[2].tolist() == np.eye(len(correlation))[2].tolist()
+    np.testing.assert_array_equal(correlation[np.ix_(others, others)], awake.correlation([1])[np.ix_(others, others)])
+    held_out = asleep.held_out([1], [2, 3])
+    assert held_out[2].tolist() == np.eye(len(correlation))[2].tolist()
+    assert np.isfinite(held_out).all()
+
+
+def test_blocks_in_which_a_neuron_varies_are_counted() -> None:
+    tokens = TOKENS.copy()
+    tokens[:, :, 3] = 2.5
+    tokens[5, 0, 3] = 4.0  # one token of one document
+    blocks = blocks_of(tokens)
+    varying = blocks_of_variation(blocks.counts, blocks.sums, blocks.moments)
+    assert varying[3] == 1
+    assert set(np.delete(varying, 3).tolist()) == {len(blocks.counts)}
 
 
 def test_fewer_than_four_blocks_are_too_few() -> None:

@@ -122,6 +122,19 @@ def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inve
     assert again.inflation == pooled.inflation
 
 
+@pytest.mark.parametrize("variance", ["pooled", "jackknife"])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_blocks_of_the_same_documents_say_nothing_about_errors(variance: str) -> None:
+    one = np.random.default_rng(0).standard_normal((1, 60, 6))
+    blocks = blocks_of(np.repeat(one, 16, axis=0))
+    S, R = blocks.correlation(), np.zeros((6, 3))
+    pairs = np.triu_indices(6, 1)
+    tests = edge_tests(lasso_estimate(csr_array(np.eye(6)), S), S, blocks, R, *pairs, variance=variance)
+    assert tests.inflation == 1.0
+    assert np.isfinite(tests.z).all()
+    assert (tests.standard_error > 0.01).all()
+
+
 def test_every_pair_may_have_its_own_jackknife() -> None:
     estimate, S, blocks, R = fitted(0.5, 1)
     found = edge_tests(estimate, S, blocks, R, *PAIRS, variance="jackknife")

@@ -209,8 +209,33 @@ def test_the_folder_is_in_the_cache_and_named_by_content(planted: BuiltinModel, 
 def test_converting_twice_gives_the_same_bytes(planted: BuiltinModel, tmp_path: Path) -> None:
     first, second = (builtin_folder("builtin:tiny", tmp_path / name) for name in "ab")
     names = sorted(path.name for path in first.iterdir())
-    assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    assert names == [".digests.json", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "emptied", "gone", "no digests", "an empty folder"])
+def test_a_damaged_folder_is_made_again(planted: BuiltinModel, cache: Path, damage: str) -> None:
+    folder = builtin_folder("builtin:tiny")
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    if damage == "flipped":
+        weights.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    elif damage in ("cut", "emptied"):
+        weights.write_bytes(content[: len(content) // 2 if damage == "cut" else 0])
+    elif damage == "gone":
+        weights.unlink()
+    elif damage == "no digests":
+        (folder / ".digests.json").unlink()
+    else:
+        for path in folder.iterdir():
+            path.unlink()
+    said: list[str] = []
+    assert builtin_folder("builtin:tiny", notify=said.append) == folder
+    assert said[0].endswith("is damaged")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+    assert builtin_folder("builtin:tiny", notify=said.append) == folder
+    assert len(said) == 2
 
 
 def test_processes_at_once_convert_once(planted: BuiltinModel, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

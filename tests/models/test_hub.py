@@ -238,6 +238,13 @@ def test_file_digests_are_those_of_their_bytes(tmp_path: Path) -> None:
     assert found == [hashlib.sha256(text).hexdigest() for text in (b"three", b"one")]
 
 
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files count as old enough to be remembered, however new they are."""
+    monkeypatch.setattr(digests, "RACY_SECONDS", -1e9)
+
+
+@pytest.mark.usefixtures("settled")
 def test_nothing_is_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = make(tmp_path, FILES) / "a.json", tmp_path / "cache"
     hashed: list[Path] = []
@@ -265,12 +272,15 @@ def test_a_file_just_written_is_not_remembered(tmp_path: Path) -> None:
     assert digests.file_digests([path], tmp_path / "cache") != first
 
 
-@pytest.mark.parametrize("memo", ["", "[]", "{", '{"a": 1}'])
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    "memo", ["", "[]", "{", '{"a": 1}', "[" * 9999, '{"sha256:PATH": [1, 2]}', '{"sha256:PATH": 7}']
+)
 def test_a_broken_memory_is_forgotten(tmp_path: Path, memo: str) -> None:
-    make(tmp_path, {**FILES, "cache/file-digests.json": memo})
+    make(tmp_path, {**FILES, "cache/file-digests.json": memo.replace("PATH", str(tmp_path / "a.json"))})
     found = digests.file_digests([tmp_path / "a.json"], tmp_path / "cache")
     assert found == [hashlib.sha256(b"one").hexdigest()]
-    assert str(tmp_path / "a.json") in json.loads((tmp_path / "cache" / "file-digests.json").read_text())
+    assert f"sha256:{tmp_path / 'a.json'}" in json.loads((tmp_path / "cache" / "file-digests.json").read_text())
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
@@ -279,6 +289,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
     assert found == [hashlib.sha256(b"one").hexdigest()]
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_memory_is_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSO_CACHE_DIR", str(tmp_path / "mine"))
     digests.file_digests([make(tmp_path, FILES) / "a.json"])

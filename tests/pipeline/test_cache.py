@@ -215,7 +215,7 @@ def test_dropping_pieces_takes_superseded_ones_and_leftovers_but_nobody_elses(tm
     cache.drop_partials(tmp_path, mine)
     left = {path.name for path in (tmp_path / ".partial").iterdir()}
     assert left == {cache.partial_folder(tmp_path, made).name for made in (longer, other)}
-    assert [path.name for path in mine.path.parent.iterdir()] == [".films-2.npz.tmp-77"]
+    assert list(mine.path.parent.iterdir()) == []
     cache.drop_partials(tmp_path, longer)
     cache.drop_partials(tmp_path, other)
     assert not (tmp_path / ".partial").exists()

@@ -70,7 +70,7 @@ def test_the_statistics_are_those_of_a_plain_reading(runner: Runner, model: Load
     np.testing.assert_allclose(stats.kurtosis, fourth, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(stats.fraction_active, (values > 0).mean(0), atol=1e-12)
     np.testing.assert_allclose(stats.autocorrelation, plain_autocorrelation(series, 4), atol=1e-4)
-    assert stats.metrics.documents == DocumentCounts(read=41, empty=2)
+    assert stats.metrics.documents == DocumentCounts(read=41, empty=2, identical=0, nearly_identical=0)
     tokens = stats.metrics.tokens
     assert tokens.special == len(series)
     assert tokens.read == tokens.special + tokens.kept

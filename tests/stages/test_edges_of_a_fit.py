@@ -15,7 +15,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics.fit import HalfSamples
-from glasso_cli.errors import InputError
+from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.fitting import sample_fits
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.resampling import folds, half_samples
@@ -174,7 +174,7 @@ def test_a_worker_that_is_killed_is_told(
         raise BrokenProcessPool("gone")
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", killed)
-    with pytest.raises(InputError, match="ended from outside") as caught:
+    with pytest.raises(ServiceError, match="ended from outside") as caught:
         fitted(runner, workers=2)
     assert "fit.workers: 1" in caught.value.hint
 

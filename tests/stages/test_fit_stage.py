@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ import pytest
 from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.config import FitSection
+from glasso_cli.console import GlassoWarning
 from glasso_cli.engine import machine
 from glasso_cli.errors import BelowBar, InputError
 from glasso_cli.fitting import finished_points
+from glasso_cli.fitting.run import fit_corpus
+from glasso_cli.linalg.moments import pack_upper, unpack_upper
 from glasso_cli.solvers import SOLVERS
 from glasso_cli.solvers.memory import peak
 
@@ -284,6 +289,23 @@ def test_neurons_to_fit_are_chosen_by_variance_or_name(runner: Runner, statistic
     np.testing.assert_array_equal(strongest.neurons, expected)
     named = fitted(runner, "fit.neurons=['layers.1.mlp[4]', 'layers.1.mlp[1]']")
     assert named.neuron_ids.tolist() == ["layers.1.mlp[1]", "layers.1.mlp[4]"]
+
+
+def test_a_neuron_that_fires_once_is_left_out_and_named(runner: Runner, statistics: ActivationStats) -> None:
+    """It varies in one block of documents: without that block it has no error."""
+    p, place = statistics.n_neurons, 7
+    packed = np.array([unpack_upper(part, p) for part in statistics.moments])
+    sums = statistics.sums.copy()
+    for block, count in enumerate(statistics.counts.tolist()):
+        packed[block][place], packed[block][:, place], sums[block, place] = 0, 0, 0
+        if block == 2:  # one token of a value of 5
+            packed[block][place, place], sums[block, place] = 25, 5
+        assert count
+    once = replace(statistics, moments=np.array([pack_upper(part) for part in packed]).astype(np.float32), sums=sums)
+    with pytest.warns(GlassoWarning, match=r"1 neurons vary in one block .* left out of the fit: layers.1.mlp\[7\]"):
+        fit = fit_corpus(once, FitSection(alpha=(0.4,), half_samples=4, fdr=0.99, min_effect=0.0))
+    assert place not in fit.neurons
+    assert len(fit.neurons) == p - 1
 
 
 @pytest.mark.slow

@@ -94,22 +94,23 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def build_tokenizer(special: list[str], frame: str = "$A", **roles: str) -> Any:
+    """A word tokenizer; ``special`` gives the ids from 0 up, ``frame`` what goes around a text."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocab = {word: i for i, word in enumerate(dict.fromkeys([*special, *TEXT.split()]))}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token=special[-1]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    named = [(word, vocab[word]) for word in frame.split() if word in vocab]
+    tokenizer.post_processor = processors.TemplateProcessing(single=frame, special_tokens=named)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=special[-1], **roles)
+
+
 @pytest.fixture(scope="session")
 def make_tokenizer() -> Callable[..., Any]:
-    """Builds a word tokenizer; ``special`` gives the ids from 0 up, ``frame`` what goes around a text."""
-
-    def build(special: list[str], frame: str = "$A", **roles: str) -> Any:
-        from tokenizers import Tokenizer, models, pre_tokenizers, processors
-        from transformers import PreTrainedTokenizerFast
-
-        vocab = {word: i for i, word in enumerate(dict.fromkeys([*special, *TEXT.split()]))}
-        tokenizer = Tokenizer(models.WordLevel(vocab, unk_token=special[-1]))
-        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-        named = [(word, vocab[word]) for word in frame.split() if word in vocab]
-        tokenizer.post_processor = processors.TemplateProcessing(single=frame, special_tokens=named)
-        return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=special[-1], **roles)
-
-    return build
+    """The function :func:`build_tokenizer`."""
+    return build_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -133,14 +134,15 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory, tokenizers: dict[str, An
     def folder_of(name: str) -> Path:
         folder = root / name
         if not folder.is_dir():
-            _random_model(name).save_pretrained(folder)
+            random_model(name).save_pretrained(folder)
             tokenizers[name].save_pretrained(folder)
         return folder
 
     return folder_of
 
 
-def _random_model(name: str) -> Any:
+def random_model(name: str) -> Any:
+    """A random model of a family."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 

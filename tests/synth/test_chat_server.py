@@ -105,7 +105,7 @@ def test_a_failure_that_passes_is_tried_again(synth: Synth, bad: Reply) -> None:
     assert len(synth.rows()) == 6
     assert "2 retries" in result.stderr
     assert len(synth.api.bodies) == 8
-    assert synth.metrics()["last_run"] == {"asked": 6, "retries": 2}
+    assert "6 answers asked for" in result.stderr
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_again(synth: Synth) -> None:

@@ -53,8 +53,6 @@ def refuse_unwritable(value: Any) -> Any:
     elif isinstance(value, list | tuple):
         for item in value:
             refuse_unwritable(item)
-    elif isinstance(value, int) and abs(value) >= 2**63:
-        raise ValueError("is a number of more than 63 bits")
     return value
 
 

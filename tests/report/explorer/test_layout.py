@@ -63,3 +63,16 @@ def test_two_neurons_and_one_edge() -> None:
     places = lay_out(2, np.array([0]), np.array([1]), np.array([0.5]), np.array([0, 0]))
     assert np.isfinite(places).all()
     assert (places[0] != places[1]).any()
+
+
+def test_communities_of_another_graph_may_be_missing_here() -> None:
+    """A comparison has the shared neurons alone, with the communities of the first graph."""
+    p, rows, cols, weights = planted(5, 30)
+    communities = np.repeat([0, 1, 2, 3, 4], 30)
+    gaps = np.where(communities == 4, 9, np.where(communities == 1, -1, communities))
+    places = lay_out(p, rows, cols, weights, gaps)
+    renumbered = np.where(gaps == 9, 3, np.where(gaps > 1, gaps - 1, gaps))
+    np.testing.assert_array_equal(places, lay_out(p, rows, cols, weights, renumbered))
+    assert np.isfinite(places).all()
+    assert places.min() >= 0
+    assert places.max() <= 1

@@ -1,0 +1,1 @@
+"""Attacks on experiments, and what they come to."""
