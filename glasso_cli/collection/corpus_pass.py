@@ -64,6 +64,7 @@ class CorpusPass:
     corpus: TokenizedCorpus
     pieces: Path
     reporter: Reporter
+    mixed_lengths: bool = True  # whether windows of different lengths may share a batch
 
     # -- the pilot ------------------------------------------------------------------------------------
 
@@ -208,7 +209,8 @@ class CorpusPass:
 
     def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
         budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
-        return batches(windows, budget=budget, pad_id=padding_id(self.loaded.tokenizer))
+        pad_id = padding_id(self.loaded.tokenizer)
+        return batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=self.mixed_lengths)
 
     def _reader(self, findings: PilotFindings | None = None) -> Capture:
         import torch

@@ -22,7 +22,7 @@ from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.repeats import count_repeats
-from glasso_cli.corpora.windows import tokenize
+from glasso_cli.corpora.windows import Window, tokenize
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
 from glasso_cli.models.forward import longest_window
@@ -67,8 +67,11 @@ def collect_to_disk(
 
     The moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value, to be streamed into the artifact.
     """
+    import torch
+
     from glasso_cli.hooks import record, resolve_hook_points
     from glasso_cli.hooks.invariants import check_hook_points
+    from glasso_cli.hooks.windows import lengths_can_mix
 
     points = resolve_hook_points(loaded.model, section.hook_points)
     length = section.max_length
@@ -86,6 +89,14 @@ def collect_to_disk(
     )
     invariants = check_hook_points(loaded, points).as_meta()
     with record(loaded.model, points) as recorder:
+        mixed_lengths = lengths_can_mix(
+            loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
+        )
+        if not mixed_lengths:
+            reporter.note(
+                f"collect {name}: in this model the longest window of a batch changes the activations of the others, so "
+                "that each batch holds windows of one length"
+            )
         work = CorpusPass(
             name=name,
             section=section,
@@ -96,12 +107,19 @@ def collect_to_disk(
             corpus=corpus,
             pieces=pieces,
             reporter=reporter,
+            mixed_lengths=mixed_lengths,
         )
         findings = work.pilot_findings()
         pieces_and_tokens = work.blocks(findings)
     stats, stored = _assemble(work, findings, pieces_and_tokens, invariants)
     _warn(stats, name, reporter)
     return stats, stored
+
+
+def _extreme(windows: Sequence[Window]) -> Sequence[Window]:
+    """The shortest and the longest of ``windows``, or two of them where all have one length."""
+    ordered = sorted(windows, key=lambda window: len(window.ids))
+    return ordered if len(ordered) == 1 else [ordered[0], ordered[-1]]
 
 
 def _assemble(

@@ -148,18 +148,20 @@ def _cut(ids: Sequence[int], room: int, frame: Frame) -> Iterator[np.ndarray]:
         yield np.array((*(() if doubled else frame.prefix), *part, *frame.suffix), dtype=np.int32)
 
 
-def batches(windows: Sequence[Window], *, budget: int, pad_id: int) -> Iterator[Batch]:
+def batches(windows: Sequence[Window], *, budget: int, pad_id: int, mixed_lengths: bool = True) -> Iterator[Batch]:
     """``windows`` from long to short in right-padded batches of at most ``budget`` positions.
 
-    A batch holds at least one window, however long.
+    A batch holds at least one window, however long; without ``mixed_lengths``, windows of one length.
     """
     order = sorted(range(len(windows)), key=lambda i: (-len(windows[i].ids), i))
     start = 0
     while start < len(order):
         longest = len(windows[order[start]].ids)
-        rows = max(1, budget // longest)
-        yield _pad([windows[i] for i in order[start : start + rows]], longest, pad_id)
-        start += rows
+        taken = [windows[i] for i in order[start : start + max(1, budget // longest)]]
+        if not mixed_lengths:
+            taken = [window for window in taken if len(window.ids) == longest]
+        yield _pad(taken, longest, pad_id)
+        start += len(taken)
 
 
 def _pad(windows: list[Window], length: int, pad_id: int) -> Batch:

@@ -13,15 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks.neurons import NEURON_TOLERANCE, linear_widths, neuron_errors
 from glasso_cli.hooks.point import HookPoint
-from glasso_cli.hooks.record import record
-from glasso_cli.hooks.resolve import linear_widths, resolve_hook_points
+from glasso_cli.hooks.record import first_tensor, record
+from glasso_cli.hooks.states import require_hidden_states
+from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import encode, padding_id
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+    from glasso_cli.models.layers import LayerStack
     from glasso_cli.models.loaded import LoadedModel
 
 # How far two ways to compute a token's vector may be apart, relative to its norm: sums are taken in another
@@ -62,7 +65,8 @@ def check_hook_points(
 
     Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces
     that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
-    not doubled. ``texts`` (two or more, of different lengths) replace the built-in ones.
+    not doubled; ``mlp.N`` is what an activation function gives, and ``resid.N`` the model's own hidden state
+    N + 1. ``texts`` (two or more, of different lengths) replace the built-in ones.
     """
     ids = encode(loaded, texts or TEXTS)
     alone, projection = [], dict[str, float]()
@@ -72,11 +76,14 @@ def check_hook_points(
         projection = {name: max(error, projection.get(name, 0.0)) for name, error in errors.items()}
     batched = _batched(loaded, hook_points, ids)
     batching = {
-        point.name: max(_difference(alone[i][j], batched[j][i, : len(row)]) for i, row in enumerate(ids))
+        point.name: max(difference(alone[i][j], batched[j][i, : len(row)]) for i, row in enumerate(ids))
         for j, point in enumerate(hook_points)
     }
     report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
     _refuse(report)
+    stack, longest = find_layers(loaded.model), max(ids, key=len)[None]
+    _refuse_other_than_neurons(loaded, stack, hook_points, longest)
+    require_hidden_states(loaded.model, stack, hook_points, longest, report.tolerance)
     return report
 
 
@@ -104,15 +111,16 @@ def _projection_errors(
     for point in hook_points:
         _refuse_non_finite(point, seen[point])
     errors = {
-        point.name: _difference(_apply(loaded.model, point, seen[point]), seen[output])
+        point.name: difference(_apply(loaded.model, point, seen[point]), seen[output])
         for point, output in zip(linear, outputs, strict=True)
     }
     return [seen[point][0] for point in hook_points], errors
 
 
 def _output_of(model: PreTrainedModel, point: HookPoint) -> HookPoint:
-    (output,) = resolve_hook_points(model, [f"{point.module}:out"])
-    return output
+    name = f"{point.module}:out"
+    widths = linear_widths(model.get_submodule(point.module)) or (0, 0)
+    return HookPoint(name, point.layer, widths[1], name)
 
 
 def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
@@ -122,8 +130,8 @@ def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
     module = model.get_submodule(point.module)
     weight = next(module.parameters())
     with torch.inference_mode():
-        made: Tensor = module.forward(values.to(weight.device, weight.dtype))
-        return made.float().to(values.device)
+        made = first_tensor(module.forward(values.to(weight.device, weight.dtype)))
+        return values.new_zeros(()) if made is None else made.float().to(values.device)
 
 
 def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequence[Tensor]) -> list[Tensor]:
@@ -135,7 +143,7 @@ def _batched(loaded: LoadedModel, hook_points: Sequence[HookPoint], rows: Sequen
         return recorder.run(ids, mask)
 
 
-def _difference(first: Tensor, second: Tensor) -> float:
+def difference(first: Tensor, second: Tensor) -> float:
     """The largest distance of a token's vector in ``first`` from that in ``second``, over its norm."""
     distance, norm = (first - second).norm(dim=-1), second.norm(dim=-1)
     return float((distance / norm.clamp_min(1e-30)).max())
@@ -165,6 +173,22 @@ def _refuse(report: InvariantReport) -> None:
                 f"Hook point '{name}' differs between a text alone and the same text in a padded "
                 f"batch by {error:.2g} of its norm {allowed}.",
                 "This model mixes padding into its tokens, or its dtype is too small: try model.dtype: float32.",
+            )
+
+
+def _refuse_other_than_neurons(
+    loaded: LoadedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+) -> None:
+    neurons = {point.module: point for point in hook_points if point.label == f"layers.{point.layer}.mlp"}
+    if not neurons:
+        return
+    allowed = NEURON_TOLERANCE[loaded.dtype]
+    for module, error in neuron_errors(loaded.model, stack, list(neurons), input_ids).items():
+        if error > allowed:
+            raise InputError(
+                f"Hook point '{neurons[module].name}' does not hold the neurons of an MLP: it differs from every act(a) "
+                f"and act(a) * b of the linear modules before it by {error:.2g} of its norm (allowed {allowed:g}).",
+                f"Name a module and a side instead, such as '{module}:out'.",
             )
 
 

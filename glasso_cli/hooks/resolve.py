@@ -10,8 +10,8 @@
 ===========================  =======================================================================
 
 The layers and the output projection are found by structure, not by a table of architectures: the list of
-``num_hidden_layers`` modules, and in a layer the linear module outside attention that ends in the hidden size
-and is fed by another one; of several, the widest. :mod:`glasso_cli.hooks.invariants` then checks the tensor itself.
+``num_hidden_layers`` modules, and in a layer the linear module outside attention whose input is proved to be neurons
+(:mod:`glasso_cli.hooks.neurons`). :mod:`glasso_cli.hooks.invariants` then checks the tensors on texts.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, cast
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks.neurons import find_projections, linear_widths
 from glasso_cli.hooks.point import SIDES, HookPoint
 from glasso_cli.models.layers import LayerStack, find_layers
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from transformers import PreTrainedModel
 
-NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
 SHORT = re.compile(r"(mlp|resid)\.([^:]+)")
 
 
@@ -38,54 +40,43 @@ def resolve_hook_points(model: PreTrainedModel, patterns: Sequence[str]) -> tupl
     """The hook points that ``patterns`` name, each once, by layer and then by name.
 
     Raises :class:`InputError` for a pattern that matches nothing, with near names; for a side left out; for
-    the neurons of experts.
+    the neurons of experts; for a layer without a tensor that is proved to hold neurons.
     """
-    stack = find_layers(model)
-    points = {point.name: point for pattern in patterns for point in _matches(model, stack, pattern)}
+    network = _Network(model, find_layers(model))
+    points = {point.name: point for pattern in patterns for point in _matches(network, pattern)}
     return tuple(sorted(points.values(), key=lambda p: (-1 if p.layer is None else p.layer, p.name)))
 
 
-def output_projection(stack: LayerStack, layer: int) -> str:
-    """The path of the MLP's output projection in ``layer``; :class:`InputError` when there is none."""
-    modules = dict(stack.layers[layer].named_modules())
-    path = f"{stack.path}.{layer}"
-    for name, module in modules.items():
-        if is_expert(name, module):
-            raise _expert_error(f"{path}.{name}")
-    linear = {name: widths for name, module in modules.items() if (widths := linear_widths(module))}
-    projections = _projections(linear, stack.hidden_size)
-    if not projections:
+@dataclass(frozen=True)
+class _Network:
+    """A model, its layers, and in each the module that reads the neurons of the MLP."""
+
+    model: PreTrainedModel
+    stack: LayerStack
+
+    @cached_property
+    def projections(self) -> dict[int, str]:
+        """The MLP's output projection by layer, from one or two passes over a few tokens."""
+        without_experts = [layer for layer in range(len(self.stack.layers)) if self._expert(layer) is None]
+        return find_projections(self.model, self.stack, without_experts)
+
+    def projection(self, layer: int) -> str:
+        """The path of the MLP's output projection in ``layer``; :class:`InputError` when there is none."""
+        if expert := self._expert(layer):
+            raise _expert_error(expert)
+        if layer in self.projections:
+            return self.projections[layer]
+        path = f"{self.stack.path}.{layer}"
+        linear = [name for name, module in self.stack.layers[layer].named_modules() if linear_widths(module)]
         raise InputError(
-            f"Layer {layer} ('{path}') has no MLP output projection that can be told from its shape.",
-            f"Name a module instead, such as '{path}.<name>:in'; linear modules there: {', '.join(linear)}.",
+            f"Layer {layer} ('{path}') has no tensor that can be proved to hold the neurons of an MLP: no linear module "
+            "outside attention reads act(a) or act(a) * b of what others gave.",
+            f"Name a module instead, such as '{path}.<name>:in'; linear modules there: {', '.join(linear) or 'none'}.",
         )
-    widest = max(projections.values())  # a narrow one is an adapter (Gemma 3n)
-    return f"{path}.{[name for name, width in projections.items() if width == widest][-1]}"
 
-
-def _projections(linear: dict[str, tuple[int, int]], hidden: int) -> dict[str, int]:
-    """Input widths of the linear modules that lead back into the residual stream from another one's output.
-
-    That other one may give twice the width, gate and value in one.
-    """
-    outside = {name: widths for name, widths in linear.items() if not NOT_MLP.search(name)}
-    return {
-        name: n_in
-        for name, (n_in, n_out) in outside.items()
-        if n_out == hidden
-        and any(
-            other != name and feeds == hidden and gives in (n_in, 2 * n_in) for other, (feeds, gives) in outside.items()
-        )
-    }
-
-
-def linear_widths(module: nn.Module) -> tuple[int, int] | None:
-    """The input and output width of a linear module, or None for any other."""
-    if type(module).__name__ == "Conv1D":  # GPT-2's linear layer: weight (in, out)
-        rows, columns = cast("Tensor", module.weight).shape
-        return rows, columns
-    n_in, n_out = (getattr(module, name, None) for name in ("in_features", "out_features"))
-    return (n_in, n_out) if isinstance(n_in, int) and isinstance(n_out, int) else None
+    def _expert(self, layer: int) -> str | None:
+        modules = self.stack.layers[layer].named_modules()
+        return next((f"{self.stack.path}.{layer}.{name}" for name, module in modules if is_expert(name, module)), None)
 
 
 def is_expert(name: str, module: nn.Module) -> bool:
@@ -104,15 +95,15 @@ def _expert_error(name: str) -> InputError:
 # -- patterns -------------------------------------------------------------------------------------
 
 
-def _matches(model: PreTrainedModel, stack: LayerStack, pattern: str) -> list[HookPoint]:
+def _matches(network: _Network, pattern: str) -> list[HookPoint]:
     if short := SHORT.fullmatch(pattern):
-        layers = _layers_matching(stack, short[2])
-        names = [_short_form(stack, short[1], layer) for layer in layers]
+        layers = _layers_matching(network.stack, short[2])
+        names = [_short_form(network, short[1], layer) for layer in layers]
     else:
-        names = list(_names_matching(model, pattern))
+        names = list(_names_matching(network.model, pattern))
     if not names:
-        raise _no_match(model, stack, pattern)
-    return [_hook_point(model, stack, name) for name in names]
+        raise _no_match(network.model, network.stack, pattern)
+    return [_hook_point(network, name) for name in names]
 
 
 def _layers_matching(stack: LayerStack, index: str) -> list[int]:
@@ -122,10 +113,10 @@ def _layers_matching(stack: LayerStack, index: str) -> list[int]:
     return [layer for layer in range(n_layers) if fnmatchcase(str(layer), index)]
 
 
-def _short_form(stack: LayerStack, kind: str, layer: int) -> str:
+def _short_form(network: _Network, kind: str, layer: int) -> str:
     if kind == "mlp":
-        return f"{output_projection(stack, layer)}:in"
-    return f"{stack.path}.{layer}:out"
+        return f"{network.projection(layer)}:in"
+    return f"{network.stack.path}.{layer}:out"
 
 
 def _names_matching(model: PreTrainedModel, pattern: str) -> Iterator[str]:
@@ -164,31 +155,29 @@ def _no_match(model: PreTrainedModel, stack: LayerStack, pattern: str) -> InputE
 # -- what a name stands for -----------------------------------------------------------------------
 
 
-def _hook_point(model: PreTrainedModel, stack: LayerStack, name: str) -> HookPoint:
+def _hook_point(network: _Network, name: str) -> HookPoint:
     path, _, side = name.rpartition(":")
-    layer = stack.layer_of(path)
-    return HookPoint(name, layer, _width(model, stack, path, side), _label(stack, name, layer))
+    layer = network.stack.layer_of(path)
+    return HookPoint(name, layer, _width(network, path, side), _label(network, name, layer))
 
 
-def _label(stack: LayerStack, name: str, layer: int | None) -> str:
+def _label(network: _Network, name: str, layer: int | None) -> str:
     if layer is None:
         return name
-    if name == f"{stack.path}.{layer}:out":
+    if name == f"{network.stack.path}.{layer}:out":
         return f"layers.{layer}.resid"
-    try:
-        is_neuron = name == f"{output_projection(stack, layer)}:in"
-    except InputError:
-        is_neuron = False
-    return f"layers.{layer}.mlp" if is_neuron else name
+    path, _, side = name.rpartition(":")
+    could_be = side == "in" and linear_widths(network.model.get_submodule(path)) is not None
+    return f"layers.{layer}.mlp" if could_be and network.projections.get(layer) == path else name
 
 
-def _width(model: PreTrainedModel, stack: LayerStack, path: str, side: str) -> int:
-    module = model.get_submodule(path)
+def _width(network: _Network, path: str, side: str) -> int:
+    module = network.model.get_submodule(path)
     if widths := linear_widths(module):
         return widths[SIDES.index(side)]
-    if path == f"{stack.path}.{stack.layer_of(path)}":
-        return stack.hidden_size
-    return _observed_width(model, f"{path}:{side}")
+    if path == f"{network.stack.path}.{network.stack.layer_of(path)}":
+        return network.stack.hidden_size
+    return _observed_width(network.model, f"{path}:{side}")
 
 
 def _observed_width(model: PreTrainedModel, name: str) -> int:

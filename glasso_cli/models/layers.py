@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
 
@@ -46,5 +46,16 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
             f"'{type(model).__name__}' has no list of {n_layers} layers, so its layers cannot be told apart.",
             "Models that run one layer several times (ALBERT) are not supported.",
         )
-    path, layers = min(stacks, key=lambda stack: stack[0].count("."))
+    # XLM keeps its attentions, norms and feed-forwards in lists side by side; most parameters are in the feed-forwards.
+    path, layers = min(stacks, key=lambda stack: (stack[0].count("."), -sum(p.numel() for p in stack[1].parameters())))
     return LayerStack(path, tuple(layers), config.hidden_size)
+
+
+def embedding(model: PreTrainedModel) -> Tensor:
+    """The matrix that turns token ids into vectors; :class:`InputError` for a model without one."""
+    from torch import Tensor
+
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    if not isinstance(weight, Tensor):
+        raise InputError(f"'{type(model).__name__}' has no table of token embeddings.", "Use another language model.")
+    return weight

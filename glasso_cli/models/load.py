@@ -11,12 +11,12 @@ import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
 from glasso_cli.models.folder import load_config, model_kind, one_line, require_model_files
-from glasso_cli.models.layers import find_layers
+from glasso_cli.models.layers import embedding, find_layers
 from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.models.source import model_folder, quiet_hub
 
@@ -64,7 +64,7 @@ def load_model(
     loaded = LoadedModel(
         model=model.eval().requires_grad_(False),
         tokenizer=tokenizer,
-        device=_embedding(model).device,
+        device=embedding(model).device,
         dtype="float32" if dtype == "auto" else dtype,
         n_layers=len(find_layers(model).layers),
         kind=kind,
@@ -137,17 +137,12 @@ def _load_tokenizer(model_id: str, folder: Path, trust: Collection[str]) -> PreT
 
 
 def _require_vocabulary(model_id: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    rows, tokens = _embedding(model).shape[0], max(len(tokenizer), *(1 + i for i in tokenizer.get_vocab().values()))
+    rows, tokens = embedding(model).shape[0], max(len(tokenizer), *(1 + i for i in tokenizer.get_vocab().values()))
     if tokens > rows:
         raise InputError(
             f"The tokenizer of '{model_id}' has {tokens} tokens, but the model embeds {rows}.",
             "They do not belong together; copy the tokenizer of this very model.",
         )
-
-
-def _embedding(model: PreTrainedModel) -> torch.Tensor:
-    """The matrix that turns token ids into vectors."""
-    return cast("torch.Tensor", model.get_input_embeddings().weight)
 
 
 # -- weights --------------------------------------------------------------------------------------

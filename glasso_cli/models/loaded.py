@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.models.forward import errors_of_tokenizer
@@ -57,10 +57,10 @@ def padding_id(tokenizer: Any) -> int:
 def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[LoadedModel]:
     """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind."""
     from glasso_cli.models.folder import model_kind
-    from glasso_cli.models.layers import find_layers
+    from glasso_cli.models.layers import embedding, find_layers
 
     name = model.config.name_or_path or type(model).__name__
-    weight = cast("Tensor", model.get_input_embeddings().weight)
+    weight = embedding(model)
     training = model.training
     try:
         yield LoadedModel(

@@ -57,13 +57,14 @@ def test_stopping_early_gives_the_same_bits(family: LoadedModel) -> None:
 
 def test_nothing_runs_after_the_last_hook_point(family: LoadedModel) -> None:
     """Not even the projection whose input is read."""
+    (point,) = resolve_hook_points(family.model, ["mlp.1"])
     ran: list[str] = []
     handles = [
         module.register_forward_hook(lambda *_, name=name: ran.append(name))
         for name, module in family.model.named_modules()
     ]
-    (point,) = resolve_hook_points(family.model, ["mlp.1"])
-    read(family.model, "mlp.1")
+    with record(family.model, [point]) as recorder:
+        recorder.run(IDS, MASK)
     for handle in handles:
         handle.remove()
     stack = find_layers(family.model)

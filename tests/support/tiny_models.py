@@ -44,6 +44,22 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "opt": ("opt", _text(ffn_dim=48, word_embed_proj_dim=32)),
     "bert": ("bert", _text(intermediate_size=48)),
     "phi3": ("phi3", _text(num_key_value_heads=1, intermediate_size=48, pad_token_id=0)),
+    "phi3_longrope": (  # other frequencies where a batch has a window of more than 40 tokens
+        "phi3",
+        _text(
+            num_key_value_heads=1,
+            intermediate_size=48,
+            pad_token_id=0,
+            original_max_position_embeddings=40,
+            rope_parameters={
+                "rope_type": "longrope",
+                "rope_theta": 10_000.0,
+                "short_factor": [1.0] * 8,
+                "long_factor": [8.0] * 8,
+                "original_max_position_embeddings": 40,
+            },
+        ),
+    ),
     "roberta": ("roberta", _text(intermediate_size=48, pad_token_id=0)),
     "gemma3n": (
         "gemma3n_text",

@@ -1,0 +1,267 @@
+"""Which tensor of a layer holds the neurons of its MLP: found by shape, proved by what the layer computes.
+
+The candidates are inputs of linear modules. Applying such a module to its input proves nothing about neurons: that
+holds for any linear module. So every candidate is recomputed from what ran before it in its layer. It holds neurons if
+it is ``act(a)``, or ``act(a) * b`` for a gated MLP, where ``a`` and ``b`` are outputs of other linear modules, or the
+two halves of one output. A candidate that is the unchanged output of a linear module is a bottleneck, not neurons.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import combinations, permutations
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
+
+from glasso_cli.hooks.record import first_tensor
+from glasso_cli.models.forward import errors_of
+from glasso_cli.models.layers import embedding
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from transformers import PreTrainedModel
+
+    from glasso_cli.models.layers import LayerStack
+
+    Function = Callable[[Tensor], Tensor]
+
+NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
+# The distance of a candidate from its recomputation, over its norm; the recomputation rounds once or twice.
+NEURON_TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 0.03}
+_ACTIVATIONS = re.compile(r"hidden_act|activation|act_fn|afn|ffn_act", re.IGNORECASE)  # their keys in configurations
+_PROBE = range(5, 17)  # token ids; small ones are special
+
+
+def linear_widths(module: nn.Module) -> tuple[int, int] | None:
+    """The input and output width of a linear module, or None for any other."""
+    if type(module).__name__ == "Conv1D":  # GPT-2's linear layer: weight (in, out)
+        rows, columns = cast("Tensor", module.weight).shape
+        return rows, columns
+    n_in, n_out = (getattr(module, name, None) for name in ("in_features", "out_features"))
+    return (n_in, n_out) if isinstance(n_in, int) and isinstance(n_out, int) else None
+
+
+_known: WeakKeyDictionary[nn.Module, tuple[object, dict[int, str]]] = WeakKeyDictionary()
+
+
+def find_projections(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+    """The linear module that reads the neurons, by layer; a layer where none is proved to is left out.
+
+    Modules that lie between two tensors of the residual stream's width are tried before others. Of several that read
+    neurons, the widest is taken (a narrow one is an adapter, as in Gemma 3n), and the last of these to run. What was
+    found is remembered while the model has the same modules: names must not change while neurons are ablated.
+    """
+    modules = [(layer, name, id(module)) for layer in layers for name, module in stack.layers[layer].named_modules()]
+    state = (stack.path, modules)
+    if model not in _known or _known[model][0] != state:
+        _known[model] = state, _find(model, stack, layers)
+    return _known[model][1]
+
+
+def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for in_stream in (True, False):
+        widths = {
+            (layer, f"{stack.path}.{layer}.{name}"): width
+            for layer in layers
+            if layer not in found
+            for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
+        }
+        errors = neuron_errors(model, stack, [name for _, name in widths], _probe_ids(model)) if widths else {}
+        allowed = NEURON_TOLERANCE[_dtype(model)]
+        ran = {name: place for place, (name, error) in enumerate(errors.items()) if error <= allowed}
+        for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
+            if name in ran:
+                found[layer] = name
+    return found
+
+
+def candidates(layer: nn.Module, hidden_size: int, *, in_stream: bool) -> dict[str, int]:
+    """Input widths of the linear modules in ``layer`` that may read neurons.
+
+    Such a module lies outside attention, and another linear module gives its input width, or twice that: gate and value
+    in one. ``in_stream``: both lie between tensors of the residual stream's width.
+    """
+    linear = {name: widths for name, module in layer.named_modules() if (widths := linear_widths(module))}
+    outside = {name: widths for name, widths in linear.items() if not NOT_MLP.search(name)}
+
+    def feeds(other: str, n_in: int) -> bool:
+        return outside[other][1] in (n_in, 2 * n_in) and (outside[other][0] == hidden_size or not in_stream)
+
+    return {
+        name: n_in
+        for name, (n_in, n_out) in outside.items()
+        if (n_out == hidden_size or not in_stream) and any(other != name and feeds(other, n_in) for other in outside)
+    }
+
+
+def _probe_ids(model: PreTrainedModel) -> Tensor:
+    """Token ids ``(1, time)`` on which candidates are tried before a text is at hand."""
+    import torch
+
+    rows = len(embedding(model))
+    return torch.tensor([[i % rows for i in _PROBE]])
+
+
+def neuron_errors(
+    model: PreTrainedModel, stack: LayerStack, names: Collection[str], input_ids: Tensor
+) -> dict[str, float]:
+    """For each linear module of ``names``, how far its input is from neurons: 0 is exact, infinity is no relation.
+
+    The distance is that to the closest recomputation, over the norm of the input. One pass over ``input_ids``
+    ``(batch, time)``, whose order the result has; a module that does not run has no relation.
+    """
+    import torch
+
+    traces = [_Trace(model, f"{stack.path}.{index}", layer, names) for index, layer in enumerate(stack.layers)]
+    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    device = next(model.parameters()).device
+    with ExitStack() as hooks, errors_of(model), torch.inference_mode():
+        for trace in traces:
+            for handle in trace.attach():
+                hooks.callback(handle.remove)
+        model(input_ids=input_ids.to(device), **more)
+    errors = {name: error for trace in traces for name, error in trace.errors.items()}
+    return errors | {name: float("inf") for name in names if name not in errors}
+
+
+def _dtype(model: PreTrainedModel) -> str:
+    return str(embedding(model).dtype).removeprefix("torch.")
+
+
+@dataclass
+class _Trace:
+    """What ran so far in one layer of one pass, and the verdicts on the candidates that ran."""
+
+    model: PreTrainedModel
+    path: str
+    layer: nn.Module
+    names: Collection[str]
+    errors: dict[str, float] = field(default_factory=dict)
+    _linear: list[Tensor] = field(default_factory=list)
+    _activated: list[Tensor] = field(default_factory=list)
+
+    def attach(self) -> Iterator[Any]:
+        """Hook the layer, its linear modules and its activation modules, and yield the handles."""
+        wanted = [name for name in self.names if name.startswith(f"{self.path}.")]
+        if not wanted:
+            return
+        yield self.layer.register_forward_hook(self._end)
+        for name, module in self.layer.named_modules():
+            if NOT_MLP.search(name):
+                continue
+            full = f"{self.path}.{name}"
+            if full in wanted:
+                yield module.register_forward_pre_hook(self._judge(full), with_kwargs=True)
+            if linear_widths(module):
+                yield module.register_forward_hook(self._keep(self._linear))
+            elif type(module) in _activation_types():
+                yield module.register_forward_hook(self._keep(self._activated))
+
+    def _judge(self, name: str) -> Callable[..., None]:
+        def judge(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            tensor = first_tensor(args or kwargs)
+            if tensor is not None:
+                error = _distance_from_neurons(_rows(tensor), self._linear, self._activated, _functions_of(self.model))
+                self.errors[name] = max(error, self.errors.get(name, 0.0))  # of several calls, the worst
+
+        return judge
+
+    def _keep(self, kept: list[Tensor]) -> Callable[..., None]:
+        def keep(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+            tensor = first_tensor(output)
+            if tensor is not None:
+                kept.append(_rows(tensor))
+
+        return keep
+
+    def _end(self, *_: Any) -> None:
+        self._linear.clear()
+        self._activated.clear()
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """A copy ``(tokens, width)`` in float32: some activations work in place."""
+    return tensor.detach().reshape(-1, tensor.shape[-1]).float().clone()
+
+
+def _distance_from_neurons(
+    x: Tensor, linear: Iterable[Tensor], activated: Iterable[Tensor], functions: Iterable[Function]
+) -> float:
+    """The distance of ``x`` from its closest recomputation by an activation function, over the norm of ``x``."""
+    norm = float(x.norm())
+    enough = min(NEURON_TOLERANCE.values())
+    before = [part for tensor in linear for part in _parts(tensor, x)]
+    if norm == 0 or any(float((x - part).norm()) <= 10 * enough * norm for part in before):
+        return float("inf")
+    closest = float("inf")
+    for made in _recomputed(before, [part for part in activated if part.shape == x.shape], functions):
+        closest = min(closest, float((x - made).norm()) / norm)
+        if closest <= enough:
+            break
+    return closest
+
+
+def _parts(tensor: Tensor, like: Tensor) -> list[Tensor]:
+    """``tensor`` where it has the shape of ``like``; its halves where it is twice as wide, whole or interleaved."""
+    if tensor.shape == like.shape:
+        return [tensor]
+    if tensor.shape == (like.shape[0], 2 * like.shape[1]):
+        return [*tensor.chunk(2, dim=-1), tensor[:, ::2], tensor[:, 1::2]]
+    return []
+
+
+def _recomputed(before: list[Tensor], activated: list[Tensor], functions: Iterable[Function]) -> Iterator[Tensor]:
+    """Everything that neurons can be: an activated tensor, alone or times the output of a linear module."""
+    yield from activated
+    for value in activated:
+        yield from (value * other for other in before)
+        yield from (value * (one + other) for one, other in combinations(before, 2))  # an adapter of Zamba 2
+    for function in functions:
+        yield from (function(part) for part in before)
+        yield from (function(gate) * value for gate, value in permutations(before, 2))
+
+
+# -- activation functions -------------------------------------------------------------------------
+
+
+def _functions_of(model: PreTrainedModel) -> list[Function]:
+    """The activation functions that the configuration names, then all others that transformers knows."""
+    from transformers.activations import ACT2FN
+
+    config = model.config.get_text_config().to_dict()
+    named = [value for key, value in config.items() if _ACTIVATIONS.search(key) and isinstance(value, str)]
+    names = dict.fromkeys([*(name for name in named if name in ACT2FN), *_function_names()])
+    return [_function(name) for name in names if name in _function_names()]
+
+
+@cache
+def _function_names() -> tuple[str, ...]:
+    """Those without parameters of their own; ``linear`` proves nothing."""
+    from transformers.activations import ACT2FN
+
+    return tuple(name for name in ACT2FN if name not in ("linear", "prelu", "xielu"))
+
+
+@cache
+def _function(name: str) -> Function:
+    from transformers.activations import ACT2FN
+
+    return cast("Function", ACT2FN[name])
+
+
+@cache
+def _activation_types() -> frozenset[type[nn.Module]]:
+    """The classes of modules that apply an activation function."""
+    from torch.nn.modules import activation
+    from transformers.activations import ACT2CLS
+
+    known = [value[0] if isinstance(value, tuple) else value for value in ACT2CLS.values()]
+    torch_has = [getattr(activation, name) for name in activation.__all__]
+    others = (activation.MultiheadAttention, ACT2CLS["linear"])
+    return frozenset(cast("type[nn.Module]", kind) for kind in [*known, *torch_has] if kind not in others)
