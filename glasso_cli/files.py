@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,14 @@ def require_regular(path: Path) -> None:
         raise InputError(f"{path} is a folder, not a file.", "Give a file.")
     if not stat.S_ISREG(mode):
         raise InputError(f"{path} is a pipe or a device, not a file.", "Move it away, or give a file.")
+
+
+def remove(path: Path) -> None:
+    """Remove a file of ours, or a folder that stands in its place; nothing where there is neither."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def drop_leftovers(folder: Path, *, shared: bool = False) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts.npz import read_npz, write_npz
 from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.files import remove
 
 Part = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and meta
 
@@ -33,7 +34,7 @@ def read_piece(path: Path, kind: str, schema: int, tell: Callable[[str], None] =
         reason = "is not what its name says"
     except InputError:
         reason = "is damaged"
-    path.unlink(missing_ok=True)
+    remove(path)
     tell(f"{path} {reason}: it is made again")
     return None
 

@@ -20,7 +20,7 @@ from glasso_cli.artifacts.keys import Material, differences, key_of
 from glasso_cli.artifacts.manifest import changed_beside, stored_meta, verified_content
 from glasso_cli.digests import State
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
-from glasso_cli.files import atomic_write, disk_errors, drop_leftovers
+from glasso_cli.files import atomic_write, disk_errors, drop_leftovers, remove
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ def keep_pieces_of(states: dict[Path, State], pieces: Path) -> bool:
         before = None
     dropped = before != now and pieces.is_dir()
     if before != now:
-        shutil.rmtree(pieces, ignore_errors=True)
+        remove(pieces)
+        if record.is_dir():
+            remove(record)
         with atomic_write(record, "w") as file:
             json.dump(now, file)
     return dropped
@@ -120,7 +122,7 @@ def drop_partials(folder: Path, target: Target) -> None:
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
         name = path.name.removeprefix(f"{target.stage}-{target.corpus}-")
         if name.endswith(_INPUTS) and name.removesuffix(_INPUTS).isalnum():
-            path.unlink(missing_ok=True)
+            remove(path)
         elif name.isalnum():
             shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):
