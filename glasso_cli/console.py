@@ -233,8 +233,11 @@ def _stderr(text: str, label: str = "", style: str = "") -> None:
         line = Text.assemble((f"{label}:", style), " ", text)
         RichConsole(stderr=True).print(line, soft_wrap=True)
     else:
-        with suppress(OSError):  # a full disk behind stderr does not stop the work
+        try:
             print(f"{label}: {text}" if label else text, file=sys.stderr, flush=True)
+        except OSError:  # a full disk behind stderr does not stop the work; Python flushes what is left at its end
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _colours() -> bool:

@@ -134,7 +134,7 @@ def _dtype(model: PreTrainedModel) -> str:
     return str(embedding(model).dtype).removeprefix("torch.")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Trace:
     """What ran so far in one layer of one pass, and the verdicts on the candidates that ran."""
 

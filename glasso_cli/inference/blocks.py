@@ -98,7 +98,8 @@ class Blocks:
         spread += np.multiply.outer(apart, apart)
         spread = self._reduced(spread)
         varies = unit.diagonal() > 0
-        scale = np.divide(1.0, np.sqrt(unit.diagonal(), where=varies), out=np.zeros(len(unit)), where=varies)
+        scale = np.zeros(len(unit))
+        scale[varies] = 1 / np.sqrt(unit.diagonal()[varies])
         spread *= np.multiply.outer(scale, scale)
         return _isolated_where_constant(spread)
 
