@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.peak_memory import needs_linux
 
 from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS
@@ -74,7 +74,7 @@ def measured(p: int, alone: int, *jobs: str) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
+@needs_linux
 @pytest.mark.parametrize("alone", [0, 5], ids=["one component", "nearly one"])
 def test_the_measured_peak_of_newton_is_within_the_bound(alone: int) -> None:
     p = 1500
@@ -87,7 +87,7 @@ def test_the_measured_peak_of_newton_is_within_the_bound(alone: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc of Linux")
+@needs_linux
 @pytest.mark.parametrize("alone", [0, 700], ids=["one component", "a small one"])
 def test_the_measured_peak_of_a_joint_fit_is_within_the_bound(alone: int) -> None:
     p = 800
