@@ -22,6 +22,7 @@ from glasso_cli.solvers.newton.sweep import sweep
 
 _ROUNDS = 2  # after the first, at most
 _CROSSED = 0.003  # share of signs crossed up to which the model counts as solved by the first
+_SHORTER, _SHORTEST = 0.3, 0.005  # lengths tried where the model rises on the way to its minimum
 _SOLVED = 0.5  # share of its residual down to which it is solved where more cross
 
 
@@ -75,27 +76,60 @@ class Model:
         return sweep(self.W, self.free, step)
 
     def solve_given_signs(self, swept: np.ndarray, curbed: bool) -> tuple[np.ndarray, float]:
-        """The step ``(m,)`` with the signs that a sweep left and the best values, and the share of signs it would cross."""
+        """The step ``(m,)`` with the signs that a sweep left and good values, and the share of signs it would cross."""
         free, products = self.free, self.products
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
         face = Face.of(products, free, chosen, np.sign(end[chosen]), self.leading)
         first = self.accuracy.iterations // 2
-        search = Search.begin(face, swept[chosen], self._image(swept, face.rows, face.cols))
+        # 1. the minimum with these signs, as far as the model falls on the way there
+        image = self._image(swept, face.rows, face.cols)
+        search = Search.begin(face, swept[chosen], image)
         search.run(first, self.accuracy.residual, self.cost)
-        step = swept.copy()
-        step[chosen], kept = face.clipped(search.x)
-        if curbed:
-            Theta = free.pattern_of(np.flatnonzero(free.values)).matrix(free.values)
-            left, right = excess(products.times, free.pattern_of(np.flatnonzero(step)).matrix(step), Theta)
-            if left.size:
-                products.add_low_rank(left, right)
-        # what crossed its sign is zero now, and the others are fitted to that
-        chosen, face = chosen[kept], face.on(kept)
-        search = Search.begin(face, step[chosen], self._image(step, face.rows, face.cols), search.size_at_first)
+        _, kept = face.clipped(search.x)
+        crossed = 1 - np.count_nonzero(kept) / len(kept)
+        step, kept, image = self._towards(swept, chosen, face, search.x, image)
+        # 2. more curvature where that overshoots
+        if curbed and self._curb(step):
+            image = self._image(step, face.rows, face.cols)
+        # 3. what crossed its sign is zero now, and the others are fitted to that
+        chosen, face, image = chosen[kept], face.on(kept), image[kept]
+        search = Search.begin(face, step[chosen], image, search.size_at_first)
         search.run(self.accuracy.iterations - first, self.accuracy.residual, self.cost)
-        step[chosen], _ = face.clipped(search.x)
-        return step, 1 - np.count_nonzero(kept) / len(kept)
+        ends, kept = face.clipped(search.x)
+        if np.count_nonzero(kept) < (1 - _CROSSED) * len(kept):
+            return self._towards(step, chosen, face, search.x, image)[0], crossed
+        step[chosen] = ends
+        return step, crossed
+
+    def _towards(
+        self, step: np.ndarray, chosen: np.ndarray, face: Face, x: np.ndarray, image: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The step ``(m,)`` after going from ``step`` to ``x (k,)`` on a face, entries ending at zero where they cross.
+
+        Ended entries can make the model rise, by far where many do. It is then gone half as far, and so on. ``image (k,)``
+        is that of ``step``. Also which entries ``(k,)`` do not cross, and the image of the new step.
+        """
+        start = step[chosen]
+        length = 1.0
+        while length >= _SHORTEST:
+            ends, kept = face.clipped(start + length * (x - start))
+            new = step.copy()
+            new[chosen] = ends
+            of_new = self._image(new, face.rows, face.cols)
+            if face.dot(ends - start, face.slope + (image + of_new) / 2) <= 0:
+                return new, kept, of_new
+            length *= _SHORTER
+        return step, np.ones(len(chosen), dtype=bool), image
+
+    def _curb(self, step: np.ndarray) -> bool:
+        """Give the model more curvature where a step would overshoot; false if it nowhere would."""
+        free, products = self.free, self.products
+        Theta = free.pattern_of(np.flatnonzero(free.values)).matrix(free.values)
+        left, right = excess(products.times, free.pattern_of(np.flatnonzero(step)).matrix(step), Theta)
+        if left.size:
+            products.add_low_rank(left, right)
+        return bool(left.size)
 
     def residual(self, step: np.ndarray | None) -> float:
         """How far each entry would still go by itself, in the norm of the Hessian's diagonal; None is no step."""
