@@ -18,7 +18,6 @@ from glasso_cli.solvers.newton.problem import Problem
 
 STRETCH = 10  # iterations from one point offered to the next
 _ADAPTED = 200  # rho stays fixed from this iteration on, where the method is known to converge
-_RELAXED = 1.6  # over-relaxation, of those that Boyd et al. recommend
 _CHANGE = 5.0  # factor by which rho changes at most
 
 
@@ -77,12 +76,11 @@ def _shrink(
     squares = np.zeros((2, p))
     for i in prange(p):
         for j in range(i, p):
-            before = Z[i, j]
-            relaxed = _RELAXED * Omega[i, j] + (1 - _RELAXED) * before + U[i, j]
+            before, target = Z[i, j], Omega[i, j] + U[i, j]
             limit = weights[i, j] / rho if i != j else 0.0
-            after = relaxed - limit if relaxed > limit else relaxed + limit if relaxed < -limit else 0.0
+            after = target - limit if target > limit else target + limit if target < -limit else 0.0
             Z[i, j] = Z[j, i] = after
-            U[i, j] = U[j, i] = relaxed - after
+            U[i, j] = U[j, i] = target - after
             times = 1.0 if i == j else 2.0
             squares[0, i] += times * (Omega[i, j] - after) ** 2
             squares[1, i] += times * (after - before) ** 2

@@ -31,6 +31,7 @@ from glasso_cli.engine.threads import numpy_on_one_thread
 from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.solvers.base import SolverResult, Start
 from glasso_cli.solvers.certificate import Certificate
+from glasso_cli.solvers.newton.admm import STRETCH
 from glasso_cli.solvers.newton.problem import Point, Problem
 from glasso_cli.solvers.problem import Alpha
 
@@ -54,6 +55,8 @@ _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SLOW = 0.3  # share of the gain of the full step before, above which the next model gets twice the iterations
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
+_BUDGET = 80.0  # products and sweeps, times the root of p, that Newton steps may take until ADMM takes over
+_SPLITS = 300  # iterations of ADMM until Newton steps take over again
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
 
@@ -85,6 +88,9 @@ def solve_at(place: Place, problem: Problem, init: Start, tol: float, max_iter: 
         for level in run.levels():
             run.approach(level)
         run.finish()
+        while run.goes_on():
+            run.split()
+            run.finish()
     return run.result()
 
 
@@ -140,6 +146,8 @@ class _Run:
         self._patience = 1  # factor on the iterations of conjugate gradients
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
+        self._iterates: Iterator[np.ndarray] | None = None  # of ADMM
+        self._spent = 0  # products and sweeps before the present Newton steps
 
     def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
@@ -161,7 +169,7 @@ class _Run:
         fall = _FALL
         if left <= _STRETCH * fall:
             return
-        while left > 0:
+        while left > 0 and not self._exhausted:
             yield float(np.exp(left))
             swelling = max(self._point.swollen - 1, 1e-3)
             fall *= float(np.clip(np.sqrt(_SWELLING / swelling), 0.5, 1.5))
@@ -183,7 +191,7 @@ class _Run:
 
     def approach(self, level: float) -> None:
         """Newton steps at ``level`` times the weights, until one of them is of full length."""
-        while self._n_iter < self._max_iter:
+        while self._n_iter < self._max_iter and not self._exhausted:
             counts, violation = self._scan(level)
             if violation <= _SETTLED * level * self._scale or not self._step(level, counts) or self._length == 1:
                 return
@@ -202,10 +210,43 @@ class _Run:
                     return
                 assert self._best is not None
                 idle = idle + 1 if self._best.proof.duality_gap > 0.99 * before else 0
-            if idle == 3 or self._n_iter == self._max_iter:
+            if idle == 3 or self._n_iter >= self._max_iter or self._exhausted:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
                 return
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether Newton steps took as long as ADMM does for most problems that are hard for them."""
+        return self._work - self._spent > _BUDGET * np.sqrt(len(self._problem.S))
+
+    @property
+    def _work(self) -> int:
+        return self._cost["n_products"] + self._cost["n_sweeps"]
+
+    def goes_on(self) -> bool:
+        """Whether there is no answer yet, and iterations of ADMM are left to get to one."""
+        return self._answer is None and self._max_iter - self._n_iter >= STRETCH
+
+    def split(self) -> None:
+        """Iterations of ADMM, first from the point reached, until a certificate or ``_SPLITS`` of them."""
+        from glasso_cli.solvers.newton.admm import iterates
+
+        self._sharpen()
+        self._workspace = None
+        if self._iterates is None:
+            self._iterates = iterates(self._problem, self._point.Theta, self._point.inverse)
+        for _ in range(min(_SPLITS, self._max_iter - self._n_iter) // STRETCH):
+            Theta = next(self._iterates)
+            self._n_iter += STRETCH
+            self._cost["n_eigh"] += STRETCH
+            factor = self._factorise(Theta)
+            if factor is None:
+                continue
+            self._point = Point(Theta.copy(), factor.inverse())
+            if self._certify():
+                return
+        self._spent = self._work
 
     @property
     def _next_gain(self) -> float:
