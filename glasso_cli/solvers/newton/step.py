@@ -20,7 +20,7 @@ from glasso_cli.solvers.newton.free_set import FreeSet
 from glasso_cli.solvers.newton.place import Place, Products
 from glasso_cli.solvers.newton.sweep import sweep
 
-_ROUNDS = 2  # after the first, at most
+_ROUNDS = (2, 6)  # after the first, at most; and where the model may not rise
 _CROSSED = 0.003  # share of signs crossed up to which the model counts as solved by the first
 _SOLVED = 0.5  # share of its residual down to which it is solved where more cross
 _SHORTER, _SHORTEST = 0.3, 0.005  # lengths tried where the model may not rise
@@ -100,7 +100,7 @@ class Model:
         if crossed <= _CROSSED:
             return step
         solved = _SOLVED * self.state(None).residual
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS[careful]):
             state = self.state(step)
             if state.residual <= solved:
                 break
@@ -121,7 +121,7 @@ class Model:
         search = Search.begin(face, swept[chosen], image)
         search.run(first, self.accuracy.residual, self.cost)
         step, kept = self._towards(swept, chosen, face, search.x, image if careful else None)
-        crossed = 1 - np.count_nonzero(kept) / len(kept)
+        crossed = 1 - np.count_nonzero(face.clipped(search.x)[1]) / len(kept)
         # 2. more curvature where that overshoots
         if curbed:
             self._curb(step)
