@@ -7,8 +7,6 @@ It trusts no model of the objective, so it gets to the answer where such a model
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numba import njit, prange
 from scipy.linalg import eigh
@@ -21,25 +19,35 @@ _ADAPTED = 200  # rho stays fixed from this iteration on, where the method is kn
 _CHANGE = 5.0  # factor by which rho changes at most
 
 
-def iterates(problem: Problem, Theta: np.ndarray, inverse: Inverse) -> Iterator[np.ndarray]:
-    """Z ``(p, p)`` after every ``STRETCH`` iterations from Theta, without end; symmetric, with exact zeros.
+class Splitting:
+    """The state of the method: Z is sparse, and rho U is the dual variable."""
 
-    Z need not be positive definite. The caller may not change it.
-    """
-    S, weights, rho = problem.S, problem.weights, 1.0
-    Z, U = Theta.copy(), np.zeros_like(Theta)
-    _dual_of(S, inverse.matrix, weights, U)
-    n_iter = 0
-    while True:
-        for _ in range(STRETCH):
-            Omega = _likely(S, Z, U, rho)
-            primal, dual = np.sqrt(_shrink(Omega, weights, rho, Z, U).sum(axis=1))
-        n_iter += STRETCH
-        yield Z
-        if n_iter <= _ADAPTED:
-            factor = _balance(primal, rho * dual, Z, S)
-            rho *= factor
+    def __init__(self, problem: Problem) -> None:
+        self._S, self._weights = problem.S, problem.weights
+        self._rho = 1.0  # the natural step for a correlation
+        self._n_iter = 0
+
+    def start(self, Theta: np.ndarray, inverse: Inverse) -> None:
+        """Go on from Theta ``(p, p)``."""
+        self._Z, self._U = Theta.copy(), np.empty_like(Theta)
+        _dual_of(self._S, inverse.matrix, self._weights, self._rho, self._U)
+
+    def advance(self) -> np.ndarray:
+        """Z ``(p, p)`` after ``STRETCH`` iterations: symmetric with exact zeros, though it need not be positive definite.
+
+        The next call changes it.
+        """
+        S, Z, U = self._S, self._Z, self._U
+        if 0 < self._n_iter <= _ADAPTED:
+            factor = _balance(*self._residuals, Z, S)
+            self._rho *= factor
             U /= factor
+        for _ in range(STRETCH):
+            Omega = _likely(S, Z, U, self._rho)
+            primal, change = np.sqrt(_shrink(Omega, self._weights, self._rho, Z, U).sum(axis=1))
+        self._residuals = float(primal), float(self._rho * change)
+        self._n_iter += STRETCH
+        return Z
 
 
 def _likely(S: np.ndarray, Z: np.ndarray, U: np.ndarray, rho: float) -> np.ndarray:
@@ -56,12 +64,12 @@ def _likely(S: np.ndarray, Z: np.ndarray, U: np.ndarray, rho: float) -> np.ndarr
 
 
 @njit(parallel=True, cache=True)
-def _dual_of(S: np.ndarray, W: np.ndarray, weights: np.ndarray, U: np.ndarray) -> None:
-    """``U`` becomes W - S as far as the weights allow: at the answer, it is that."""
+def _dual_of(S: np.ndarray, W: np.ndarray, weights: np.ndarray, rho: float, U: np.ndarray) -> None:
+    """rho ``U`` becomes W - S as far as the weights allow: at the answer, it is that."""
     for i in prange(len(S)):
         for j in range(len(S)):
             w = weights[i, j]
-            U[i, j] = 0.0 if i == j else min(max(W[i, j] - S[i, j], -w), w)
+            U[i, j] = 0.0 if i == j else min(max(W[i, j] - S[i, j], -w), w) / rho
 
 
 @njit(parallel=True, cache=True)

@@ -36,6 +36,7 @@ from glasso_cli.solvers.newton.problem import Point, Problem
 from glasso_cli.solvers.problem import Alpha
 
 if TYPE_CHECKING:
+    from glasso_cli.solvers.newton.admm import Splitting
     from glasso_cli.solvers.newton.free_set import FreeSet
     from glasso_cli.solvers.newton.place import Factor, Place
     from glasso_cli.solvers.newton.step import Workspace
@@ -146,8 +147,9 @@ class _Run:
         self._patience = 1  # factor on the iterations of conjugate gradients
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
-        self._iterates: Iterator[np.ndarray] | None = None  # of ADMM
-        self._spent = 0  # products and sweeps before the present Newton steps
+        self._splitting: Splitting | None = None
+        self._spent, self._budget = 0, _BUDGET * np.sqrt(len(problem.S))  # products and sweeps: before, and from then on
+        self._objective = np.inf  # nats, of the last certificate
 
     def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
@@ -218,7 +220,7 @@ class _Run:
     @property
     def _exhausted(self) -> bool:
         """Whether Newton steps took as long as ADMM does for most problems that are hard for them."""
-        return self._work - self._spent > _BUDGET * np.sqrt(len(self._problem.S))
+        return self._work - self._spent > self._budget
 
     @property
     def _work(self) -> int:
@@ -229,15 +231,20 @@ class _Run:
         return self._answer is None and self._max_iter - self._n_iter >= STRETCH
 
     def split(self) -> None:
-        """Iterations of ADMM, first from the point reached, until a certificate or ``_SPLITS`` of them."""
-        from glasso_cli.solvers.newton.admm import iterates
+        """Iterations of ADMM from the point reached, until one has a certificate or ``_SPLITS`` are done.
 
-        self._sharpen()
+        The next Newton steps start from the point with the lowest objective, and may take twice as long.
+        """
+        from glasso_cli.solvers.newton.admm import Splitting
+
         self._workspace = None
-        if self._iterates is None:
-            self._iterates = iterates(self._problem, self._point.Theta, self._point.inverse)
+        if self._certify():
+            return
+        best, lowest = self._point, self._objective
+        self._splitting = self._splitting or Splitting(self._problem)
+        self._splitting.start(best.Theta, best.inverse)
         for _ in range(min(_SPLITS, self._max_iter - self._n_iter) // STRETCH):
-            Theta = next(self._iterates)
+            Theta = self._splitting.advance()
             self._n_iter += STRETCH
             self._cost["n_eigh"] += STRETCH
             factor = self._factorise(Theta)
@@ -246,7 +253,9 @@ class _Run:
             self._point = Point(Theta.copy(), factor.inverse())
             if self._certify():
                 return
-        self._spent = self._work
+            if self._objective < lowest:
+                best, lowest = self._point, self._objective
+        self._point, self._spent, self._budget = best, self._work, 2 * self._budget
 
     @property
     def _next_gain(self) -> float:
@@ -272,6 +281,7 @@ class _Run:
         self._sharpen()
         Theta, inverse = self._point.Theta, self._point.inverse
         proof = self._problem.certificate(Theta, inverse, self._tol)
+        self._objective = proof.objective
         self._cost["n_cholesky"] += 1
         if proof.duality_gap <= self._tol:
             self._answer = _result(self._problem, Theta, inverse, proof, True)
