@@ -57,7 +57,9 @@ _SLOW = 0.3  # share of the gain of the full step before, above which the next m
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
 _BUDGET = 80.0  # products and sweeps, times the root of p, that Newton steps may take until ADMM takes over
+_LAST = 6  # factor on that near the answer
 _SPLITS = 300  # iterations of ADMM until Newton steps take over again
+_HELPFUL = 0.1  # factor on the gap by Newton steps, up to which they helped
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
 
@@ -150,6 +152,7 @@ class _Run:
         self._splitting: Splitting | None = None
         self._spent, self._budget = 0, _BUDGET * np.sqrt(len(problem.S))  # products and sweeps: before, and from then on
         self._objective = np.inf  # nats, of the last certificate
+        self._gap_before = np.inf  # of the best point after ADMM
 
     def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
@@ -220,7 +223,8 @@ class _Run:
     @property
     def _exhausted(self) -> bool:
         """Whether Newton steps took as long as ADMM does for most problems that are hard for them."""
-        return self._work - self._spent > self._budget
+        near = self._gain <= _NEAR * len(self._problem.S)
+        return self._work - self._spent > (_LAST if near else 1) * self._budget
 
     @property
     def _work(self) -> int:
@@ -233,7 +237,8 @@ class _Run:
     def split(self) -> None:
         """Iterations of ADMM from the point reached, until one has a certificate or ``_SPLITS`` are done.
 
-        The next Newton steps start from the point with the lowest objective, and may take twice as long.
+        The next Newton steps start from the point with the lowest objective. Newton steps that made the gap much smaller may
+        take twice as long the next time, and ADMM goes on from where they got to; otherwise it goes on with its own point.
         """
         from glasso_cli.solvers.newton.admm import Splitting
 
@@ -241,8 +246,12 @@ class _Run:
         if self._certify():
             return
         best, lowest = self._point, self._objective
-        self._splitting = self._splitting or Splitting(self._problem)
-        self._splitting.start(best.Theta, best.inverse)
+        assert self._best is not None
+        if self._best.proof.duality_gap < _HELPFUL * self._gap_before:
+            self._splitting = self._splitting or Splitting(self._problem)
+            self._splitting.start(best.Theta, best.inverse)
+            self._budget *= 2
+        assert self._splitting is not None
         for _ in range(min(_SPLITS, self._max_iter - self._n_iter) // STRETCH):
             Theta = self._splitting.advance()
             self._n_iter += STRETCH
@@ -255,7 +264,8 @@ class _Run:
                 return
             if self._objective < lowest:
                 best, lowest = self._point, self._objective
-        self._point, self._spent, self._budget = best, self._work, 2 * self._budget
+        self._point, self._spent = best, self._work
+        self._gap_before = self._best.proof.duality_gap
 
     @property
     def _next_gain(self) -> float:
