@@ -56,8 +56,8 @@ _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SLOW = 0.3  # share of the gain of the full step before, above which the next model gets twice the iterations
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
-_BUDGET = 30.0  # products and sweeps, times the root of p, that Newton steps may take until ADMM takes over
-_LAST = 6  # factor on that near the answer
+_BUDGET = 7.0  # products and sweeps, times p^0.75, that Newton steps may take until ADMM takes over
+_LAST = 20  # factor on that near the answer
 _SPLITS = 300  # iterations of ADMM until Newton steps take over again
 _HELPFUL = 0.1  # factor on the gap by Newton steps, up to which they helped
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
@@ -150,7 +150,7 @@ class _Run:
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
         self._splitting: Splitting | None = None
-        self._spent, self._budget = 0, _BUDGET * np.sqrt(len(problem.S))  # products and sweeps: before, and from then on
+        self._spent, self._budget = 0, _BUDGET * len(problem.S) ** 0.75  # products and sweeps: before, and from then on
         self._objective = np.inf  # nats, of the last certificate
         self._gap_before = np.inf  # of the best point after ADMM
 
