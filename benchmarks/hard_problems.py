@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
 
 def timed(problem: Hard, solver: str, limit: int) -> tuple[float, float, bool]:
     """Seconds, gap in nats per neuron, and whether that is a certificate; an infinite gap after ``limit`` seconds."""
-    S, alpha = problem.S, problem.alpha
+    S, alpha = problem.covariance, problem.alpha
     signal.signal(signal.SIGALRM, _stop)
     start = time.perf_counter()
     signal.alarm(limit)

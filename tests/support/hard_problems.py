@@ -39,9 +39,7 @@ def spiked(p: int, spikes: int, size: float, n: int = 400, seed: int = 0) -> np.
     """A few directions with ``size`` times the variance of the others."""
     rng = np.random.default_rng(seed)
     directions = np.linalg.qr(rng.standard_normal((p, spikes)))[0]
-    return correlation(
-        rng.standard_normal((n, p)) + np.sqrt(size) * rng.standard_normal((n, spikes)) @ directions.T
-    )
+    return correlation(rng.standard_normal((n, p)) + np.sqrt(size) * rng.standard_normal((n, spikes)) @ directions.T)
 
 
 def correlation(draws: np.ndarray) -> np.ndarray:
@@ -62,14 +60,14 @@ class Hard:
     share: float
 
     @property
-    def S(self) -> np.ndarray:
+    def covariance(self) -> np.ndarray:
         """The correlation ``(p, p)``."""
         return np.asarray(globals()[self.make](*self.arguments))
 
     @property
     def alpha(self) -> float:
         """The share of the largest correlation off the diagonal: from there on, all neurons are isolated."""
-        S = self.S
+        S = self.covariance
         return float(self.share * np.abs(S - np.diag(S.diagonal())).max())
 
 
@@ -84,14 +82,14 @@ SMALL: list[Hard] = [
     *_named("few_samples", (12, 2), 0.5, 0.05, 0.001),
     *_named("few_samples", (30, 3), 0.1, 0.01),
     *_named("few_samples", (60, 2), 0.5, 0.01),
-    *_named("few_samples", (60, 5), 0.1, 0.01, 0.001),
+    *_named("few_samples", (60, 5), 0.1, 0.01),
     *_named("few_samples", (60, 10), 0.1, 0.022, 0.005, 0.001),
     *_named("few_samples", (60, 30), 0.1, 0.01, 0.001),
     *_named("few_samples", (100, 50), 0.1, 0.01),
     *_named("autoregression", (60, 0.9), 0.1, 0.01, 0.001),
     *_named("autoregression", (100, 0.99), 0.1, 0.01, 0.001),
-    *_named("autoregression", (100, 0.999), 0.5, 0.1, 0.05, 0.01, 0.001),
-    *_named("autoregression", (100, 0.9999), 0.5, 0.1, 0.05, 0.01, 0.001),
+    *_named("autoregression", (100, 0.999), 0.5, 0.1, 0.05, 0.01),
+    *_named("autoregression", (100, 0.9999), 0.5, 0.1, 0.05, 0.01),
     *_named("equal_blocks", (60, 6, 1e-2), 0.5, 0.1, 0.01, 0.001),
     *_named("equal_blocks", (60, 6, 1e-4), 0.1, 0.01, 0.001),
     *_named("equal_blocks", (60, 6, 1e-6), 0.1, 0.01, 0.001),
@@ -102,6 +100,13 @@ SMALL: list[Hard] = [
     *_named("constant", (50, 0.999), 0.9, 0.1, 0.01, 0.001),
     *_named("spiked", (80, 3, 100), 0.1, 0.01, 0.001),
     *_named("spiked", (80, 1, 10000), 0.1, 0.01, 0.001),
+]
+
+# no solver here gets the certificate of these within 1,000 iterations
+UNCERTAIN: list[Hard] = [
+    *_named("few_samples", (60, 5), 0.001),
+    *_named("autoregression", (100, 0.999), 0.001),
+    *_named("autoregression", (100, 0.9999), 0.001),
 ]
 
 LARGE: list[Hard] = [

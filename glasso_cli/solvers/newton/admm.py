@@ -26,6 +26,7 @@ class Splitting:
         self._S, self._weights = problem.S, problem.weights
         self._rho = 1.0  # the natural step for a correlation
         self._n_iter = 0
+        self._primal, self._dual = 1.0, 1.0  # sizes of the residuals
 
     def start(self, Theta: np.ndarray, inverse: Inverse) -> None:
         """Go on from Theta ``(p, p)``."""
@@ -39,15 +40,15 @@ class Splitting:
         """
         S, Z, U = self._S, self._Z, self._U
         if 0 < self._n_iter <= _ADAPTED:
-            factor = _balance(*self._residuals, Z, S)
+            factor = _balance(self._primal, self._dual, Z, S)
             self._rho *= factor
             U /= factor
         for _ in range(STRETCH):
             Omega = _likely(S, Z, U, self._rho)
             primal, change = np.sqrt(_shrink(Omega, self._weights, self._rho, Z, U).sum(axis=1))
-        self._residuals = float(primal), float(self._rho * change)
+        self._primal, self._dual = float(primal), float(self._rho * change)
         self._n_iter += STRETCH
-        return Z
+        return np.asarray(Z)
 
 
 def _likely(S: np.ndarray, Z: np.ndarray, U: np.ndarray, rho: float) -> np.ndarray:
@@ -73,9 +74,7 @@ def _dual_of(S: np.ndarray, W: np.ndarray, weights: np.ndarray, rho: float, U: n
 
 
 @njit(parallel=True, cache=True)
-def _shrink(
-    Omega: np.ndarray, weights: np.ndarray, rho: float, Z: np.ndarray, U: np.ndarray
-) -> np.ndarray:
+def _shrink(Omega: np.ndarray, weights: np.ndarray, rho: float, Z: np.ndarray, U: np.ndarray) -> np.ndarray:
     """Z and U after Omega, in place; of every row ``(2, p)`` the squares of Omega - Z and of the change of Z.
 
     The diagonal has no penalty. The upper triangle is copied to the lower one.

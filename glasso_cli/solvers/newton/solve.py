@@ -11,6 +11,9 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
    curb what would overshoot;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
+Where that takes many products, the model is too hard to minimise. Iterations of ADMM and Newton steps then take turns until
+one of them gets the certificate.
+
 Far from the answer too many entries would be free, so the weights come down in levels from where few pairs exceed them,
 with one full step at each; how far down is up to how much the last one made the variances swell. Directions need the
 Hessian in float32 only, and W itself is float32 until the first certificate, or until it proves not to be the inverse;
@@ -57,7 +60,7 @@ _SLOW = 0.3  # share of the gain of the full step before, above which the next m
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
 _BUDGET = 7.0  # products and sweeps, times p^0.75, that Newton steps may take until ADMM takes over
-_LAST = 20  # factor on that near the answer
+_LAST = 20  # factor on that near the answer, where Newton steps need no other method
 _SPLITS = 300  # iterations of ADMM until Newton steps take over again
 _HELPFUL = 0.1  # factor on the gap by Newton steps, up to which they helped
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
@@ -222,9 +225,9 @@ class _Run:
 
     @property
     def _exhausted(self) -> bool:
-        """Whether Newton steps took as long as ADMM does for most problems that are hard for them."""
+        """Whether Newton steps took about as long as ADMM takes for most problems that are hard for them."""
         near = self._gain <= _NEAR * len(self._problem.S)
-        return self._work - self._spent > (_LAST if near else 1) * self._budget
+        return bool(self._work - self._spent > (_LAST if near else 1) * self._budget)
 
     @property
     def _work(self) -> int:
@@ -345,7 +348,9 @@ class _Run:
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:
         """Go along ``step`` if the objective falls on it."""
-        line = _Line.of(self._problem.S, free, step)
+        from glasso_cli.solvers.newton.line import Line
+
+        line = Line.of(self._problem.S, free, step)
         if not line.slope < 0:
             return False
         before = line.value(0.0, self._point.inverse.log_det)
@@ -374,31 +379,3 @@ class _Run:
     def _factorise(self, Theta: np.ndarray) -> Factor | None:
         self._cost["n_cholesky"] += 1
         return self._place.factorise(Theta, np.float64 if self._precise else np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """The objective along a step, but for the log determinant."""
-
-    S: np.ndarray  # (m,) covariances of the free entries
-    free: FreeSet
-    step: np.ndarray
-    times: np.ndarray  # (m,) 2 off the diagonal
-    slope: float  # of the model at 0: smooth part plus change of the penalty over the whole step
-
-    @classmethod
-    def of(cls, S: np.ndarray, free: FreeSet, step: np.ndarray) -> _Line:
-        times = np.where(free.rows == free.cols, 1.0, 2.0)
-        penalty = free.weights * (np.abs(free.values + step) - np.abs(free.values))
-        slope = float((times * (free.gradient * step + penalty)).sum())
-        return cls(S[free.rows, free.cols], free, step, times, slope)
-
-    def value(self, length: float, log_det: float) -> float:
-        values = self.free.values + length * self.step
-        return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det
-
-    def rounding(self, length: float, point: Point) -> float:
-        """How far tr(Theta W) is from p, relatively: an exact inverse gives 0."""
-        values = self.free.values + length * self.step
-        total = float((self.times * values * point.inverse.matrix[self.free.rows, self.free.cols]).sum())
-        return abs(total / len(point.Theta) - 1)
