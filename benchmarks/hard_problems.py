@@ -22,7 +22,7 @@ import machine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.hard_problems import LARGE, SMALL, Hard, autoregression
+from support.hard_problems import LARGE, SMALL, Hard, few_samples
 
 from glasso_cli.solvers import solve
 
@@ -35,7 +35,7 @@ def main() -> None:
     print("\n".join(f"{name}: {value}" for name, value in machine.described().items()), flush=True)
     problems = {"small": SMALL, "large": LARGE, "all": [*SMALL, *LARGE]}[arguments.only]
     for solver in arguments.solvers:  # compiled code and imports are not of the first problem
-        solve(autoregression(60, 0.5), 0.1, solver=solver)
+        solve(few_samples(60, 2), 0.01, solver=solver)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with open(arguments.out / "hard_problems.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
