@@ -250,13 +250,13 @@ class _Run:
             return
         best, lowest = self._point, self._objective
         assert self._best is not None
-        if self._best.proof.duality_gap < _HELPFUL * self._gap_before:
-            self._splitting = self._splitting or Splitting(self._problem)
-            self._splitting.start(best.Theta, best.inverse)
+        splitting = self._splitting
+        if splitting is None or self._best.proof.duality_gap < _HELPFUL * self._gap_before:
+            splitting = self._splitting = splitting or Splitting(self._problem)
+            splitting.start(best.Theta, best.inverse)
             self._budget *= 2
-        assert self._splitting is not None
         for _ in range(min(_SPLITS, self._max_iter - self._n_iter) // STRETCH):
-            Theta = self._splitting.advance()
+            Theta = splitting.advance()
             self._n_iter += STRETCH
             self._cost["n_eigh"] += STRETCH
             factor = self._factorise(Theta)
