@@ -11,6 +11,9 @@ At Theta with inverse W, the smooth part of the objective has gradient G = S - W
    curb what would overshoot;
 4. goes along the direction as far as the objective falls and the diagonal of W stays near that of S.
 
+Where that takes many products, the model is too hard to minimise. Iterations of ADMM and Newton steps then take turns until
+one of them gets the certificate.
+
 Far from the answer too many entries would be free, so the weights come down in levels from where few pairs exceed them,
 with one full step at each; how far down is up to how much the last one made the variances swell. Directions need the
 Hessian in float32 only, and W itself is float32 until the first certificate, or until it proves not to be the inverse;
@@ -31,10 +34,12 @@ from glasso_cli.engine.threads import numpy_on_one_thread
 from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.solvers.base import SolverResult, Start
 from glasso_cli.solvers.certificate import Certificate
+from glasso_cli.solvers.newton.admm import STRETCH
 from glasso_cli.solvers.newton.problem import Point, Problem
 from glasso_cli.solvers.problem import Alpha
 
 if TYPE_CHECKING:
+    from glasso_cli.solvers.newton.admm import Splitting
     from glasso_cli.solvers.newton.free_set import FreeSet
     from glasso_cli.solvers.newton.place import Factor, Place
     from glasso_cli.solvers.newton.step import Workspace
@@ -54,6 +59,10 @@ _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SLOW = 0.3  # share of the gain of the full step before, above which the next model gets twice the iterations
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
+_BUDGET = 7.0  # products and sweeps, times p^0.75, that Newton steps may take until ADMM takes over
+_LAST = 20  # factor on that near the answer, where Newton steps need no other method
+_SPLITS = 300  # iterations of ADMM until Newton steps take over again
+_HELPFUL = 0.1  # factor on the gap by Newton steps, up to which they helped
 _ROUNDING = 1e-4  # relative error of tr(Theta W) = p from which float32 is not enough
 
 
@@ -85,6 +94,9 @@ def solve_at(place: Place, problem: Problem, init: Start, tol: float, max_iter: 
         for level in run.levels():
             run.approach(level)
         run.finish()
+        while run.goes_on():
+            run.split()
+            run.finish()
     return run.result()
 
 
@@ -140,6 +152,10 @@ class _Run:
         self._patience = 1  # factor on the iterations of conjugate gradients
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
+        self._splitting: Splitting | None = None
+        self._spent, self._budget = 0, _BUDGET * len(problem.S) ** 0.75  # products and sweeps: before, and from then on
+        self._objective = np.inf  # nats, of the last certificate
+        self._gap_before = np.inf  # of the best point after ADMM
 
     def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
@@ -161,7 +177,7 @@ class _Run:
         fall = _FALL
         if left <= _STRETCH * fall:
             return
-        while left > 0:
+        while left > 0 and not self._exhausted:
             yield float(np.exp(left))
             swelling = max(self._point.swollen - 1, 1e-3)
             fall *= float(np.clip(np.sqrt(_SWELLING / swelling), 0.5, 1.5))
@@ -183,7 +199,7 @@ class _Run:
 
     def approach(self, level: float) -> None:
         """Newton steps at ``level`` times the weights, until one of them is of full length."""
-        while self._n_iter < self._max_iter:
+        while self._n_iter < self._max_iter and not self._exhausted:
             counts, violation = self._scan(level)
             if violation <= _SETTLED * level * self._scale or not self._step(level, counts) or self._length == 1:
                 return
@@ -202,10 +218,57 @@ class _Run:
                     return
                 assert self._best is not None
                 idle = idle + 1 if self._best.proof.duality_gap > 0.99 * before else 0
-            if idle == 3 or self._n_iter == self._max_iter:
+            if idle == 3 or self._n_iter >= self._max_iter or self._exhausted:
                 return
             if not self._step(1.0, counts) and not self._sharpen():
                 return
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether Newton steps took about as long as ADMM takes for most problems that are hard for them."""
+        near = self._gain <= _NEAR * len(self._problem.S)
+        return bool(self._work - self._spent > (_LAST if near else 1) * self._budget)
+
+    @property
+    def _work(self) -> int:
+        return self._cost["n_products"] + self._cost["n_sweeps"]
+
+    def goes_on(self) -> bool:
+        """Whether there is no answer yet, and iterations of ADMM are left to get to one."""
+        return self._answer is None and self._max_iter - self._n_iter >= STRETCH
+
+    def split(self) -> None:
+        """Iterations of ADMM from the point reached, until one has a certificate or ``_SPLITS`` are done.
+
+        The next Newton steps start from the point with the lowest objective. Newton steps that made the gap much smaller may
+        take twice as long the next time, and ADMM goes on from where they got to; otherwise it goes on with its own point.
+        """
+        from glasso_cli.solvers.newton.admm import Splitting
+
+        self._workspace = None
+        if self._certify():
+            return
+        best, lowest = self._point, self._objective
+        assert self._best is not None
+        splitting = self._splitting
+        if splitting is None or self._best.proof.duality_gap < _HELPFUL * self._gap_before:
+            splitting = self._splitting = splitting or Splitting(self._problem)
+            splitting.start(best.Theta, best.inverse)
+            self._budget *= 2
+        for _ in range(min(_SPLITS, self._max_iter - self._n_iter) // STRETCH):
+            Theta = splitting.advance()
+            self._n_iter += STRETCH
+            self._cost["n_eigh"] += STRETCH
+            factor = self._factorise(Theta)
+            if factor is None:
+                continue
+            self._point = Point(Theta.copy(), factor.inverse())
+            if self._certify():
+                return
+            if self._objective < lowest:
+                best, lowest = self._point, self._objective
+        self._point, self._spent = best, self._work
+        self._gap_before = self._best.proof.duality_gap
 
     @property
     def _next_gain(self) -> float:
@@ -231,6 +294,7 @@ class _Run:
         self._sharpen()
         Theta, inverse = self._point.Theta, self._point.inverse
         proof = self._problem.certificate(Theta, inverse, self._tol)
+        self._objective = proof.objective
         self._cost["n_cholesky"] += 1
         if proof.duality_gap <= self._tol:
             self._answer = _result(self._problem, Theta, inverse, proof, True)
@@ -284,7 +348,9 @@ class _Run:
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:
         """Go along ``step`` if the objective falls on it."""
-        line = _Line.of(self._problem.S, free, step)
+        from glasso_cli.solvers.newton.line import Line
+
+        line = Line.of(self._problem.S, free, step)
         if not line.slope < 0:
             return False
         before = line.value(0.0, self._point.inverse.log_det)
@@ -313,31 +379,3 @@ class _Run:
     def _factorise(self, Theta: np.ndarray) -> Factor | None:
         self._cost["n_cholesky"] += 1
         return self._place.factorise(Theta, np.float64 if self._precise else np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """The objective along a step, but for the log determinant."""
-
-    S: np.ndarray  # (m,) covariances of the free entries
-    free: FreeSet
-    step: np.ndarray
-    times: np.ndarray  # (m,) 2 off the diagonal
-    slope: float  # of the model at 0: smooth part plus change of the penalty over the whole step
-
-    @classmethod
-    def of(cls, S: np.ndarray, free: FreeSet, step: np.ndarray) -> _Line:
-        times = np.where(free.rows == free.cols, 1.0, 2.0)
-        penalty = free.weights * (np.abs(free.values + step) - np.abs(free.values))
-        slope = float((times * (free.gradient * step + penalty)).sum())
-        return cls(S[free.rows, free.cols], free, step, times, slope)
-
-    def value(self, length: float, log_det: float) -> float:
-        values = self.free.values + length * self.step
-        return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det
-
-    def rounding(self, length: float, point: Point) -> float:
-        """How far tr(Theta W) is from p, relatively: an exact inverse gives 0."""
-        values = self.free.values + length * self.step
-        total = float((self.times * values * point.inverse.matrix[self.free.rows, self.free.cols]).sum())
-        return abs(total / len(point.Theta) - 1)
