@@ -22,7 +22,7 @@ import machine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.hard_problems import LARGE, SMALL, Hard, few_samples
+from support.hard_problems import HUGE, LARGE, SMALL, Hard, few_samples
 
 from glasso_cli.solvers import solve
 
@@ -33,7 +33,7 @@ PEERS = SOLVERS[1:]
 def main() -> None:
     arguments = _arguments()
     print("\n".join(f"{name}: {value}" for name, value in machine.described().items()), flush=True)
-    problems = {"small": SMALL, "large": LARGE, "all": [*SMALL, *LARGE]}[arguments.only]
+    problems = {"small": SMALL, "large": [*LARGE, *HUGE], "all": [*SMALL, *LARGE, *HUGE]}[arguments.only]
     for solver in arguments.solvers:  # compiled code and imports are not of the first problem
         solve(few_samples(60, 2), 0.01, solver=solver)
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,7 @@ _SLOW = 0.3  # share of the gain of the full step before, above which the next m
 _PATIENCE = 16  # times those iterations, at most
 _SHORTEST = 1e-4  # length of a step
 _BUDGET = 7.0  # products and sweeps, times p^0.75, that Newton steps may take until ADMM takes over
+_DENSE = 10.0  # how much more a product costs where all entries are free, until ADMM has had its first turn
 _LAST = 20  # factor on that near the answer, where Newton steps need no other method
 _SPLITS = 300  # iterations of ADMM until Newton steps take over again
 _HELPFUL = 0.1  # factor on the gap by Newton steps, up to which they helped
@@ -153,7 +154,7 @@ class _Run:
         self._cost: Counter[str] = Counter(n_cholesky=0, n_products=0, n_sweeps=0)
         self._workspace: Workspace | None = None
         self._splitting: Splitting | None = None
-        self._spent, self._budget = 0, _BUDGET * len(problem.S) ** 0.75  # products and sweeps: before, and from then on
+        self._effort, self._budget = 0.0, _BUDGET * len(problem.S) ** 0.75  # of Newton steps since ADMM, in products
         self._objective = np.inf  # nats, of the last certificate
         self._gap_before = np.inf  # of the best point after ADMM
 
@@ -227,9 +228,8 @@ class _Run:
     def _exhausted(self) -> bool:
         """Whether Newton steps took about as long as ADMM takes for most problems that are hard for them."""
         near = self._gain <= _NEAR * len(self._problem.S)
-        return bool(self._work - self._spent > (_LAST if near else 1) * self._budget)
+        return bool(self._effort > (_LAST if near else 1) * self._budget)
 
-    @property
     def _work(self) -> int:
         return self._cost["n_products"] + self._cost["n_sweeps"]
 
@@ -267,7 +267,7 @@ class _Run:
                 return
             if self._objective < lowest:
                 best, lowest = self._point, self._objective
-        self._point, self._spent = best, self._work
+        self._point, self._effort = best, 0.0
         self._gap_before = self._best.proof.duality_gap
 
     @property
@@ -341,9 +341,12 @@ class _Run:
         accuracy = Accuracy(residual, iterations * self._patience)
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
+        work = self._work()
         directions = self._workspace.directions(
             point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
         )
+        density = 2 * len(free.rows) / len(counts) ** 2 if self._splitting is None else 0.0
+        self._effort += (self._work() - work) * (1 + _DENSE * density)
         return any(self._search(free, step) for step in directions)
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:

@@ -253,7 +253,7 @@ def test_neurons_that_one_factor_drives_take_few_steps() -> None:
     result = SOLVERS["newton"](S, 0.05)
     assert result.converged
     assert reference_kkt(result.precision, S, 0.05) <= 0.01 * 0.05
-    assert result.n_iter <= 25
+    assert result.n_iter - result.cost.get("n_eigh", 0) <= 25
 
 
 @pytest.mark.slow
