@@ -8,8 +8,8 @@ with coefficient 0.7, the same with heavy tails (every document has a scale of i
 freedom: excess kurtosis 6), and the same with two factors that move all neurons (half of the variance). Sixteen blocks of
 documents, as `collect` makes them; alpha = sqrt(log p / n_eff); false discovery rate asked for: 0.05 and 0.1.
 
-Found: pairs of all with a q-value up to that rate. Drawn: those of them that are edges of the sparse graph and have a partial
-correlation of at least 0.02, which is what `fit` draws. Per row the observed false discovery rate (false / found, mean over repetitions, with its standard error) and
+Found: pairs of all that are not zero at that rate. Drawn: edges of the sparse graph that are beyond a partial correlation of
+0.02 at that rate, which is what `fit` draws. Per row the observed false discovery rate (false / found, mean over repetitions, with its standard error) and
 the power (planted edges found). ``tokens`` is the test that takes every token for independent. Writes calibration.csv and
 calibration.md to ``--out``.
 """
@@ -133,14 +133,10 @@ def measure(case: Case) -> list[Found]:
     for method in METHODS:
         tests = edge_tests(
             estimate, correlation, blocks, np.zeros_like(R) if method == "tokens" else R, *every,
-            variance="normal" if method == "tokens" else method,
+            variance="normal" if method == "tokens" else method, min_effect=MIN_EFFECT,
         )  # fmt: skip
         for rate, (name, among) in itertools.product(RATES, {"found": np.ones_like(drawn), "drawn": drawn}.items()):
-            taken = (
-                (tests.q <= rate)
-                & among
-                & (np.abs(tests.partial_correlation) >= (MIN_EFFECT if name == "drawn" else 0))
-            )
+            taken = among & ((tests.q if name == "drawn" else tests.q_zero) <= rate)
             found.append(
                 Found(
                     **asdict(case), method=method, rate=rate, edges=name, false=int((taken & ~real).sum()), true=int((taken & real).sum()),

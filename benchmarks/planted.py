@@ -52,11 +52,26 @@ def planted_precision(p: int, seed: int) -> np.ndarray:
     return precision
 
 
-def truth_of(precision: np.ndarray) -> Truth:
-    """The graph of a precision matrix, and a factor of its correlation matrix."""
+def planted_small(p: int, seed: int, delta: float) -> Truth:
+    """A partial correlation for **every** pair, half to one and a half times ``delta`` in size, and the edges of ``planted``.
+
+    An edge of the truth is a pair above ``delta``. The small ones are u_i u_j with random signs of u, so that the precision
+    matrix is positive definite for any p.
+    """
+    random = np.random.default_rng([seed, 3])
+    u = np.sqrt(delta * random.uniform(0.5, 1.5, p)) * random.choice([-1, 1], p)
+    precision = planted_precision(p, seed)
+    scale = np.sqrt(precision.diagonal())
+    precision = precision / np.multiply.outer(scale, scale) + np.multiply.outer(u, u)
+    return truth_of(precision, delta)
+
+
+def truth_of(precision: np.ndarray, delta: float = 0.0) -> Truth:
+    """The pairs with a partial correlation above ``delta``, and a factor of the correlation matrix."""
     covariance = np.linalg.inv(precision)
     scale = 1 / np.sqrt(covariance.diagonal())
-    edges = precision != 0
+    diagonal = np.sqrt(precision.diagonal())
+    edges = np.abs(precision) > delta * np.multiply.outer(diagonal, diagonal)
     np.fill_diagonal(edges, False)
     return Truth(edges, np.linalg.cholesky(covariance * np.outer(scale, scale)))
 

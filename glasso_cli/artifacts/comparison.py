@@ -22,7 +22,7 @@ class Comparison(Artifact):
     """
 
     kind: ClassVar[str] = "comparison"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
@@ -37,7 +37,9 @@ class Comparison(Artifact):
     error_a: np.ndarray = array("E", dtype="float64")  # standard error of rho_a
     error_b: np.ndarray = array("E", dtype="float64")
     z: np.ndarray = array("E", dtype="float64")  # B less A in Fisher's z over its standard error
-    p_values: np.ndarray = array("E", dtype="float64")  # two-sided
+    p_zero: np.ndarray = array("E", dtype="float64")  # two-sided, of H0: nothing differs
+    q_zero: np.ndarray = array("E", dtype="float64")  # over all pairs
+    p_values: np.ndarray = array("E", dtype="float64")  # of H0: the difference is at most compare.min_effect
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs
     # against the largest difference of all pairs by chance; nan without any:
     permutation_p: np.ndarray = array("E", dtype="float64")
@@ -87,6 +89,8 @@ class Comparison(Artifact):
             "standard_error_a": self.error_a[order],
             "standard_error_b": self.error_b[order],
             "z": self.z[order],
+            "p_value_zero": self.p_zero[order],
+            "q_value_zero": self.q_zero[order],
             "p_value": self.p_values[order],
             "q_value": self.q_values[order],
             "permutation_p": self.permutation_p[order],

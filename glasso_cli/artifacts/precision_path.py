@@ -25,6 +25,8 @@ _TESTED = {
     "debiased": "debiased",
     "standard_error": "standard_error",
     "z": "z",
+    "p_value_zero": "p_zero",
+    "q_value_zero": "q_zero",
     "p_value": "p_values",
     "q_value": "q_values",
     "frequency": "frequencies",
@@ -41,7 +43,7 @@ class PrecisionPath(Artifact):
     """
 
     kind: ClassVar[str] = "precision-path"
-    schema: ClassVar[int] = 4
+    schema: ClassVar[int] = 5
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
@@ -68,11 +70,13 @@ class PrecisionPath(Artifact):
     criterion_error: np.ndarray = array("A", dtype="float64")  # its standard error; nan if it has none
     selected: np.ndarray = array(dtype="int64")
     # The E edges of the selected alpha, in the order of rows and cols:
-    kept: np.ndarray = array("E", dtype="bool")  # drawn and written: they pass fit.fdr and fit.min_effect
+    kept: np.ndarray = array("E", dtype="bool")  # drawn and written: beyond fit.min_effect at the rate fit.fdr
     debiased: np.ndarray = array("E", dtype="float64")  # partial correlation without the penalty's bias
     standard_error: np.ndarray = array("E", dtype="float64")  # of debiased
     z: np.ndarray = array("E", dtype="float64")  # against no edge
-    p_values: np.ndarray = array("E", dtype="float64")  # two-sided
+    p_zero: np.ndarray = array("E", dtype="float64")  # two-sided, of H0: the partial correlation is zero
+    q_zero: np.ndarray = array("E", dtype="float64")  # over all pairs
+    p_values: np.ndarray = array("E", dtype="float64")  # of H0: it is at most fit.min_effect in size
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs
     # share of half-samples with the edge and its sign; nan without any:
     frequencies: np.ndarray = array("E", dtype="float64")

@@ -6,6 +6,7 @@ sum is normal where nothing differs. Every pair of neurons is tested, not only e
 noise has made an edge in one of them is more different than it should be, and testing those alone would find too many.
 What passes is tested again with the error of the pair itself (:mod:`pair_errors`): edges vary more than pairs without one.
 
+The null hypothesis is that two partial correlations differ by at most a minimum effect: with enough tokens, all pairs differ.
 A partial correlation has no units, so that a neuron that merely varies more in one corpus does not differ.
 """
 
@@ -18,6 +19,7 @@ from scipy.stats import chi2
 
 from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.false_discovery import Rates, p_values, q_values
+from glasso_cli.inference.minimum_effect import Tail, beyond
 from glasso_cli.inference.pairs import over_pairs, pair_places, pairs_at
 from glasso_cli.inference.tails import excess_of, freedom_of, two_sided
 from glasso_cli.linalg.precision import to_partial_correlations
@@ -60,20 +62,27 @@ def _fisher(rho: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Differences:
-    """All pairs of p neurons, as far as two corpora differ on them."""
+    """All pairs of p neurons, as far as two corpora differ on them; arrays are ``(p (p - 1) / 2,)``, row by row."""
 
-    z: np.ndarray  # (p (p - 1) / 2,) of the second corpus less the first, row by row
-    rates: Rates
+    z: np.ndarray  # of the second corpus less the first
+    evidence: np.ndarray  # -log p of H0: the partial correlations differ by at most the minimum effect
+    rates: Rates  # of the evidence
     freedom: float
     p: int
+    min_effect: float
+    tail: Tail
 
     def discoveries(self, fdr: float) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs ``rows (m,)`` < ``cols (m,)`` with a q-value up to ``fdr``, row by row."""
+        """The pairs ``rows (m,)`` < ``cols (m,)`` that differ by more than the minimum effect, row by row."""
         n_discoveries = self.rates.discoveries(fdr)
         if n_discoveries == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         least = self.rates.sizes[len(self.rates.sizes) - n_discoveries]
-        return pairs_at(np.flatnonzero(np.abs(self.z) >= least), self.p)
+        return pairs_at(np.flatnonzero(self.evidence >= least), self.p)
+
+    def against_zero(self) -> Rates:
+        """The rates of the sizes of z under H0: nothing differs."""
+        return Rates.among(np.abs(self.z), lambda size: two_sided(size, self.freedom))
 
     @property
     def spread(self) -> float:
@@ -82,12 +91,12 @@ class Differences:
         return float(np.median(self.z[::step] ** 2) / chi2.median(1)) if len(self.z) else 1.0
 
 
-def differences(first: Side, second: Side) -> Differences:
+def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differences:
     """Test all pairs of the p neurons that both sides have, in one order."""
     p = len(first.rho)
     variances = np.zeros(2)
 
-    def between(rows: slice, cols: slice) -> np.ndarray:
+    def z_between(rows: slice, cols: slice) -> np.ndarray:
         (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
         variances[:] += error.sum(), other.sum()
         after -= before
@@ -96,9 +105,29 @@ def differences(first: Side, second: Side) -> Differences:
         after /= error
         return after
 
-    z = over_pairs(p, between)
+    z = over_pairs(p, z_between)
     freedom = _freedom(variances, (first.freedom, second.freedom))
-    return Differences(z, Rates.among(np.abs(z), lambda size: two_sided(size, freedom)), freedom, p)
+    tail = Tail(freedom, float(np.abs(z).max(initial=0.0)))
+
+    def evidence_between(rows: slice, cols: slice) -> np.ndarray:
+        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
+        after -= before
+        error += other
+        np.sqrt(error, out=error)
+        bar = min_effect * _slope(after, first.rho[rows, cols], second.rho[rows, cols]) / error
+        after /= error
+        return -tail.log_beyond(np.abs(after, out=after), bar)
+
+    evidence = over_pairs(p, evidence_between)
+    rates = Rates.among(evidence.copy(), lambda values: np.exp(-values))
+    return Differences(z, evidence, rates, freedom, p, min_effect, tail)
+
+
+def _slope(change: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The change of Fisher's z over that of the partial correlation."""
+    apart = after - before
+    same = np.abs(apart) < 1e-9
+    return np.where(same, 1 / (1 - after**2 + 1e-12), change / np.where(same, 1.0, apart))
 
 
 def _freedom(variances: np.ndarray, freedoms: tuple[float, float]) -> float:
@@ -131,7 +160,9 @@ class PairDifferences:
     standard_error: tuple[np.ndarray, np.ndarray]  # of rho
     own_p: tuple[np.ndarray, np.ndarray]  # of each corpus against no edge
     z: np.ndarray
-    p: np.ndarray
+    p_zero: np.ndarray  # two-sided, of H0: nothing differs
+    q_zero: np.ndarray  # over all pairs of the p neurons
+    p: np.ndarray  # of H0: they differ by at most the minimum effect
     q: np.ndarray  # over all pairs of the p neurons
 
     @property
@@ -154,31 +185,43 @@ def with_own_errors(
     values = [side.of_pairs(rows, cols) for side in sides]
     variances = [variance * each.inflation for (_, variance), each in zip(values, own)]
     total = variances[0] + variances[1]
-    z = (values[1][0] - values[0][0]) / np.sqrt(total)
+    change = values[1][0] - values[0][0]
+    z = change / np.sqrt(total)
     rest = [
         np.where(each.inflation > 1, variance**2 / each.freedom, 0.0) for variance, each in zip(variances, own)
     ]  # Welch and Satterthwaite
     with np.errstate(divide="ignore"):
         freedom = np.minimum(total**2 / (rest[0] + rest[1]), all_pairs.freedom)
-    p = two_sided(np.abs(z), freedom)
-    every = p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom))
-    every[pair_places(rows, cols, all_pairs.p)] = p
-    every.sort()
-    q = q_values(every)
+    rho = (sides[0].rho[rows, cols], sides[1].rho[rows, cols])
+    places = pair_places(rows, cols, all_pairs.p)
+    p_zero = two_sided(np.abs(z), freedom)
+    p = beyond(np.abs(z), all_pairs.min_effect * _slope(change, *rho) / np.sqrt(total), freedom)
     return PairDifferences(
         rows=rows,
         cols=cols,
-        rho=(sides[0].rho[rows, cols], sides[1].rho[rows, cols]),
-        standard_error=tuple(
-            np.sqrt(variance) * (1 - side.rho[rows, cols] ** 2) for side, variance in zip(sides, variances)
-        ),
+        rho=rho,
+        standard_error=tuple(np.sqrt(variance) * (1 - each**2) for each, variance in zip(rho, variances)),
         own_p=tuple(
             two_sided(np.abs(value) / np.sqrt(variance), np.inf) for (value, _), variance in zip(values, variances)
         ),  # type: ignore[arg-type]
         z=z,
+        p_zero=p_zero,
+        q_zero=_rates_with(
+            p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom)), places, p_zero
+        ),
         p=p,
-        q=q[np.minimum(np.searchsorted(every, p * (1 - 1e-12)), len(every) - 1)] if len(every) else p,
+        q=_rates_with(np.exp(-all_pairs.evidence), places, p),
     )
+
+
+def _rates_with(every: np.ndarray, places: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The q-values of ``p (m,)``, which take the place of those at ``places`` in ``every``; that is overwritten."""
+    if len(p) == 0:
+        return p
+    every[places] = p
+    every.sort()
+    q = q_values(every)
+    return np.asarray(q[np.minimum(np.searchsorted(every, p * (1 - 1e-12)), len(every) - 1)])
 
 
 # -- what kind of difference ------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from glasso_cli.artifacts.metrics import ComparisonMetrics, to_json
 from glasso_cli.artifacts.metrics.comparison import (
     Calibration,
     ComparedCorpus,
-    DroppedPairs,
     GraphOverlap,
     Permutations,
 )
@@ -38,8 +37,8 @@ class PairTests:
 
     all_pairs: Differences
     pairs: PairDifferences
-    differs: np.ndarray  # (m,) bool
-    small: int  # pairs that pass the false discovery rate, but not the effect
+    differs: np.ndarray  # (m,) bool: by more than the minimum effect
+    nonzero: int  # of all pairs, those that differ at all, by typical errors
 
 
 def difference_tests(
@@ -47,12 +46,10 @@ def difference_tests(
 ) -> PairTests:
     """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
     sides = (first.side(), second.side())
-    all_pairs = differences(*sides)
+    all_pairs = differences(*sides, section.min_effect)
     rows, cols = _union(all_pairs.p, all_pairs.discoveries(section.fdr), *graphs)
     pairs = with_own_errors(all_pairs, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
-    passed = pairs.q <= section.fdr
-    differs = passed & (np.abs(pairs.change) >= section.min_effect)
-    return PairTests(all_pairs, pairs, differs, int(np.count_nonzero(passed & ~differs)))
+    return PairTests(all_pairs, pairs, pairs.q <= section.fdr, all_pairs.against_zero().discoveries(section.fdr))
 
 
 Permute = Callable[[np.ndarray, np.ndarray], PermutationResult]  # pairs → their p-values
@@ -85,9 +82,8 @@ def assemble(
         estimate=EstimateUsed(compared.kind, compared.alpha),
         fdr=section.fdr,
         min_effect=section.min_effect,
-        pairs=PairCounts(len(tests.all_pairs.z), edges + tests.small),
+        pairs=PairCounts(len(tests.all_pairs.z), tests.nonzero, edges),
         edges=edges,
-        dropped=DroppedPairs(tests.small),
         classes={name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
         expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
         graphs=_overlap(*drawn),
@@ -113,6 +109,8 @@ def assemble(
         error_a=pairs.standard_error[0],
         error_b=pairs.standard_error[1],
         z=pairs.z,
+        p_zero=pairs.p_zero,
+        q_zero=pairs.q_zero,
         p_values=pairs.p,
         q_values=pairs.q,
         permutation_p=np.full(len(pairs.rows), np.nan) if chance is None else chance.p,

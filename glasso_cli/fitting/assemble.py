@@ -42,7 +42,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
     points, chosen, tests = findings.points, findings.chosen, findings.tested.tests
     width = len(findings.neurons)
     best = points[chosen.index]
-    kept = edge_table.filter_edges(tests, best.values < 0, section.fdr, section.min_effect)
+    kept = edge_table.filter_edges(tests, best.values < 0, section.fdr)
     drawn = (best.rows[kept.mask], best.cols[kept.mask], best.values[kept.mask])
     ids, layers = stats.neuron_ids[findings.neurons], stats.layers[findings.neurons]
     graph = build_graph(ids, *drawn, best.diagonal, layers, seed=seed)
@@ -62,7 +62,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         variance=section.variance,
         variance_inflation=tests.inflation,
         degrees_of_freedom=tests.freedom if np.isfinite(tests.freedom) else None,
-        pairs=PairCounts(tests.pairs, tests.discoveries),
+        pairs=PairCounts(tests.pairs, tests.nonzero, tests.discoveries),
         expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
         half_samples=HalfSamples(findings.stability.count, findings.stability.replication),
         null=findings.tested.null,
@@ -92,6 +92,8 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         debiased=tests.partial_correlation,
         standard_error=tests.standard_error,
         z=tests.z,
+        p_zero=tests.p_zero,
+        q_zero=tests.q_zero,
         p_values=tests.p,
         q_values=tests.q,
         frequencies=findings.stability.frequencies,

@@ -21,15 +21,17 @@ class EdgeFilter:
     dropped: DroppedEdges
 
 
-def filter_edges(tests: EdgeTests, positive: np.ndarray, fdr: float, min_effect: float) -> EdgeFilter:
-    """The edges whose partial correlation is not zero (q up to ``fdr``), has their sign, and is at least ``min_effect``.
+def filter_edges(tests: EdgeTests, positive: np.ndarray, fdr: float) -> EdgeFilter:
+    """The edges with a partial correlation beyond the minimum effect (q up to ``fdr``) and the sign of the sparse graph.
 
     ``positive (E,)`` is the sign of their partial correlations in the sparse graph.
     """
-    believed = (tests.q <= fdr) & ((tests.z > 0) == positive)
-    large = np.abs(tests.partial_correlation) >= min_effect
-    unbelieved, small = np.count_nonzero(~believed), np.count_nonzero(believed & ~large)
-    return EdgeFilter(believed & large, DroppedEdges(fdr=int(unbelieved), min_effect=int(small)))
+    nonzero = (tests.q_zero <= fdr) & ((tests.z > 0) == positive)
+    kept = nonzero & (tests.q <= fdr)
+    return EdgeFilter(
+        kept,
+        DroppedEdges(fdr=int(np.count_nonzero(~nonzero)), min_effect=int(np.count_nonzero(nonzero & ~kept))),
+    )
 
 
 def entry_alphas(points: Sequence[PathPoint], index: int) -> np.ndarray:

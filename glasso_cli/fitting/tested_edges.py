@@ -67,6 +67,7 @@ def tested_point(
             at.rows,
             at.cols,
             fdr=section.fdr,
+            min_effect=section.min_effect,
             variance=variance,
             inflation=inflation,
         )
@@ -79,7 +80,7 @@ def tested_point(
         S = blocks.correlation_of(covariance)
         shifted = fit_at(S, point.alpha, None, section)
         null_tests = tested(S, shifted, fit_for_tests(S, shifted), "normal", tests.inflation)
-        kept = edge_table.filter_edges(null_tests, shifted.values < 0, section.fdr, section.min_effect)
+        kept = edge_table.filter_edges(null_tests, shifted.values < 0, section.fdr)
         null = NullEdges(shifted.n_edges, int(kept.mask.sum()), null_tests.discoveries)
     return EdgeTestResult(tests, kind, fit, null)
 

@@ -1,12 +1,14 @@
-"""Which edges to believe: an estimate, an error bar, a p-value and a false discovery rate for each.
+"""Which edges to believe: an estimate, an error bar, p-values and false discovery rates for each.
 
 Every pair of neurons is tested, not only those with an edge: z_ij = T_ij / sqrt(variance), with the variance that T_ij has
-where there is no edge, and q-values over all p (p - 1) / 2 pairs.
+where there is no edge, and q-values over all p (p - 1) / 2 pairs. There are two null hypotheses: that the partial
+correlation is zero, and that it is at most ``min_effect`` in size. The second has the error that a pair has there: pairs that
+depend on each other vary more between documents than pairs that do not, in proportion to the size of their correlation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,11 +18,13 @@ from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.false_discovery import Rates
 from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
+from glasso_cli.inference.minimum_effect import Tail
 from glasso_cli.inference.pair_errors import pair_inflation
 from glasso_cli.inference.pairs import over_pairs
 from glasso_cli.inference.tails import two_sided
 from glasso_cli.linalg.precision import partial_correlation
 
+_ROUNDING = 1e-12  # relative, of a statistic of a pair by itself and among all
 VARIANCES = ("pooled", "normal", "jackknife")
 
 
@@ -30,12 +34,15 @@ class EdgeTests:
 
     partial_correlation: np.ndarray  # (E,) of T: not shrunken
     standard_error: np.ndarray  # (E,) of the partial correlation
-    z: np.ndarray  # (E,) against no edge
-    p: np.ndarray  # (E,) two-sided
-    q: np.ndarray  # (E,)
+    z: np.ndarray  # (E,) against a partial correlation of zero
+    p_zero: np.ndarray  # (E,) two-sided, of H0: the partial correlation is zero
+    q_zero: np.ndarray  # (E,) over all pairs
+    p: np.ndarray  # (E,) of H0: the partial correlation is at most ``min_effect`` in size
+    q: np.ndarray  # (E,) over all pairs
     inflation: float  # of the variance over the formula's for Gaussian tokens with these autocorrelations
     freedom: float  # of the Student's t that z is judged by; inf for the normal distribution
-    discoveries: int  # of all pairs, at ``fdr``
+    nonzero: int  # of all pairs, those with q_zero up to ``fdr``
+    discoveries: int  # of all pairs, those with q up to ``fdr``
     pairs: int
 
 
@@ -48,13 +55,14 @@ def edge_tests(
     cols: np.ndarray,
     *,
     fdr: float = 0.05,
+    min_effect: float = 0.0,
     variance: str = "pooled",
     inflation: float | None = None,
 ) -> EdgeTests:
     """Test all pairs of p neurons, and report the chosen ones ``rows (E,)`` < ``cols (E,)``.
 
     ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
-    values at lags 1 to L. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
+    values at lags 1 to L. ``min_effect`` is the partial correlation up to which a pair is not of interest. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
     median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself. The
     standard errors of ``pooled`` are those of the chosen pairs themselves where these are larger: edges vary more
     between documents than the null pairs that calibrate the test. ``inflation`` was found before and multiplies the formula
@@ -64,24 +72,80 @@ def edge_tests(
     formula = _Formula(estimate, np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
     errors = _errors(variance, inflation, formula, correlation, blocks)
     T = estimate.T
-    rates = Rates.among(_sizes(T, errors), errors.two_sided)
     at_null = errors.of(rows, cols)
     z = -T[rows, cols] / np.sqrt(at_null)
     rho = np.clip(partial_correlation(rows, cols, T[rows, cols], T.diagonal()), -1.0, 1.0)
     relative = at_null / formula.own(rows, cols)  # one over the tokens that the estimate rests on
+    growth = 0.0
     if variance == "pooled" and len(rows):
-        relative = relative * np.maximum(pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols), 1.0)
-    return EdgeTests(
+        own = pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols)
+        relative = relative * np.maximum(own, 1.0)
+        growth = _growth(own, rho)
+    sizes = _sizes(T, errors)
+    largest = float(sizes.max(initial=0.0))
+    zero = Rates.among(sizes, errors.two_sided)
+    q_zero = zero.of(np.abs(z) * (1 - _ROUNDING))
+    tests = EdgeTests(
         partial_correlation=rho,
         standard_error=np.sqrt(relative) * (1 - rho**2),
         z=z,
+        p_zero=errors.two_sided(np.abs(z)),
+        q_zero=q_zero,
         p=errors.two_sided(np.abs(z)),
-        q=rates.of(np.abs(z) * (1 - 1e-12)),  # they stand among all of them but for rounding
+        q=q_zero,
         inflation=errors.inflation,
         freedom=errors.freedom,
-        discoveries=rates.discoveries(fdr),
-        pairs=len(rates.q),
+        nonzero=zero.discoveries(fdr),
+        discoveries=zero.discoveries(fdr),
+        pairs=len(zero.q),
     )
+    if min_effect == 0:
+        return tests
+    boundary = _Boundary(T, errors, min_effect, 1 + growth * min_effect)
+    tail = Tail(errors.freedom, largest)
+    rates = Rates.among(boundary.evidence(tail), lambda evidence: np.exp(-evidence))
+    evidence = -tail.log_beyond(*boundary.of(rows, cols))
+    q = rates.of(evidence * (1 - _ROUNDING))
+    return replace(tests, p=np.exp(-evidence), q=q, discoveries=rates.discoveries(fdr))
+
+
+@dataclass(frozen=True, eq=False)
+class _Boundary:
+    """Where the partial correlation of a pair is ``effect``: its errors there, which are ``stretch`` times in variance."""
+
+    T: np.ndarray  # (p, p)
+    errors: _Errors
+    effect: float
+    stretch: float
+
+    def of(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of pairs ``(m,)``: the estimate and ``effect``, both in standard errors."""
+        T = self.T
+        error = np.sqrt(self.errors.of(rows, cols) * self.stretch)
+        return np.abs(T[rows, cols]) / error, self.effect * np.sqrt(T[rows, rows] * T[cols, cols]) / error
+
+    def evidence(self, tail: Tail) -> np.ndarray:
+        """-log p of all pairs, row by row, ``(p (p - 1) / 2,)``."""
+        every, root = np.arange(len(self.T)), np.sqrt(self.T.diagonal())
+
+        def between(rows: slice, cols: slice) -> np.ndarray:
+            error = self.errors.between(every[rows], every[cols])
+            error *= self.stretch
+            np.sqrt(error, out=error)
+            bar = np.multiply.outer(self.effect * root[rows], root[cols])
+            bar /= error
+            return -tail.log_beyond(np.divide(np.abs(self.T[rows, cols]), error, out=error), bar)
+
+        return over_pairs(len(self.T), between)
+
+
+def _growth(inflation: np.ndarray, rho: np.ndarray) -> float:
+    """By how much the variance grows with the size of a partial correlation: that at rho is 1 + growth |rho| times that at 0.
+
+    By least squares over the E chosen pairs: ``inflation (E,)`` of their own, relative to a pair without an edge.
+    """
+    squares = float((rho**2).sum())
+    return max(0.0, float(((inflation - 1) * np.abs(rho)).sum()) / squares) if squares > 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)

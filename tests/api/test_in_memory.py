@@ -83,6 +83,7 @@ def test_nothing_is_written_and_nothing_is_said(
 
 
 def test_the_pipeline_runs_from_a_file_and_from_a_mapping(pair: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()  # of the fixtures
     made = g.run("c.yaml", "collect", "fit", set=["fit.half_samples=0"])
     assert [path.name for path in made if path.suffix == ".npz"] == [
         "words.npz", "others.npz", "words.npz", "others.npz",

@@ -60,7 +60,7 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
     ), values
 
 
-TESTED = ("debiased", "standard_error", "z", "p_values", "q_values", "frequencies", "entry_alphas")
+TESTED = ("debiased", "standard_error", "z", "p_zero", "q_zero", "p_values", "q_values", "frequencies", "entry_alphas")
 
 
 def small_fit() -> tuple[PrecisionPath, list[np.ndarray]]:

@@ -18,7 +18,7 @@ from glasso_cli.artifacts.metrics import (
     to_json,
 )
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
-from glasso_cli.artifacts.metrics.comparison import Calibration, ComparedCorpus, DroppedPairs, GraphOverlap
+from glasso_cli.artifacts.metrics.comparison import Calibration, ComparedCorpus, GraphOverlap
 from glasso_cli.artifacts.metrics.fit import (
     EstimateUsed,
     LeadingFactor,
@@ -40,9 +40,8 @@ COMPARISON = ComparisonMetrics(
     estimate=EstimateUsed("inverse", None),
     fdr=0.05,
     min_effect=0.1,
-    pairs=PairCounts(10, 2),
+    pairs=PairCounts(10, 3, 2),
     edges=2,
-    dropped=DroppedPairs(0),
     classes={"gained": 1, "sign flip": 1},
     expected_false_edges=0.1,
     graphs=GraphOverlap(0, 0, None),

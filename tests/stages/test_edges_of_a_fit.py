@@ -43,22 +43,25 @@ def blocks_of(stats: ActivationStats) -> Blocks:
     return Blocks.of(stats.counts, stats.sums, stats.moments, stats.usable())
 
 
-def test_edges_below_the_bar_are_counted_and_not_drawn(runner: Runner, statistics: ActivationStats) -> None:
+def test_edges_that_may_be_below_the_minimum_effect_are_counted_and_not_drawn(
+    runner: Runner, statistics: ActivationStats
+) -> None:
     every = fitted(runner)
-    bar = float(np.median(np.abs(every.debiased)))
-    fit = fitted(runner, fdr=0.01, min_effect=bar)
-    passing = (fit.q_values <= 0.01) & (np.abs(fit.debiased) >= bar)
+    bar = float(np.median(np.abs(every.debiased))) / 2
+    fit = fitted(runner, fdr=0.05, min_effect=bar)
+    passing = fit.q_values <= 0.05
+    assert np.abs(fit.debiased[passing]).min() > bar
     assert fit.kept.tolist() == passing.tolist()
     assert 0 < passing.sum() < len(passing)
     metrics = fit.metrics
     assert metrics.edges == passing.sum()
     assert metrics.edges_at_alpha == len(passing) == fit.n_edges[int(fit.selected)]
-    assert metrics.dropped.fdr == (fit.q_values > 0.01).sum()
+    assert metrics.dropped.fdr == (fit.q_zero > 0.05).sum()
     assert metrics.dropped.fdr + metrics.dropped.min_effect == (~passing).sum()
     (graph,) = pydot.graph_from_dot_data(Path(FILES[1]).read_text())
     assert len(graph.get_edges()) == passing.sum()
     assert (fit.communities[np.setdiff1d(np.arange(fit.n_neurons), fit.rows[fit.drawn()])] >= -1).all()
-    said = runner.command("fit", "c.yaml", "--force", "--set", f"fit.min_effect={bar}", "--set", "fit.fdr=0.01")
+    said = runner.command("fit", "c.yaml", "--force", "--set", f"fit.min_effect={bar}")
     assert "by fit.min_effect" in said.output
 
 
@@ -70,6 +73,7 @@ def test_the_table_holds_what_the_artifact_holds(runner: Runner, statistics: Act
     for row in rows:
         k = ids[frozenset((row["neuron_i"], row["neuron_j"]))]
         assert float(row["q_value"]) == fit.q_values[k]
+        assert float(row["q_value_zero"]) == fit.q_zero[k] <= fit.q_values[k]
         assert float(row["debiased"]) == fit.debiased[k]
         assert float(row["standard_error"]) == fit.standard_error[k]
         assert float(row["frequency"]) == fit.frequencies[k]

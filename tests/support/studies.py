@@ -123,6 +123,8 @@ def make_fit(
         debiased=1.1 * parts[selected][2].astype(float),
         standard_error=np.full(len(parts[selected][0]), 0.01),
         z=np.full(len(parts[selected][0]), 5.0),
+        p_zero=np.full(len(parts[selected][0]), 1e-8),
+        q_zero=np.full(len(parts[selected][0]), 1e-5),
         p_values=np.full(len(parts[selected][0]), 1e-6),
         q_values=np.full(len(parts[selected][0]), 1e-3),
         frequencies=np.full(len(parts[selected][0]), 0.95),

@@ -20,13 +20,6 @@ class ComparedCorpus:
 
 
 @dataclass(frozen=True)
-class DroppedPairs:
-    """Pairs that pass the false discovery rate and differ by too little."""
-
-    min_effect: int
-
-
-@dataclass(frozen=True)
 class GraphOverlap:
     """Edges drawn in both graphs and in either; ``jaccard`` is None without any."""
 
@@ -65,7 +58,6 @@ class ComparisonMetrics:
     min_effect: float
     pairs: PairCounts
     edges: int
-    dropped: DroppedPairs
     classes: dict[str, int]
     expected_false_edges: float
     graphs: GraphOverlap

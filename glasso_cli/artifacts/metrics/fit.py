@@ -18,9 +18,10 @@ class EstimateUsed:
 
 @dataclass(frozen=True)
 class PairCounts:
-    """All pairs that were tested, and those with a q-value up to the false discovery rate."""
+    """All pairs that were tested, those that are not zero, and those beyond the minimum effect, at the false discovery rate."""
 
     tested: int
+    nonzero: int
     discoveries: int
 
 
@@ -46,7 +47,7 @@ class NullEdges:
 
     at_alpha: int
     drawn: int
-    discoveries: int  # pairs of all with a q-value up to fit.fdr
+    discoveries: int  # pairs of all that are beyond fit.min_effect at the rate fit.fdr
 
 
 @dataclass(frozen=True)

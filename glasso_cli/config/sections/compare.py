@@ -27,8 +27,8 @@ class CompareSection(Section):
     )
     min_effect: float = Field(
         default=0.02,
-        description="For differential: a pair of neurons counts as different only if its partial correlations differ by at least "
-        "this, however significant the difference is.",
+        description="For differential: a pair of neurons counts as different only if its partial correlations are shown to differ by "
+        "more than this. Pairs are tested against this value, not against zero.",
         ge=0,
         lt=2,
     )

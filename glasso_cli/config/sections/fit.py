@@ -105,7 +105,8 @@ class FitSection(Section):
     )
     min_effect: float = Field(
         default=0.02,
-        description="Draw and list an edge only if its partial correlation is at least this in size, however significant it is.",
+        description="Draw and list an edge only if its partial correlation is shown to be larger than this in size. Edges are tested "
+        "against this value, not against zero: with enough text, all pairs differ from zero.",
         ge=0,
         lt=1,
     )

@@ -42,9 +42,9 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         ("estimate", estimate_used(metrics.estimate, both=True)),
         (
             "differences",
-            f"{metrics.pairs.discoveries:,} of {metrics.pairs.tested:,} pairs have q <= {metrics.fdr:g}; "
-            f"{metrics.dropped.min_effect:,} dropped by a difference below {metrics.min_effect:g}; "
-            f"{metrics.edges:,} left{f' ({_kinds(metrics)})' if _kinds(metrics) else ''}",
+            f"of {metrics.pairs.tested:,} pairs, {metrics.pairs.nonzero:,} differ by typical errors; {metrics.edges:,} differ by "
+            f"more than {metrics.min_effect:g}, by their own errors (q <= {metrics.fdr:g})"
+            f"{f': {_kinds(metrics)}' if _kinds(metrics) else ''}",
         ),
         ("false ones", f"at most {metrics.expected_false_edges:.2g} expected among those left"),
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),

@@ -26,7 +26,7 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
     if metrics.hidden_factors:
         lines.append(("hidden factors", f"{metrics.hidden_factors} at this alpha, beside the edges"))
     if metrics.null:
-        lines.append(("null", _null(metrics.null, metrics.fdr)))
+        lines.append(("null", _null(metrics.null, metrics)))
     if metrics.factors:
         lines.append(("factors", _factors(metrics.factors)))
     return lines
@@ -62,9 +62,8 @@ def _certificate(metrics: FitMetrics) -> str:
 def _edges(metrics: FitMetrics) -> str:
     dropped = metrics.dropped
     return (
-        f"{metrics.edges_at_alpha:,} at this alpha; {dropped.fdr:,} dropped by q > {metrics.fdr:g} or the other "
-        f"sign, "
-        f"{dropped.min_effect:,} by a partial correlation below {metrics.min_effect:g}; "
+        f"{metrics.edges_at_alpha:,} at this alpha; {dropped.fdr:,} dropped because they may be zero or of the other sign, "
+        f"{dropped.min_effect:,} because they may be at most {metrics.min_effect:g} (q > {metrics.fdr:g}); "
         f"{metrics.edges:,} drawn, {metrics.mean_degree:.3g} per neuron"
     )
 
@@ -73,7 +72,7 @@ def _false_edges(metrics: FitMetrics) -> str:
     pairs = metrics.pairs
     return (
         f"at most {metrics.expected_false_edges:.2g} expected among those drawn; of all {pairs.tested:,} pairs "
-        f"{pairs.discoveries:,} have q <= {metrics.fdr:g}"
+        f"{pairs.nonzero:,} are not zero and {pairs.discoveries:,} are beyond {metrics.min_effect:g} (q <= {metrics.fdr:g})"
     )
 
 
@@ -97,10 +96,10 @@ def _replication(halves: HalfSamples) -> str:
     )
 
 
-def _null(null: NullEdges, fdr: float) -> str:
+def _null(null: NullEdges, metrics: FitMetrics) -> str:
     return (
         f"neurons shifted against each other give {null.at_alpha:,} edges at this alpha and {null.drawn:,} by the same "
-        f"rules; {null.discoveries:,} of their pairs have q <= {fdr:g}"
+        f"rules; {null.discoveries:,} of their pairs are beyond {metrics.min_effect:g} (q <= {metrics.fdr:g})"
     )
 
 
