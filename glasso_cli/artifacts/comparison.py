@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from glasso_cli.artifacts.artifact import Artifact, array
+from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.metrics import ComparisonMetrics, metrics_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
 
@@ -52,6 +55,26 @@ class Comparison(Artifact):
     jaccard: np.ndarray = array("p", dtype="float64")  # neighbours in both graphs over those in either; nan without any
     changes: np.ndarray = array("p", dtype="int32")  # differential edges
     change: np.ndarray = array("p", dtype="float64")  # sum of |rho_b - rho_a| over them
+    # The a neurons that both corpora collected, fitted or not; none where activations are not compared:
+    active_ids: np.ndarray = array("a", dtype="str", may_be_empty=True)
+    active_rows_a: np.ndarray = array("a", dtype="int32", may_be_empty=True)  # index into the ActivationStats of A
+    active_rows_b: np.ndarray = array("a", dtype="int32", may_be_empty=True)
+    mean_a: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    mean_b: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    std_a: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    std_b: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    shift: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # mean of B less A, in standard deviations
+    shift_error: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    shift_p_zero: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # of H0: the means are equal
+    shift_q_zero: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    shift_p: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # of H0: at most compare.min_shift
+    shift_q: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    log_ratio: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # ln of the variance of B over that of A
+    log_ratio_error: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    ratio_p_zero: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # of H0: the variances are equal
+    ratio_q_zero: np.ndarray = array("a", dtype="float64", may_be_empty=True)
+    ratio_p: np.ndarray = array("a", dtype="float64", may_be_empty=True)  # of H0: at most compare.min_ratio
+    ratio_q: np.ndarray = array("a", dtype="float64", may_be_empty=True)
 
     @cached_property
     def metrics(self) -> ComparisonMetrics:
@@ -74,6 +97,38 @@ class Comparison(Artifact):
     def by_change(self) -> np.ndarray:
         """All neurons, those that change most first, ``(p,)``."""
         return np.lexsort((-self.changes, -self.change))
+
+    def by_shift(self) -> np.ndarray:
+        """The neurons compared by activation, the most significant shift of the mean first, ``(a,)``."""
+        return np.lexsort((-np.abs(self.shift), self.shift_p))
+
+    def activation_columns(self) -> dict[str, Any]:
+        """All neurons that both corpora collected, the most significant shift of the mean first."""
+        order = self.by_shift()
+        columns = {
+            "neuron": self.active_ids,
+            "mean_a": self.mean_a,
+            "mean_b": self.mean_b,
+            "std_a": self.std_a,
+            "std_b": self.std_b,
+            "shift": self.shift,
+            "shift_error": self.shift_error,
+            "shift_p_value_zero": self.shift_p_zero,
+            "shift_q_value_zero": self.shift_q_zero,
+            "shift_p_value": self.shift_p,
+            "shift_q_value": self.shift_q,
+            "variance_ratio": np.exp(self.log_ratio),
+            "log_ratio_error": self.log_ratio_error,
+            "ratio_p_value_zero": self.ratio_p_zero,
+            "ratio_q_value_zero": self.ratio_q_zero,
+            "ratio_p_value": self.ratio_p,
+            "ratio_q_value": self.ratio_q,
+        }
+        return {name: values[order] for name, values in columns.items()}
+
+    def activations_frame(self) -> pd.DataFrame:
+        """Differential activation as a data frame: the columns of ``.activations.csv``, a row per neuron."""
+        return frame_of(self.activation_columns())
 
     def edge_columns(self) -> dict[str, Any]:
         """All pairs of the artifact, those that differ first, from the most to the least significant."""

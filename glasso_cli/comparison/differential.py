@@ -71,6 +71,7 @@ class Differences:
     p: int
     min_effect: float
     tail: Tail
+    typical_error: float  # of the difference of two partial correlations, near zero
 
     def discoveries(self, fdr: float) -> tuple[np.ndarray, np.ndarray]:
         """The pairs ``rows (m,)`` < ``cols (m,)`` that differ by more than the minimum effect, row by row."""
@@ -94,11 +95,13 @@ class Differences:
 def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differences:
     """Test all pairs of the p neurons that both sides have, in one order."""
     p = len(first.rho)
-    variances = np.zeros(2)
+    variances, entries = np.zeros(2), 0
 
     def z_between(rows: slice, cols: slice) -> np.ndarray:
         (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
+        nonlocal entries
         variances[:] += error.sum(), other.sum()
+        entries += error.size
         after -= before
         error += other
         np.sqrt(error, out=error)
@@ -120,7 +123,8 @@ def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differenc
 
     evidence = over_pairs(p, evidence_between)
     rates = Rates.among(evidence.copy(), lambda values: np.exp(-values))
-    return Differences(z, evidence, rates, freedom, p, min_effect, tail)
+    typical = float(np.sqrt(variances.sum() / max(1, entries)))
+    return Differences(z, evidence, rates, freedom, p, min_effect, tail, typical)
 
 
 def _slope(change: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from glasso_cli.artifacts import Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
@@ -16,8 +17,10 @@ from glasso_cli.artifacts.metrics.comparison import (
     ComparedCorpus,
     GraphOverlap,
     Permutations,
+    Power,
 )
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
+from glasso_cli.comparison.activation import activation_arrays, activation_counts, activation_differences
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
 from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
 from glasso_cli.comparison.permutation import PermutationResult
@@ -25,6 +28,7 @@ from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
 from glasso_cli.graph import dot_head, edge_line, node_line, quoted
 from glasso_cli.graph.colours import DIFFERENCES
+from glasso_cli.inference.minimum_effect import needed_size
 from glasso_cli.inference.pairs import pair_places, pairs_at
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
@@ -75,6 +79,9 @@ def assemble(
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
     chance = permute(pairs.rows, pairs.cols) if permute else None
+    active = activation_differences(
+        first.stats, second.stats, fdr=section.fdr, min_shift=section.min_shift, min_ratio=section.min_ratio
+    )
     metrics = ComparisonMetrics(
         neurons=p,
         method="differential",
@@ -87,6 +94,8 @@ def assemble(
         classes={name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
         expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
         graphs=_overlap(*drawn),
+        activations=None if active is None else activation_counts(active, section),
+        power=_power(tests, section, _documents(first) + _documents(second)),
         spread=tests.all_pairs.spread,
         permutations=None if chance is None else _by_chance(chance, section),
         calibration={
@@ -122,6 +131,23 @@ def assemble(
         jaccard=moved.jaccard,
         changes=moved.changes.astype(np.int32),
         change=moved.change,
+        **activation_arrays(active, first.stats),
+    )
+
+
+def _documents(corpus: Corpus) -> int:
+    return int(corpus.stats.documents.sum())
+
+
+def _power(tests: PairTests, section: CompareSection, documents: int) -> Power:
+    """What these documents could have shown, by the error of a typical pair and the most stringent rate."""
+    error = tests.all_pairs.typical_error
+    needed = needed_size(section.fdr, len(tests.all_pairs.z), tests.all_pairs.freedom) + float(norm.ppf(0.8))
+    room = 0.1 - section.min_effect
+    return Power(
+        detectable=section.min_effect + needed * error,
+        documents=documents,
+        documents_for_tenth=documents * (needed * error / room) ** 2 if room > 0 else None,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from glasso_cli.artifacts.metrics.codec import EMPTY_FOR_NONE
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 
 
@@ -47,6 +48,30 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class ActivationCounts:
+    """Neurons that are more or less active, or more or less variable, in B than in A."""
+
+    neurons: int  # collected in both corpora
+    min_shift: float  # standard deviations
+    min_ratio: float  # of variances
+    nonzero: int  # whose means differ at all
+    higher: int  # by more than min_shift; signs are those that the model computes
+    lower: int
+    more_variable: int
+    less_variable: int
+    halves: tuple[int | None, int | None]  # between the halves of A, and of B; None with too few blocks
+
+
+@dataclass(frozen=True)
+class Power:
+    """Which differences of a partial correlation would have been found with probability 0.8, at ``compare.fdr``."""
+
+    detectable: float  # the smallest such difference, by the errors of a typical pair
+    documents: int  # of both corpora
+    documents_for_tenth: float | None  # of both corpora, at which a difference of 0.1 would be found; None if never
+
+
+@dataclass(frozen=True)
 class ComparisonMetrics:
     """What differs between corpora A and B, and how far that can be trusted."""
 
@@ -61,6 +86,10 @@ class ComparisonMetrics:
     classes: dict[str, int]
     expected_false_edges: float
     graphs: GraphOverlap
+    activations: ActivationCounts | None = field(
+        metadata=EMPTY_FOR_NONE
+    )  # None for transformed values or too few blocks
+    power: Power
     spread: float  # variance of z by its median square: 1 where nothing differs
     permutations: Permutations | None
     calibration: dict[str, Calibration | None]  # by corpus; None with too little for halves

@@ -32,6 +32,20 @@ class CompareSection(Section):
         ge=0,
         lt=2,
     )
+    min_shift: float = Field(
+        default=0.02,
+        description="For differential: a neuron counts as more or less active only if its means are shown to differ by more than "
+        "this many standard deviations.",
+        ge=0,
+        lt=100,
+    )
+    min_ratio: float = Field(
+        default=1.05,
+        description="For differential: a neuron counts as more or less variable only if the ratio of its variances is shown to be "
+        "above this, or below one over this.",
+        ge=1,
+        lt=1000,
+    )
     permutations: int = Field(
         default=0,
         description="For differential: number of random divisions of the documents of both corpora for a permutation test of the "

@@ -11,7 +11,48 @@ def one_line(metrics: ComparisonMetrics) -> str:
     """A comparison in a line."""
     kinds = _kinds(metrics)
     differing = f"{metrics.edges:,} of {metrics.pairs.tested:,} pairs differ"
-    return f"{differing}{f' ({kinds})' if kinds else ''}; {halves(metrics)}"
+    return f"{_activations_in_short(metrics)}{differing}{f' ({kinds})' if kinds else ''}; {halves(metrics)}"
+
+
+def _activations_in_short(metrics: ComparisonMetrics) -> str:
+    active = metrics.activations
+    return "" if active is None else f"{active.higher + active.lower:,} of {active.neurons:,} neurons differ in mean; "
+
+
+def activations(metrics: ComparisonMetrics) -> str:
+    """How the activations of neurons differ, and the same between halves of one corpus."""
+    active = metrics.activations
+    if active is None:
+        return "not compared: values were transformed (collect.transform), or there are too few blocks of documents"
+    return (
+        f"of {active.neurons:,} neurons, the means of {active.nonzero:,} differ; those of {active.higher + active.lower:,} by more "
+        f"than {active.min_shift:g} standard deviations ({active.higher:,} higher in B, {active.lower:,} lower); "
+        f"{active.more_variable + active.less_variable:,} variances by a ratio of more than {active.min_ratio:g} "
+        f"({active.more_variable:,} larger in B, {active.less_variable:,} smaller); q <= {metrics.fdr:g}"
+    )
+
+
+def activation_halves(metrics: ComparisonMetrics) -> str:
+    """How many neurons differ in mean between the halves of each corpus, where nothing should."""
+    active = metrics.activations
+    if active is None:
+        return ""
+    return "halves of one corpus: " + ", ".join(
+        f"{corpus.name} has too few blocks of documents" if count is None else f"{count:,} in {corpus.name}"
+        for corpus, count in zip(metrics.corpora, active.halves)
+    )
+
+
+def power(metrics: ComparisonMetrics) -> str:
+    """Which differences of a partial correlation these documents could have shown."""
+    found = metrics.power
+    text = (
+        f"with these {found.documents:,} documents, a difference of {found.detectable:.2g} or more in the partial correlation of "
+        "one pair would have been found with probability 0.8"
+    )
+    if found.documents_for_tenth is None or found.detectable <= 0.1:
+        return text
+    return f"{text}; a difference of 0.1 needs about {found.documents_for_tenth:,.0f} documents"
 
 
 def halves(metrics: ComparisonMetrics) -> str:
@@ -39,6 +80,8 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         )
     graphs = metrics.graphs
     lines += [
+        ("activations", activations(metrics)),
+        *([("", activation_halves(metrics))] if metrics.activations else []),
         ("estimate", estimate_used(metrics.estimate, both=True)),
         (
             "differences",
@@ -46,6 +89,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
             f"more than {metrics.min_effect:g}, by their own errors (q <= {metrics.fdr:g})"
             f"{f': {_kinds(metrics)}' if _kinds(metrics) else ''}",
         ),
+        ("power", power(metrics)),
         ("false ones", f"at most {metrics.expected_false_edges:.2g} expected among those left"),
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),
         ("permutations", _permutations(metrics)),
