@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class ActivationStats(Artifact):
     """Statistics of p neurons over B blocks of whole documents.
 
-    Moments are those of the *transformed* values about ``centre``; ``mean``, ``std``, ``kurtosis`` and
-    ``fraction_active`` describe the values as the model computes them.
+    Moments are those of the *transformed* values about ``centre``; ``mean``, ``std``, ``skewness``,
+    ``kurtosis`` and ``top_share`` describe the values as the model computes them.
     """
 
     kind: ClassVar[str] = "activation-stats"
-    schema: ClassVar[int] = 2
+    schema: ClassVar[int] = 3
 
     neuron_ids: np.ndarray = array("p", dtype="str")  # "layers.9.mlp[123]"
     layers: np.ndarray = array("p", dtype="int32")  # -1 where the hook point has no layer
@@ -40,15 +40,20 @@ class ActivationStats(Artifact):
     null_moments: np.ndarray = array("p(p+1)/2", dtype="float32", may_be_empty=True)
     mean: np.ndarray = array("p", dtype="float64")
     std: np.ndarray = array("p", dtype="float64")
+    skewness: np.ndarray = array("p", dtype="float64")  # third central moment over std cubed; 0 where std is 0
     kurtosis: np.ndarray = array("p", dtype="float64")  # excess: 0 for a Gaussian
-    fraction_active: np.ndarray = array("p", dtype="float64")  # share of tokens above zero
+    top_share: np.ndarray = array("p", dtype="float64")  # share of the variance that the strongest 1 % of tokens carry
     autocorrelation: np.ndarray = array("p", "L", dtype="float32")  # lags 1 … L within documents
     dead: np.ndarray = array("p", dtype="bool")  # zero variance
     duplicate_of: np.ndarray = array("p", dtype="int32")  # the first neuron with |r| > 0.9999, or -1
     vocabulary: np.ndarray = array("V", dtype="str")  # the tokens that contexts use
+    # contexts of the highest values, and of the lowest, each from strong to weak:
     top_tokens: np.ndarray = array("p", "K", "W", dtype="int32")  # into vocabulary, -1 outside the text
     top_values: np.ndarray = array("p", "K", "W", dtype="float32")  # nan outside the text; the peak is in the middle
     top_documents: np.ndarray = array("p", "K", dtype="int32")  # -1 where there are fewer
+    bottom_tokens: np.ndarray = array("p", "K", "W", dtype="int32")
+    bottom_values: np.ndarray = array("p", "K", "W", dtype="float32")
+    bottom_documents: np.ndarray = array("p", "K", dtype="int32")
     # groups from the lowest fifth to the highest:
     quantile_tokens: np.ndarray = array("p", "5", "E", "W", dtype="int32")
     quantile_values: np.ndarray = array("p", "5", "E", "W", dtype="float32")
@@ -103,8 +108,9 @@ class ActivationStats(Artifact):
             "layer": self.layers,
             "mean": self.mean,
             "std": self.std,
+            "skewness": self.skewness,
             "kurtosis": self.kurtosis,
-            "fraction_active": self.fraction_active,
+            "top_share": self.top_share,
             "autocorrelation": self.autocorrelation[:, 0],
             "dead": self.dead,
             "duplicate_of": np.where(same < 0, "", self.neuron_ids[np.maximum(same, 0)]),

@@ -36,8 +36,8 @@ LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: table
 GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 GROUP_VALUES = 2**26  # and no more activations than this
-_PILOT = ("collect-pilot", 2)  # kinds and schemas of pieces
-_BLOCK = ("collect-block", 2)
+_PILOT = ("collect-pilot", 3)  # kinds and schemas of pieces
+_BLOCK = ("collect-block", 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +244,7 @@ def _save_findings(path: Path, findings: PilotFindings) -> None:
     arrays = {
         "mean": findings.pilot.mean.cpu().numpy(),
         "std": findings.pilot.std.cpu().numpy(),
+        "steps": findings.pilot.steps.cpu().numpy(),
         "columns": findings.columns,
         "tokens": findings.examples.tokens,
         "values": findings.examples.values,
@@ -259,8 +260,8 @@ def _findings_of(part: Part, device: Any) -> PilotFindings:
 
     arrays, meta = part
     transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
-    mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
+    mean, std, steps = (torch.tensor(arrays[name], device=device) for name in ("mean", "std", "steps"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
     return PilotFindings(
-        Pilot(mean, std, transform), meta["limits"], arrays["columns"], examples, meta["dtype_difference"]
+        Pilot(mean, std, transform, steps), meta["limits"], arrays["columns"], examples, meta["dtype_difference"]
     )

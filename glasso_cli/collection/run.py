@@ -137,8 +137,7 @@ def _assemble(
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    centre, scale = (x.double().cpu().numpy() for x in (findings.pilot.mean, findings.pilot.std))
-    merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
+    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     repeats = count_repeats(work.corpus)
     metrics = CollectMetrics(
@@ -169,7 +168,7 @@ def _assemble(
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(findings, merged.top, work.loaded.tokenizer),
+        **_context_arrays(findings.examples, merged.poles, work.loaded.tokenizer),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -184,22 +183,21 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(findings: PilotFindings, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
-    """Both kinds of examples, their tokens as text."""
-    examples = findings.examples
-    ids, (top_tokens, quantile_tokens) = contexts.vocabulary(top.tokens, examples.tokens)
+def _context_arrays(examples: Contexts, poles: dict[str, Contexts], tokenizer: Any) -> dict[str, np.ndarray]:
+    """The contexts of both poles and the examples from every fifth, their tokens as text."""
+    ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
     words = [tokenizer.decode([int(i)]) for i in ids]
     per_group = examples.documents.shape[1] // contexts.GROUPS
-    grouped = (len(top.tokens), contexts.GROUPS, per_group)
-    return {
+    grouped = (len(examples.tokens), contexts.GROUPS, per_group)
+    arrays = {
         "vocabulary": np.array(words, dtype=np.str_),
-        "top_tokens": top_tokens,
-        "top_values": top.values,
-        "top_documents": top.documents,
         "quantile_tokens": quantile_tokens.reshape(*grouped, contexts.WIDTH),
         "quantile_values": examples.values.reshape(*grouped, contexts.WIDTH),
         "quantile_documents": examples.documents.reshape(grouped),
     }
+    for (pole, held), tokens in zip(poles.items(), indices, strict=True):
+        arrays |= {f"{pole}_tokens": tokens, f"{pole}_values": held.values, f"{pole}_documents": held.documents}
+    return arrays
 
 
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:

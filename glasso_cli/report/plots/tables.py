@@ -42,5 +42,5 @@ def neuron_table(study: Study) -> dict[str, Any]:
         "mean": stats.mean[chosen],
         "std": stats.std[chosen],
         "excess_kurtosis": stats.kurtosis[chosen],
-        "fraction_active": stats.fraction_active[chosen],
+        "top_share": stats.top_share[chosen],
     }

@@ -109,7 +109,7 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
         ("mean", f"{stats.mean[row]:.3g}"),
         ("standard deviation", f"{stats.std[row]:.3g}"),
         ("excess kurtosis", f"{stats.kurtosis[row]:.3g}"),
-        ("fraction active", f"{100 * stats.fraction_active[row]:.1f} %"),
+        ("variance in top 1 %", f"{100 * stats.top_share[row]:.0f} %"),
         ("edges (degree)", f"{study.degree[neuron]:,}"),
         ("strength", f"{study.strength[neuron]:.2f}"),
         ("expected influence", f"{study.influence[neuron]:+.2f}"),
