@@ -31,6 +31,9 @@ class ActivationStats(Artifact):
 
     neuron_ids: np.ndarray = array("p", dtype="str")  # "layers.9.mlp[123]"
     layers: np.ndarray = array("p", dtype="int32")  # -1 where the hook point has no layer
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     counts: np.ndarray = array("B", dtype="int64")  # tokens kept
     documents: np.ndarray = array("B", dtype="int64")
     centre: np.ndarray = array("p", dtype="float64")

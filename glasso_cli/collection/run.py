@@ -87,7 +87,11 @@ def collect_to_disk(
         f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
         f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
     )
-    invariants = check_hook_points(loaded, points).as_meta()
+    invariants = check_hook_points(loaded, points)
+    if any(point.label == f"layers.{point.layer}.resid" for point in points):
+        reporter.warn(
+            f"{name}: the basis of the residual stream is arbitrary: use resid.N for directions, not for single coordinates."
+        )
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
             loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
@@ -107,11 +111,12 @@ def collect_to_disk(
             corpus=corpus,
             pieces=pieces,
             reporter=reporter,
+            gated=[point.name in invariants.gated for point in points],
             mixed_lengths=mixed_lengths,
         )
         findings = work.pilot_findings()
         pieces_and_tokens = work.blocks(findings)
-    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants)
+    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants.as_meta())
     _warn(stats, name, reporter)
     return stats, stored
 
@@ -142,7 +147,9 @@ def _assemble(
     repeats = count_repeats(work.corpus)
     metrics = CollectMetrics(
         model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
-        hook_points=tuple(HookPointRead(p.label, p.name, p.layer, p.width) for p in work.points),
+        hook_points=tuple(
+            HookPointRead(p.label, p.name, p.layer, p.width, gated) for p, gated in zip(work.points, work.gated)
+        ),
         documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty, repeats.identical, repeats.nearly),
         windows=len(work.corpus.windows),
         tokens=tokens,
@@ -164,6 +171,7 @@ def _assemble(
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
         null_moments=merged.null_moments,
+        orientation=findings.orientation,
         autocorrelation=merged.autocorrelation,
         dead=dead,
         duplicate_of=duplicate_of,

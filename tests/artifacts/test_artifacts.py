@@ -37,6 +37,7 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
         meta=META,
         neuron_ids=np.array([f"layers.0.mlp[{n}]" for n in range(width)]),
         layers=np.zeros(width, dtype=np.int32),
+        orientation=np.array([1, -1, 1, 1, -1], dtype=np.int8),
         counts=np.array([len(block) for block in values]),
         documents=np.ones(blocks, dtype=np.int64),
         centre=centre,

@@ -316,6 +316,19 @@ def test_fewer_independent_tokens_than_neurons_is_said(runner: Runner) -> None:
     assert "independent ones, fewer than the 48 neurons" in " ".join(runner.said().split())
 
 
+def test_the_orientation_does_not_depend_on_the_corpus(runner: Runner) -> None:
+    every = runner.collect()
+    assert set(every.orientation.tolist()) == {-1, 1}
+    few = runner.collect(*overrides(collect={"max_tokens": 30, "max_length": 9, "pilot_tokens": 64}), out="few")
+    np.testing.assert_array_equal(few.orientation, every.orientation)
+
+
+def test_the_residual_stream_warns_of_its_basis(runner: Runner) -> None:
+    runner.collect('collect.hook_points=["resid.1"]')
+    said = " ".join(runner.said().split())
+    assert "the basis of the residual stream is arbitrary: use resid.N for directions" in said
+
+
 def test_what_is_read_is_a_valid_artifact(runner: Runner) -> None:
     runner.collect()
     shown = runner.command("show", "out/collect/words.npz")

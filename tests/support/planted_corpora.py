@@ -48,6 +48,7 @@ def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = Non
         meta={"key": "0" * 64, "metrics": metrics, "material": material},
         neuron_ids=np.array(ids or [f"layers.0.mlp[{n}]" for n in range(p)]),
         layers=np.zeros(p, np.int32),
+        orientation=np.ones(p, np.int8),
         counts=counts,
         documents=np.full(blocks, len(tokens) // blocks),
         centre=np.zeros(p),

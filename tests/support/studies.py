@@ -42,6 +42,7 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
         meta=meta,
         neuron_ids=ids,
         layers=np.full(p, 9, np.int32),
+        orientation=np.where(np.arange(p) % 3 == 1, -1, 1).astype(np.int8),
         counts=rng.integers(50, 90, blocks),
         documents=np.full(blocks, 3),
         centre=np.zeros(p),
