@@ -11,6 +11,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, poles_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
 
@@ -104,14 +105,18 @@ class ActivationStats(Artifact):
         return moments.correlation(self.covariance(blocks)[np.ix_(chosen, chosen)])
 
     def neuron_columns(self) -> dict[str, Any]:
-        """The table of all neurons in the order collected: their distribution, and why one cannot be fitted."""
-        same = self.duplicate_of
+        """The table of all neurons in the order collected: their distribution, and why one cannot be fitted.
+
+        ``mean`` and ``skewness`` are oriented; times ``orientation``, they are the model's own.
+        """
+        turned, same = oriented(self), self.duplicate_of
         return {
             "neuron": self.neuron_ids,
             "layer": self.layers,
-            "mean": self.mean,
+            "orientation": self.orientation,
+            "mean": turned.mean,
             "std": self.std,
-            "skewness": self.skewness,
+            "skewness": turned.skewness,
             "kurtosis": self.kurtosis,
             "top_share": self.top_share,
             "autocorrelation": self.autocorrelation[:, 0],
@@ -122,22 +127,17 @@ class ActivationStats(Artifact):
     def contexts(self, neuron: str | int) -> pd.DataFrame:
         """The contexts of one neuron, given by id or index, as a data frame: a row for each.
 
-        ``group`` is ``top`` for the windows of text with the highest activations, and ``fifth 1`` (the lowest) to
-        ``fifth 5`` for those drawn from each fifth of the activations. ``token`` and ``value`` are those of the middle
-        of the window; ``text``, ``tokens`` and ``values`` are of all of it; ``document`` counts from 0 in the corpus.
-        Raises :class:`InputError` for a neuron that was not collected.
+        ``group`` is ``positive pole`` or ``negative pole`` for the windows of text with the strongest activations, the pole that is
+        heavier in this corpus first, and ``fifth 1`` (the lowest) to ``fifth 5`` for those drawn from each fifth of the
+        activations. Values are oriented. ``token`` and ``value`` are those of the middle of the window; ``text``,
+        ``tokens`` and ``values`` are of all of it; ``document`` counts from 0 in the corpus. Raises :class:`InputError`
+        for a neuron that was not collected.
         """
         index = self._index_of(neuron)
-        fifths = len(self.quantile_tokens[index])
-        groups = [("top", self.top_tokens[index], self.top_values[index], self.top_documents[index])] + [
-            (
-                f"fifth {k + 1}",
-                self.quantile_tokens[index, k],
-                self.quantile_values[index, k],
-                self.quantile_documents[index, k],
-            )
-            for k in range(fifths)
-        ]
+        turned = oriented(self)
+        fifths = zip(turned.quantile_tokens[index], turned.quantile_values[index], turned.quantile_documents[index])
+        groups = [(pole.name, pole.tokens, pole.values, pole.documents) for pole in poles_of(turned, index)]
+        groups += [(f"fifth {k}", *group) for k, group in enumerate(fifths, start=1)]
         rows = [
             self._context(group, tokens, values, int(document))
             for group, all_tokens, all_values, documents in groups

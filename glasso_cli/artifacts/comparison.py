@@ -10,6 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import ComparisonMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, pair_signs
 
 CLASSES = ("gained", "lost", "stronger", "weaker", "sign flip")
 
@@ -22,10 +23,13 @@ class Comparison(Artifact):
     """
 
     kind: ClassVar[str] = "comparison"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     neurons_a: np.ndarray = array("p", dtype="int32")  # index into the ActivationStats of A
     neurons_b: np.ndarray = array("p", dtype="int32")
     communities_a: np.ndarray = array("p", dtype="int32")  # of the graph of A, by size; -1 for isolated neurons
@@ -74,7 +78,11 @@ class Comparison(Artifact):
         return np.lexsort((-self.changes, -self.change))
 
     def edge_columns(self) -> dict[str, Any]:
-        """All pairs of the artifact, those that differ first, from the most to the least significant."""
+        """All pairs of the artifact, those that differ first, from the most to the least significant.
+
+        Signed numbers are relative to the heavier poles; times ``orientation``, they have the model's own signs.
+        """
+        turned = oriented(self)
         order = np.lexsort((-np.abs(self.z), ~self.differential))
         rows, cols = self.rows[order], self.cols[order]
         names = np.array([*CLASSES, ""])
@@ -82,16 +90,17 @@ class Comparison(Artifact):
             "neuron_i": self.neuron_ids[rows],
             "neuron_j": self.neuron_ids[cols],
             "difference": names[self.classes[order]],
-            "partial_correlation_a": self.rho_a[order],
-            "partial_correlation_b": self.rho_b[order],
+            "partial_correlation_a": turned.rho_a[order],
+            "partial_correlation_b": turned.rho_b[order],
             "standard_error_a": self.error_a[order],
             "standard_error_b": self.error_b[order],
-            "z": self.z[order],
+            "z": turned.z[order],
             "p_value": self.p_values[order],
             "q_value": self.q_values[order],
             "permutation_p": self.permutation_p[order],
             "drawn_a": self.drawn_a[order].astype(int),
             "drawn_b": self.drawn_b[order].astype(int),
+            "orientation": pair_signs(self.orientation, rows, cols),
         }
 
     def neuron_columns(self) -> dict[str, Any]:
@@ -100,6 +109,7 @@ class Comparison(Artifact):
         return {
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
+            "orientation": self.orientation[order],
             "differential_edges": self.changes[order],
             "change": self.change[order],
             "degree_a": self.degree_a[order],

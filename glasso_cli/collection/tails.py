@@ -77,4 +77,4 @@ def top_share(count: int, counts: np.ndarray, sums: np.ndarray, total: np.ndarra
         carried += squares * (taken / np.maximum(amount, 1))
         left -= taken
     carried = np.minimum(carried + left * lowest, total)
-    return np.divide(carried, total, out=np.zeros(len(total)), where=total > 0)
+    return np.asarray(carried / np.where(total > 0, total, 1.0))

@@ -100,7 +100,7 @@ def _joint(job: Job, corpora: list[Corpus]) -> str:
 
 
 STAGE = Stage(
-    version=3,
+    version=4,
     sections=("fit", "compare"),
     after=("collect", "fit"),
     settings=settings,

@@ -71,7 +71,7 @@ def _summary(metrics: FitMetrics) -> str:
 
 
 STAGE = Stage(
-    version=5,
+    version=6,
     sections=("fit",),
     after=("collect",),
     settings=settings,

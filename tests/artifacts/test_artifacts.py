@@ -83,6 +83,7 @@ def small_fit() -> tuple[PrecisionPath, list[np.ndarray]]:
         neuron_ids=np.array(["a[0]", "a[1]", "a[2]"]),
         layers=np.zeros(3, dtype=np.int32),
         neurons=np.arange(3, dtype=np.int32),
+        orientation=np.array([1, -1, 1], dtype=np.int8),
         communities=np.array([0, 0, -1], dtype=np.int32),
         alphas=np.array([0.3, 0.1]),
         starts=np.array([np.nan, 0.3]),

@@ -50,6 +50,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),
         ("permutations", _permutations(metrics)),
         ("graphs", f"{graphs.shared:,} of the {graphs.either:,} edges of either are drawn in both"),
+        ("signs", "relative to each neuron's heavier pole (orientation in the tables)"),
     ]
     return lines
 
