@@ -163,3 +163,14 @@ def pole_strengths(stats: WithPoles, neuron: int) -> dict[int, float]:
     found = {1: float(np.nan_to_num(high[0, middle])), -1: float(np.nan_to_num(-low[0, middle]))}
     least = _FAINT * max(found.values())
     return {sign: strength if strength > max(least, 0.0) else 0.0 for sign, strength in found.items()}
+
+
+def pole_contexts(stats: WithPoles, neuron: int, most: int) -> list[Pole]:
+    """The poles of one neuron with ``most`` contexts of the heavier one and half as many of the other."""
+    poles = poles_of(stats, neuron)
+    amounts = (most, most // 2)
+    return [
+        Pole(pole.sign, pole.tokens[:amount], pole.values[:amount], pole.documents[:amount])
+        for pole, amount in zip(poles, amounts)
+        if amount
+    ]
