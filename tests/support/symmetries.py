@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 
+# The modules of an MLP whose outputs are the gates and the values of its neurons, by family.
 GATED = {
-    "gemma3": "gate_proj up_proj",
-    "gemma3n": "gate_proj up_proj",
-    "llama": "gate_proj up_proj",
-    "phi3": "gate_up_proj",
+    **dict.fromkeys(("gemma3", "gemma3n", "gemma3_vision", "llama"), "gate_proj up_proj"),
+    **dict.fromkeys(("phi3", "phi3_longrope"), "gate_up_proj"),
 }
 RELU = {"opt"}  # act(c x) = c act(x) for c > 0
-# The module of an MLP's neurons by family: their own projections, and the one that reads them.
+# Of the other families, the module that gives the neurons, and the one that reads them.
 PLAIN = {
     "gpt2": ("c_fc", "c_proj"),
     "gpt_neox": ("dense_h_to_4h", "dense_4h_to_h"),
     "opt": ("fc1", "fc2"),
     "bert": ("intermediate.dense", "output.dense"),
     "roberta": ("intermediate.dense", "output.dense"),
-    "albert": ("ffn", "ffn_output"),
 }
 
 
@@ -53,6 +51,9 @@ def kinds_of(family: str) -> list[str]:
     if family in GATED:
         return ["sign", "scale", "permutation"]
     return ["scale", "permutation"] if family in RELU else ["permutation"]
+
+
+KINDS = {family: kinds_of(family) for family in [*GATED, *PLAIN]}
 
 
 def transformed(model: Any, family: str, reader: str, change: Symmetry) -> Any:
