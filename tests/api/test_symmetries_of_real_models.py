@@ -42,7 +42,7 @@ def test_the_signs_of_half_the_neurons_change_nothing(name: str) -> None:
     assert_turned(before, after, change)
     tables = [g.fit(stats, **FIT).edges_frame().drop(columns="orientation") for stats in (before, after)]
     assert len(tables[0]) > 5
-    pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-5)
+    pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-3, atol=1e-5)  # the tolerance of the solver
 
 
 def assert_turned(before: g.ActivationStats, after: g.ActivationStats, change: Symmetry) -> None:
