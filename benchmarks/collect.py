@@ -154,6 +154,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
             points=points,
             recorder=recorder,
             corpus=corpus,
+            gated=[True] * len(points),
             pieces=Path(folder),
             reporter=Console(quiet=True, as_json=False),
         )

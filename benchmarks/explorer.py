@@ -225,13 +225,14 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
         communities=communities,
         distinctive=distinctive_tokens(tokens[:, :, width // 2], vocabulary, communities),
         vocabulary=vocabulary,
+        poles=np.where(np.arange(contexts) < 2 * contexts // 3, 1, -1)[None].repeat(p, 0),
         tokens=tokens,
         values=random.exponential(1.0, tokens.shape).astype(np.float32),
         documents=random.integers(0, 5000, (p, contexts)).astype(np.int32),
     )
     ids = np.array([f"layers.{n // 2500}.mlp[{n % 2500}]" for n in range(p)])
     labels = [f"L{n // 2500}·{n % 2500}" for n in range(p)]
-    return View("Planted", f"{p} neurons, {len(rows)} edges.", ids, labels, np.arange(p) // 2500, (corpus,))
+    return View("Planted", f"{p} neurons, {len(rows)} edges.", ids, labels, np.arange(p) // 2500, np.ones(p), (corpus,))
 
 
 def _without_contexts(view: View) -> View:

@@ -1,7 +1,8 @@
 """Does the test against a minimum effect hold its error rate where every pair has a small partial correlation?
 
     python benchmarks/minimum_effect.py --quick        two minutes on two cores
-    python benchmarks/minimum_effect.py                the table in docs/inference.md: half an hour
+    python benchmarks/minimum_effect.py --repeats 4    the table in docs/inference.md: twelve minutes
+    python benchmarks/minimum_effect.py                ten repetitions
 
 Every pair of p neurons has a partial correlation of half to one and a half times 0.02, and a sparse graph (mean degree 4) of
 0.05 to 0.4 stands beside them. A pair below 0.02 that is reported is false. ``test``: H0: |rho| <= 0.02, as `fit` does it.

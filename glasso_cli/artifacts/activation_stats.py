@@ -11,6 +11,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, poles_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
 
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
 class ActivationStats(Artifact):
     """Statistics of p neurons over B blocks of whole documents.
 
-    Moments are those of the *transformed* values about ``centre``; ``mean``, ``std``, ``kurtosis`` and
-    ``fraction_active`` describe the values as the model computes them.
+    Moments are those of the *transformed* values about ``centre``; ``mean``, ``std``, ``skewness``,
+    ``kurtosis`` and ``top_share`` describe the values as the model computes them.
     """
 
     kind: ClassVar[str] = "activation-stats"
-    schema: ClassVar[int] = 2
+    schema: ClassVar[int] = 3
 
     neuron_ids: np.ndarray = array("p", dtype="str")  # "layers.9.mlp[123]"
     layers: np.ndarray = array("p", dtype="int32")  # -1 where the hook point has no layer
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     counts: np.ndarray = array("B", dtype="int64")  # tokens kept
     documents: np.ndarray = array("B", dtype="int64")
     centre: np.ndarray = array("p", dtype="float64")
@@ -40,15 +44,20 @@ class ActivationStats(Artifact):
     null_moments: np.ndarray = array("p(p+1)/2", dtype="float32", may_be_empty=True)
     mean: np.ndarray = array("p", dtype="float64")
     std: np.ndarray = array("p", dtype="float64")
+    skewness: np.ndarray = array("p", dtype="float64")  # third central moment over std cubed; 0 where std is 0
     kurtosis: np.ndarray = array("p", dtype="float64")  # excess: 0 for a Gaussian
-    fraction_active: np.ndarray = array("p", dtype="float64")  # share of tokens above zero
+    top_share: np.ndarray = array("p", dtype="float64")  # share of the variance that the strongest 1 % of tokens carry
     autocorrelation: np.ndarray = array("p", "L", dtype="float32")  # lags 1 … L within documents
     dead: np.ndarray = array("p", dtype="bool")  # zero variance
     duplicate_of: np.ndarray = array("p", dtype="int32")  # the first neuron with |r| > 0.9999, or -1
     vocabulary: np.ndarray = array("V", dtype="str")  # the tokens that contexts use
+    # contexts of the highest values, and of the lowest, each from strong to weak:
     top_tokens: np.ndarray = array("p", "K", "W", dtype="int32")  # into vocabulary, -1 outside the text
     top_values: np.ndarray = array("p", "K", "W", dtype="float32")  # nan outside the text; the peak is in the middle
     top_documents: np.ndarray = array("p", "K", dtype="int32")  # -1 where there are fewer
+    bottom_tokens: np.ndarray = array("p", "K", "W", dtype="int32")
+    bottom_values: np.ndarray = array("p", "K", "W", dtype="float32")
+    bottom_documents: np.ndarray = array("p", "K", dtype="int32")
     # groups from the lowest fifth to the highest:
     quantile_tokens: np.ndarray = array("p", "5", "E", "W", dtype="int32")
     quantile_values: np.ndarray = array("p", "5", "E", "W", dtype="float32")
@@ -96,15 +105,20 @@ class ActivationStats(Artifact):
         return moments.correlation(self.covariance(blocks)[np.ix_(chosen, chosen)])
 
     def neuron_columns(self) -> dict[str, Any]:
-        """The table of all neurons in the order collected: their distribution, and why one cannot be fitted."""
-        same = self.duplicate_of
+        """The table of all neurons in the order collected: their distribution, and why one cannot be fitted.
+
+        ``mean`` and ``skewness`` are oriented; times ``orientation``, they are the model's own.
+        """
+        turned, same = oriented(self), self.duplicate_of
         return {
             "neuron": self.neuron_ids,
             "layer": self.layers,
-            "mean": self.mean,
+            "orientation": self.orientation,
+            "mean": turned.mean,
             "std": self.std,
+            "skewness": turned.skewness,
             "kurtosis": self.kurtosis,
-            "fraction_active": self.fraction_active,
+            "top_share": self.top_share,
             "autocorrelation": self.autocorrelation[:, 0],
             "dead": self.dead,
             "duplicate_of": np.where(same < 0, "", self.neuron_ids[np.maximum(same, 0)]),
@@ -113,22 +127,17 @@ class ActivationStats(Artifact):
     def contexts(self, neuron: str | int) -> pd.DataFrame:
         """The contexts of one neuron, given by id or index, as a data frame: a row for each.
 
-        ``group`` is ``top`` for the windows of text with the highest activations, and ``fifth 1`` (the lowest) to
-        ``fifth 5`` for those drawn from each fifth of the activations. ``token`` and ``value`` are those of the middle
-        of the window; ``text``, ``tokens`` and ``values`` are of all of it; ``document`` counts from 0 in the corpus.
-        Raises :class:`InputError` for a neuron that was not collected.
+        ``group`` is ``positive pole`` or ``negative pole`` for the windows of text with the strongest activations, the pole that is
+        heavier in this corpus first, and ``fifth 1`` (the lowest) to ``fifth 5`` for those drawn from each fifth of the
+        activations. Values are oriented. ``token`` and ``value`` are those of the middle of the window; ``text``,
+        ``tokens`` and ``values`` are of all of it; ``document`` counts from 0 in the corpus. Raises :class:`InputError`
+        for a neuron that was not collected.
         """
         index = self._index_of(neuron)
-        fifths = len(self.quantile_tokens[index])
-        groups = [("top", self.top_tokens[index], self.top_values[index], self.top_documents[index])] + [
-            (
-                f"fifth {k + 1}",
-                self.quantile_tokens[index, k],
-                self.quantile_values[index, k],
-                self.quantile_documents[index, k],
-            )
-            for k in range(fifths)
-        ]
+        turned = oriented(self)
+        fifths = zip(turned.quantile_tokens[index], turned.quantile_values[index], turned.quantile_documents[index])
+        groups = [(pole.name, pole.tokens, pole.values, pole.documents) for pole in poles_of(turned, index)]
+        groups += [(f"fifth {k}", *group) for k, group in enumerate(fifths, start=1)]
         rows = [
             self._context(group, tokens, values, int(document))
             for group, all_tokens, all_values, documents in groups

@@ -17,6 +17,7 @@ import numpy as np
 import glasso_cli
 from glasso_cli.artifacts.manifest import verified_content
 from glasso_cli.artifacts.npz import Chunked, map_npz, read_meta, write_npz
+from glasso_cli.artifacts.orientation import is_oriented
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class Artifact:
 
     def save(self, path: Path, **streamed: Chunked) -> str:
         """The content digest, after writing to ``path``; ``streamed`` members replace fields of that name."""
+        if is_oriented(self):
+            raise ValueError("an oriented copy cannot be saved: artifacts hold the model's own signs")
         names = [item.name for item in fields(self) if item.name != "meta"]
         arrays: dict[str, np.ndarray | Chunked] = {name: getattr(self, name) for name in names}
         return write_npz(path, {**arrays, **streamed}, self.described())

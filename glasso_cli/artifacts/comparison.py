@@ -10,6 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.metrics import ComparisonMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, pair_signs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,9 @@ class Comparison(Artifact):
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     neurons_a: np.ndarray = array("p", dtype="int32")  # index into the ActivationStats of A
     neurons_b: np.ndarray = array("p", dtype="int32")
     communities_a: np.ndarray = array("p", dtype="int32")  # of the graph of A, by size; -1 for isolated neurons
@@ -59,6 +63,7 @@ class Comparison(Artifact):
     active_ids: np.ndarray = array("a", dtype="str", may_be_empty=True)
     active_rows_a: np.ndarray = array("a", dtype="int32", may_be_empty=True)  # index into the ActivationStats of A
     active_rows_b: np.ndarray = array("a", dtype="int32", may_be_empty=True)
+    active_orientation: np.ndarray = array("a", dtype="int8", may_be_empty=True)
     mean_a: np.ndarray = array("a", dtype="float64", may_be_empty=True)
     mean_b: np.ndarray = array("a", dtype="float64", may_be_empty=True)
     std_a: np.ndarray = array("a", dtype="float64", may_be_empty=True)
@@ -103,15 +108,19 @@ class Comparison(Artifact):
         return np.lexsort((-np.abs(self.shift), self.shift_p))
 
     def activation_columns(self) -> dict[str, Any]:
-        """All neurons that both corpora collected, the most significant shift of the mean first."""
-        order = self.by_shift()
+        """All neurons that both corpora collected, the most significant shift of the mean first.
+
+        Signed numbers are relative to the heavier poles; times ``orientation``, they have the model's own signs.
+        """
+        order, turned = self.by_shift(), oriented(self)
         columns = {
             "neuron": self.active_ids,
-            "mean_a": self.mean_a,
-            "mean_b": self.mean_b,
+            "orientation": self.active_orientation,
+            "mean_a": turned.mean_a,
+            "mean_b": turned.mean_b,
             "std_a": self.std_a,
             "std_b": self.std_b,
-            "shift": self.shift,
+            "shift": turned.shift,
             "shift_error": self.shift_error,
             "shift_p_value_zero": self.shift_p_zero,
             "shift_q_value_zero": self.shift_q_zero,
@@ -131,7 +140,11 @@ class Comparison(Artifact):
         return frame_of(self.activation_columns())
 
     def edge_columns(self) -> dict[str, Any]:
-        """All pairs of the artifact, those that differ first, from the most to the least significant."""
+        """All pairs of the artifact, those that differ first, from the most to the least significant.
+
+        Signed numbers are relative to the heavier poles; times ``orientation``, they have the model's own signs.
+        """
+        turned = oriented(self)
         order = np.lexsort((-np.abs(self.z), ~self.differential))
         rows, cols = self.rows[order], self.cols[order]
         names = np.array([*CLASSES, ""])
@@ -139,11 +152,11 @@ class Comparison(Artifact):
             "neuron_i": self.neuron_ids[rows],
             "neuron_j": self.neuron_ids[cols],
             "difference": names[self.classes[order]],
-            "partial_correlation_a": self.rho_a[order],
-            "partial_correlation_b": self.rho_b[order],
+            "partial_correlation_a": turned.rho_a[order],
+            "partial_correlation_b": turned.rho_b[order],
             "standard_error_a": self.error_a[order],
             "standard_error_b": self.error_b[order],
-            "z": self.z[order],
+            "z": turned.z[order],
             "p_value_zero": self.p_zero[order],
             "q_value_zero": self.q_zero[order],
             "p_value": self.p_values[order],
@@ -151,6 +164,7 @@ class Comparison(Artifact):
             "permutation_p": self.permutation_p[order],
             "drawn_a": self.drawn_a[order].astype(int),
             "drawn_b": self.drawn_b[order].astype(int),
+            "orientation": pair_signs(self.orientation, rows, cols),
         }
 
     def neuron_columns(self) -> dict[str, Any]:
@@ -159,6 +173,7 @@ class Comparison(Artifact):
         return {
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
+            "orientation": self.orientation[order],
             "differential_edges": self.changes[order],
             "change": self.change[order],
             "degree_a": self.degree_a[order],

@@ -10,6 +10,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import JointMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, pair_signs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -17,10 +18,13 @@ class JointPrecision(Artifact):
     """Sparse precision matrices of p neurons in K corpora, fitted at once; E pairs, those with an entry in any of them."""
 
     kind: ClassVar[str] = "joint-precision"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     corpora: np.ndarray = array("K", dtype="str")
     rows: np.ndarray = array("E", dtype="int32")  # row < column
     cols: np.ndarray = array("E", dtype="int32")
@@ -41,8 +45,8 @@ class JointPrecision(Artifact):
         return f"{self.n_neurons:,} neurons, {len(self.corpora)} corpora, {len(self.rows):,} edges in any"
 
     def edge_columns(self) -> dict[str, Any]:
-        """All pairs, those whose partial correlations are furthest apart first."""
-        rho = self.partial_correlations
+        """All pairs, those whose partial correlations are furthest apart first; signs as in all tables of edges."""
+        rho = oriented(self).partial_correlations
         order = np.argsort(-np.ptp(rho, axis=0), kind="stable")
         table: dict[str, Any] = {
             "neuron_i": self.neuron_ids[self.rows[order]],
@@ -50,6 +54,7 @@ class JointPrecision(Artifact):
             "in": presence(self.values)[order],
         }
         table |= {f"partial_correlation_{name}": row[order] for name, row in zip(self.corpora.tolist(), rho)}
+        table["orientation"] = pair_signs(self.orientation, self.rows[order], self.cols[order])
         return table
 
 

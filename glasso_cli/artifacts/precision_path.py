@@ -11,6 +11,7 @@ import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array
 from glasso_cli.artifacts.metrics import FitMetrics, metrics_of
+from glasso_cli.artifacts.orientation import oriented, pair_signs
 from glasso_cli.graph.sums import degrees, edge_sums
 from glasso_cli.linalg.precision import partial_correlation, symmetric
 
@@ -48,6 +49,9 @@ class PrecisionPath(Artifact):
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
     neurons: np.ndarray = array("p", dtype="int32")  # index into the ActivationStats
+    orientation: np.ndarray = array(
+        "p", dtype="int8"
+    )  # -1 where the heavier pole has negative values; see orientation.py
     communities: np.ndarray = array("p", dtype="int32")  # at the selected alpha, by size; -1 for isolated neurons
     alphas: np.ndarray = array("A", dtype="float64")  # decreasing
     starts: np.ndarray = array("A", dtype="float64")  # the alpha whose point each was started from; nan for none
@@ -169,7 +173,7 @@ class PrecisionPath(Artifact):
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     def edges(self, index: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows, columns and partial correlations ``(E,)`` at one alpha (the selected one by default)."""
+        """Rows, columns and partial correlations ``(E,)``, not oriented, at one alpha (the selected one by default)."""
         index = int(self.selected) if index is None else index
         part = self.part(index)
         rows, cols, values = (np.asarray(array[part]) for array in (self.rows, self.cols, self.values))
@@ -192,8 +196,12 @@ class PrecisionPath(Artifact):
         return symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
 
     def edge_columns(self) -> dict[str, Any]:
-        """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak."""
-        rows, cols, rho = self.edges()
+        """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak.
+
+        Signed numbers are relative to the heavier poles; times ``orientation``, they have the model's own signs.
+        """
+        fit = oriented(self)
+        rows, cols, rho = fit.edges()
         order = np.lexsort((-np.abs(rho), ~self.kept))
         part = self.part()
         ids = self.neuron_ids
@@ -202,8 +210,9 @@ class PrecisionPath(Artifact):
             "neuron_j": ids[cols[order]],
             "partial_correlation": rho[order],
         }
-        table |= {name: getattr(self, field)[order] for name, field in _TESTED.items()}
-        table["correlation"] = self.marginals[part][order]
+        table |= {name: getattr(fit, field)[order] for name, field in _TESTED.items()}
+        table["correlation"] = fit.marginals[part][order]
+        table["orientation"] = pair_signs(self.orientation, rows, cols)[order]
         table["drawn"] = self.kept[order].astype(int)
         return table
 
@@ -217,6 +226,7 @@ class PrecisionPath(Artifact):
         return {
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
+            "orientation": self.orientation[order],
             "community": self.communities[order],
             "degree": degrees(self.n_neurons, rows, cols)[order],
             "strength": strength[order],

@@ -12,6 +12,7 @@ import numpy as np
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _graph(path: Path) -> _Graph | None:
         return _of_dot(path)
     if stored_meta(path)["kind"] != PrecisionPath.kind:
         return None
-    fit = PrecisionPath.load(path)
+    fit = oriented(PrecisionPath.load(path))
     rows, cols, rho = (part[fit.kept] for part in fit.edges())
     return _Graph([str(name) for name in fit.neuron_ids], rows, cols, rho)
 

@@ -32,7 +32,7 @@ def describe(path: Path, *, as_json: bool) -> str:
 
 def _in_words(path: Path, meta: dict[str, Any]) -> str:
     rows = [str(path), _row("kind", meta["kind"]), _row("key", meta.get("key", "")[:16])]
-    rows += [_row(name, meta[name]) for name in ("experiment", "corpus", "title") if meta.get(name)]
+    rows += [_row(name, meta[name]) for name in ("experiment", "corpus", "title", "signs") if meta.get(name)]
     rows += [_row(name, _number(meta[name])) for name in ("neurons", "edges") if name in meta]
     if lines := _summary(meta):
         rows += [_row(name, text) for name, text in [*lines, ("more", "--json prints every number")]]

@@ -11,7 +11,7 @@ import numpy as np
 from glasso_cli.collection import contexts, marginals
 from glasso_cli.collection.autocorrelation import Autocorrelation, autocorrelation
 from glasso_cli.collection.block_moments import BlockMoments
-from glasso_cli.collection.contexts import Contexts, TopContexts
+from glasso_cli.collection.contexts import POLES, Contexts, PoleContexts
 from glasso_cli.collection.marginals import Marginals
 from glasso_cli.collection.shifted import ShiftedMoments
 from glasso_cli.linalg.moments import correlation, sum_packed
@@ -32,9 +32,9 @@ class BlockStatistics:
         width, device = len(pilot.mean), pilot.mean.device
         self._pilot = pilot
         self._moments = BlockMoments(width, device)
-        self._marginals = Marginals(pilot.mean, pilot.std)
+        self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
         self._autocorrelation = Autocorrelation(width, lags, device)
-        self._top = TopContexts(width, device) if keep_contexts else None
+        self._poles = PoleContexts(width, device) if keep_contexts else None
         self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
 
     def update(self, batch: ActivationBatch) -> None:
@@ -44,8 +44,8 @@ class BlockStatistics:
         self._moments.update(centred)
         self._marginals.update(kept)
         self._autocorrelation.update(batch, centred)
-        if self._top is not None:
-            self._top.update(batch)
+        if self._poles is not None:
+            self._poles.update(batch)
         if self._null is not None:
             self._null.update(centred)
 
@@ -59,8 +59,8 @@ class BlockStatistics:
             **self._marginals.finish(),
             **self._autocorrelation.finish(),
         }
-        if self._top is not None:
-            piece.update(self._top.finish())
+        if self._poles is not None:
+            piece.update(self._poles.finish())
         if self._null is not None:
             piece["null_moments"] = self._null.finish().astype(np.float32)
         return piece
@@ -74,38 +74,37 @@ class Merged:
     sums: np.ndarray
     marginals: dict[str, np.ndarray]
     autocorrelation: np.ndarray
-    top: Contexts
+    poles: dict[str, Contexts]  # the contexts of every one of POLES
     null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
 
 
-def merge(pieces: Sequence[Piece], variance: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> Merged:
-    """What B blocks say together, added in the order given.
-
-    ``variance (p,)`` is that of the transformed values, ``centre`` and ``scale`` those of the marginals.
-    """
+def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot) -> Merged:
+    """What B blocks say together, added in the order given; ``variance (p,)`` is that of the transformed values."""
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     total: dict[str, Any] = {
         name: sum(piece[name] for piece in pieces)
-        for name in ("powers", "active", "lag_pairs", "lag_ends", "lag_products")
+        for name in ("powers", "tail_counts", "tail_sums", "lag_pairs", "lag_ends", "lag_products")
     }
     count = int(counts.sum())
     shift = sums.sum(0) / count
     width = sums.shape[1]
     null = [piece["null_moments"] for piece in pieces if "null_moments" in piece]
-    top = [_contexts(piece) for piece in pieces if "top_tokens" in piece]
+    centre, scale, lowest = (x.double().cpu().numpy() for x in (pilot.mean, pilot.std, pilot.steps[:, 0]))
     return Merged(
         counts=counts,
         sums=sums,
-        marginals=marginals.describe(count, total["powers"], total["active"], centre, scale),
+        marginals=marginals.describe(count, total, centre, scale, lowest),
         autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
-        top=contexts.merge_top(top) if top else contexts.empty(width, 0),
+        poles={pole: _merged_contexts(pieces, pole, width) for pole in POLES},
         null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )
 
 
-def _contexts(piece: Piece) -> Contexts:
-    return Contexts(piece["top_tokens"], piece["top_values"], piece["top_documents"])
+def _merged_contexts(pieces: Sequence[Piece], pole: str, width: int) -> Contexts:
+    """Those of one of ``POLES``; none where none were kept."""
+    parts = [contexts.read(piece, pole) for piece in pieces if f"{pole}_tokens" in piece]
+    return contexts.merge(parts, pole) if parts else contexts.empty(width, 0)
 
 
 def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from glasso_cli.collection.batch import ActivationBatch
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 TOP = 20
 REACH = 10  # tokens on either side
 WIDTH = 2 * REACH + 1
+POLES = ("top", "bottom")  # the highest and the lowest values
 GROUPS = 5
 EXAMPLES = 5  # per quantile group
 _PANEL = 256  # neurons sorted at a time
+_NAMES = ("tokens", "values", "documents")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,40 +48,57 @@ def empty(width: int, count: int) -> Contexts:
     )
 
 
-class TopContexts:
-    """The ``TOP`` strongest windows of every neuron so far, from strong to weak; the first of equals leads."""
+class PoleContexts:
+    """The strongest windows of every neuron so far at both poles: those with its highest and with its lowest values."""
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
+        self._poles = {pole: _Strongest(width, device) for pole in POLES}
+
+    def update(self, batch: ActivationBatch) -> None:
+        """Let the strongest kept token of each window of ``batch`` compete, at each pole."""
+        import torch
+
+        left_out = ~batch.padded(batch.kept)[:, :, None]
+        values = batch.padded(batch.values).masked_fill_(left_out, -torch.inf)
+        self._poles["top"].update(batch, values)
+        self._poles["bottom"].update(batch, values.neg_().masked_fill_(left_out, -torch.inf))
+
+    def finish(self) -> dict[str, np.ndarray]:
+        """The contexts of every pole from strong to weak, as arrays to save: ``top_tokens``, ``bottom_tokens``, …"""
+        return {
+            f"{pole}_{name}": array.cpu().numpy()
+            for pole, strongest in self._poles.items()
+            for name, array in zip(_NAMES, strongest.contexts, strict=True)
+        }
+
+
+class _Strongest:
+    """The ``TOP`` windows of every neuron with the largest values, from strong to weak; the first of equals leads."""
+
+    def __init__(self, width: int, device: torch.device | str) -> None:
         import torch
 
         self._peaks = torch.full((width, TOP), -torch.inf, device=device)
-        self._contexts = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
+        self.contexts = tuple(torch.tensor(held, device=device) for held in _arrays(empty(width, TOP)))
 
-    def update(self, batch: ActivationBatch) -> None:
-        """Let the strongest kept token of each window of ``batch`` compete."""
+    def update(self, batch: ActivationBatch, padded: torch.Tensor) -> None:
+        """Let windows compete by the largest of their values ``(b, T, p)``, -inf where a token does not count."""
         import torch
 
-        padded = batch.padded(batch.values, fill=-torch.inf)
-        padded.masked_fill_(~batch.padded(batch.kept)[:, :, None], -torch.inf)
-        peaks, places = padded.max(dim=1)  # (b, p)
-        peaks, windows = peaks.sort(dim=0, descending=True, stable=True)
+        peaks, windows = padded.amax(dim=1).sort(dim=0, descending=True, stable=True)
         both = torch.cat([self._peaks, peaks[:TOP].T], dim=1)
         both, order = both.sort(dim=1, descending=True, stable=True)
         self._peaks, order = both[:, :TOP], order[:, :TOP]
-        neurons, ranks = torch.nonzero(order >= TOP, as_tuple=True)
+        neurons, ranks = torch.nonzero((order >= TOP) & self._peaks.isfinite(), as_tuple=True)
         if len(neurons) == 0:
             return
         window = windows[order[neurons, ranks] - TOP, neurons]
-        rows = batch.starts()[window] + places[window, neurons]
+        # Only of the windows that enter, the place of the peak: the first of equals.
+        rows = batch.starts()[window] + padded[window, :, neurons].argmax(dim=1)
         held = torch.arange(len(order), device=order.device)[:, None], order.clamp(max=TOP - 1)
-        self._contexts = tuple(array[held] for array in self._contexts)
-        for array, fresh in zip(self._contexts, _around(batch, neurons, rows), strict=True):
+        self.contexts = tuple(array[held] for array in self.contexts)
+        for array, fresh in zip(self.contexts, _around(batch, neurons, rows), strict=True):
             array[neurons, ranks] = fresh
-
-    def finish(self) -> dict[str, np.ndarray]:
-        """The examples from strongest to weakest, as arrays to save."""
-        names = ("top_tokens", "top_values", "top_documents")
-        return {name: array.cpu().numpy() for name, array in zip(names, self._contexts, strict=True)}
 
 
 def _arrays(contexts: Contexts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -117,11 +138,16 @@ def quantile_contexts(batch: ActivationBatch) -> Contexts:
     return Contexts(*(array.cpu().numpy() for array in contexts))
 
 
-def merge_top(pieces: list[Contexts]) -> Contexts:
-    """The strongest examples over blocks, blocks in order."""
+def read(arrays: Mapping[str, np.ndarray], pole: str) -> Contexts:
+    """The contexts of one of ``POLES`` among ``arrays``."""
+    return Contexts(*(arrays[f"{pole}_{name}"] for name in _NAMES))
+
+
+def merge(pieces: list[Contexts], pole: str) -> Contexts:
+    """The strongest examples of one of ``POLES`` over blocks, blocks in order."""
     tokens, values, documents = (np.concatenate(arrays, axis=1) for arrays in zip(*map(_arrays, pieces), strict=True))
-    peaks = np.where(documents >= 0, values[:, :, REACH], -np.inf)
-    order = np.argsort(-peaks, axis=1, kind="stable")[:, :TOP]
+    towards = values[:, :, REACH] if pole == "top" else -values[:, :, REACH]
+    order = np.argsort(-np.where(documents >= 0, towards, -np.inf), axis=1, kind="stable")[:, :TOP]
     best = np.arange(len(order))[:, None], order
     return Contexts(tokens[best], values[best], documents[best])
 

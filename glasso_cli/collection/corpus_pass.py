@@ -18,6 +18,7 @@ from glasso_cli.collection.block import BlockStatistics, Piece
 from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.normal_scores import NormalScores
+from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.pilot import Pilot
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
@@ -36,8 +37,8 @@ LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: table
 GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 GROUP_VALUES = 2**26  # and no more activations than this
-_PILOT = ("collect-pilot", 2)  # kinds and schemas of pieces
-_BLOCK = ("collect-block", 2)
+_PILOT = ("collect-pilot", 3)  # kinds and schemas of pieces
+_BLOCK = ("collect-block", 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ class PilotFindings:
     limits: list[float] | None  # norms over these are massive, one per hook point
     columns: np.ndarray  # the collected neurons among all of the hook points
     examples: Contexts  # quantile contexts
+    orientation: np.ndarray  # (p,) int8, of the collected neurons
     dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
 
 
@@ -64,6 +66,7 @@ class CorpusPass:
     corpus: TokenizedCorpus
     pieces: Path
     reporter: Reporter
+    gated: Sequence[bool]  # of every hook point
     mixed_lengths: bool = True  # whether windows of different lengths may share a batch
 
     # -- the pilot ------------------------------------------------------------------------------------
@@ -95,7 +98,8 @@ class CorpusPass:
         if section.contexts:
             examples = contexts.quantile_contexts(sample)
         measured = pilot.measure_sample(sample, section.transform)
-        return PilotFindings(measured, reader.limits, columns, examples, difference)
+        oriented = reference_orientation(self.loaded, self.recorder, self.points, self.gated)
+        return PilotFindings(measured, reader.limits, columns, examples, oriented[columns], difference)
 
     def _columns(self, sample: ActivationBatch) -> np.ndarray:
         choice = self.section.neurons
@@ -244,10 +248,12 @@ def _save_findings(path: Path, findings: PilotFindings) -> None:
     arrays = {
         "mean": findings.pilot.mean.cpu().numpy(),
         "std": findings.pilot.std.cpu().numpy(),
+        "steps": findings.pilot.steps.cpu().numpy(),
         "columns": findings.columns,
         "tokens": findings.examples.tokens,
         "values": findings.examples.values,
         "documents": findings.examples.documents,
+        "orientation": findings.orientation,
         **(transform.arrays() if transform is not None else {}),
     }
     meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference}
@@ -259,8 +265,8 @@ def _findings_of(part: Part, device: Any) -> PilotFindings:
 
     arrays, meta = part
     transform = NormalScores.from_arrays(arrays, device) if "knots" in arrays else None
-    mean, std = (torch.tensor(arrays[name], device=device) for name in ("mean", "std"))
+    mean, std, steps = (torch.tensor(arrays[name], device=device) for name in ("mean", "std", "steps"))
     examples = Contexts(arrays["tokens"], arrays["values"], arrays["documents"])
-    return PilotFindings(
-        Pilot(mean, std, transform), meta["limits"], arrays["columns"], examples, meta["dtype_difference"]
-    )
+    measured = Pilot(mean, std, transform, steps)
+    columns, orientation = arrays["columns"], arrays["orientation"]
+    return PilotFindings(measured, meta["limits"], columns, examples, orientation, meta["dtype_difference"])

@@ -14,6 +14,7 @@ import numpy as np
 
 from glasso_cli.collection.batch import ActivationBatch
 from glasso_cli.collection.normal_scores import NormalScores
+from glasso_cli.collection.tails import steps_of
 from glasso_cli.corpora.windows import Window
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ _PANEL = 256  # neurons whose float64 copy is made at a time
 class Pilot:
     """What the sample says about p neurons: ``mean (p,)``, ``std (p,)``, both float32, and the transform, if any.
 
-    ``std`` is a scale: it is at least a millionth of the largest one, and never 0.
+    ``std`` is a scale: it is at least a millionth of the largest one, and never 0. ``steps (p, STEPS)`` are those of
+    :mod:`glasso_cli.collection.tails`, for squares of ``(x - mean) / std``.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
     transform: NormalScores | None
+    steps: torch.Tensor
 
     def centred(self, values: torch.Tensor) -> torch.Tensor:
         """The values whose moments are summed: minus the mean, or their normal scores (already central)."""
@@ -59,7 +62,16 @@ def measure_sample(sample: ActivationBatch, transform: str) -> Pilot:
     # A neuron that slept through the sample may wake up later: its fourth power must not overflow.
     std = std.clamp(min=float(std.max()) * 1e-6 or 1.0)
     scores = NormalScores.fit(values) if transform == "normal_scores" else None
-    return Pilot(mean.float(), std.float(), scores)
+    centre, scale = mean.float(), std.float()
+    return Pilot(centre, scale, scores, _tail_steps(values, centre, scale))
+
+
+def _tail_steps(values: torch.Tensor, centre: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The steps ``(p, STEPS)`` of the tails, a panel of neurons at a time."""
+    import torch
+
+    panels = zip(values.split(_PANEL, dim=1), centre.split(_PANEL), scale.split(_PANEL))
+    return torch.cat([steps_of(((columns - mean) / std).square_()) for columns, mean, std in panels])
 
 
 def highest_variance(sample: ActivationBatch, count: int) -> np.ndarray:

@@ -87,7 +87,11 @@ def collect_to_disk(
         f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
         f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
     )
-    invariants = check_hook_points(loaded, points).as_meta()
+    invariants = check_hook_points(loaded, points)
+    if any(point.label == f"layers.{point.layer}.resid" for point in points):
+        reporter.warn(
+            f"{name}: the basis of the residual stream is arbitrary: use resid.N for directions, not for single coordinates."
+        )
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
             loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
@@ -107,11 +111,12 @@ def collect_to_disk(
             corpus=corpus,
             pieces=pieces,
             reporter=reporter,
+            gated=[point.name in invariants.gated for point in points],
             mixed_lengths=mixed_lengths,
         )
         findings = work.pilot_findings()
         pieces_and_tokens = work.blocks(findings)
-    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants)
+    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants.as_meta())
     _warn(stats, name, reporter)
     return stats, stored
 
@@ -137,13 +142,14 @@ def _assemble(
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    centre, scale = (x.double().cpu().numpy() for x in (findings.pilot.mean, findings.pilot.std))
-    merged = blocks.merge(pieces, np.diag(covariance), centre, scale)
+    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     repeats = count_repeats(work.corpus)
     metrics = CollectMetrics(
         model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
-        hook_points=tuple(HookPointRead(p.label, p.name, p.layer, p.width) for p in work.points),
+        hook_points=tuple(
+            HookPointRead(p.label, p.name, p.layer, p.width, gated) for p, gated in zip(work.points, work.gated)
+        ),
         documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty, repeats.identical, repeats.nearly),
         windows=len(work.corpus.windows),
         tokens=tokens,
@@ -165,11 +171,12 @@ def _assemble(
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
         null_moments=merged.null_moments,
+        orientation=findings.orientation,
         autocorrelation=merged.autocorrelation,
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(findings, merged.top, work.loaded.tokenizer),
+        **_context_arrays(findings.examples, merged.poles, work.loaded.tokenizer),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -184,22 +191,21 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(findings: PilotFindings, top: Contexts, tokenizer: Any) -> dict[str, np.ndarray]:
-    """Both kinds of examples, their tokens as text."""
-    examples = findings.examples
-    ids, (top_tokens, quantile_tokens) = contexts.vocabulary(top.tokens, examples.tokens)
+def _context_arrays(examples: Contexts, poles: dict[str, Contexts], tokenizer: Any) -> dict[str, np.ndarray]:
+    """The contexts of both poles and the examples from every fifth, their tokens as text."""
+    ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
     words = [tokenizer.decode([int(i)]) for i in ids]
     per_group = examples.documents.shape[1] // contexts.GROUPS
-    grouped = (len(top.tokens), contexts.GROUPS, per_group)
-    return {
+    grouped = (len(examples.tokens), contexts.GROUPS, per_group)
+    arrays = {
         "vocabulary": np.array(words, dtype=np.str_),
-        "top_tokens": top_tokens,
-        "top_values": top.values,
-        "top_documents": top.documents,
         "quantile_tokens": quantile_tokens.reshape(*grouped, contexts.WIDTH),
         "quantile_values": examples.values.reshape(*grouped, contexts.WIDTH),
         "quantile_documents": examples.documents.reshape(grouped),
     }
+    for (pole, held), tokens in zip(poles.items(), indices, strict=True):
+        arrays |= {f"{pole}_tokens": tokens, f"{pole}_values": held.values, f"{pole}_documents": held.documents}
+    return arrays
 
 
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:

@@ -204,16 +204,19 @@ def _between_halves(side: ActivationBlocks, fdr: float, min_shift: float) -> int
 # -- for the artifact ---------------------------------------------------------------------------------
 
 
-def activation_counts(found: ActivationDifferences, section: CompareSection) -> ActivationCounts:
-    """How many neurons differ, by the rules of ``section``."""
+def activation_counts(
+    found: ActivationDifferences, first: ActivationStats, section: CompareSection
+) -> ActivationCounts:
+    """How many neurons differ, by the rules of ``section``; what is higher is so at the heavier pole of a neuron."""
+    towards_pole = found.shift.estimate * first.orientation[found.rows_a]
     moved, varied = found.shift.q <= section.fdr, found.log_ratio.q <= section.fdr
     return ActivationCounts(
         neurons=len(moved),
         min_shift=section.min_shift,
         min_ratio=section.min_ratio,
         nonzero=int(np.count_nonzero(found.shift.q_zero <= section.fdr)),
-        higher=int(np.count_nonzero(moved & (found.shift.estimate > 0))),
-        lower=int(np.count_nonzero(moved & (found.shift.estimate < 0))),
+        higher=int(np.count_nonzero(moved & (towards_pole > 0))),
+        lower=int(np.count_nonzero(moved & (towards_pole < 0))),
         more_variable=int(np.count_nonzero(varied & (found.log_ratio.estimate > 0))),
         less_variable=int(np.count_nonzero(varied & (found.log_ratio.estimate < 0))),
         halves=found.halves,
@@ -224,7 +227,12 @@ def activation_arrays(found: ActivationDifferences | None, first: ActivationStat
     """The members of the artifact about activations; all are empty where these are not compared."""
     if found is None:
         index, none = np.zeros(0, np.int32), np.zeros(0)
-        words = {"active_ids": np.zeros(0, str), "active_rows_a": index, "active_rows_b": index}
+        words = {
+            "active_ids": np.zeros(0, str),
+            "active_rows_a": index,
+            "active_rows_b": index,
+            "active_orientation": np.zeros(0, np.int8),
+        }
         return {**words, **dict.fromkeys(_ACTIVATION_VALUES, none)}
     shift, ratio = found.shift, found.log_ratio
     values = (
@@ -236,6 +244,7 @@ def activation_arrays(found: ActivationDifferences | None, first: ActivationStat
         "active_ids": first.neuron_ids[found.rows_a],
         "active_rows_a": found.rows_a.astype(np.int32),
         "active_rows_b": found.rows_b.astype(np.int32),
+        "active_orientation": first.orientation[found.rows_a].astype(np.int8),
         **dict(zip(_ACTIVATION_VALUES, values, strict=True)),
     }
 

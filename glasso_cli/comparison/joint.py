@@ -11,6 +11,7 @@ from glasso_cli.artifacts import JointPrecision
 from glasso_cli.artifacts.joint_precision import presence
 from glasso_cli.artifacts.metrics import JointMetrics, to_json
 from glasso_cli.artifacts.metrics.joint import JointCorpus
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.comparison.estimates import CommonNeurons, Corpus
 from glasso_cli.config import CompareSection
 from glasso_cli.engine import machine
@@ -68,6 +69,7 @@ def joint_fit(
         meta=meta(to_json(metrics), _below(result, section)),
         neuron_ids=chosen.ids,
         layers=corpora[0].fit.layers[chosen.places[0]],
+        orientation=corpora[0].fit.orientation[chosen.places[0]],
         corpora=np.array([corpus.name for corpus in corpora]),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
@@ -120,6 +122,7 @@ def _counts(values: np.ndarray) -> dict[str, int]:
 
 def dot_lines(fit: JointPrecision) -> Iterator[str]:
     """The Graphviz text, a line at a time: a colour for edges of all corpora, of some, of one, and of both signs."""
+    fit = oriented(fit)
     yield dot_head(fit.meta["key"], str(fit.meta["corpus"]), fit.n_neurons, len(fit.rows))
     names = [quoted(name) for name in fit.neuron_ids.tolist()]
     for neuron in np.unique(np.concatenate([fit.rows, fit.cols])).tolist():

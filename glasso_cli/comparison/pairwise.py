@@ -20,6 +20,7 @@ from glasso_cli.artifacts.metrics.comparison import (
     Power,
 )
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.comparison.activation import activation_arrays, activation_counts, activation_differences
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
 from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
@@ -94,7 +95,7 @@ def assemble(
         classes={name: int(np.count_nonzero(kinds == k)) for k, name in enumerate(CLASSES)},
         expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
         graphs=_overlap(*drawn),
-        activations=None if active is None else activation_counts(active, section),
+        activations=None if active is None else activation_counts(active, first.stats, section),
         power=_power(tests, section, _documents(first) + _documents(second)),
         spread=tests.all_pairs.spread,
         permutations=None if chance is None else _by_chance(chance, section),
@@ -107,6 +108,7 @@ def assemble(
         meta=meta(to_json(metrics)),
         neuron_ids=common.ids,
         layers=first.fit.layers[common.places[0]],
+        orientation=first.fit.orientation[common.places[0]],
         neurons_a=first.fit.neurons[common.places[0]],
         neurons_b=second.fit.neurons[common.places[1]],
         communities_a=first.fit.communities[common.places[0]],
@@ -219,7 +221,8 @@ def community_columns(comparison: Comparison) -> dict[str, Any]:
 
 
 def dot_lines(comparison: Comparison) -> Iterator[str]:
-    """The graph of what differs, a line at a time: a colour for each kind of difference."""
+    """The graph of what differs, a line at a time: a colour for each kind of difference, oriented signs."""
+    comparison = oriented(comparison)
     differs = np.flatnonzero(comparison.differential)
     yield dot_head(comparison.meta["key"], str(comparison.meta["corpus"]), comparison.n_neurons, len(differs))
     names = [quoted(name) for name in comparison.neuron_ids.tolist()]

@@ -11,6 +11,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics import FitMetrics, to_json
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, HalfSamples, LeadingFactor, LeadingFactors, PairCounts
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import FitSection
 from glasso_cli.fitting import edge_table
 from glasso_cli.fitting.sample_curves import Stability
@@ -83,6 +84,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         neuron_ids=ids,
         layers=layers,
         neurons=findings.neurons.astype(np.int32),
+        orientation=stats.orientation[findings.neurons],
         communities=graph.communities.astype(np.int32),
         marginals=np.concatenate([findings.correlation[point.rows, point.cols] for point in points]).astype(np.float32),
         criterion=unknown if chosen.criterion is None else chosen.criterion,
@@ -130,7 +132,8 @@ def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> Leadin
 
 
 def dot_text(fit: PrecisionPath) -> str:
-    """The Graphviz text of the selected graph."""
+    """The Graphviz text of the selected graph, with oriented signs."""
+    fit = oriented(fit)
     part = fit.drawn()
     graph = build_graph(
         fit.neuron_ids,

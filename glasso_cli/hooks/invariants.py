@@ -8,12 +8,12 @@ token put in twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.hooks.neurons import NEURON_TOLERANCE, linear_widths, neuron_errors
+from glasso_cli.hooks.neurons import NEURON_TOLERANCE, linear_widths, neuron_relations
 from glasso_cli.hooks.point import HookPoint
 from glasso_cli.hooks.record import first_tensor, record
 from glasso_cli.hooks.states import require_hidden_states
@@ -44,7 +44,8 @@ class InvariantReport:
 
     ``projection``: module applied to the captured input, against the output it gave (input hook points of
     linear modules). ``batching``: a text alone, against the same text in a right-padded batch. ``bos``:
-    whether the tokenizer puts a BOS token before a text.
+    whether the tokenizer puts a BOS token before a text. ``gated``: the hook points that are proved to be ``act(a) * b``,
+    whose neurons have an arbitrary sign.
     """
 
     projection: dict[str, float]
@@ -52,6 +53,7 @@ class InvariantReport:
     tolerance: float
     bos: str
     n_texts: int
+    gated: tuple[str, ...] = ()
 
     def as_meta(self) -> dict[str, Any]:
         """The report as JSON-ready data."""
@@ -82,9 +84,9 @@ def check_hook_points(
     report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
     _refuse(report)
     stack, longest = find_layers(loaded.model), max(ids, key=len)[None]
-    _refuse_other_than_neurons(loaded, stack, hook_points, longest)
+    gated = _prove_neurons(loaded, stack, hook_points, longest)
     require_hidden_states(loaded.model, stack, hook_points, longest, report.tolerance)
-    return report
+    return replace(report, gated=gated)
 
 
 # -- what is compared -----------------------------------------------------------------------------
@@ -176,20 +178,22 @@ def _refuse(report: InvariantReport) -> None:
             )
 
 
-def _refuse_other_than_neurons(
+def _prove_neurons(
     loaded: LoadedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
-) -> None:
-    neurons = {point.module: point for point in hook_points if point.label == f"layers.{point.layer}.mlp"}
-    if not neurons:
-        return
+) -> tuple[str, ...]:
+    """The names of the points that are ``act(a) * b``; raises :class:`InputError` for an ``mlp.N`` that is no neurons."""
+    read = [p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))]
+    relations = neuron_relations(loaded.model, stack, [point.module for point in read], input_ids) if read else {}
     allowed = NEURON_TOLERANCE[loaded.dtype]
-    for module, error in neuron_errors(loaded.model, stack, list(neurons), input_ids).items():
-        if error > allowed:
+    for point in hook_points:
+        found = relations.get(point.module)
+        if found and found.error > allowed and point.label == f"layers.{point.layer}.mlp":
             raise InputError(
-                f"Hook point '{neurons[module].name}' does not hold the neurons of an MLP: it differs from every act(a) "
-                f"and act(a) * b of the linear modules before it by {error:.2g} of its norm (allowed {allowed:g}).",
-                f"Name a module and a side instead, such as '{module}:out'.",
+                f"Hook point '{point.name}' does not hold the neurons of an MLP: it differs from every act(a) "
+                f"and act(a) * b of the linear modules before it by {found.error:.2g} of its norm (allowed {allowed:g}).",
+                f"Name a module and a side instead, such as '{point.module}:out'.",
             )
+    return tuple(p.name for p in read if relations[p.module].gated and relations[p.module].error <= allowed)
 
 
 # -- the price of a small dtype -------------------------------------------------------------------

@@ -72,9 +72,9 @@ def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) ->
             if layer not in found
             for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
         }
-        errors = neuron_errors(model, stack, [name for _, name in widths], _probe_ids(model)) if widths else {}
+        relations = neuron_relations(model, stack, [name for _, name in widths], _probe_ids(model)) if widths else {}
         allowed = NEURON_TOLERANCE[_dtype(model)]
-        ran = {name: place for place, (name, error) in enumerate(errors.items()) if error <= allowed}
+        ran = {name: place for place, (name, found) in enumerate(relations.items()) if found.error <= allowed}
         for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
             if name in ran:
                 found[layer] = name
@@ -108,13 +108,27 @@ def _probe_ids(model: PreTrainedModel) -> Tensor:
     return torch.tensor([[i % rows for i in _PROBE]])
 
 
-def neuron_errors(
-    model: PreTrainedModel, stack: LayerStack, names: Collection[str], input_ids: Tensor
-) -> dict[str, float]:
-    """For each linear module of ``names``, how far its input is from neurons: 0 is exact, infinity is no relation.
+@dataclass(frozen=True)
+class Relation:
+    """How far a tensor is from the closest recomputation, over its norm, and whether that was ``act(a) * b``.
 
-    The distance is that to the closest recomputation, over the norm of the input. One pass over ``input_ids``
-    ``(batch, time)``, whose order the result has; a module that does not run has no relation.
+    A ``gated`` tensor has a sign symmetry: with the signs of ``b`` and of the weights that read the tensor changed, the
+    network has the same outputs.
+    """
+
+    error: float
+    gated: bool
+
+
+_NONE = Relation(float("inf"), gated=False)
+
+
+def neuron_relations(
+    model: PreTrainedModel, stack: LayerStack, names: Collection[str], input_ids: Tensor
+) -> dict[str, Relation]:
+    """For each linear module of ``names``, how its input relates to neurons: error 0 is exact, infinity is no relation.
+
+    One pass over ``input_ids`` ``(batch, time)``, whose order the result has; a module that does not run has no relation.
     """
     import torch
 
@@ -126,8 +140,8 @@ def neuron_errors(
             for handle in trace.attach():
                 hooks.callback(handle.remove)
         model(input_ids=input_ids.to(device), **more)
-    errors = {name: error for trace in traces for name, error in trace.errors.items()}
-    return errors | {name: float("inf") for name in names if name not in errors}
+    relations = {name: relation for trace in traces for name, relation in trace.relations.items()}
+    return relations | {name: _NONE for name in names if name not in relations}
 
 
 def _dtype(model: PreTrainedModel) -> str:
@@ -142,7 +156,7 @@ class _Trace:
     path: str
     layer: nn.Module
     names: Collection[str]
-    errors: dict[str, float] = field(default_factory=dict)
+    relations: dict[str, Relation] = field(default_factory=dict)
     _linear: list[Tensor] = field(default_factory=list)
     _activated: list[Tensor] = field(default_factory=list)
 
@@ -167,8 +181,9 @@ class _Trace:
         def judge(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             tensor = first_tensor(args or kwargs)
             if tensor is not None:
-                error = _distance_from_neurons(_rows(tensor), self._linear, self._activated, _functions_of(self.model))
-                self.errors[name] = max(error, self.errors.get(name, 0.0))  # of several calls, the worst
+                found = _relation_to_neurons(_rows(tensor), self._linear, self._activated, _functions_of(self.model))
+                worst = self.relations.setdefault(name, found)  # of several calls
+                self.relations[name] = max(worst, found, key=lambda relation: relation.error)
 
         return judge
 
@@ -190,19 +205,19 @@ def _rows(tensor: Tensor) -> Tensor:
     return tensor.detach().reshape(-1, tensor.shape[-1]).float().clone()
 
 
-def _distance_from_neurons(
+def _relation_to_neurons(
     x: Tensor, linear: Iterable[Tensor], activated: Iterable[Tensor], functions: Iterable[Function]
-) -> float:
+) -> Relation:
     """The distance of ``x`` from its closest recomputation by an activation function, over the norm of ``x``."""
     norm = float(x.norm())
     enough = min(NEURON_TOLERANCE.values())
     before = [part for tensor in linear for part in _parts(tensor, x)]
     if norm == 0 or any(float((x - part).norm()) <= 10 * enough * norm for part in before):
-        return float("inf")
-    closest = float("inf")
-    for made in _recomputed(before, [part for part in activated if part.shape == x.shape], functions):
-        closest = min(closest, float((x - made).norm()) / norm)
-        if closest <= enough:
+        return _NONE
+    closest = _NONE
+    for made, gated in _recomputed(before, [part for part in activated if part.shape == x.shape], functions):
+        closest = min(closest, Relation(float((x - made).norm()) / norm, gated), key=lambda found: found.error)
+        if closest.error <= enough:
             break
     return closest
 
@@ -216,15 +231,18 @@ def _parts(tensor: Tensor, like: Tensor) -> list[Tensor]:
     return []
 
 
-def _recomputed(before: list[Tensor], activated: list[Tensor], functions: Iterable[Function]) -> Iterator[Tensor]:
-    """Everything that neurons can be: an activated tensor, alone or times the output of a linear module."""
-    yield from activated
+def _recomputed(
+    before: list[Tensor], activated: list[Tensor], functions: Iterable[Function]
+) -> Iterator[tuple[Tensor, bool]]:
+    """Everything that neurons can be: an activated tensor, alone (False) or times the output of a linear module (True)."""
+    yield from ((value, False) for value in activated)
     for value in activated:
-        yield from (value * other for other in before)
-        yield from (value * (one + other) for one, other in combinations(before, 2))  # an adapter of Zamba 2
+        yield from ((value * other, True) for other in before)
+        # an adapter of Zamba 2:
+        yield from ((value * (one + other), True) for one, other in combinations(before, 2))
     for function in functions:
-        yield from (function(part) for part in before)
-        yield from (function(gate) * value for gate, value in permutations(before, 2))
+        yield from ((function(part), False) for part in before)
+        yield from ((function(gate) * value, True) for gate, value in permutations(before, 2))
 
 
 # -- activation functions -------------------------------------------------------------------------

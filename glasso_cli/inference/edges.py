@@ -212,7 +212,7 @@ def _errors(
     p, estimate = len(correlation), formula.estimate
     if p < 2:
         return _Errors(formula, 1.0)
-    some = some_neurons(p)
+    some = some_neurons(formula.autocorrelation)
     left = _tokens_left(formula, some)
     if variance == "normal":
         return _Errors(formula, 1 / left if inflation is None else inflation)

@@ -43,7 +43,7 @@ def pair_tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:
     """Median and 5 % quantile of n / tau over pairs; ``n_tokens`` itself if there is no pair.
 
-    Exact up to 4,096 neurons, over evenly spaced neurons beyond.
+    Exact up to 4,096 neurons, over evenly spaced neurons in the order of :func:`by_autocorrelation` beyond.
     """
     R = np.asarray(autocorrelation, dtype=np.float64)
     if R.ndim != 2 or not np.isfinite(R).all():
@@ -51,11 +51,17 @@ def effective_n(autocorrelation: np.ndarray, n_tokens: int) -> EffectiveN:
             f"The autocorrelations of shape {R.shape} are not a finite (p, L) matrix.",
             "Collect the statistics again.",
         )
-    R = R[:: -(-len(R) // _EXACT) or 1]
+    if len(R) > _EXACT:
+        R = R[by_autocorrelation(R)[:: -(-len(R) // _EXACT)]]
     if len(R) < 2:
         return EffectiveN(n_tokens, float(n_tokens), float(n_tokens))
     median, q05 = np.quantile(n_tokens / _all_tau(R), [0.5, 0.05])
     return EffectiveN(n_tokens, float(median), float(q05))
+
+
+def by_autocorrelation(autocorrelation: np.ndarray) -> np.ndarray:
+    """The neurons ``(p,)`` from weak to strong autocorrelation ``(p, L)``: an order that their numbers do not decide."""
+    return np.argsort((np.asarray(autocorrelation, dtype=np.float64) ** 2).sum(axis=1), kind="stable")
 
 
 def _all_tau(R: np.ndarray) -> np.ndarray:

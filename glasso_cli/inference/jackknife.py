@@ -18,6 +18,7 @@ from scipy.special import gammaincinv
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
+from glasso_cli.inference.effective_n import by_autocorrelation
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.tails import freedom_of
 from glasso_cli.linalg.cholesky import factorise
@@ -169,6 +170,8 @@ def typical_errors(
     return tails.typical()
 
 
-def some_neurons(p: int) -> np.ndarray:
-    """Up to 128 of p neurons, evenly spaced."""
-    return np.unique(np.linspace(0, p - 1, min(p, _NEURONS)).round().astype(int))
+def some_neurons(autocorrelation: np.ndarray) -> np.ndarray:
+    """Up to 128 of p neurons, increasing: evenly spaced from weak to strong ``autocorrelation (p, L)``."""
+    p = len(autocorrelation)
+    places = np.unique(np.linspace(0, p - 1, min(p, _NEURONS)).round().astype(int))
+    return np.sort(by_autocorrelation(autocorrelation)[places])

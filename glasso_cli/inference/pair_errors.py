@@ -37,7 +37,7 @@ def pair_inflation(
     :class:`InputError` for fewer than four of them.
     """
     check_blocks(len(blocks.filled), "The error of a pair")
-    some = some_neurons(len(autocorrelation))
+    some = some_neurons(autocorrelation)
     among = np.triu_indices(len(some), 1)
     first, second = np.concatenate([rows, some[among[0]]]), np.concatenate([cols, some[among[1]]])
     variance = _variances(blocks, estimate.theta, first, second)

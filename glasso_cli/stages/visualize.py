@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
@@ -71,8 +72,8 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
     from glasso_cli.report.plots.study import Study
 
     study = Study(
-        stats=ActivationStats.load(job.upstream["collect"]),
-        fit=PrecisionPath.load(job.upstream["fit"]),
+        stats=oriented(ActivationStats.load(job.upstream["collect"])),
+        fit=oriented(PrecisionPath.load(job.upstream["fit"])),
         dot=job.upstream["fit"].with_suffix(".dot"),
         section=job.config.visualize,
         title=f"{_model(job.config)} · {job.corpus}",
@@ -89,12 +90,12 @@ def _comparison(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
 
     config = job.config
     names = config.comparisons[job.corpus]
-    first, second = (ActivationStats.load(job.upstream[f"collect/{name}"]) for name in names)
-    fits = (PrecisionPath.load(job.upstream[f"fit/{names[0]}"]), PrecisionPath.load(job.upstream[f"fit/{names[1]}"]))
+    first, second = (oriented(ActivationStats.load(job.upstream[f"collect/{name}"])) for name in names)
+    one, other = (oriented(PrecisionPath.load(job.upstream[f"fit/{name}"])) for name in names)
     title = f"{_model(config)} · {names[0]} (A) against {names[1]} (B)"
-    contrast = Contrast(Comparison.load(job.upstream["compare"]), first, second, config.visualize, title)
+    contrast = Contrast(oriented(Comparison.load(job.upstream["compare"])), first, second, config.visualize, title)
     files = draw_comparison(contrast, job.target.path.parent, config.compare.contexts)
-    return files, lambda: compared_view(contrast, fits)
+    return files, lambda: compared_view(contrast, (one, other))
 
 
 def _model(config: Config) -> str:
@@ -109,7 +110,7 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=3,
+    version=4,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
     settings=settings,

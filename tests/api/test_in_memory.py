@@ -122,9 +122,12 @@ def test_frames_hold_what_the_tables_hold(pair: Runner) -> None:
     assert neurons["degree"].sum() == 2 * fit.edges_frame()["drawn"].sum()
     assert stats.neurons_frame()["std"].tolist() == stats.std.tolist()
     contexts = stats.contexts("layers.1.mlp[3]")
-    top = contexts[contexts["group"] == "top"]
-    assert top["value"].is_monotonic_decreasing
-    assert top["value"].iloc[0] == pytest.approx(float(np.nanmax(stats.top_values[3])))
+    positive = contexts[contexts["group"] == "positive pole"]
+    assert positive["value"].is_monotonic_decreasing
+    strongest = max(stats.orientation[3] * values[3, 0, 10] for values in (stats.top_values, stats.bottom_values))
+    assert positive["value"].iloc[0] == pytest.approx(strongest)
+    negative = contexts[contexts["group"] == "negative pole"]
+    assert negative["value"].is_monotonic_increasing
     assert all(row.token in row.text for row in contexts.itertuples())
     assert contexts.equals(stats.contexts(3))
     with pytest.raises(InputError, match=r"no neuron 'layers\.1\.mlp\[99\]'"):

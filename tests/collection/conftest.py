@@ -1,16 +1,7 @@
-"""Torch on one thread: on tensors this small, threads mostly wait for each other."""
+"""Torch on one thread, since threads mostly wait for each other on small tensors; and tiny random models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from support.tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
 
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]

@@ -10,8 +10,9 @@ from support.batches import kept_values, random_batch
 from glasso_cli.collection import pilot
 from glasso_cli.collection.batch import ActivationBatch
 from glasso_cli.collection.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
-from glasso_cli.collection.contexts import TOP, WIDTH
+from glasso_cli.collection.contexts import POLES, TOP, WIDTH
 from glasso_cli.collection.pilot import Pilot
+from glasso_cli.collection.tails import STEPS
 from glasso_cli.linalg import moments
 
 LAGS = 5
@@ -36,8 +37,7 @@ def together(pieces: list[Piece], measured: Pilot) -> tuple[Merged, np.ndarray]:
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
-    centre, scale = measured.mean.double().numpy(), measured.std.double().numpy()
-    return merge(pieces, np.diag(covariance), centre, scale), covariance
+    return merge(pieces, np.diag(covariance), measured), covariance
 
 
 @pytest.mark.parametrize("transform", ["none", "normal_scores"])
@@ -51,9 +51,10 @@ def test_blocks_are_one_pass(transform: str, count: int) -> None:
     np.testing.assert_allclose(many.autocorrelation, one.autocorrelation, atol=1e-5)
     for name, values in one.marginals.items():
         np.testing.assert_allclose(many.marginals[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
-    peaks = many.top.values[:, :, WIDTH // 2]
-    np.testing.assert_array_equal(peaks, one.top.values[:, :, WIDTH // 2])
-    assert (np.diff(peaks, axis=1) <= 0).all()
+    for pole, sign in (("top", 1), ("bottom", -1)):
+        peaks = many.poles[pole].values[:, :, WIDTH // 2]
+        np.testing.assert_array_equal(peaks, one.poles[pole].values[:, :, WIDTH // 2])
+        assert (np.diff(sign * peaks, axis=1) <= 0).all()
 
 
 @pytest.mark.parametrize("transform", ["none", "normal_scores"])
@@ -69,7 +70,7 @@ def test_they_are_the_statistics_of_the_kept_tokens(transform: str) -> None:
     np.testing.assert_allclose(merged.marginals["mean"], raw.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(merged.marginals["std"], raw.std(axis=0), rtol=1e-5)
     np.testing.assert_allclose(merged.marginals["kurtosis"], stats.kurtosis(raw, axis=0), rtol=1e-4)
-    np.testing.assert_array_equal(merged.marginals["fraction_active"], (raw > 0).mean(axis=0))
+    np.testing.assert_allclose(merged.marginals["skewness"], stats.skew(raw, axis=0), rtol=1e-4)
     assert merged.autocorrelation.shape == (4, LAGS)
 
 
@@ -81,7 +82,7 @@ def test_an_empty_block_changes_nothing() -> None:
     with_it, _ = together([*pieces, nothing], measured)
     without, _ = together(pieces, measured)
     np.testing.assert_array_equal(with_it.autocorrelation, without.autocorrelation)
-    np.testing.assert_array_equal(with_it.top.documents, without.top.documents)
+    np.testing.assert_array_equal(with_it.poles["top"].documents, without.poles["top"].documents)
     assert with_it.counts.tolist() == [*without.counts.tolist(), 0]
 
 
@@ -89,9 +90,9 @@ def test_contexts_are_left_out_on_request() -> None:
     batches = some_batches(2)
     measured = pilot.measure_sample(batches[0], "none")
     pieces = blocks(batches, 2, measured, contexts=False)
-    assert not [name for piece in pieces for name in piece if name.startswith("top")]
+    assert not [name for piece in pieces for name in piece if name.startswith(("top", "bottom"))]
     merged, _ = together(pieces, measured)
-    assert merged.top.values.shape == (4, 0, WIDTH)
+    assert {pole: held.values.shape for pole, held in merged.poles.items()} == dict.fromkeys(POLES, (4, 0, WIDTH))
 
 
 def test_a_piece_is_plain_arrays_of_known_size() -> None:
@@ -103,13 +104,14 @@ def test_a_piece_is_plain_arrays_of_known_size() -> None:
         "sums": ("float64", (4,)),
         "moments": ("float32", (10,)),
         "powers": ("float64", (4, 4)),
-        "active": ("float64", (4,)),
+        "tail_counts": ("int64", (4, STEPS)),
+        "tail_sums": ("float64", (4, STEPS)),
         "lag_pairs": ("float64", (LAGS,)),
         "lag_ends": ("float64", (LAGS, 4)),
         "lag_products": ("float64", (LAGS, 4)),
-        "top_tokens": ("int32", (4, TOP, WIDTH)),
-        "top_values": ("float32", (4, TOP, WIDTH)),
-        "top_documents": ("int32", (4, TOP)),
+        **{f"{pole}_tokens": ("int32", (4, TOP, WIDTH)) for pole in POLES},
+        **{f"{pole}_values": ("float32", (4, TOP, WIDTH)) for pole in POLES},
+        **{f"{pole}_documents": ("int32", (4, TOP)) for pole in POLES},
     }
 
 

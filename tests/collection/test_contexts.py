@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from support.batches import random_batch, windows
 
 from glasso_cli.collection import contexts
 from glasso_cli.collection.batch import ActivationBatch
-from glasso_cli.collection.contexts import EXAMPLES, GROUPS, REACH, TOP, WIDTH, Contexts, TopContexts
+from glasso_cli.collection.contexts import EXAMPLES, GROUPS, REACH, TOP, WIDTH, Contexts, PoleContexts
 
 
 def around(values: np.ndarray, tokens: np.ndarray, at: int) -> tuple[list[int], list[float]]:
@@ -24,8 +26,8 @@ def around(values: np.ndarray, tokens: np.ndarray, at: int) -> tuple[list[int], 
     )
 
 
-def searched(batches: list[ActivationBatch]) -> Contexts:
-    """The ``TOP`` windows of every neuron by their strongest kept token; the first of equals leads."""
+def searched(batches: list[ActivationBatch], sign: int) -> Contexts:
+    """The ``TOP`` windows of every neuron by their strongest kept token at one pole; the first of equals leads."""
     p = batches[0].values.shape[1]
     found = contexts.empty(p, TOP)
     for neuron in range(p):
@@ -33,8 +35,8 @@ def searched(batches: list[ActivationBatch]) -> Contexts:
         for batch in batches:
             for document, values, tokens, kept in windows(batch):
                 if kept.any():
-                    at = int(np.argmax(np.where(kept, values[:, neuron], -np.inf)))
-                    candidates.append((values[at, neuron], document, *around(values[:, neuron], tokens, at)))
+                    at = int(np.argmax(np.where(kept, sign * values[:, neuron], -np.inf)))
+                    candidates.append((sign * values[at, neuron], document, *around(values[:, neuron], tokens, at)))
         candidates.sort(key=lambda item: -item[0])
         for rank, (_, document, ids, strengths) in enumerate(candidates[:TOP]):
             found.tokens[neuron, rank], found.values[neuron, rank] = ids, strengths
@@ -42,12 +44,14 @@ def searched(batches: list[ActivationBatch]) -> Contexts:
     return found
 
 
-def streamed(batches: list[ActivationBatch]) -> Contexts:
-    top = TopContexts(batches[0].values.shape[1])
+def streamed(batches: list[ActivationBatch], pole: str = "top") -> Contexts:
+    poles = PoleContexts(batches[0].values.shape[1])
     for batch in batches:
-        top.update(batch)
-    found = top.finish()
-    return Contexts(found["top_tokens"], found["top_values"], found["top_documents"])
+        poles.update(batch)
+    return contexts.read(poles.finish(), pole)
+
+
+SIGNS = {"top": 1, "bottom": -1}
 
 
 def assert_same(found: Contexts, expected: Contexts) -> None:
@@ -60,20 +64,30 @@ def assert_same(found: Contexts, expected: Contexts) -> None:
     st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=5),
     st.sampled_from([0.0, 0.3, 0.9, 1.0]),
     st.integers(0, 3),
+    st.sampled_from(list(SIGNS)),
 )
 @settings(deadline=None, max_examples=60)
-def test_the_top_is_what_a_search_finds(lengths: list[list[int]], masked: float, seed: int) -> None:
+def test_the_top_is_what_a_search_finds(lengths: list[list[int]], masked: float, seed: int, pole: str) -> None:
     """Values are coarse, so that ties abound, and windows are shorter than a context or longer."""
     batches = [
         random_batch(part, masked=masked, seed=seed + index, first_document=100 * index)
         for index, part in enumerate(lengths)
     ]
-    assert_same(streamed(batches), searched(batches))
+    assert_same(streamed(batches, pole), searched(batches, SIGNS[pole]))
 
 
-def test_many_windows_of_few_strengths() -> None:
+@pytest.mark.parametrize("pole", SIGNS)
+def test_many_windows_of_few_strengths(pole: str) -> None:
     batches = [random_batch([6] * 60, p=2, seed=seed, first_document=100 * seed) for seed in range(4)]
-    assert_same(streamed(batches), searched(batches))
+    assert_same(streamed(batches, pole), searched(batches, SIGNS[pole]))
+
+
+def test_a_neuron_of_the_other_sign_has_its_poles_exchanged() -> None:
+    batches = [random_batch([9] * 5, seed=seed, first_document=100 * seed) for seed in range(5)]
+    flipped = [replace(batch, values=-batch.values) for batch in batches]
+    for pole, other in (("top", "bottom"), ("bottom", "top")):
+        expected = streamed(batches, other)
+        assert_same(streamed(flipped, pole), replace(expected, values=-expected.values))
 
 
 def test_a_window_takes_one_place_however_often_it_is_strong() -> None:
@@ -94,15 +108,16 @@ def test_masked_tokens_are_shown_and_never_chosen() -> None:
     assert found.tokens[0, 0, REACH - 1] == batch.tokens[1]
 
 
-def test_merging_blocks_is_one_pass() -> None:
+@pytest.mark.parametrize("pole", SIGNS)
+def test_merging_blocks_is_one_pass(pole: str) -> None:
     batches = [random_batch([9] * 15, seed=seed, first_document=100 * seed) for seed in range(6)]
-    pieces = [streamed(batches[:1]), streamed(batches[1:4]), streamed(batches[4:])]
-    assert_same(contexts.merge_top(pieces), streamed(batches))
+    pieces = [streamed(part, pole) for part in (batches[:1], batches[1:4], batches[4:])]
+    assert_same(contexts.merge(pieces, pole), streamed(batches, pole))
 
 
 def test_merging_few_examples_leaves_places_empty() -> None:
     batches = [random_batch([9], seed=seed, first_document=seed) for seed in range(2)]
-    merged = contexts.merge_top([streamed([batch]) for batch in batches])
+    merged = contexts.merge([streamed([batch]) for batch in batches], "top")
     assert merged.documents.shape == (3, TOP)
     assert (np.sort(merged.documents[:, :2]) == [0, 1]).all()
     assert (merged.documents[:, 2:] == -1).all()

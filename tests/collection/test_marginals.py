@@ -1,4 +1,4 @@
-"""Streamed means, spreads and kurtoses against scipy's on all tokens at once."""
+"""Streamed means, spreads, skewness and kurtosis against scipy's on all tokens at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from glasso_cli.collection.marginals import Marginals, describe
+from glasso_cli.collection.tails import steps_of
 
 
 def described(values: np.ndarray, chunks: list[int], centre: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
-    sums = Marginals(torch.tensor(centre), torch.tensor(scale))
+    centre, scale = centre.astype(np.float32), scale.astype(np.float32)
+    squares = ((torch.from_numpy(values) - torch.tensor(centre)) / torch.tensor(scale)) ** 2
+    steps = steps_of(squares)
+    sums = Marginals(torch.tensor(centre), torch.tensor(scale), steps)
     for rows in np.split(values, np.cumsum(chunks)):
         sums.update(torch.from_numpy(rows))
-    found = sums.finish()
-    exact = (centre.astype(np.float64), scale.astype(np.float64))
-    return describe(len(values), found["powers"], found["active"], *exact)
+    exact = (part.astype(np.float64) for part in (centre, scale, steps[:, 0].numpy()))
+    return describe(len(values), sums.finish(), *exact)
 
 
 def skewed(n: int, p: int = 5) -> np.ndarray:
@@ -32,7 +35,7 @@ def assert_right(found: dict[str, np.ndarray], values: np.ndarray) -> None:
     np.testing.assert_allclose(found["mean"], exact.mean(axis=0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found["std"], exact.std(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found["kurtosis"], stats.kurtosis(exact, axis=0), rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(found["fraction_active"], (exact > 0).mean(axis=0))
+    np.testing.assert_allclose(found["skewness"], stats.skew(exact, axis=0), rtol=1e-4, atol=1e-4)
 
 
 @given(st.lists(st.integers(0, 700), max_size=5))
@@ -61,4 +64,5 @@ def test_a_constant_neuron_has_no_kurtosis() -> None:
     np.testing.assert_array_equal(found["std"], [0, 0])
     np.testing.assert_array_equal(found["kurtosis"], [0, 0])
     np.testing.assert_array_equal(found["mean"], [0, 3])
-    np.testing.assert_array_equal(found["fraction_active"], [0, 1])
+    np.testing.assert_array_equal(found["skewness"], [0, 0])
+    np.testing.assert_array_equal(found["top_share"], [0, 0])

@@ -61,7 +61,9 @@ def test_tau_has_a_floor() -> None:
 def test_many_neurons_are_thinned_evenly_and_the_same_way_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_EXACT", 50)
     R = np.random.default_rng(1).uniform(0, 0.5, size=(101, 4))
-    assert effective_n(R, 100) == effective_n(R[::3], 100) == effective_n(R, 100)
+    assert effective_n(R, 100) == effective_n(R, 100)
+    assert effective_n(R, 100) == effective_n(R[np.random.default_rng(2).permutation(101)], 100)
+    assert effective_n(R, 100) != effective_n(R[:50], 100)
 
 
 @pytest.mark.parametrize("p", [0, 1])

@@ -109,7 +109,13 @@ def test_documents_of_unequal_scale_have_larger_errors_with_longer_tails() -> No
 
 @pytest.mark.parametrize("p", [2, 128, 300, 5000])
 def test_some_neurons_are_evenly_spaced(p: int) -> None:
-    some = some_neurons(p)
+    some = some_neurons(np.linspace(0, 0.5, p)[:, None] * np.array([1, -1]))
     assert len(some) == min(p, 128)
     assert (some[0], some[-1]) == (0, p - 1)
     assert np.ptp(np.diff(some)) <= 1
+
+
+def test_the_numbers_of_neurons_do_not_decide_which_are_taken() -> None:
+    rng = np.random.default_rng(0)
+    R, order = rng.uniform(-0.5, 0.5, (500, 3)), rng.permutation(500)
+    assert sorted(order[some_neurons(R[order])]) == some_neurons(R).tolist()

@@ -68,7 +68,8 @@ def test_the_statistics_are_those_of_a_plain_reading(runner: Runner, model: Load
     np.testing.assert_allclose(stats.std, values.std(0), rtol=1e-5)
     fourth = ((values - values.mean(0)) ** 4).mean(0) / values.var(0) ** 2 - 3
     np.testing.assert_allclose(stats.kurtosis, fourth, rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(stats.fraction_active, (values > 0).mean(0), atol=1e-12)
+    third = ((values - values.mean(0)) ** 3).mean(0) / values.std(0) ** 3
+    np.testing.assert_allclose(stats.skewness, third, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(stats.autocorrelation, plain_autocorrelation(series, 4), atol=1e-4)
     assert stats.metrics.documents == DocumentCounts(read=41, empty=2, identical=0, nearly_identical=0)
     tokens = stats.metrics.tokens
@@ -87,7 +88,7 @@ def test_blocks_and_batches_change_nothing(runner: Runner, blocks: int, batch_to
     assert other.n_tokens == one.n_tokens
     scale = 1e-6 * np.abs(one.covariance()).max()
     np.testing.assert_allclose(other.covariance(), one.covariance(), rtol=0, atol=scale)
-    for name in ("mean", "std", "kurtosis", "fraction_active", "autocorrelation"):
+    for name in ("mean", "std", "skewness", "kurtosis", "top_share", "autocorrelation"):
         expected = getattr(one, name)
         np.testing.assert_allclose(getattr(other, name), expected, rtol=1e-6, atol=1e-5 * np.abs(expected).max())
     np.testing.assert_allclose(other.top_values[:, :, 10], one.top_values[:, :, 10], rtol=1e-5, atol=1e-6)
@@ -267,6 +268,8 @@ def test_the_top_contexts_are_the_strongest_tokens_of_windows(runner: Runner, mo
     series = plain_series(model)
     peaks = np.sort(np.stack([values.max(0) for values in series]), axis=0)[::-1]
     np.testing.assert_allclose(stats.top_values[:, :20, 10].T, peaks[:20], rtol=1e-4, atol=1e-5)
+    lowest = np.sort(np.stack([values.min(0) for values in series]), axis=0)
+    np.testing.assert_allclose(stats.bottom_values[:, :20, 10].T, lowest[:20], rtol=1e-4, atol=1e-5)
 
 
 def test_a_long_document_is_one_document(runner: Runner) -> None:
@@ -311,6 +314,19 @@ def test_masks_that_leave_nothing_are_refused(runner: Runner) -> None:
 def test_fewer_independent_tokens_than_neurons_is_said(runner: Runner) -> None:
     runner.collect(*overrides(collect={"max_tokens": 30}))
     assert "independent ones, fewer than the 48 neurons" in " ".join(runner.said().split())
+
+
+def test_the_orientation_does_not_depend_on_the_corpus(runner: Runner) -> None:
+    every = runner.collect()
+    assert set(every.orientation.tolist()) == {-1, 1}
+    few = runner.collect(*overrides(collect={"max_tokens": 30, "max_length": 9, "pilot_tokens": 64}), out="few")
+    np.testing.assert_array_equal(few.orientation, every.orientation)
+
+
+def test_the_residual_stream_warns_of_its_basis(runner: Runner) -> None:
+    runner.collect('collect.hook_points=["resid.1"]')
+    said = " ".join(runner.said().split())
+    assert "the basis of the residual stream is arbitrary: use resid.N for directions" in said
 
 
 def test_what_is_read_is_a_valid_artifact(runner: Runner) -> None:

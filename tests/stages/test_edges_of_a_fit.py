@@ -70,15 +70,18 @@ def test_the_table_holds_what_the_artifact_holds(runner: Runner, statistics: Act
     rows = table()
     assert len(rows) == len(fit.kept)
     ids = {frozenset((fit.neuron_ids[i], fit.neuron_ids[j])): k for k, (i, j) in enumerate(zip(*fit.edges()[:2]))}
+    assert set(fit.orientation.tolist()) == {-1, 1}
     for row in rows:
         k = ids[frozenset((row["neuron_i"], row["neuron_j"]))]
+        sign = int(row["orientation"])
+        assert sign == fit.orientation[fit.edges()[0][k]] * fit.orientation[fit.edges()[1][k]]
         assert float(row["q_value"]) == fit.q_values[k]
         assert float(row["q_value_zero"]) == fit.q_zero[k] <= fit.q_values[k]
-        assert float(row["debiased"]) == fit.debiased[k]
+        assert sign * float(row["debiased"]) == fit.debiased[k]
         assert float(row["standard_error"]) == fit.standard_error[k]
         assert float(row["frequency"]) == fit.frequencies[k]
         assert float(row["entry_alpha"]) == fit.entry_alphas[k]
-        assert float(row["partial_correlation"]) == fit.edges()[2][k]
+        assert sign * float(row["partial_correlation"]) == fit.edges()[2][k]
         assert row["drawn"] == str(int(fit.kept[k]))
     drawn = [row["drawn"] for row in rows]
     assert drawn == sorted(drawn, reverse=True)

@@ -232,7 +232,7 @@ def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: Act
         for edge in graph.get_edges()
     }
     assert len(found) == len(rows)
-    for i, j, value in zip(rows, cols, rho):
+    for i, j, value in zip(rows, cols, rho * fit.orientation[rows] * fit.orientation[cols]):
         edge = found[frozenset((fit.neuron_ids[i], fit.neuron_ids[j]))]
         assert float(edge.get("partial_correlation")) == pytest.approx(value, rel=1e-4)
         assert edge.get("sign") == ('"positive"' if value > 0 else '"negative"')

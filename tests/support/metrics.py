@@ -13,7 +13,7 @@ def collect_metrics(
     """The metrics of statistics of one hook point."""
     return CollectMetrics(
         model=ModelRead("causal", "float32", 12),
-        hook_points=(HookPointRead("layers.9.mlp", "model.layers.9.mlp.down_proj:in", 9, neurons),),
+        hook_points=(HookPointRead("layers.9.mlp", "model.layers.9.mlp.down_proj:in", 9, neurons, True),),
         documents=DocumentCounts(documents, 0, 0, 0),
         windows=documents,
         tokens=tokens,

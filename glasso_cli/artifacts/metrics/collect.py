@@ -59,6 +59,7 @@ class HookPointRead:
     name: str
     layer: int | None
     width: int
+    gated: bool  # proved to be act(a) * b, so that the signs of its neurons are arbitrary
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class ActivationCounts:
     min_shift: float  # standard deviations
     min_ratio: float  # of variances
     nonzero: int  # whose means differ at all
-    higher: int  # by more than min_shift; signs are those that the model computes
+    higher: int  # by more than min_shift, towards the heavier pole of the neuron
     lower: int
     more_variable: int
     less_variable: int

@@ -32,7 +32,7 @@ class CollectSection(Section):
 
     hook_points: Strings = Field(
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
-        "resid.9 the residual stream after layer 9. Module name patterns with :in or :out name any other place.",
+        "resid.9 the residual stream after layer 9, whose basis is arbitrary. Module name patterns with :in or :out name any other place.",
         min_length=1,
     )
     neurons: Neurons = Field(

@@ -8,6 +8,7 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.artifacts.comparison import CLASSES
+from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
@@ -26,7 +27,7 @@ def view_of(study: Study) -> View:
     """One corpus."""
     fit = study.fit
     corpus = corpus_view(study.stats, fit, study.title)
-    return View(study.title, _sentence(study), fit.neuron_ids, study.labels, fit.layers, (corpus,))
+    return View(study.title, _sentence(study), fit.neuron_ids, study.labels, fit.layers, fit.orientation, (corpus,))
 
 
 def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath]) -> View:
@@ -43,6 +44,7 @@ def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath])
         comparison.neuron_ids,
         contrast.labels,
         comparison.layers,
+        comparison.orientation,
         corpora,
         change=_change(comparison),
     )
@@ -91,11 +93,25 @@ def corpus_view(stats: ActivationStats, fit: PrecisionPath, name: str, ids: np.n
         communities=fit.communities[chosen],
         distinctive=community_tokens(stats, fit),
         vocabulary=stats.vocabulary,
-        tokens=stats.top_tokens[collected, :CONTEXTS],
-        values=stats.top_values[collected, :CONTEXTS],
-        documents=stats.top_documents[collected, :CONTEXTS],
+        **_contexts(stats, collected),
         **tests,
     )
+
+
+def _contexts(stats: ActivationStats, neurons: np.ndarray) -> dict[str, np.ndarray]:
+    """``poles (p, K)`` and the contexts of ``neurons (p,)``: those of the heavier pole, then those of the other."""
+    width = stats.top_tokens.shape[2]
+    shape = (len(neurons), CONTEXTS + CONTEXTS // 2)
+    poles, documents = np.zeros(shape, np.int8), np.full(shape, -1, np.int32)
+    tokens, values = np.full((*shape, width), -1, np.int32), np.full((*shape, width), np.nan, np.float32)
+    for row, neuron in enumerate(neurons.tolist()):
+        start = 0
+        for pole in pole_contexts(stats, neuron, CONTEXTS):
+            part = slice(start, start + len(pole.documents))
+            poles[row, part], documents[row, part] = pole.sign, pole.documents
+            tokens[row, part], values[row, part] = pole.tokens, pole.values
+            start = part.stop
+    return {"poles": poles, "tokens": tokens, "values": values, "documents": documents}
 
 
 def _alphas_shown(fit: PrecisionPath) -> list[int]:

@@ -38,6 +38,7 @@ class CorpusView:
     communities: np.ndarray  # (p,) -1 for isolated neurons
     distinctive: Sequence[Sequence[tuple[str, float]]]  # per community, the tokens that set it apart with their z
     vocabulary: np.ndarray  # (V,) str
+    poles: np.ndarray  # (p, K) the sign of the pole that a context is of; 0 where there are fewer
     tokens: np.ndarray  # (p, K, W) into vocabulary, -1 outside the text
     values: np.ndarray  # (p, K, W) nan outside the text
     documents: np.ndarray  # (p, K) -1 where there are fewer
@@ -66,6 +67,7 @@ class View:
     ids: np.ndarray  # (p,) str
     labels: list[str]  # (p,)
     layers: np.ndarray  # (p,) -1 where there is none
+    orientation: np.ndarray  # (p,) what the signs of the model were multiplied by: -1 or 1
     corpora: tuple[CorpusView, ...]
     change: Change | None = None
 

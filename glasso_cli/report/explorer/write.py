@@ -35,9 +35,9 @@ from glasso_cli.report.explorer.layout import lay_out
 from glasso_cli.report.explorer.view import Change, CorpusView, View
 from glasso_cli.report.words.community_names import peak_tokens
 
-FORMAT = "glasso.explorer/2"
+FORMAT = "glasso.explorer/3"
 CHUNK = 256  # neurons per block of contexts, which the page reads when one of them is looked at
-CONTEXTS = 8  # per neuron
+CONTEXTS = 8  # of the heavier pole of a neuron, and half as many of the other
 _ENTRY = 250  # bytes of a block besides its text: its element and its entry in the manifest
 # In this order the files are one program: each imports only from those before it.
 SCRIPTS = (
@@ -91,6 +91,7 @@ def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     yield "ids", packed_json([str(name) for name in view.ids])
     yield "labels", packed_json(view.labels)
     yield "layers", packed(view.layers.astype(np.int16))
+    yield "orientation", packed(view.orientation.astype(np.int8))
     yield "places", packed(positions(_places(view)))
     for letter, corpus in zip("ab", view.corpora):
         for name, block in _corpus(corpus, view.p):
@@ -159,7 +160,7 @@ def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
 
 
 def _context_rows(corpus: CorpusView, neurons: np.ndarray) -> list[list[list[Any]]]:
-    """For every neuron its contexts: document, index of the peak, token indices, values in 3 digits."""
+    """For every neuron its contexts: document, index of the peak, token indices, values in 3 digits, sign of the pole."""
     rows = []
     for neuron in neurons.tolist():
         contexts: list[list[Any]] = []
@@ -168,7 +169,7 @@ def _context_rows(corpus: CorpusView, neurons: np.ndarray) -> list[list[list[Any
             values = [float(f"{value:.3g}") for value in corpus.values[neuron, k, inside].tolist()]
             middle = int(np.searchsorted(inside, corpus.tokens.shape[2] // 2))
             tokens = corpus.tokens[neuron, k, inside].tolist()
-            contexts.append([int(corpus.documents[neuron, k]), middle, tokens, values])
+            contexts.append([int(corpus.documents[neuron, k]), middle, tokens, values, int(corpus.poles[neuron, k])])
         rows.append(contexts)
     return rows
 

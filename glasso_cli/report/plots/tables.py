@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name
 
@@ -23,6 +24,7 @@ def edge_table(study: Study) -> dict[str, Any]:
         "standard_error": study.tested("standard_error"),
         "q_value": study.tested("q_values"),
         "frequency": study.tested("frequencies"),
+        "orientation": pair_signs(study.fit.orientation, rows, cols),
     }
 
 
@@ -39,8 +41,10 @@ def neuron_table(study: Study) -> dict[str, Any]:
         "degree": study.degree[order],
         "strength": study.strength[order],
         "expected_influence": study.influence[order],
+        "orientation": stats.orientation[chosen],
         "mean": stats.mean[chosen],
         "std": stats.std[chosen],
+        "skewness": stats.skewness[chosen],
         "excess_kurtosis": stats.kurtosis[chosen],
-        "fraction_active": stats.fraction_active[chosen],
+        "top_share": stats.top_share[chosen],
     }

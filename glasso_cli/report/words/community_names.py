@@ -1,7 +1,8 @@
 """A guess at what a community is about: the tokens that activate its neurons more than they activate all others.
 
 The log ratio of their shares with an informative Dirichlet prior, over its standard error (after Monroe, Colaresi and Quinn
-2008, who take the log odds): a token counts once for every neuron that has it at the peak of one of its strongest contexts.
+2008, who take the log odds): a token counts once for every neuron that has it at the peak of one of its strongest contexts,
+at either pole.
 """
 
 from __future__ import annotations
@@ -10,15 +11,26 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.orientation import poles_of
 
 _LEAST = 1.64  # standard errors; what is weaker is not named
 _PRIOR = 100.0  # tokens that the prior is worth
 
 
 def community_tokens(stats: ActivationStats, fit: PrecisionPath, most: int = 5) -> list[list[tuple[str, float]]]:
-    """:func:`distinctive_tokens` of the communities of a fit, by all contexts that were kept of its neurons."""
-    peaks = peak_tokens(stats.top_tokens[fit.neurons], stats.top_documents[fit.neurons])
+    """:func:`distinctive_tokens` of the communities of a fit, by all contexts of both poles of its neurons."""
+    peaks = pole_peaks(stats, fit.neurons)
     return distinctive_tokens(peaks, stats.vocabulary, fit.communities, most)
+
+
+def pole_peaks(stats: ActivationStats, neurons: np.ndarray) -> np.ndarray:
+    """The tokens at the peaks of the contexts at both poles of ``neurons (p,)``, ``(p, 2 K)``, -1 where there is none."""
+    count = stats.top_tokens.shape[1]
+    peaks = np.full((len(neurons), 2 * count), -1)
+    for row, neuron in enumerate(neurons.tolist()):
+        for place, pole in enumerate(poles_of(stats, neuron)):
+            peaks[row, place * count : (place + 1) * count] = peak_tokens(pole.tokens[None], pole.documents[None])[0]
+    return peaks
 
 
 def peak_tokens(tokens: np.ndarray, documents: np.ndarray) -> np.ndarray:

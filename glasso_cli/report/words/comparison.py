@@ -26,7 +26,7 @@ def activations(metrics: ComparisonMetrics) -> str:
         return "not compared: values were transformed (collect.transform), or there are too few blocks of documents"
     return (
         f"of {active.neurons:,} neurons, the means of {active.nonzero:,} differ; those of {active.higher + active.lower:,} by more "
-        f"than {active.min_shift:g} standard deviations ({active.higher:,} higher in B, {active.lower:,} lower); "
+        f"than {active.min_shift:g} standard deviations ({active.higher:,} more active in B, {active.lower:,} less); "
         f"{active.more_variable + active.less_variable:,} variances by a ratio of more than {active.min_ratio:g} "
         f"({active.more_variable:,} larger in B, {active.less_variable:,} smaller); q <= {metrics.fdr:g}"
     )
@@ -94,6 +94,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),
         ("permutations", _permutations(metrics)),
         ("graphs", f"{graphs.shared:,} of the {graphs.either:,} edges of either are drawn in both"),
+        ("signs", "relative to each neuron's heavier pole (orientation in the tables)"),
     ]
     return lines
 

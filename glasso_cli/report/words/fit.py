@@ -23,6 +23,7 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
         ("errors", _errors(metrics)),
         ("replication", _replication(metrics.half_samples)),
     ]
+    lines.append(("signs", "relative to each neuron's heavier pole (orientation in the tables)"))
     if metrics.hidden_factors:
         lines.append(("hidden factors", f"{metrics.hidden_factors} at this alpha, beside the edges"))
     if metrics.null:

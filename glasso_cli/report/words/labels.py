@@ -44,6 +44,9 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
+SIGNS = "Signs are relative to each neuron's heavier pole."
+
+
 def community_name(community: int) -> str:
     """``C1`` for the largest community."""
     return f"C{community + 1}" if community >= 0 else "isolated"

@@ -35,7 +35,14 @@ def two_corpora(make_study: Callable[..., Study]) -> View:
     )  # fmt: skip
     view = view_of(study)
     return View(
-        "Toy · rivers (A) against courts (B)", "Two corpora.", view.ids, view.labels, view.layers, corpora, change
+        "Toy · rivers (A) against courts (B)",
+        "Two corpora.",
+        view.ids,
+        view.labels,
+        view.layers,
+        view.orientation,
+        corpora,
+        change,
     )
 
 
@@ -102,7 +109,8 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
     results = page.run("return window.glasso.search('FILM').map(({neuron}) => neuron)")
     middle = study.stats.top_tokens.shape[2] // 2
     film = study.stats.vocabulary.tolist().index(" film")
-    has = {n for n in range(study.p) if (study.stats.top_tokens[study.fit.neurons[n], :, middle] == film).any()}
+    poles = [study.stats.top_tokens, study.stats.bottom_tokens]
+    has = {n for n in range(study.p) if any((pole[study.fit.neurons[n], :, middle] == film).any() for pole in poles)}
     assert set(results) <= has
     assert len(results) == min(12, len(has))
     page.run(
@@ -116,7 +124,7 @@ def test_a_word_finds_neurons_and_a_neuron_shows_why(
     assert study.labels[neuron] in card
     neighbours = study.edges_of(neuron)
     assert f"Positive edges ({(study.edges.rho[neighbours] > 0).sum()})" in card
-    assert page.run("return document.querySelectorAll('#card .context mark').length") == 6
+    assert page.run("return document.querySelectorAll('#card .context mark').length") == 6 + 4  # at both poles
     page.run("document.querySelector('#card button[aria-label^=Why]').click()")
     text = page.text("#card")
     assert "plain correlation" in text

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import glasso_cli.report.explorer.write
+from glasso_cli.artifacts.orientation import poles_of
 from glasso_cli.graph import colours
 from glasso_cli.report.explorer import write_explorer
 from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
-from glasso_cli.report.explorer.write import CHUNK, SCRIPTS, program
+from glasso_cli.report.explorer.write import CHUNK, CONTEXTS, SCRIPTS, program
 from glasso_cli.report.plots.figures import communities
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
@@ -93,14 +94,19 @@ def test_the_contexts_of_the_page_are_those_that_were_collected(
     for rank in (0, 1, CHUNK, CHUNK + 29):
         neuron = int(study.fit.neurons[order[rank]])
         rows = block_of(page, f"a.contexts.{rank // CHUNK}")[rank % CHUNK]
-        assert len(rows) == stats.top_tokens.shape[1]
-        for k, (document, peak, tokens, values) in enumerate(rows):
-            inside = np.flatnonzero(stats.top_tokens[neuron, k] >= 0)
-            assert document == stats.top_documents[neuron, k]
-            wanted = stats.vocabulary[stats.top_tokens[neuron, k, inside]].tolist()
-            assert [vocabulary[token] for token in tokens] == wanted
+        expected = [
+            (pole.sign, *context)
+            for pole, most in zip(poles_of(stats, neuron), (CONTEXTS, CONTEXTS // 2))
+            for context in list(zip(pole.tokens, pole.values, pole.documents))[:most]
+        ]
+        assert {sign for sign, *_ in expected} == {1, -1}
+        assert len(rows) == len(expected)
+        for (document, peak, tokens, values, sign), (pole, ids, numbers, number) in zip(rows, expected):
+            inside = np.flatnonzero(ids >= 0)
+            assert (document, sign) == (number, pole)
+            assert [vocabulary[token] for token in tokens] == stats.vocabulary[ids[inside]].tolist()
             assert inside[peak] == stats.top_tokens.shape[2] // 2
-            np.testing.assert_allclose(values, stats.top_values[neuron, k, inside], rtol=6e-3)
+            np.testing.assert_allclose(values, numbers[inside], rtol=6e-3)
 
 
 def test_nothing_in_the_page_points_outside_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
@@ -181,6 +187,7 @@ def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[
     tokens[study.fit.neurons] = study.fit.communities[:, None, None] % len(study.stats.vocabulary)
     values = np.ones(tokens.shape, np.float32)
     study = replace(study, stats=replace(study.stats, top_tokens=tokens, top_values=values))
+    study = replace(study, stats=replace(study.stats, bottom_tokens=tokens, bottom_values=-values))
     names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["corpora"][0]["tokens"]]
     (picture,) = communities.pictures(study)
     in_figure = dict(zip(picture.table["community_a"], picture.table["words_a"]))

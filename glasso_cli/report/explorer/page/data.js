@@ -214,10 +214,11 @@ export async function contextsOf(corpus, neuron) {
   const rank = data.rankOf[neuron];
   const part = await readBlock(`${corpus.letter}.contexts.${Math.floor(rank / manifest.chunk)}`);
   if (!part) return null;
-  return part[rank % manifest.chunk].map(([document, peak, tokens, values]) => ({
+  return part[rank % manifest.chunk].map(([document, peak, tokens, values, pole]) => ({
     document,
     peak,
     values,
+    pole,
     tokens: tokens.map((token) => corpus.vocabulary[token]),
   }));
 }

@@ -48,6 +48,7 @@ const CHANGE_CELLS = {
   partial_correlation_b: ({ edge }) => csvNumber(unscaled(data['change.rho.b'][edge])),
   q_value: ({ edge }) => csvNumber(changeQ(edge)),
   kind: ({ edge }) => manifest.change.kinds[data['change.classes'][edge]],
+  orientation: ({ i, j }) => data.orientation[i] * data.orientation[j],
 };
 const GRAPH_CELLS = {
   partial_correlation: ({ rho }) => csvNumber(rho),
@@ -57,6 +58,7 @@ const GRAPH_CELLS = {
   q_value: ({ test }) => csvNumber(test?.q),
   frequency: ({ test }) => csvNumber(test?.frequency),
   entry_alpha: ({ edge }) => csvNumber(entryOf(activeCorpus(), edge)),
+  orientation: ({ i, j }) => data.orientation[i] * data.orientation[j],
 };
 
 function csvNumber(value) {

@@ -29,7 +29,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         "its sign. Every edge is in accuracy.csv."
     )
     size = (11.5, max(4.2, 0.17 * listed + 1.2))
-    page = style.page(study, "How sure the strongest edges are", note, size)
+    page = style.page(study, "How sure the strongest edges are", note, size, signs=True)
     mosaic = page.figure.subplot_mosaic([["edges", "errors"], ["edges", "shares"]], width_ratios=[1.7, 1])
     _edges(mosaic["edges"], study, listed)
     _errors(mosaic["errors"], study)

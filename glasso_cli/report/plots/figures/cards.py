@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.graph import colours
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts
+from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts, read_pole
 from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name, count, signed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TOP = 12  # strongest contexts
+_TOP = 8  # strongest contexts of the heavier pole, and half as many of the other
 _PER_GROUP = 2  # examples of every fifth
 _NEIGHBOURS = 9  # of each sign
 _GROUPS = ("lowest fifth", "2nd fifth", "3rd fifth", "4th fifth", "highest fifth")
@@ -45,15 +46,15 @@ class _Card:
 
     rank: int
     neuron: int
-    top: list[Context]
+    poles: list[tuple[str, list[Context]]]  # the heavier one first
     groups: list[tuple[str, list[Context]]]  # from the highest fifth to the lowest
     neighbours: list[_Neighbour]  # from strong to weak
 
     @property
     def strongest(self) -> float:
-        """The largest value at hand, the dark end of the shading."""
-        contexts = self.top + [context for _, group in self.groups for context in group]
-        return max([context.value for context in contexts], default=0.0)
+        """The largest size of a value at hand, the dark end of the shading."""
+        contexts = [context for _, group in [*self.poles, *self.groups] for context in group]
+        return max([abs(context.value) for context in contexts], default=0.0)
 
 
 def pictures(study: Study) -> Iterator[style.Picture]:
@@ -74,13 +75,13 @@ def _slug(label: str) -> str:
 
 def _card(study: Study, rank: int, neuron: int) -> _Card:
     stats, row = study.stats, int(study.fit.neurons[neuron])
-    arrays = (stats.top_tokens[row], stats.top_values[row], stats.top_documents[row])
+    poles = [read_pole(pole, stats.vocabulary) for pole in pole_contexts(stats, row, _TOP)]
     groups = []
     for group in reversed(range(stats.quantile_tokens.shape[1])):
         tokens, values = stats.quantile_tokens[row, group], stats.quantile_values[row, group]
         contexts = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
         groups.append((_GROUPS[group], _spread(contexts, _PER_GROUP)))
-    return _Card(rank, neuron, read_contexts(*arrays, stats.vocabulary)[:_TOP], groups, _neighbours(study, neuron))
+    return _Card(rank, neuron, poles, groups, _neighbours(study, neuron))
 
 
 def _spread(items: list[Context], amount: int) -> list[Context]:
@@ -108,8 +109,9 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
     return [
         ("mean", f"{stats.mean[row]:.3g}"),
         ("standard deviation", f"{stats.std[row]:.3g}"),
+        ("skewness", f"{stats.skewness[row]:+.3g}".replace("-", "−")),
         ("excess kurtosis", f"{stats.kurtosis[row]:.3g}"),
-        ("fraction active", f"{100 * stats.fraction_active[row]:.1f} %"),
+        ("variance in top 1 %", f"{100 * stats.top_share[row]:.0f} %"),
         ("edges (degree)", f"{study.degree[neuron]:,}"),
         ("strength", f"{study.strength[neuron]:.2f}"),
         ("expected influence", f"{study.influence[neuron]:+.2f}"),
@@ -119,10 +121,10 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
 
 def _note(study: Study, card: _Card) -> str:
     words = []
-    if card.top:
+    if card.poles:
         words.append(
-            "Contexts: the boxed token is the example's own. Shading is a token's value, up to "
-            f"{card.strongest:.3g}; values of 0 and below are not shaded. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
+            "Contexts: the boxed token is the example's own. Shading is the size of a token's value, up to "
+            f"{card.strongest:.3g}: orange for positive, violet for negative. The pole that is heavier in this corpus is first. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
         )
     words.append("Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair.")
     return " ".join(words)
@@ -136,15 +138,15 @@ def _alt(study: Study, card: _Card) -> str:
     )
     if near:
         text += f"; strongest neighbour {study.labels[near[0].neuron]} at {signed(near[0].rho)}"
-    if card.top:
-        peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in card.top[:5])
-        text += f"; strongest on the tokens {', '.join(peaks)}"
+    for name, contexts in card.poles:
+        peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in contexts[:5])
+        text += f"; {name} on the tokens {', '.join(peaks)}"
     return text + "."
 
 
 def _table(study: Study, card: _Card) -> dict[str, Any]:
     """One row per context and per neighbour, those included that the card has no room for."""
-    blocks = [("strongest", card.top), *card.groups]
+    blocks = [*card.poles, *card.groups]
     rows: list[tuple[Any, ...]] = [
         ("context", name, rank, context.value, "", context.document, context.tokens[context.peak],
          context.text, " ".join(f"{value:.4g}" for value in context.values))
@@ -167,17 +169,17 @@ def _table(study: Study, card: _Card) -> dict[str, Any]:
 
 
 def _draw(study: Study, card: _Card) -> Figure:
-    upper = max(height_of(len(card.top)), 0.5)
+    upper = max(height_of(sum(len(pole) for _, pole in card.poles)), 0.5)
     lower = max(height_of(sum(len(group) for _, group in card.groups)), 0.5)
     body = max(_FACTS + 2 * _TITLE + upper + lower + 0.2, 4.6)
     name = drawable(str(study.fit.neuron_ids[card.neuron]))
     headline = f"Neuron {drawable(study.labels[card.neuron])}  ({name}): number {card.rank} by strength"
     width = _TEXT + _GAP + _SIDE + 0.6
-    page = style.page(study, headline, _note(study, card), (width, body), auto=False)
+    page = style.page(study, headline, _note(study, card), (width, body), auto=False, signs=True)
     paper = _Paper(page.figure, page.top)
     _draw_facts(paper.axes(0.3, 0.0, width - 0.6, _FACTS), _facts(study, card.neuron))
     top = paper.axes(0.3, _FACTS + _TITLE, _TEXT, upper)
-    _draw_block(top, "Where it is strongest", [("", card.top)], card.strongest)
+    _draw_block(top, "Where it is strongest, at both poles", card.poles, card.strongest)
     below = paper.axes(0.3, _FACTS + 2 * _TITLE + upper + 0.1, _TEXT, lower)
     _draw_block(below, "From high to low: examples of every fifth of the tokens", card.groups, card.strongest)
     side = paper.axes(0.3 + _TEXT + _GAP + 1.15, _FACTS + _TITLE, _SIDE - 1.15, body - _FACTS - _TITLE - 0.1)

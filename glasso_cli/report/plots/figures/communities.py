@@ -49,7 +49,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     matrix = _matrix(study)
     names = _names(study, len(matrix.sizes))
     side = max(2.6, _CELL * len(matrix.sizes))
-    page = style.page(study, _headline(matrix), _note(matrix), (2 * side + 5.4, side + 1.1))
+    page = style.page(study, _headline(matrix), _note(matrix), (2 * side + 5.4, side + 1.1), signs=True)
     axes = page.figure.subplots(1, 2)
     if not len(matrix.sizes):
         for panel in axes:

@@ -27,7 +27,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         "Strength: the sum of |partial correlation| over the edges of a neuron. Expected influence: the "
         f"same sum with signs. {count(isolated, 'neuron')} without an edge. Every neuron is in neurons.csv."
     )
-    page = style.page(study, "Which neurons are connected, and how strongly", note, (11.5, 6.6))
+    page = style.page(study, "Which neurons are connected, and how strongly", note, (11.5, 6.6), signs=True)
     mosaic = page.figure.subplot_mosaic(
         [["degree", "top"], ["strength", "top"], ["influence", "top"]], width_ratios=[1, 1.15]
     )

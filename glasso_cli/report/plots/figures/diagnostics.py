@@ -53,7 +53,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     _autocorrelation(axes[1, 0], study)
     _kurtosis(axes[1, 1], study)
     _deviation(axes[1, 2], study)
-    _active(axes[1, 3], study)
+    _top_share(axes[1, 3], study)
     yield style.Picture("diagnostics", page.figure, _alt(study), _table(study))
 
 
@@ -208,9 +208,9 @@ def _deviation(axes: Axes, study: Study) -> None:
         _median(axes, float(np.median(values)), f"median {10 ** np.median(values):.2g}")
 
 
-def _active(axes: Axes, study: Study) -> None:
-    values = study.stats.fraction_active[_alive(study)]
-    _distribution(axes, values, "Fraction active", "share of tokens with a value above 0")
+def _top_share(axes: Axes, study: Study) -> None:
+    values = study.stats.top_share[_alive(study)]
+    _distribution(axes, values, "Concentration", "share of the variance in the strongest 1 % of tokens")
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     if len(values):

@@ -133,7 +133,7 @@ def _table(cells: Cells, p: int) -> dict[str, Any]:
 def _sheet(study: Study, matrix: _Matrix, width: float, panel: float, head: float) -> tuple[Sheet, int]:
     """A sheet for panels of ``panel`` inches with ``head`` above, and their upper end in pixels from below."""
     headline = f"Partial correlations between {count(study.p, 'neuron')}"
-    page = style.page(study, headline, _note(study, matrix), (width, head + panel), auto=False)
+    page = style.page(study, headline, _note(study, matrix), (width, head + panel), auto=False, signs=True)
     sheet = Sheet.of(page.figure, study.section.dpi)
     return sheet, sheet.pixels(page.top) - sheet.pixels(head)
 

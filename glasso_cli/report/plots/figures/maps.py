@@ -68,7 +68,7 @@ def _draw(contrast: Contrast, cells: dict[str, Cells], limit: float, zoom: int) 
         f"difference. All three share one scale of colours, up to ±{limit:.3f}. {contrast.doubt}"
     )
     headline = f"What {contrast.names[1]} changes against {contrast.names[0]}"
-    page = style.page(contrast, headline, note, (max(width, 8.5), _STRIP + _TITLE + side / dpi), auto=False)
+    page = style.page(contrast, headline, note, (max(width, 8.5), _STRIP + _TITLE + side / dpi), auto=False, signs=True)
     sheet = Sheet.of(page.figure, dpi)
     runs = runs_of(contrast.comparison.communities_a[contrast.order])
     top = sheet.pixels(page.top) - sheet.pixels(_STRIP + _TITLE)

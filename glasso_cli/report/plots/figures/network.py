@@ -49,7 +49,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     """The ``section.edges`` strongest edges of the ``.dot`` file, placed by Graphviz."""
     drawing = _drawing(study, read_backbone(study))
     headline = "The strongest partial correlations as a network"
-    page = style.page(study, headline, _note(study, drawing), (_SIDE + _LEGEND + 0.6, _SIDE), auto=False)
+    page = style.page(study, headline, _note(study, drawing), (_SIDE + _LEGEND + 0.6, _SIDE), auto=False, signs=True)
     width, height = page.figure.get_size_inches()
     axes = page.figure.add_axes((0.3 / width, page.bottom / height, _SIDE / width, _SIDE / height))
     side = page.figure.add_axes(((_SIDE + 0.4) / width, page.bottom / height, _LEGEND / width, _SIDE / height))

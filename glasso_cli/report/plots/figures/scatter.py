@@ -27,7 +27,7 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
         "Every point is a pair of neurons that is an edge of A or B, or differs between them. Grey: no difference beyond the "
         f"error. The cross in the corner is the median standard error. {contrast.doubt}"
     )
-    page = style.page(contrast, "The same pairs in both corpora", note, (8.5, 6.4))
+    page = style.page(contrast, "The same pairs in both corpora", note, (8.5, 6.4), signs=True)
     axes = page.figure.subplots()
     _draw(axes, contrast)
     yield style.Picture("scatter", page.figure, _alt(contrast), _table(contrast))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts.orientation import Pole
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import MONO, SANS, cells, drawable, wide_fonts
 
@@ -68,6 +69,11 @@ def read_contexts(
     return contexts
 
 
+def read_pole(pole: Pole, vocabulary: np.ndarray) -> tuple[str, list[Context]]:
+    """The name of a pole and its examples."""
+    return pole.name, read_contexts(pole.tokens, pole.values, pole.documents, vocabulary)
+
+
 def arrange(context: Context, room: int) -> list[Piece]:
     """The tokens on a line of ``room`` cells with the peak in the middle; what is too long ends in ``…``."""
     texts = [drawable(token) for token in context.tokens]
@@ -111,7 +117,7 @@ def height_of(rows: int) -> float:
 def draw_contexts(axes: Axes, groups: Sequence[tuple[str, Sequence[Context]]], strongest: float, width: float) -> None:
     """Lines of contexts in ``axes``, ``width`` inches wide; ``groups`` are named in their first line.
 
-    Tokens with a positive value are shaded up to ``strongest``.
+    Tokens are shaded by the size of their value, up to ``strongest``, in one hue for each sign.
     """
     rows = sum(len(contexts) for _, contexts in groups)
     named = _NAMES if any(name for name, _ in groups) else 0
@@ -168,9 +174,10 @@ def _strings(pieces: list[Piece]) -> list[tuple[int, str, bool]]:
 
 
 def _shade(value: float, strongest: float) -> Any:
-    """A shade of one hue, at most so dark that black letters stay readable; none at zero and below."""
+    """A shade of orange for a positive value and of violet for a negative one, at most so dark that letters stay readable."""
     import matplotlib as mpl
 
-    if not value > 0.02 * strongest:
+    if not abs(value) > 0.02 * strongest:
         return None
-    return mpl.colormaps["YlOrBr"](0.08 + 0.42 * min(1.0, value / strongest))
+    hue = mpl.colormaps["YlOrBr" if value > 0 else "Purples"]
+    return hue(0.08 + 0.42 * min(1.0, abs(value) / strongest))

@@ -16,6 +16,7 @@ from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import VisualizeSection
 from glasso_cli.files import atomic_write
 from glasso_cli.report.plots.parts import glyphs
+from glasso_cli.report.words.labels import SIGNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,13 +135,16 @@ class Page:
     bottom: float
 
 
-def page(study: Subject, headline: str, note: str, size: tuple[float, float], *, auto: bool = True) -> Page:
+def page(
+    study: Subject, headline: str, note: str, size: tuple[float, float], *, auto: bool = True, signs: bool = False
+) -> Page:
     """A page whose body is ``size`` (inches), with what a stranger must know above and how to read it below.
 
-    ``auto`` lets matplotlib arrange the axes of the body.
+    ``auto`` lets matplotlib arrange the axes of the body; ``signs`` adds what signs are relative to.
     """
     from matplotlib.figure import Figure
 
+    note = f"{note} {SIGNS}" if signs else note
     width, body = size
     head = wrapped(headline, width, _HEAD)
     subject = wrapped(glyphs.drawable(study.subject), width, _BODY)
