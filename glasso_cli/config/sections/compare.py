@@ -55,8 +55,8 @@ class CompareSection(Section):
     )
     contexts: int = Field(
         default=8,
-        description="For differential: number of neurons that are shown with their contexts in both corpora, starting with the one "
-        "whose edges change most.",
+        description="For differential: number of neurons that are shown with their contexts in both corpora: those whose activation "
+        "differs most, and those whose edges change most.",
         ge=0,
         le=50,
     )

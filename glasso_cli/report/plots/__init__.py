@@ -14,6 +14,7 @@ from glasso_cli.files import atomic_write
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.figures import (
     accuracy,
+    activations,
     cards,
     communities,
     degrees,
@@ -24,6 +25,7 @@ from glasso_cli.report.plots.figures import (
     path,
     rewired,
     scatter,
+    shifted,
 )
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
@@ -40,7 +42,7 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "diagnostics": diagnostics.pictures,
     "card": cards.pictures,
 }
-_COMPARED = ("maps", "scatter", "rewired")
+_COMPARED = ("activations", "shifted", "maps", "scatter", "rewired")
 
 
 def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
@@ -58,7 +60,13 @@ def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
 
 def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[list[Path]]:
     """The files of the pictures of a comparison; ``neurons`` are shown with their contexts."""
-    parts = (maps.pictures(contrast), scatter.pictures(contrast), rewired.pictures(contrast, neurons))
+    parts = (
+        activations.pictures(contrast),
+        shifted.pictures(contrast, neurons),
+        maps.pictures(contrast),
+        scatter.pictures(contrast),
+        rewired.pictures(contrast, neurons),
+    )
     yield from _drawn(iter(parts), contrast, folder, _COMPARED)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison
 from glasso_cli.config import VisualizeSection
-from glasso_cli.report.words.comparison import halves
+from glasso_cli.report.words.comparison import activation_halves, halves
 from glasso_cli.report.words.labels import count, positions, short_labels
 
 
@@ -55,6 +55,13 @@ class Contrast:
         """A short name of every neuron."""
         return short_labels([str(name) for name in self.comparison.neuron_ids], self.comparison.layers)
 
+    @cached_property
+    def active_labels(self) -> list[str]:
+        """A short name of every neuron whose activation is compared."""
+        comparison = self.comparison
+        names = [str(name) for name in comparison.active_ids]
+        return short_labels(names, self.first.layers[comparison.active_rows_a])
+
     @property
     def subject(self) -> str:
         """Model, corpora, size and rule, for under the headline of a picture."""
@@ -68,8 +75,8 @@ class Contrast:
                 self.title,
                 count(self.p, "neuron"),
                 worth,
-                f"{count(metrics.edges, 'pair')} of {metrics.pairs.tested:,} differ at a false discovery rate of "
-                f"{metrics.fdr:g} by {metrics.min_effect:g} or more",
+                f"{count(metrics.edges, 'pair')} of {metrics.pairs.tested:,} differ by more than {metrics.min_effect:g} at a false "
+                f"discovery rate of {metrics.fdr:g}",
             ]
         )
 
@@ -77,3 +84,8 @@ class Contrast:
     def doubt(self) -> str:
         """What the same rules find between halves of one corpus, in words."""
         return f"By the same rules, where nothing differs: {halves(self.comparison.metrics)}."
+
+    @property
+    def activation_doubt(self) -> str:
+        """How many neurons the same rule finds between halves of one corpus, in words."""
+        return f"By the same rule, where nothing differs: {activation_halves(self.comparison.metrics)}."

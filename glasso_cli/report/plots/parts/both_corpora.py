@@ -1,0 +1,81 @@
+"""Neurons with their strongest contexts in both corpora of a comparison, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glasso_cli.artifacts.orientation import pole_contexts
+from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_pole
+from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NOTE = (
+    "Below each neuron its strongest contexts in A and in B, at both poles: the boxed token is the example's own, shading is "
+    "the size of a token's value, orange for positive and violet for negative. ⏎ is a newline, "
+    f"{UNDRAWABLE} a character that no installed font can draw."
+)
+_PER_CORPUS = 3  # contexts of the heavier pole, and half as many of the other
+_WIDTH = 9.2  # inches
+_HEAD = 0.52  # inches, the two lines above the contexts of a neuron
+_SPACE = 0.18
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One neuron: its names, what is said of it, and its contexts by corpus and pole."""
+
+    label: str
+    neuron: str
+    words: str
+    contexts: list[tuple[str, list[Context]]]  # "A, positive" and so on
+
+
+def entry(contrast: Contrast, label: str, neuron: str, words: str, rows: tuple[int, int]) -> Entry:
+    """The neuron at ``rows`` of the statistics of A and of B; the contexts of its heavier pole come first."""
+    groups = [
+        (f"{letter}, {pole.name.split()[0]}", read_pole(pole, stats.vocabulary)[1])
+        for letter, stats, row in zip("AB", (contrast.first, contrast.second), rows)
+        for pole in pole_contexts(stats, row, _PER_CORPUS)
+    ]
+    return Entry(label, neuron, words, groups)
+
+
+def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str) -> Figure:
+    """One page with all ``entries`` below each other."""
+    heights = [height_of(max(1, sum(len(contexts) for _, contexts in each.contexts))) for each in entries]
+    body = sum(heights) + len(entries) * (_HEAD + _SPACE)
+    page = style.page(contrast, headline, note, (_WIDTH + 0.6, body), auto=False, signs=True)
+    w, h = page.figure.get_size_inches()
+    top = page.top
+    for each, height in zip(entries, heights):
+        title = drawable(f"{each.label}  ({each.neuron})")
+        page.figure.text(0.3 / w, (top - 0.16) / h, title, fontsize=10, weight="bold", va="center")
+        page.figure.text(0.3 / w, (top - 0.36) / h, drawable(each.words), fontsize=8.5, color=style.MUTED, va="center")
+        axes = page.figure.add_axes((0.3 / w, (top - _HEAD - height) / h, _WIDTH / w, height / h))
+        strongest = max((abs(context.value) for _, contexts in each.contexts for context in contexts), default=0.0)
+        if any(contexts for _, contexts in each.contexts):
+            draw_contexts(axes, each.contexts, strongest, _WIDTH)
+        else:
+            style.empty(axes, "No contexts were collected (collect.contexts: false).")
+        top -= _HEAD + height + _SPACE
+    return page.figure
+
+
+def table_of(contrast: Contrast, entries: Sequence[Entry]) -> dict[str, Any]:
+    """The contexts that are drawn, one per row."""
+    rows = [
+        (rank, each.neuron, contrast.names["AB".index(name[0])], name[3:], context.value, context.document,
+         context.tokens[context.peak], context.text)
+        for rank, each in enumerate(entries, start=1)
+        for name, contexts in each.contexts
+        for context in contexts
+    ]  # fmt: skip
+    names = ("rank", "neuron", "corpus", "pole", "value", "document", "token", "text")
+    columns = zip(*rows) if rows else [()] * len(names)
+    return {name: [str(item) for item in column] for name, column in zip(names, columns)}
