@@ -23,12 +23,17 @@ STEPS = len(_BEYOND) + len(_MULTIPLES)
 
 
 def steps_of(squares: torch.Tensor) -> torch.Tensor:
-    """Increasing steps ``(p, STEPS)`` of the squared distances ``(n, p)`` of a sample."""
+    """Increasing steps ``(p, STEPS)`` of the squared distances ``(n, p)`` of a sample.
+
+    A step lies between two values, so that no rounding decides on which side of it a token of the sample is.
+    """
     import torch
 
     n = len(squares)
     ranks = [int(share * n) for share in _BEYOND]
-    strongest = squares.topk(ranks[0] + 1, dim=0).values[ranks].T
+    ordered = squares.topk(min(n, ranks[0] + 2), dim=0).values
+    below = [min(rank + 1, len(ordered) - 1) for rank in ranks]
+    strongest = ((ordered[ranks] + ordered[below]) / 2).T
     multiples = squares.new_tensor(_MULTIPLES)
     return torch.cat([strongest, strongest[:, -1:] * multiples], dim=1)
 
