@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMED = 12  # neurons with a label in each panel
+_LABEL = (0.12, 0.025)  # width and height of a label, in shares of the data's
 
 
 def pictures(contrast: Contrast) -> Iterator[style.Picture]:
@@ -69,15 +70,29 @@ def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, 
             **options,
         )
     axes.axvline(0, color=style.FAINT, linewidth=0.8)
-    ranked = np.lexsort((-np.abs(effect), p))[:_NAMED]
-    for neuron in ranked[found[ranked]].tolist():
+    for neuron in _apart(effect, height, np.lexsort((-np.abs(effect), p))[: 3 * _NAMED], found)[:_NAMED]:
         right = effect[neuron] > 0
         axes.annotate(
             drawable(contrast.active_labels[neuron]), (effect[neuron], height[neuron]), (4 if right else -4, 0),
             textcoords="offset points", fontsize=6.5, color=style.MUTED, va="center", ha="left" if right else "right",
         )  # fmt: skip
     axes.margins(x=0.14)
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper center", fontsize=8)
+
+
+def _apart(effect: np.ndarray, height: np.ndarray, ranked: np.ndarray, found: np.ndarray) -> list[int]:
+    """The ``ranked`` neurons that were found, without those whose label would cover an earlier one."""
+    wide, high = (max(float(np.ptp(values)), 1e-9) for values in (effect, height))
+    kept: list[int] = []
+    for neuron in ranked[found[ranked]].tolist():
+        near = (
+            np.sign(effect[kept]) == np.sign(effect[neuron]),
+            np.abs(effect[kept] - effect[neuron]) < _LABEL[0] * wide,
+            np.abs(height[kept] - height[neuron]) < _LABEL[1] * high,
+        )
+        if not np.logical_and.reduce(near).any():
+            kept.append(neuron)
+    return kept
 
 
 def _alt(contrast: Contrast) -> str:
