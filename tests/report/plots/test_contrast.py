@@ -77,7 +77,7 @@ def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_
     sentences = (tmp_path / "figures.txt").read_text().splitlines()
     assert [line.split("\t")[0] for line in sentences] == KINDS
     shifted = rows(tmp_path / "shifted.csv")
-    assert set(row["neuron"] for row in shifted) == {
+    assert {row["neuron"] for row in shifted} == {
         contrast.comparison.neuron_ids[7],
         contrast.comparison.neuron_ids[-1],
     }
@@ -85,7 +85,7 @@ def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_
     assert len(volcano) == P
     found = {row["neuron"]: float(row["shift"]) for row in volcano if float(row["shift_q_value"]) <= 0.05}
     scale = np.sqrt((contrast.first.std**2 + contrast.second.std**2) / 2)
-    assert found.keys() == set(row["neuron"] for row in shifted)
+    assert found.keys() == {row["neuron"] for row in shifted}
     np.testing.assert_allclose(sorted(found.values()), sorted((MOVED / scale)[[7, P - 1]]), atol=0.15)
     assert "the means of 1 are higher in after and of 1 higher in $before$" in sentences[0]
 
