@@ -38,6 +38,7 @@ def refusal(folder: Path, **options: Any) -> InputError:
 # -- what comes out -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_ready_to_be_read(family: LoadedModel) -> None:
     assert not family.model.training
     assert not any(parameter.requires_grad for parameter in family.model.parameters())

@@ -115,6 +115,7 @@ def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contra
     assert (tmp_path / "maps.png").exists()
 
 
+@pytest.mark.slow
 def test_a_comparison_reads_the_same_from_memory_and_from_disk(contrast: Contrast, tmp_path: Path) -> None:
     fresh = contrast
     fresh.comparison.save(tmp_path / "a-vs-b.npz")
