@@ -59,6 +59,18 @@ class Comparison(Artifact):
     jaccard: np.ndarray = array("p", dtype="float64")  # neighbours in both graphs over those in either; nan without any
     changes: np.ndarray = array("p", dtype="int32")  # differential edges
     change: np.ndarray = array("p", dtype="float64")  # sum of |rho_b - rho_a| over them
+    # The communities of the edges of either graph, 0 the largest; -1 for neurons in none of three or more:
+    communities_both: np.ndarray = array("p", dtype="int32")
+    # The m pairs of these communities, each with itself among them; dependence is the mean squared partial correlation:
+    community_first: np.ndarray = array("m", dtype="int32", may_be_empty=True)
+    community_second: np.ndarray = array("m", dtype="int32", may_be_empty=True)
+    community_pairs: np.ndarray = array("m", dtype="int64", may_be_empty=True)  # pairs of neurons
+    dependence_a: np.ndarray = array("m", dtype="float64", may_be_empty=True)  # less what noise alone gives
+    dependence_b: np.ndarray = array("m", dtype="float64", may_be_empty=True)
+    dependence_error_a: np.ndarray = array("m", dtype="float64", may_be_empty=True)
+    dependence_error_b: np.ndarray = array("m", dtype="float64", may_be_empty=True)
+    dependence_p: np.ndarray = array("m", dtype="float64", may_be_empty=True)  # two-sided, of H0: both are equal
+    dependence_q: np.ndarray = array("m", dtype="float64", may_be_empty=True)  # over all pairs of communities
     # The a neurons that both corpora collected, fitted or not; none where activations are not compared:
     active_ids: np.ndarray = array("a", dtype="str", may_be_empty=True)
     active_rows_a: np.ndarray = array("a", dtype="int32", may_be_empty=True)  # index into the ActivationStats of A
@@ -135,6 +147,22 @@ class Comparison(Artifact):
         }
         return {name: values[order] for name, values in columns.items()}
 
+    def community_pair_columns(self) -> dict[str, Any]:
+        """All pairs of communities of both graphs, the most significant difference first."""
+        order = np.argsort(self.dependence_p, kind="stable")
+        columns = {
+            "community_i": self.community_first,
+            "community_j": self.community_second,
+            "pairs": self.community_pairs,
+            "dependence_a": self.dependence_a,
+            "dependence_b": self.dependence_b,
+            "standard_error_a": self.dependence_error_a,
+            "standard_error_b": self.dependence_error_b,
+            "p_value": self.dependence_p,
+            "q_value": self.dependence_q,
+        }
+        return {name: values[order] for name, values in columns.items()}
+
     def activations_frame(self) -> pd.DataFrame:
         """Differential activation as a data frame: the columns of ``.activations.csv``, a row per neuron."""
         return frame_of(self.activation_columns())
@@ -181,4 +209,5 @@ class Comparison(Artifact):
             "jaccard": self.jaccard[order],
             "community_a": self.communities_a[order],
             "community_b": self.communities_b[order],
+            "community_both": self.communities_both[order],
         }

@@ -16,7 +16,7 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.comparison import ActivationCounts
 from glasso_cli.config import CompareSection
 from glasso_cli.inference.blocks import LEAST
-from glasso_cli.inference.false_discovery import q_values
+from glasso_cli.inference.false_discovery import ordered_q_values
 from glasso_cli.inference.minimum_effect import beyond
 
 Estimator = Callable[["Totals", "Totals"], np.ndarray]
@@ -142,14 +142,7 @@ def effect_tests(
     scale = np.where(known, error, 1.0)
     size = np.where(known, np.abs(estimate), 0.0) / scale  # a neuron without an error is no discovery
     p_zero, p = (beyond(size, delta / scale, freedom) for delta in (0.0, min_effect))
-    return EffectTests(estimate, error, p_zero, _q(p_zero), p, _q(p))
-
-
-def _q(p: np.ndarray) -> np.ndarray:
-    order = np.argsort(p, kind="stable")
-    q = np.empty_like(p)
-    q[order] = q_values(p[order])
-    return q
+    return EffectTests(estimate, error, p_zero, ordered_q_values(p_zero), p, ordered_q_values(p))
 
 
 @dataclass(frozen=True, eq=False)

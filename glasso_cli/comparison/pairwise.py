@@ -14,6 +14,7 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.metrics import ComparisonMetrics, to_json
 from glasso_cli.artifacts.metrics.comparison import (
     Calibration,
+    CommunityCounts,
     ComparedCorpus,
     GraphOverlap,
     Permutations,
@@ -22,6 +23,7 @@ from glasso_cli.artifacts.metrics.comparison import (
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.comparison.activation import activation_arrays, activation_counts, activation_differences
+from glasso_cli.comparison.community_pairs import CommunityDifferences, communities_of_both, community_differences
 from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
 from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
 from glasso_cli.comparison.permutation import PermutationResult
@@ -80,6 +82,8 @@ def assemble(
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
     chance = permute(pairs.rows, pairs.cols) if permute else None
+    communities = communities_of_both(p, *graphs)
+    linked = community_differences(compared.first, compared.second, communities)
     active = activation_differences(
         first.stats, second.stats, fdr=section.fdr, min_shift=section.min_shift, min_ratio=section.min_ratio
     )
@@ -96,11 +100,12 @@ def assemble(
         expected_false_edges=float(pairs.q[differs].max(initial=0.0)) * edges,
         graphs=_overlap(*drawn),
         activations=None if active is None else activation_counts(active, first.stats, section),
+        communities=_community_counts(linked, communities, section.fdr),
         power=_power(tests, section, _documents(first) + _documents(second)),
         spread=tests.all_pairs.spread,
         permutations=None if chance is None else _by_chance(chance, section),
         calibration={
-            corpus.name: _calibration(side, section)
+            corpus.name: _calibration(side, section, communities)
             for corpus, side in ((first, compared.first), (second, compared.second))
         },
     )
@@ -133,6 +138,16 @@ def assemble(
         jaccard=moved.jaccard,
         changes=moved.changes.astype(np.int32),
         change=moved.change,
+        communities_both=communities.astype(np.int32),
+        community_first=linked.first.astype(np.int32),
+        community_second=linked.second.astype(np.int32),
+        community_pairs=linked.pairs.astype(np.int64),
+        dependence_a=linked.dependence[0],
+        dependence_b=linked.dependence[1],
+        dependence_error_a=linked.error[0],
+        dependence_error_b=linked.error[1],
+        dependence_p=linked.p,
+        dependence_q=linked.q,
         **activation_arrays(active, first.stats),
     )
 
@@ -190,12 +205,25 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> GraphOverlap:
     return GraphOverlap(shared, either, jaccard=shared / either if either else None)
 
 
-def _calibration(side: CorpusEstimate, section: CompareSection) -> Calibration | None:
+def _calibration(side: CorpusEstimate, section: CompareSection, communities: np.ndarray) -> Calibration | None:
     halves = side.halves()
     if halves is None:
         return None
     tests = difference_tests(*halves, section)
-    return Calibration(int(np.count_nonzero(tests.differs)), tests.all_pairs.spread)
+    linked = community_differences(*halves, communities)
+    return Calibration(
+        int(np.count_nonzero(tests.differs)), int(np.count_nonzero(linked.q <= section.fdr)), tests.all_pairs.spread
+    )
+
+
+def _community_counts(linked: CommunityDifferences, communities: np.ndarray, fdr: float) -> CommunityCounts:
+    found, more = linked.q <= fdr, linked.dependence[1] > linked.dependence[0]
+    return CommunityCounts(
+        communities=int(communities.max(initial=-1)) + 1,
+        tested=len(found),
+        stronger=int(np.count_nonzero(found & more)),
+        weaker=int(np.count_nonzero(found & ~more)),
+    )
 
 
 # -- tables -----------------------------------------------------------------------------------------

@@ -29,6 +29,14 @@ def q_values(p_values: np.ndarray) -> np.ndarray:
     return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
 
 
+def ordered_q_values(p_values: np.ndarray) -> np.ndarray:
+    """The q-values of :func:`q_values` for p-values ``(m,)`` in any order."""
+    order = np.argsort(p_values, kind="stable")
+    q = np.empty(len(p_values))
+    q[order] = q_values(p_values[order])
+    return q
+
+
 def rejections(p_values: np.ndarray, tests: int, rate: float) -> int:
     """How many of ``tests`` hypotheses are rejected at ``rate``; ``p_values`` are at least all those up to ``rate``."""
     small = np.sort(p_values[p_values <= rate])

@@ -46,7 +46,7 @@ def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
     folder = config.folder / "compare"
     endings = ["dot", "edges.csv"]
     if config.compare.method == "differential":
-        endings += ["neurons.csv", "communities.csv", "activations.csv"]
+        endings += ["neurons.csv", "communities.csv", "activations.csv", "community-pairs.csv"]
     return folder / f"{name}.npz", tuple(folder / f"{name}.{ending}" for ending in endings)
 
 
@@ -75,13 +75,14 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
         first, second, config.compare, config.fit, name=job.corpus, seed=config.seed, reporter=job.console
     )
     comparison = replace(comparison, meta=job.meta(comparison.meta["metrics"]))
-    dot, edges, per_neuron, communities, activations = job.target.companions
+    dot, edges, per_neuron, communities, activations, pairs = job.target.companions
     with atomic_write(dot, "w") as file:
         file.writelines(pairwise.dot_lines(comparison))
     write_table(edges, comparison.edge_columns())
     write_table(per_neuron, comparison.neuron_columns())
     write_table(communities, pairwise.community_columns(comparison))
     write_table(activations, comparison.activation_columns())
+    write_table(pairs, comparison.community_pair_columns())
     job.save(comparison)
     return one_line(comparison.metrics)
 

@@ -18,7 +18,14 @@ from glasso_cli.artifacts.metrics import (
     to_json,
 )
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
-from glasso_cli.artifacts.metrics.comparison import ActivationCounts, Calibration, ComparedCorpus, GraphOverlap, Power
+from glasso_cli.artifacts.metrics.comparison import (
+    ActivationCounts,
+    Calibration,
+    CommunityCounts,
+    ComparedCorpus,
+    GraphOverlap,
+    Power,
+)
 from glasso_cli.artifacts.metrics.fit import (
     EstimateUsed,
     LeadingFactor,
@@ -46,10 +53,11 @@ COMPARISON = ComparisonMetrics(
     expected_false_edges=0.1,
     graphs=GraphOverlap(0, 0, None),
     activations=ActivationCounts(5, 0.02, 1.05, 3, 1, 1, 0, 2, (0, None)),
+    communities=CommunityCounts(2, 3, 1, 0),
     power=Power(0.12, 40, 57.5),
     spread=1.0,
     permutations=None,
-    calibration={"b": Calibration(0, 1.1), "a": None},
+    calibration={"b": Calibration(0, 1, 1.1), "a": None},
 )
 JOINT = JointMetrics("group", 5, (JointCorpus("a", 2),), 0.2, 0.04, {"all": 1}, 5, -3.5, 1e-9, 1e-8, 7, True, 1e-7)
 ALL = [

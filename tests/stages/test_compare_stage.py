@@ -14,7 +14,7 @@ from support.real_runs import Runner, overrides
 from glasso_cli.artifacts import Comparison, JointPrecision, PrecisionPath
 from glasso_cli.errors import ConfigError
 
-FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv", "activations.csv")
+FILES = ("npz", "dot", "edges.csv", "neurons.csv", "communities.csv", "activations.csv", "community-pairs.csv")
 
 
 @pytest.mark.slow

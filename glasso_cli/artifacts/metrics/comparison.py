@@ -43,8 +43,19 @@ class Permutations:
 class Calibration:
     """What the same rules find between the halves of one corpus, where nothing differs."""
 
-    discoveries: int
+    discoveries: int  # pairs of neurons
+    communities: int  # pairs of communities
     spread: float
+
+
+@dataclass(frozen=True)
+class CommunityCounts:
+    """Pairs of communities, each with itself among them, and those whose dependence differs at ``compare.fdr``."""
+
+    communities: int
+    tested: int
+    stronger: int  # in B
+    weaker: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class ComparisonMetrics:
     activations: ActivationCounts | None = field(
         metadata=EMPTY_FOR_NONE
     )  # None for transformed values or too few blocks
+    communities: CommunityCounts
     power: Power
     spread: float  # variance of z by its median square: 1 where nothing differs
     permutations: Permutations | None

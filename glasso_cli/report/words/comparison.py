@@ -43,6 +43,17 @@ def activation_halves(metrics: ComparisonMetrics) -> str:
     )
 
 
+def communities(metrics: ComparisonMetrics) -> str:
+    """Between which communities of neurons the dependence differs, and the same between halves of one corpus."""
+    found = metrics.communities
+    counts = [(corpus.name, metrics.calibration[corpus.name]) for corpus in metrics.corpora]
+    check = ", ".join(f"{part.communities:,} in {name}" for name, part in counts if part is not None)
+    return (
+        f"of {found.tested:,} pairs of {found.communities:,} communities, {found.stronger:,} depend on each other more in B and "
+        f"{found.weaker:,} less (q <= {metrics.fdr:g}){f'; halves of one corpus: {check}' if check else ''}"
+    )
+
+
 def power(metrics: ComparisonMetrics) -> str:
     """Which differences of a partial correlation these documents could have shown."""
     found = metrics.power
@@ -89,6 +100,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
             f"more than {metrics.min_effect:g}, by their own errors (q <= {metrics.fdr:g})"
             f"{f': {_kinds(metrics)}' if _kinds(metrics) else ''}",
         ),
+        ("communities", communities(metrics)),
         ("power", power(metrics)),
         ("false ones", f"at most {metrics.expected_false_edges:.2g} expected among those left"),
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),

@@ -1,0 +1,103 @@
+"""Communities of neurons in two corpora: planted differences, and none where nothing differs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.planted import blocks_of, chain, documents
+from support.planted_corpora import FIT, corpus, statistics, tokens_of
+
+from glasso_cli.comparison.community_pairs import (
+    CommunityDifferences,
+    _moves,
+    communities_of_both,
+    community_differences,
+)
+from glasso_cli.comparison.estimates import BothEstimates, common_neurons, estimate_both
+from glasso_cli.inference.estimates import inverse_estimate
+from glasso_cli.linalg.precision import to_partial_correlations
+
+P, GROUP = 24, 6
+COMMUNITIES = np.repeat(np.arange(P // GROUP), GROUP)
+
+
+def blocks_of_strength(*strengths: float) -> np.ndarray:
+    """A precision ``(P, P)`` with one partial correlation inside each group of ``GROUP`` neurons and none between."""
+    precision = np.eye(P)
+    for group, strength in enumerate(strengths):
+        part = slice(group * GROUP, (group + 1) * GROUP)
+        precision[part, part] -= strength * (1 - np.eye(GROUP))
+    return precision
+
+
+def estimates(first: np.ndarray, second: np.ndarray, seed: int = 0, factor: np.ndarray | None = None) -> BothEstimates:
+    """Both corpora of 80 documents of 20 tokens, all values times ``factor (P,)``."""
+    scale = np.ones(P) if factor is None else factor
+    one, other = (
+        corpus(name, statistics(tokens_of(precision, 80, 20, seed + k) * scale))
+        for k, (name, precision) in enumerate({"a": first, "b": second}.items())
+    )
+    return estimate_both(one, other, common_neurons(one, other), FIT)
+
+
+def compared(both: BothEstimates, communities: np.ndarray = COMMUNITIES) -> CommunityDifferences:
+    return community_differences(both.first, both.second, communities)
+
+
+def test_a_community_that_depends_less_is_found_and_no_other() -> None:
+    found = compared(estimates(blocks_of_strength(0.15, 0.15, 0.15, 0.1), blocks_of_strength(0.15, 0.02, 0.15, 0.1)))
+    assert list(zip(found.first[found.q <= 0.01], found.second[found.q <= 0.01])) == [(1, 1)]
+    place = int(np.argmin(found.p))
+    np.testing.assert_allclose([d[place] for d in found.dependence], [0.15**2, 0.02**2], atol=0.006)
+    assert found.pairs[place] == GROUP * (GROUP - 1) // 2
+    assert found.pairs.sum() == P * (P - 1) // 2
+
+
+def test_noise_is_taken_off_whatever_the_number_of_tokens() -> None:
+    found = compared(estimates(np.eye(P), np.eye(P)))
+    for dependence, error in zip(found.dependence, found.error):
+        assert np.abs(dependence / error).max() < 5
+        assert abs(dependence.mean()) < 2e-4
+
+
+def test_signs_and_scales_of_neurons_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    factor = rng.choice([-1.0, 1.0], P) * rng.uniform(0.1, 10, P)
+    strengths = blocks_of_strength(0.15, 0.1, 0.05, 0.0), blocks_of_strength(0.1, 0.1, 0.1, 0.1)
+    one, other = compared(estimates(*strengths)), compared(estimates(*strengths, factor=factor))
+    np.testing.assert_allclose(other.p, one.p, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_where_nothing_differs_p_values_are_not_too_small() -> None:
+    precision = blocks_of_strength(0.15, 0.1, 0.05, 0.0)
+    p = np.concatenate([compared(estimates(precision, precision, seed=10 * k)).p for k in range(40)])
+    assert (p <= 0.05).mean() < 0.06
+    assert (p <= 0.005).mean() < 0.01
+
+
+def test_moves_are_those_of_leaving_blocks_out() -> None:
+    blocks = blocks_of(documents(chain(8), 200, 20))
+    estimate = inverse_estimate(blocks.correlation())
+    upper = np.triu_indices(8, 1)
+
+    def fisher(S: np.ndarray) -> np.ndarray:
+        return np.asarray(np.arctanh(to_partial_correlations(np.linalg.inv(S))[upper]))
+
+    whole = fisher(blocks.correlation())
+    for left_out, (moved, share) in enumerate(_moves(blocks, estimate.theta, np.arange(8))):
+        rest = [block for block in range(16) if block != left_out]
+        pseudo = (whole - fisher(blocks.correlation(rest))) * (1 / share - 1)
+        np.testing.assert_allclose(moved[upper], pseudo, atol=0.05 * np.abs(pseudo).max())
+
+
+def test_communities_are_of_either_graph_and_small_ones_are_none() -> None:
+    first = np.array([0, 1, 2, 10]), np.array([1, 2, 3, 11])
+    second = np.array([4, 5, 20]), np.array([5, 6, 21])
+    found = communities_of_both(P, first, second)
+    assert sorted(np.flatnonzero(found >= 0).tolist()) == [0, 1, 2, 3, 4, 5, 6]
+    assert len(set(found[:4].tolist())) == 1
+    assert (communities_of_both(P, second, first) == found).all()
+    none = communities_of_both(P, (np.zeros(0, int),) * 2, (np.zeros(0, int),) * 2)
+    assert (none == -1).all()
+    assert len(compared(estimates(np.eye(P), np.eye(P)), none).p) == 0
