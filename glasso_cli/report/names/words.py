@@ -13,6 +13,12 @@ import numpy as np
 
 _SPACES = "\u2581\u0120"  # how tokenizers write a space before a word
 _BROKEN = "\ufffd"  # part of a character
+_MARKS = {
+    **{",": "‹comma›", ".": "‹period›", ":": "‹colon›", ";": "‹semicolon›", "-": "‹hyphen›", "'": "‹apostrophe›"},
+    **{"’": "‹apostrophe›", '"': "‹quote›", "“": "‹quote›", "”": "‹quote›"},
+}
+_NUMBER, _NEWLINE, _SPACE = "‹number›", "‹newline›", "‹space›"
+_CLASSES = frozenset((*_MARKS.values(), _NUMBER, _NEWLINE, _SPACE))
 _LONGEST = 24  # characters of a word
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x312F), (0x31F0, 0xA4CF), (0xF900, 0xFAFF))
 _MULTIPLIERS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
@@ -137,13 +143,19 @@ def _hashes(tokens: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.n
 
 
 def _folded(text: str) -> str:
-    """What is compared: small letters, and one word for all numbers, for line breaks and for spaces."""
+    """What is compared: small letters, and names for numbers, white space and common marks."""
     inside = text.strip()
     if not inside:
-        return "" if not text else "‹newline›" if any(letter in text for letter in "\r\n\v\f") else "‹space›"
+        return _white(text)
     if inside.isdecimal():
-        return "‹number›"
-    return inside.casefold()
+        return _NUMBER
+    return _MARKS.get(inside, inside.casefold())
+
+
+def _white(text: str) -> str:
+    if not text:
+        return ""
+    return _NEWLINE if any(letter in text for letter in "\r\n\v\f") else _SPACE
 
 
 def _most_common_spelling(alphabet: list[str], folded: list[str], texts: list[str], counts: np.ndarray) -> list[str]:
@@ -154,8 +166,8 @@ def _most_common_spelling(alphabet: list[str], folded: list[str], texts: list[st
 
 
 def _shown(word: str, spelling: str) -> str:
-    """A word for a label: classes as they are, punctuation in quotes, no characters that control a terminal."""
-    if word.startswith("‹") and word.endswith("›") and word[1:-1] in ("number", "newline", "space"):
+    """A word for a label: other punctuation in quotes, and no characters that control a terminal."""
+    if word in _CLASSES:
         return word
     text = "".join(letter if letter.isprintable() else "□" for letter in spelling)
     if len(text) > _LONGEST:

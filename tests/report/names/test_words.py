@@ -50,7 +50,7 @@ def test_capitals_do_not_count_and_the_most_common_spelling_is_shown() -> None:
 def test_digits_are_numbers_and_breaks_and_marks_have_names() -> None:
     vocabulary = [" ", "1", "9", "\n", '."', ",", " in"]
     (words,) = words_of(vocabulary, [" in", " ", "1", "9", "9", "1", ",", '."', "\n"])
-    assert words == ["in", "‹space›", *["‹number›"] * 4, "“,”", '“."”', "‹newline›"]
+    assert words == ["in", "‹space›", *["‹number›"] * 4, "‹comma›", '“."”', "‹newline›"]
 
 
 def test_scripts_without_spaces_keep_their_tokens() -> None:

@@ -11,7 +11,7 @@ from glasso_cli.graph import colours
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
-from glasso_cli.report.words.labels import count
+from glasso_cli.report.words.labels import count, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
     left.set(title="Mean", xlabel="mean in B less mean in A, standard deviations")
     right.set(title="Variance", xlabel="log₂ of the variance in B over that in A")
     left.set_ylabel("−log₁₀ p")
-    yield style.Picture("activations", page.figure, _alt(contrast), comparison.activation_columns())
+    yield style.Picture("activations", page.figure, _alt(contrast), _table(contrast))
 
 
 def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, found: np.ndarray) -> None:
@@ -73,11 +73,17 @@ def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, 
     for neuron in ranked[found[ranked]].tolist():
         right = effect[neuron] > 0
         axes.annotate(
-            drawable(contrast.active_labels[neuron]), (effect[neuron], height[neuron]), (4 if right else -4, 0),
+            drawable(cut(contrast.active_titles[neuron], 30)), (effect[neuron], height[neuron]), (4 if right else -4, 0),
             textcoords="offset points", fontsize=6.5, color=style.MUTED, va="center", ha="left" if right else "right",
         )  # fmt: skip
     axes.margins(x=0.14)
     axes.legend(loc="upper left", fontsize=8)
+
+
+def _table(contrast: Contrast) -> dict[str, Any]:
+    columns = contrast.comparison.activation_columns()
+    names = dict(zip(contrast.comparison.active_ids.tolist(), contrast.active_names.texts))
+    return {"neuron": columns["neuron"], "name": [names[str(neuron)] for neuron in columns["neuron"]], **columns}
 
 
 def _alt(contrast: Contrast) -> str:
