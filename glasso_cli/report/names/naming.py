@@ -96,7 +96,7 @@ def choose(sample: Sample, usable: np.ndarray, least: float) -> _Chosen:
     table = sample.counts.tocoo()
     groups, words = table.coords
     shares = table.data / np.maximum(sample.sizes, 1)[groups]
-    gain = shares - sample.rest(groups, words)
+    gain = np.round(shares - sample.rest(groups, words), 9)  # equal gains stay equal, and the alphabet decides
     enough = (gain >= least) & usable[words] & (_at(sample.documents, groups, words) >= LEAST_DOCUMENTS)
     groups, words, gain = groups[enough], words[enough], gain[enough]
     order = np.lexsort((words, -gain, groups))

@@ -17,7 +17,7 @@ class Material:
     """What names are made from: the peaks of p neurons, and the words of the text around them.
 
     Group 2 i of ``peaks`` is the pole of neuron i that is heavier in this corpus, group 2 i + 1 the other. ``text (2, V)``
-    and ``text_before (2, V)`` count the tokens of all windows but their peaks by word and by the word before, in the even
+    and ``text_before (2, V)`` count the tokens of these windows but their peaks by word and by the word before, in the even
     and in the odd documents.
     """
 
@@ -33,9 +33,13 @@ class Material:
 
 
 def read_material(stats: ActivationStats) -> Material:
-    """The peaks and the text of all contexts that were collected, with oriented signs."""
-    windows = (stats.top_tokens, stats.bottom_tokens, stats.quantile_tokens)
-    documents = (stats.top_documents, stats.bottom_documents, stats.quantile_documents)
+    """The peaks and the text of the strongest contexts at both poles, with oriented signs.
+
+    The examples of fifths are left out: they come from the few documents of the pilot pass, and where ranks are rounded they
+    depend on the sign of the neuron.
+    """
+    windows = (stats.top_tokens, stats.bottom_tokens)
+    documents = (stats.top_documents, stats.bottom_documents)
     words, indices = read_words(stats.vocabulary, *windows)
     before = [words_before(part) for part in indices]
     size, middle = len(words), stats.top_tokens.shape[-1] // 2
