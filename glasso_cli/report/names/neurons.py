@@ -9,6 +9,7 @@ import numpy as np
 
 from glasso_cli.report.names.naming import Kind, Name, Peaks, Sample, count_peaks, name_groups
 from glasso_cli.report.names.peaks import Material
+from glasso_cli.report.words.labels import cut
 
 LEAST_SCORE = 0.65  # AUC, about 30 % of the peaks beyond the rest; below it a pole has no name
 _LEAST_GAIN = 0.1  # for a word, of the share of the peaks over that of the rest
@@ -60,8 +61,7 @@ def is_shown(name: Name) -> bool:
 
 
 def _text(names: list[Name]) -> str:
-    text = " / ".join(name.text for name in names)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return cut(" / ".join(name.text for name in names), _LONGEST)
 
 
 def _score(pair: tuple[Name, Name]) -> float:

@@ -162,7 +162,14 @@ def _most_common_spelling(alphabet: list[str], folded: list[str], texts: list[st
     spellings: dict[str, Counter[str]] = {word: Counter() for word in alphabet}
     for word, text, count in zip(folded, texts, counts.tolist()):
         spellings[word][text.strip()] += count
-    return [_shown(word, max(spellings[word].items(), key=lambda item: (item[1], item[0]))[0]) for word in alphabet]
+    return [_shown(word, _spelling(word, spellings[word])) for word in alphabet]
+
+
+def _spelling(word: str, counts: Counter[str]) -> str:
+    """Small letters where the text has them in a tenth of the cases, as names do not; else the most common spelling."""
+    if counts[word] >= 0.1 * counts.total():
+        return word
+    return max(counts.items(), key=lambda item: (item[1], item[0]))[0]
 
 
 def _shown(word: str, spelling: str) -> str:

@@ -58,8 +58,13 @@ def titled(label: str, name: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """``text`` in at most ``most`` characters, the last one ``…`` where it is longer."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """``text`` in at most ``most`` characters; where it is longer, whole words and ``…``, or part of the first word."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    whole = head if text[most - 1] in " ,/" else head.rpartition(" ")[0]
+    whole = whole.rstrip(" ,/")
+    return f"{head if whole in ('', 'after') else whole}…"
 
 
 _ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*)\[(?P<index>\d+)\]", re.DOTALL)

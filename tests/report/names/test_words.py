@@ -41,10 +41,10 @@ def test_pieces_of_every_tokenizer_make_whole_words(pieces: list[str]) -> None:
     )
 
 
-def test_capitals_do_not_count_and_the_most_common_spelling_is_shown() -> None:
-    vocabulary = [" kemp", " Kemp", " KEMP"]
-    words = words_of(vocabulary, [" Kemp", " Kemp", " KEMP", " kemp"])
-    assert words == [["Kemp"] * 4]
+def test_capitals_do_not_count_and_are_shown_where_the_word_has_no_small_letters() -> None:
+    vocabulary = [" Kemp", " KEMP", " My", " my"]
+    assert words_of(vocabulary, [" Kemp", " Kemp", " KEMP"]) == [["Kemp"] * 3]
+    assert words_of(vocabulary, [" My", " My", " my"]) == [["my"] * 3]
 
 
 def test_digits_are_numbers_and_breaks_and_marks_have_names() -> None:

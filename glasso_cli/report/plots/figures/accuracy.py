@@ -82,7 +82,7 @@ def _edges(axes: Axes, study: Study, listed: int) -> None:
         )  # fmt: skip
     axes.plot(rho[order], places, "o", markersize=4, markerfacecolor="none", markeredgecolor=style.MUTED, linestyle="")
     axes.axvline(0, color=style.INK, linewidth=0.8)
-    names = [" — ".join(drawable(cut(study.titles[n], 28)) for n in (rows[e], cols[e])) for e in order]
+    names = [" — ".join(drawable(cut(study.titles[n], 24)) for n in (rows[e], cols[e])) for e in order]
     axes.set_yticks(places, names, fontsize=7)
     axes.tick_params(axis="y", length=0)
     for place, e in zip(places.tolist(), order.tolist()):
@@ -110,7 +110,7 @@ def _shares(axes: Axes, study: Study) -> None:
     import seaborn as sns
 
     shares = study.tested("frequencies")
-    axes.set_title("How often halves of the documents agree")
+    axes.set_title("How often halves agree")
     if not np.isfinite(shares).any():
         style.empty(axes, "not measured: fit.half_samples is 0" if study.n_edges else "no edges at this α")
         return

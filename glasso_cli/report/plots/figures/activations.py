@@ -10,13 +10,16 @@ import numpy as np
 from glasso_cli.graph import colours
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.glyphs import drawable
+from glasso_cli.report.plots.parts.glyphs import cells, drawable
 from glasso_cli.report.words.labels import count, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAMED = 12  # neurons with a label in each panel
+_NAMED = 20  # neurons with a label in each panel, where there is room
+_LABEL = 6.5  # points
+_LONGEST = 34  # characters of a label with its name
+_PANEL = np.array([365.0, 330.0])  # points, about the size of a panel
 
 
 def pictures(contrast: Contrast) -> Iterator[style.Picture]:
@@ -37,8 +40,10 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
     fdr = comparison.metrics.fdr
     _volcano(left, contrast, comparison.shift, comparison.shift_p, comparison.shift_q <= fdr)
     _volcano(right, contrast, comparison.log_ratio / np.log(2), comparison.ratio_p, comparison.ratio_q <= fdr)
-    left.set(title="Mean", xlabel="mean in B less mean in A, standard deviations")
-    right.set(title="Variance", xlabel="log₂ of the variance in B over that in A")
+    left.set_title("Mean", pad=22)
+    right.set_title("Variance", pad=22)
+    left.set(xlabel="mean in B less mean in A, standard deviations")
+    right.set(xlabel="log₂ of the variance in B over that in A")
     left.set_ylabel("−log₁₀ p")
     yield style.Picture("activations", page.figure, _alt(contrast), _table(contrast))
 
@@ -69,15 +74,32 @@ def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, 
             **options,
         )
     axes.axvline(0, color=style.FAINT, linewidth=0.8)
+    axes.margins(x=0.3, y=0.05)
     ranked = np.lexsort((-np.abs(effect), p))[:_NAMED]
-    for neuron in ranked[found[ranked]].tolist():
-        right = effect[neuron] > 0
-        axes.annotate(
-            drawable(cut(contrast.active_titles[neuron], 30)), (effect[neuron], height[neuron]), (4 if right else -4, 0),
-            textcoords="offset points", fontsize=6.5, color=style.MUTED, va="center", ha="left" if right else "right",
-        )  # fmt: skip
-    axes.margins(x=0.14)
-    axes.legend(loc="upper left", fontsize=8)
+    _name_points(axes, contrast, ranked[found[ranked]].tolist(), effect, height)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=3, columnspacing=1.2, fontsize=8)
+
+
+def _name_points(axes: Axes, contrast: Contrast, neurons: list[int], effect: np.ndarray, height: np.ndarray) -> None:
+    """Label and name beside each point, or the label alone, or nothing where neither fits: no two touch."""
+    low, high = (np.array(limits) for limits in zip(axes.get_xlim(), axes.get_ylim()))
+    taken: list[np.ndarray] = []  # left, bottom, right, top in points
+    for neuron in neurons:
+        x, y = (np.array([effect[neuron], height[neuron]]) - low) / (high - low) * _PANEL
+        outward = effect[neuron] > 0
+        label, title = contrast.active_labels[neuron], cut(contrast.active_titles[neuron], _LONGEST)
+        for text, right in ((title, outward), (title, not outward), (label, outward)):
+            shown = drawable(text)
+            width = cells(shown) * _LABEL * 0.6 + 6
+            box = np.array([x if right else x - width, y - _LABEL * 0.6, x + width if right else x, y + _LABEL * 0.6])
+            inside = box[0] >= 0 and box[2] <= _PANEL[0]
+            if inside and not any((box[:2] < other[2:]).all() and (other[:2] < box[2:]).all() for other in taken):
+                taken.append(box)
+                axes.annotate(
+                    shown, (effect[neuron], height[neuron]), (4 if right else -4, 0), textcoords="offset points",
+                    fontsize=_LABEL, color=style.MUTED, va="center", ha="left" if right else "right",
+                )  # fmt: skip
+                break
 
 
 def _table(contrast: Contrast) -> dict[str, Any]:
