@@ -89,10 +89,14 @@ export function createButton(properties, ...children) {
 }
 
 export function neuronButton(neuron) {
-  const properties = { class: 'link', title: data.ids[neuron], 'data-neuron': neuron };
-  const name = data.names[neuron] ? createElement('span', { class: 'name' }, data.names[neuron]) : null;
+  const properties = {
+    class: 'link',
+    title: `${data.ids[neuron]} ${data.names[neuron]}`.trim(),
+    'data-neuron': neuron,
+  };
+  const name = data.names[neuron] ? createElement('span', { class: 'name' }, ` ${data.names[neuron]}`) : null;
   const button = createButton({ ...properties, onclick: () => update({ neuron }) }, data.labels[neuron]);
-  if (name) button.append(' ', name);
+  if (name) button.append(name);
   return button;
 }
 

@@ -129,7 +129,7 @@ function strongestOf(corpus, community) {
   const members = [...shown().order].filter((neuron) => corpus.communities[neuron] === community);
   const named = members.filter((neuron) => data.names[neuron]);
   const chosen = [...new Set([...named, ...members])].slice(0, MOST_NEURONS);
-  return createElement('div', { class: 'members' }, ...chosen.flatMap((neuron) => [neuronButton(neuron), ' ']));
+  return createElement('div', { class: 'choices' }, ...chosen.flatMap((neuron) => [neuronButton(neuron), ' ']));
 }
 
 // -- pointer and keys ---------------------------------------------------------------------------------
