@@ -40,7 +40,8 @@ demo: $(STAMP) ## the main job on a real model, with its pictures
 	@echo "Two topics and what differs: $(CURDIR)/runs/demo/figures/climate-vs-ai/explorer.html"
 
 # Two processes on two cores: each computes on one thread, so that they do not take turns.
-PYTEST := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),1) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# Compiled tests are kept, whatever the environment says.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),1) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test: $(STAMP) ## all tests
 	$(PYTEST)

@@ -118,6 +118,7 @@ RANK = {folder: rank for rank, folder in enumerate(FOLDERS)}
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=lambda module: module.name)
 
 
+@pytest.mark.slow
 @each_module
 def test_a_folder_imports_only_folders_above_it(module: Module) -> None:
     if module.unit not in RANK:
@@ -157,6 +158,7 @@ def test_the_folders_of_the_tests_are_those_of_the_package() -> None:
     assert [folder for folder in sorted(others) if not (ROOT / folder).is_dir()] == []
 
 
+@pytest.mark.slow
 def test_no_test_sleeps() -> None:
     """A test waits for what it needs, in `support.waiting` where that is another process, and not for time to pass."""
     sleeping = {
@@ -200,6 +202,7 @@ def test_click_is_never_imported(module: Module) -> None:
     assert "click" not in {item.name.split(".")[0] for item in module.imports}  # Typer brings its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*FILES, *sorted(TESTS.rglob("*.py"))], ids=lambda path: "/".join(path.parts[-2:]))
 def test_every_file_is_small_and_python_3_10(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -207,6 +210,7 @@ def test_every_file_is_small_and_python_3_10(path: Path) -> None:
     ast.parse(text, feature_version=(3, 10))
 
 
+@pytest.mark.slow
 @each_module
 def test_annotations_are_lazy_and_every_module_says_what_it_is(module: Module) -> None:
     tree = ast.parse(module.path.read_text(encoding="utf-8"))

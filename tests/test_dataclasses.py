@@ -89,6 +89,7 @@ def package() -> Trees:
     }
 
 
+@pytest.mark.slow
 def test_dataclasses_with_arrays_are_compared_by_identity() -> None:
     found = with_arrays(package())
     assert {"PrecisionPath", "PathPoint", "ActivationBatch", "CorpusEstimate", "Window"} <= {name for _, name in found}

@@ -53,6 +53,7 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     path, rng = tmp_path / "file", random.Random(0)
     unfinished = 0

@@ -12,19 +12,21 @@ A partial correlation has no units, so that a neuron that merely varies more in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import chi2
 
 from glasso_cli.inference.effective_n import pair_tau, tau
-from glasso_cli.inference.false_discovery import Rates, p_values, q_values
+from glasso_cli.inference.false_discovery import p_values, q_values, rejections
 from glasso_cli.inference.minimum_effect import Tail, beyond
-from glasso_cli.inference.pairs import over_pairs, pair_places, pairs_at
-from glasso_cli.inference.tails import excess_of, freedom_of, two_sided
+from glasso_cli.inference.pairs import over_pairs_together, pair_places, pairs_at
+from glasso_cli.inference.tails import excess_of, freedom_of, smallest_size, two_sided
 from glasso_cli.linalg.precision import to_partial_correlations
 
 _SAMPLE = 1_000_000  # statistics whose median is taken
+_CHUNK = 200_000  # pairs whose p-values are computed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,24 +68,26 @@ class Differences:
 
     z: np.ndarray  # of the second corpus less the first
     evidence: np.ndarray  # -log p of H0: the partial correlations differ by at most the minimum effect
-    rates: Rates  # of the evidence
     freedom: float
     p: int
     min_effect: float
-    tail: Tail
     typical_error: float  # of the difference of two partial correlations, near zero
 
     def discoveries(self, fdr: float) -> tuple[np.ndarray, np.ndarray]:
         """The pairs ``rows (m,)`` < ``cols (m,)`` that differ by more than the minimum effect, row by row."""
-        n_discoveries = self.rates.discoveries(fdr)
-        if n_discoveries == 0:
+        candidates = np.flatnonzero(self.evidence >= -np.log(fdr))  # no other p-value passes
+        evidence = self.evidence[candidates]
+        count = rejections(np.exp(-evidence), len(self.evidence), fdr)
+        if count == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        least = self.rates.sizes[len(self.rates.sizes) - n_discoveries]
-        return pairs_at(np.flatnonzero(self.evidence >= least), self.p)
+        least = np.partition(evidence, len(evidence) - count)[len(evidence) - count]
+        return pairs_at(candidates[evidence >= least], self.p)
 
-    def against_zero(self) -> Rates:
-        """The rates of the sizes of z under H0: nothing differs."""
-        return Rates.among(np.abs(self.z), lambda size: two_sided(size, self.freedom))
+    def nonzero(self, fdr: float) -> int:
+        """How many pairs differ at all."""
+        size = np.abs(self.z)
+        candidates = size[size >= smallest_size(fdr, self.freedom)]
+        return rejections(two_sided(candidates, self.freedom), len(self.z), fdr)
 
     @property
     def spread(self) -> float:
@@ -97,34 +101,30 @@ def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differenc
     p = len(first.rho)
     variances, entries = np.zeros(2), 0
 
-    def z_between(rows: slice, cols: slice) -> np.ndarray:
-        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
+    def between(rows: slice, cols: slice) -> tuple[np.ndarray, np.ndarray]:
+        """z, and the minimum effect in standard errors."""
         nonlocal entries
+        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
         variances[:] += error.sum(), other.sum()
         entries += error.size
         after -= before
         error += other
         np.sqrt(error, out=error)
+        bar = _slope(after, first.rho[rows, cols], second.rho[rows, cols])
+        bar *= min_effect
+        bar /= error
         after /= error
-        return after
+        return after, bar
 
-    z = over_pairs(p, z_between)
+    z, bar = over_pairs_together(p, 2, between)
     freedom = _freedom(variances, (first.freedom, second.freedom))
-    tail = Tail(freedom, float(np.abs(z).max(initial=0.0)))
-
-    def evidence_between(rows: slice, cols: slice) -> np.ndarray:
-        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
-        after -= before
-        error += other
-        np.sqrt(error, out=error)
-        bar = min_effect * _slope(after, first.rho[rows, cols], second.rho[rows, cols]) / error
-        after /= error
-        return -tail.log_beyond(np.abs(after, out=after), bar)
-
-    evidence = over_pairs(p, evidence_between)
-    rates = Rates.among(evidence.copy(), lambda values: np.exp(-values))
+    size = np.abs(z)
+    tail = Tail(freedom, float(size.max(initial=0.0)))
+    evidence = np.concatenate(
+        [np.zeros(0), *(-tail.log_beyond(size[k : k + _CHUNK], bar[k : k + _CHUNK]) for k in range(0, len(z), _CHUNK))]
+    )
     typical = float(np.sqrt(variances.sum() / max(1, entries)))
-    return Differences(z, evidence, rates, freedom, p, min_effect, tail, typical)
+    return Differences(z, evidence, freedom, p, min_effect, typical)
 
 
 def _slope(change: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -211,17 +211,18 @@ def with_own_errors(
         z=z,
         p_zero=p_zero,
         q_zero=_rates_with(
-            p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom)), places, p_zero
+            lambda: p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom)), places, p_zero
         ),
         p=p,
-        q=_rates_with(np.exp(-all_pairs.evidence), places, p),
+        q=_rates_with(lambda: np.exp(-all_pairs.evidence), places, p),
     )
 
 
-def _rates_with(every: np.ndarray, places: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """The q-values of ``p (m,)``, which take the place of those at ``places`` in ``every``; that is overwritten."""
+def _rates_with(p_values_of_all: Callable[[], np.ndarray], places: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The q-values of ``p (m,)``, which take the place of those at ``places`` among all."""
     if len(p) == 0:
         return p
+    every = p_values_of_all()
     every[places] = p
     every.sort()
     q = q_values(every)

@@ -54,7 +54,7 @@ def difference_tests(
     all_pairs = differences(*sides, section.min_effect)
     rows, cols = _union(all_pairs.p, all_pairs.discoveries(section.fdr), *graphs)
     pairs = with_own_errors(all_pairs, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
-    return PairTests(all_pairs, pairs, pairs.q <= section.fdr, all_pairs.against_zero().discoveries(section.fdr))
+    return PairTests(all_pairs, pairs, pairs.q <= section.fdr, all_pairs.nonzero(section.fdr))
 
 
 Permute = Callable[[np.ndarray, np.ndarray], PermutationResult]  # pairs → their p-values

@@ -29,6 +29,13 @@ def q_values(p_values: np.ndarray) -> np.ndarray:
     return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
 
 
+def rejections(p_values: np.ndarray, tests: int, rate: float) -> int:
+    """How many of ``tests`` hypotheses are rejected at ``rate``; ``p_values`` are at least all those up to ``rate``."""
+    small = np.sort(p_values[p_values <= rate])
+    passing = np.flatnonzero(small <= rate * np.arange(1, len(small) + 1) / max(tests, 1))
+    return int(passing[-1]) + 1 if len(passing) else 0
+
+
 @dataclass(frozen=True, eq=False)
 class Rates:
     """The false discovery rate of every statistic among m of them."""

@@ -8,7 +8,9 @@ P(T > (|x| - delta) / s) + P(T > (|x| + delta) / s) for the estimate x and its s
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, stdtr
+
+from glasso_cli.inference.tails import smallest_size
 
 _KNOTS = 40_001  # of a table of tail probabilities: its relative error is below 1e-6
 _MARGIN = 9.0  # standard errors beyond which a tail changes no sum of tails
@@ -30,8 +32,7 @@ def _upper_tail(t: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
 
 def needed_size(rate: float, tests: int, freedom: float = np.inf) -> float:
     """How many standard errors beyond the minimum effect make one of ``tests`` a discovery at ``rate``, if no other is one."""
-    p = rate / max(tests, 1)
-    return float(-(stdtrit(freedom, p) if np.isfinite(freedom) else ndtri(p)))
+    return smallest_size(2 * rate / max(tests, 1), freedom)
 
 
 class Tail:

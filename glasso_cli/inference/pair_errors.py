@@ -37,6 +37,8 @@ def pair_inflation(
     :class:`InputError` for fewer than four of them.
     """
     check_blocks(len(blocks.filled), "The error of a pair")
+    if len(rows) == 0:
+        return np.zeros(0)
     some = some_neurons(autocorrelation)
     among = np.triu_indices(len(some), 1)
     first, second = np.concatenate([rows, some[among[0]]]), np.concatenate([cols, some[among[1]]])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, stdtr
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 
 def two_sided(size: np.ndarray, freedom: float | np.ndarray) -> np.ndarray:
     """The p-values ``(m,)`` of statistics of absolute ``size (m,)``, for one number of degrees of freedom or one each."""
     return np.asarray(2 * np.where(np.isfinite(freedom), stdtr(freedom, -size), ndtr(-size)))
+
+
+def smallest_size(p: float, freedom: float) -> float:
+    """The absolute size of a statistic whose two-sided p-value is ``p``."""
+    return float(-(stdtrit(freedom, p / 2) if np.isfinite(freedom) else ndtri(p / 2)))
 
 
 def freedom_of(excess: float) -> float:

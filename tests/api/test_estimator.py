@@ -20,6 +20,7 @@ import glasso_cli as g
 from glasso_cli.api import estimator as module
 
 
+@pytest.mark.slow
 @parametrize_with_checks([g.GraphicalLasso()])  # type: ignore[untyped-decorator]
 def test_it_is_a_scikit_learn_estimator(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -69,6 +69,7 @@ def test_a_chain_in_memory_gives_the_numbers_of_the_command_line(pair: Runner) -
     assert_equal(g.compare(*stored), g.load("out/compare/words-vs-others.npz"))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_nothing_is_written_and_nothing_is_said(
     pair: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +83,7 @@ def test_nothing_is_written_and_nothing_is_said(
     assert "neurons at alpha" not in err
 
 
+@pytest.mark.slow
 def test_the_pipeline_runs_from_a_file_and_from_a_mapping(pair: Runner, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()  # of the fixtures
     made = g.run("c.yaml", "collect", "fit", set=["fit.half_samples=0"])
@@ -107,6 +109,7 @@ def test_the_pipeline_raises_what_the_command_line_says(pair: Runner) -> None:
         g.run("d.yaml")
 
 
+@pytest.mark.slow
 def test_frames_hold_what_the_tables_hold(pair: Runner) -> None:
     pair.run("collect", "fit", "compare")
     for file in ("fit/words", "compare/words-vs-others"):
@@ -147,6 +150,7 @@ def test_a_misspelt_setting_is_an_error_with_every_problem(pair: Runner) -> None
         g.compare(g.load_model, g.load_model)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_what_a_reader_must_know_is_a_warning(pair: Runner) -> None:
     Path("texts.jsonl").rename("words.jsonl")
     stats = collected("words")

@@ -196,6 +196,7 @@ def test_missing_members_are_named(artifact: Artifact, tmp_path: Path) -> None:
 # -- statistics -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.randoms(use_true_random=False))
 def test_packing_an_upper_triangle_loses_nothing(width: int, random: Any) -> None:
     packed = np.array([random.uniform(-1, 1) for _ in range(moments.packed_length(width))])

@@ -35,6 +35,7 @@ ARRAYS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(ARRAYS)
 def test_a_round_trip_is_the_same_arrays_and_the_same_bytes(arrays: dict[str, np.ndarray]) -> None:
@@ -52,6 +53,7 @@ def test_a_round_trip_is_the_same_arrays_and_the_same_bytes(arrays: dict[str, np
         assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 7), st.integers(0, 5), st.integers(1, 3))
 def test_chunks_are_written_as_the_whole(rows: int, columns: int, step: int) -> None:
     whole = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
@@ -168,6 +170,7 @@ def test_any_truncation_is_found(written: Path, tmp_path: Path) -> None:
             read_npz(cut)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_any_damage_is_an_input_error(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npz, "_MAP_FROM", 1_000)

@@ -36,6 +36,7 @@ def test_every_array_declares_its_dimensions(kind: type[Artifact]) -> None:
     assert all({"dimensions", "dtype"} <= set(item.metadata) for item in arrays)
 
 
+@pytest.mark.slow
 def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
     pair.run("collect", "fit", "compare", set_=overrides(collect=COLLECT, fit=FIT))
     made = [g.load(path) for path in sorted(Path("out").glob("*/*.npz"))]
@@ -46,6 +47,7 @@ def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
         assert misfits(type(artifact), arrays_of(artifact)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [

@@ -102,6 +102,7 @@ def test_a_solve_over_the_limit_is_ended_and_leaves_nothing(
     assert [left.name for left in tmp_path.iterdir()] == ["S"]
 
 
+@pytest.mark.slow
 def test_a_solver_that_fails_says_why(tmp_path: Path) -> None:
     file = write_matrix(np.full((5, 5), np.nan), tmp_path / "S")
     with Worker("newton", file, [0.1], 1) as worker:

@@ -37,6 +37,7 @@ for words in json.loads(sys.argv[1]):
 # -- what it costs --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_heavy_package_is_imported_to_say_something(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
@@ -174,6 +175,7 @@ def test_a_reader_that_has_gone_ends_the_run_without_a_word(shell: Shell, words:
     assert "error" not in err
 
 
+@pytest.mark.slow
 def test_letters_that_the_terminal_lacks_do_not_stop_the_work(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     shell("run", "c.yaml")

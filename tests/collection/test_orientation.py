@@ -39,6 +39,7 @@ def test_without_skewness_the_sign_is_positive() -> None:
     assert sign_of_skewness(values[:0]).tolist() == [1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_gated_neurons_have_an_orientation_that_turns_with_their_sign(loaded: Load, name: str) -> None:
     model = loaded(name)

@@ -50,11 +50,13 @@ def correlations(stats: ActivationStats) -> np.ndarray:
     return np.asarray(covariance / np.outer(scale, scale))
 
 
+@pytest.mark.slow
 def test_batches_of_any_size_give_equal_correlations(loaded: Callable[[str], LoadedModel]) -> None:
     small, large = (correlations(collect(loaded("phi3_longrope"), size)) for size in (16, 16_384))
     assert np.abs(small - large).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_in_mixed_batches_they_would_not_be_equal(
     loaded: Callable[[str], LoadedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ def test_corpora_that_cannot_be_compared_are_refused_by_name() -> None:
         common_neurons(*other(ids=[f"layers.1.mlp[{n}]" for n in range(P)]))
 
 
+@pytest.mark.slow
 def test_too_few_tokens_for_halves_are_said() -> None:
     fit = FIT.model_copy(update={"estimate": "inverse"})
     tokens = [tokens_of(chain(), 32, 2, seed) for seed in (1, 2)]

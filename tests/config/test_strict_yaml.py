@@ -182,6 +182,7 @@ def test_nesting_beyond_the_stack_is_refused() -> None:
     assert "nested too deeply" in problem("[" * 2_000).problem
 
 
+@pytest.mark.slow
 def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]

@@ -95,6 +95,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", lines())
 def test_a_command_line_is_valid(line: str, folder: Path) -> None:
     commands = arguments(line)

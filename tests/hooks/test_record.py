@@ -31,6 +31,7 @@ def n_hooks(model: nn.Module) -> int:
 # -- reading --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_residuals_are_the_hidden_states_of_the_model(family: LoadedModel) -> None:
     with torch.inference_mode():
         states = family.model(IDS, attention_mask=MASK, output_hidden_states=True).hidden_states
@@ -229,6 +230,7 @@ def test_a_compiled_model_is_read_as_it_was(loaded: Callable[[str], LoadedModel]
         assert torch.equal(recorder.run(IDS, MASK)[0], read(model, "mlp.1")[0])
 
 
+@pytest.mark.slow
 def test_a_compiled_part_is_refused() -> None:
     model = nn.Sequential(nn.Linear(4, 4))
     model[0].compile()

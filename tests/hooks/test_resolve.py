@@ -26,6 +26,7 @@ PROJECTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), PROJECTIONS.items())
 def test_mlp_short_form_is_the_input_of_the_output_projection(
     loaded: Callable[[str], LoadedModel], name: str, path: str

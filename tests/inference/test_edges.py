@@ -98,6 +98,7 @@ def test_error_bars_cover_the_truth(inverse: bool) -> None:
     assert np.mean(np.array(inside)[:, truth != 0]) == pytest.approx(0.95, abs=0.06)
 
 
+@pytest.mark.slow
 def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_scale() -> None:
     estimate, S, blocks, R = fitted(0.0, 0)
     normal, pooled = (edge_tests(estimate, S, blocks, R, *PAIRS, variance=name) for name in ("normal", "pooled"))
@@ -113,6 +114,7 @@ def test_the_pooled_variance_is_one_factor_on_the_formula_and_finds_a_common_sca
     assert heavy.inflation / pooled.inflation == pytest.approx((scale**4).mean() / (scale**2).mean() ** 2, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inverse", [False, True])
 def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inverse: bool) -> None:
     given = fitted(0.7, 0, inverse)
@@ -122,6 +124,7 @@ def test_an_inflation_found_before_is_all_that_the_formula_is_multiplied_by(inve
     assert again.inflation == pooled.inflation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variance", ["pooled", "jackknife"])
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_blocks_of_the_same_documents_say_nothing_about_errors(variance: str) -> None:

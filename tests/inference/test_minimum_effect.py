@@ -63,6 +63,7 @@ def test_effects_at_the_boundary_have_uniform_p_values_and_smaller_ones_larger(d
         assert (inside <= rate).mean() <= rate
 
 
+@pytest.mark.slow
 def test_pairs_below_the_minimum_effect_are_seldom_found_and_those_above_are() -> None:
     blocks = linked_pairs(60, 40_000, 0)
     S, autocorrelation = blocks.correlation(), np.zeros((120, 1))
@@ -78,6 +79,7 @@ def test_pairs_below_the_minimum_effect_are_seldom_found_and_those_above_are() -
     np.testing.assert_array_equal(tests.q_zero, at_zero.q)
 
 
+@pytest.mark.slow
 def test_the_sign_and_the_scale_of_neurons_change_no_p_value() -> None:
     every, autocorrelation = np.triu_indices(40, 1), np.zeros((40, 1))
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ from glasso_cli.models.forward import errors_of, errors_of_tokenizer, longest_wi
 from glasso_cli.models.loaded import LoadedModel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "longest"), [("gpt2", 128), ("bert", 128), ("roberta", 127), ("opt", 128), ("gemma3", 128)]
 )

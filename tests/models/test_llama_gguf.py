@@ -115,6 +115,7 @@ def back(file: Path, cache: Path, plant: Callable[..., BuiltinModel]) -> LoadedM
     return load_model("builtin:tiny")
 
 
+@pytest.mark.slow
 def test_a_planted_model_comes_back(back: LoadedModel, original: LlamaForCausalLM, file: Path) -> None:
     state = back.model.state_dict()
     for name, tensor in original.state_dict().items():

@@ -57,6 +57,7 @@ def test_a_plan_makes_nothing(experiment: Experiment) -> None:
     assert not experiment.out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "stages"),
     [
@@ -316,6 +317,7 @@ def start_worker() -> subprocess.Popen[str]:
     return worker
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_work_in_one_folder(experiment: Experiment) -> None:
     worker = start_worker()
     with pytest.raises(ServiceError, match="Another glasso is working in out"):
@@ -326,6 +328,7 @@ def test_two_processes_do_not_work_in_one_folder(experiment: Experiment) -> None
     assert experiment.run() == EVERYTHING[2:]
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_its_pieces_and_no_lock(experiment: Experiment) -> None:
     worker = start_worker()
     worker.send_signal(signal.SIGKILL)

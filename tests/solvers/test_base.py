@@ -130,6 +130,7 @@ def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(
     assert 0 < distance <= len(S) * proof.duality_gap + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.3, 0.05, 0.003])
 @pytest.mark.parametrize("problem", ["neuron-like", "rank-deficient", "two components"])
 def test_the_bound_of_every_precision_is_below_the_objective_of_every_other(problem: str, alpha: float) -> None:

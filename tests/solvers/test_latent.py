@@ -26,6 +26,7 @@ def value(S: np.ndarray, Theta: np.ndarray, L: np.ndarray, alpha: float, mu: flo
     return np.inf if sign <= 0 else -log_det + np.vdot(S, Theta - L) + alpha * off + mu * np.trace(L)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "alpha", "mu"), [(8, 0.1, 0.5), (20, 0.05, 0.6), (40, 0.1, 0.8)])
 def test_the_optimality_conditions_hold(p: int, alpha: float, mu: float) -> None:
     S = with_factor(p)
@@ -79,6 +80,7 @@ def test_the_factor_is_found_and_the_graph_behind_it_is_sparse() -> None:
     assert len(edges[0] - chain) < 0.3 * len(edges[1] - chain)
 
 
+@pytest.mark.slow
 def test_paths_and_searches_take_hidden_factors() -> None:
     S = with_factor(20)
     path = fit_path(S, [0.2, 0.1], hidden=2.0, tol=1e-6)

@@ -41,6 +41,7 @@ class Saver:
             raise StoppedError
 
 
+@pytest.mark.slow
 @every_solver
 def test_every_point_is_the_single_fit(solver: str) -> None:
     path = fit_path(S, ALPHAS, solver=solver, tol=1e-10)
@@ -86,6 +87,7 @@ def test_alphas_are_solved_once_from_large_to_small() -> None:
     assert fit_path(S, []) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 2, 4])
 def test_a_resumed_path_ends_in_the_same_bytes(budget: int) -> None:
     whole = fit_path(S, ALPHAS)
@@ -98,6 +100,7 @@ def test_a_resumed_path_ends_in_the_same_bytes(budget: int) -> None:
     assert len(later) == len(ALPHAS) - budget
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "solved"),
     [
@@ -173,6 +176,7 @@ def test_a_bad_alpha_is_refused_before_anything_is_solved(alpha: float) -> None:
 # -- the search for a degree ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_solver
 @pytest.mark.parametrize("target", [0.5, 2.0, 6.0, 15.0])
 def test_the_target_degree_is_found_in_a_few_fits(solver: str, target: float) -> None:
@@ -195,6 +199,7 @@ def test_a_resumed_search_ends_in_the_same_bytes(budget: int) -> None:
     assert [as_bytes(point) for point in resumed] == [as_bytes(point) for point in whole]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", range(5))
 def test_a_resumed_search_does_not_start_from_points_it_has_not_reached_yet(lost: int) -> None:
     order: list[float] = []

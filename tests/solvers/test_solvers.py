@@ -58,6 +58,7 @@ def test_the_result_is_optimal_by_an_independent_certificate(
     assert -1e-9 <= value - reference_bound(result.precision, S, alpha) <= 1e-3 * len(S)
 
 
+@pytest.mark.slow
 @every_problem
 @every_solver
 def test_the_result_is_symmetric_sparse_definite_and_has_its_inverse(
@@ -82,6 +83,7 @@ def test_the_solvers_agree(solve: Callable[[str, str], SolverResult], problem: s
         np.testing.assert_array_equal(other.precision[strong] != 0, results[0].precision[strong] != 0)
 
 
+@pytest.mark.slow
 @every_solver
 def test_the_coarse_result_is_as_far_from_the_optimum_as_it_says(
     solve: Callable[[str, str], SolverResult], solver: str

@@ -145,6 +145,7 @@ def removed(path: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -206,6 +207,7 @@ def test_an_output_folder_that_cannot_be_made(runner: Runner) -> None:
     assert "file" in refused(runner, "collect", "c.yaml", "--set", "out=file/out", code=4)
 
 
+@pytest.mark.slow
 def test_what_was_made_is_as_json_what_it_is_in_the_file(runner: Runner) -> None:
     runner.fit()
     result = runner.command("fit", "c.yaml", "--json")

@@ -94,6 +94,7 @@ def test_blocks_and_batches_change_nothing(runner: Runner, blocks: int, batch_to
     np.testing.assert_allclose(other.top_values[:, :, 10], one.top_values[:, :, 10], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tokens", "groups"), [(1, 4), (300, 3), (10_000, 1)])
 def test_blocks_read_together_are_the_same_blocks(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, tokens: int, groups: int
@@ -181,6 +182,7 @@ def test_a_killed_run_ends_in_the_same_bytes(runner: Runner, monkeypatch: pytest
 # -- which neurons ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_several_hook_points_are_one_set_of_neurons(runner: Runner, model: LoadedModel) -> None:
     both = runner.collect(*overrides(collect={"hook_points": ["mlp.0", "mlp.1", "resid.1"]}))
     single = runner.collect(out="single")

@@ -107,6 +107,7 @@ def test_one_corpus_has_nothing_to_be_compared_with(runner: Runner) -> None:
     assert runner.command("compare", "c.yaml").exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_missing_fit_is_named(pair: Runner) -> None:
     pair.run("collect")
     result = pair.command("compare", "c.yaml")
@@ -114,6 +115,7 @@ def test_a_missing_fit_is_named(pair: Runner) -> None:
     assert "fit/words.npz, which is not up to date" in " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_different_neurons_are_said_and_the_common_ones_compared(pair: Runner) -> None:
     pair.run("collect", "fit", set_=overrides(fit={"neurons": 20}))
     pair.run("compare", set_=overrides(fit={"neurons": 20}))
@@ -146,6 +148,7 @@ def test_all_corpora_are_fitted_at_once_with_a_certificate(pair: Runner, method:
     assert len(graph.get_edges()) == len(found.rows)
 
 
+@pytest.mark.slow
 def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
     pair.run("collect", "fit")
     pair.run("compare", set_=overrides(compare={"method": "fused", "neurons": 8, "tol": 1e-6}))
@@ -161,6 +164,7 @@ def test_a_joint_fit_of_the_strongest_neurons(pair: Runner) -> None:
     assert found.neuron_ids.tolist() == fit.neuron_ids[best].tolist()
 
 
+@pytest.mark.slow
 def test_a_joint_fit_that_does_not_converge_is_kept_and_exits_with_5(pair: Runner) -> None:
     pair.run("collect", "fit")
     result = pair.command("compare", "c.yaml", "--set", "compare.method=fused", "--set", "compare.max_iter=1")

@@ -43,6 +43,7 @@ def blocks_of(stats: ActivationStats) -> Blocks:
     return Blocks.of(stats.counts, stats.sums, stats.moments, stats.usable())
 
 
+@pytest.mark.slow
 def test_edges_that_may_be_below_the_minimum_effect_are_counted_and_not_drawn(
     runner: Runner, statistics: ActivationStats
 ) -> None:
@@ -95,6 +96,7 @@ def test_an_edge_enters_at_the_largest_alpha_that_has_it(runner: Runner, statist
         assert entry == first
 
 
+@pytest.mark.slow
 def test_frequencies_are_those_of_fits_to_halves_of_the_documents(runner: Runner, statistics: ActivationStats) -> None:
     fit = fitted(runner, half_samples=6)
     blocks = blocks_of(statistics)
@@ -127,6 +129,7 @@ STARS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: ActivationStats) -> None:
     fit = fitted(runner, **CV)
     blocks = blocks_of(statistics)
@@ -145,6 +148,7 @@ def test_cv_judges_by_documents_that_were_held_out(runner: Runner, statistics: A
     assert int(fit.selected) == int(np.flatnonzero(within)[0])
 
 
+@pytest.mark.slow
 def test_stars_keeps_the_share_of_pairs_that_differ_below_its_threshold(
     runner: Runner, statistics: ActivationStats
 ) -> None:
@@ -186,6 +190,7 @@ def test_a_worker_that_is_killed_is_told(
     assert "fit.workers: 1" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_factors_are_taken_out_and_described(runner: Runner, statistics: ActivationStats) -> None:
     fit = fitted(runner, remove_factors=2, alpha=[0.5, 0.3], select={"rule": "fixed", "alpha": 0.3})
     correlation = statistics.correlation()
@@ -205,6 +210,7 @@ def test_factors_are_taken_out_and_described(runner: Runner, statistics: Activat
     assert described.leading[0].top_neurons.startswith(top)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"half_samples": 2, "variance": "normal"}, {**CV, "half_samples": 0}])
 def test_too_few_blocks_of_documents_are_refused(runner: Runner, changes: dict[str, Any]) -> None:
     runner.collect("collect.blocks=3")

@@ -36,6 +36,7 @@ def fitted(runner: Runner, *changes: str) -> PrecisionPath:
     return PrecisionPath.load(Path("out/fit/words.npz"))
 
 
+@pytest.mark.slow
 def test_every_solver_finds_the_same_precision_with_a_certificate(runner: Runner, statistics: ActivationStats) -> None:
     fits = [fitted(runner, f"fit.solver={solver}", "fit.tol=1e-10") for solver in SOLVERS]
     for fit in fits:
@@ -66,6 +67,7 @@ def test_the_path_solves_the_problem_of_the_correlation(runner: Runner, statisti
     np.testing.assert_allclose(fit.marginals[fit.offsets[1] : fit.offsets[2]], correlation[rows, cols], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_degree_and_ebic_choose_by_what_they_say(runner: Runner, statistics: ActivationStats) -> None:
     by_degree = fitted(runner, *overrides(fit={"alpha": None, "select": {"rule": "degree", "target": 4}}))
     degree = 2 * by_degree.n_edges[int(by_degree.selected)] / by_degree.n_neurons
@@ -155,6 +157,7 @@ def test_a_search_goes_on_from_the_grid_and_the_chains_are_kept(runner: Runner, 
     assert (fit.starts[1:] > fit.alphas[1:]).all()
 
 
+@pytest.mark.slow
 def test_it_is_said_how_many_alphas_were_taken(runner: Runner, statistics: ActivationStats) -> None:
     fitted(runner, *overrides(fit=ONE))
     assert "taken from the last fit" not in runner.said()
@@ -186,6 +189,7 @@ def test_an_interrupted_path_goes_on_with_other_alphas(
     assert Path("out/fit/words.npz").read_bytes() == in_another_folder(runner, *overrides(fit=more))[0]
 
 
+@pytest.mark.slow
 def test_force_solves_every_alpha(runner: Runner, statistics: ActivationStats) -> None:
     fitted(runner)
     said = runner.command("fit", "c.yaml", "--force").stderr
@@ -200,6 +204,7 @@ def test_a_last_fit_that_cannot_be_read_is_no_obstacle(content: bytes, tmp_path:
     assert finished_points.of_artifact(tmp_path / "nothing.npz", "any") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [10, 60_000])
 def test_what_does_not_fit_into_memory_is_refused_before_anything_is_solved(
     runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch, left: int
@@ -213,6 +218,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_anything_is_solved(
     assert solves(runner) == 3
 
 
+@pytest.mark.slow
 def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(
     runner: Runner, statistics: ActivationStats
 ) -> None:
@@ -223,6 +229,7 @@ def test_above_the_strongest_correlation_all_are_isolated_and_it_is_said(
     assert pydot.graph_from_dot_data(Path("out/fit/words.dot").read_text())[0].get_edges() == []
 
 
+@pytest.mark.slow
 def test_the_graph_is_that_of_the_selected_alpha(runner: Runner, statistics: ActivationStats) -> None:
     fit = fitted(runner)
     rows, cols, rho = fit.edges()

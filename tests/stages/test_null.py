@@ -14,6 +14,7 @@ from glasso_cli.errors import InputError
 NULL = "collect.null=true"
 
 
+@pytest.mark.slow
 def test_it_is_collected_beside_the_moments_and_changes_none_of_them(runner: Runner) -> None:
     plain, null = runner.collect(out="plain"), runner.collect(NULL)
     assert plain.null_covariance() is None
@@ -26,6 +27,7 @@ def test_it_is_collected_beside_the_moments_and_changes_none_of_them(runner: Run
     assert np.abs((shifted / scale)[off]).mean() < 0.5 * np.abs((true / scale)[off]).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [16, 64, 100_000])
 def test_the_size_of_batches_does_not_change_it(runner: Runner, budget: int) -> None:
     first = runner.collect(NULL)
@@ -33,6 +35,7 @@ def test_the_size_of_batches_does_not_change_it(runner: Runner, budget: int) -> 
     np.testing.assert_allclose(second.null_moments, first.null_moments, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> None:
     runner.collect(NULL)
     whole = Path("out/collect/words.npz").read_bytes()
@@ -40,6 +43,7 @@ def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> Non
     assert Path("again/collect/words.npz").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_fit_counts_what_it_finds_there(runner: Runner) -> None:
     fit = runner.fit(NULL, "fit.fdr=0.05")
     found = fit.metrics.null

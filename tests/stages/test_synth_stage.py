@@ -32,6 +32,7 @@ def written() -> list[dict[str, Any]]:
     return [json.loads(line) for line in TEXTS.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_topics_go_through_a_file_and_other_corpora_do_not(on_topics: Runner) -> None:
     on_topics.run("synth", "collect")
     assert sorted(path.name for path in Path("out/synth").iterdir()) == ["climate.json", "climate.jsonl"]
@@ -57,6 +58,7 @@ def test_collect_alone_says_to_run_synth_first(on_topics: Runner) -> None:
     assert "glasso run c.yaml" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_another_topic_or_number_makes_both_stale_and_the_same_texts_do_not(on_topics: Runner) -> None:
     on_topics.run("synth", "collect")
     with pytest.raises(UpstreamError, match=r"synth\.examples 8 → 9"):
@@ -68,6 +70,7 @@ def test_another_topic_or_number_makes_both_stale_and_the_same_texts_do_not(on_t
     assert Path("out/collect/climate.npz").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_texts_changed_by_hand_are_not_read(on_topics: Runner) -> None:
     on_topics.run("synth")
     TEXTS.write_text(TEXTS.read_text().replace("the", "our"))
@@ -77,6 +80,7 @@ def test_texts_changed_by_hand_are_not_read(on_topics: Runner) -> None:
     on_topics.run("collect")
 
 
+@pytest.mark.slow
 def test_texts_that_are_gone_are_written_again(on_topics: Runner) -> None:
     on_topics.run("synth")
     TEXTS.unlink()
@@ -84,6 +88,7 @@ def test_texts_that_are_gone_are_written_again(on_topics: Runner) -> None:
     on_topics.run("synth", "collect")
 
 
+@pytest.mark.slow
 def test_more_texts_than_the_package_has(on_topics: Runner) -> None:
     with pytest.raises(BelowBar, match=r"climate: 60 of the 100 texts asked for \(the package has no more\)"):
         on_topics.run("synth", set_=("synth.examples=100",))

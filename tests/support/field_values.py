@@ -100,6 +100,8 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("compare", "fdr"): 0.01,
     ("compare", "permutations"): 99,
     ("compare", "min_effect"): 0.1,
+    ("compare", "min_shift"): 0.5,
+    ("compare", "min_ratio"): 2.0,
     ("compare", "contexts"): 3,
 }
 RUNTIME = {

@@ -82,23 +82,38 @@ LARGEST = 30_000_000  # parameters
 
 @dataclass(frozen=True)
 class Architecture:
-    """A configuration class and the head that transformers puts on it."""
+    """A type of model, as its configuration names it, and the head that transformers puts on it."""
 
-    config: type[Any]
+    model_type: str
     kind: str  # causal or masked
 
+    @property
+    def config(self) -> type[Any]:
+        """The configuration class, which is imported here."""
+        from transformers import CONFIG_MAPPING
+
+        return CONFIG_MAPPING[self.model_type]
+
     def __str__(self) -> str:
-        return f"{self.config.model_type}-{self.kind}"
+        return f"{self.model_type}-{self.kind}"
 
 
 @cache
 def architectures() -> tuple[Architecture, ...]:
-    """All pairs of architecture and head, by name."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+    """All pairs of architecture and head, by name; each configuration class once with each head."""
+    from transformers.models.auto import configuration_auto, modeling_auto
 
-    kinds = {"causal": MODEL_FOR_CAUSAL_LM_MAPPING, "masked": MODEL_FOR_MASKED_LM_MAPPING}
-    pairs = {Architecture(config, kind) for kind, mapping in kinds.items() for config in mapping}
-    return tuple(sorted(pairs, key=str))
+    heads = {
+        "causal": modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        "masked": modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    }
+    configs = configuration_auto.CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
+    pairs = {
+        (configs[model_type], kind): Architecture(model_type, kind)
+        for kind, names in heads.items()
+        for model_type in sorted(names)  # gpt2 last, not gpt-sw3, which shares its class
+    }
+    return tuple(sorted(pairs.values(), key=str))
 
 
 def tiny_model(architecture: Architecture) -> Any:
@@ -107,7 +122,7 @@ def tiny_model(architecture: Architecture) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
     auto: Any = AutoModelForCausalLM if architecture.kind == "causal" else AutoModelForMaskedLM
-    more = MORE_CAUSAL.get(architecture.config.model_type, {}) if architecture.kind == "causal" else {}
+    more = MORE_CAUSAL.get(architecture.model_type, {}) if architecture.kind == "causal" else {}
     config = tiny_config(architecture.config, **more)
     with torch.device("meta"):
         size = sum(p.numel() for p in auto.from_config(config).parameters())

@@ -32,6 +32,7 @@ def test_texts_come_in_the_order_of_the_plan_whatever_comes_first(synth: Synth) 
         assert Path("answers", row["request_key"][:2], f"{row['request_key']}.json").is_file()
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_the_request_and_nothing_else(synth: Synth) -> None:
     synth(temperature=0.5, top_p=0.9, max_tokens=77)
     for body in synth.api.bodies:
@@ -63,6 +64,7 @@ def test_a_second_run_asks_nothing_and_more_examples_ask_for_those_alone(synth: 
     assert len(synth.api.bodies) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"model": "other"}, {"temperature": 0.1}, {"max_tokens": 99}, {"top_p": 0.5}, {"attributes": {"era": ["past"]}}],
@@ -83,6 +85,7 @@ def test_how_it_is_asked_is_not_what_is_asked(synth: Synth) -> None:
 # -- passing failures ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bad",
     [
@@ -108,6 +111,7 @@ def test_a_failure_that_passes_is_tried_again(synth: Synth, bad: Reply) -> None:
     assert "6 answers asked for" in result.stderr
 
 
+@pytest.mark.slow
 def test_an_answer_that_takes_too_long_is_asked_for_again(synth: Synth) -> None:
     synth.api.behave = lambda number, body: Reply(body=answer(body).body, seconds=1.5 if number == 2 else 0)
     synth(timeout=0.5)
@@ -135,6 +139,7 @@ def test_a_busy_server_is_given_the_time_it_asks_for_and_less_to_do(synth: Synth
     assert seen[8] - seen[7] >= 0.99
 
 
+@pytest.mark.slow
 def test_back_pressure_lowers_what_is_in_flight(synth: Synth) -> None:
     def behave(number: int, body: dict[str, Any]) -> Reply:
         with synth.api.lock:
@@ -239,6 +244,7 @@ def test_a_request_that_never_succeeds_is_left_out_and_asked_for_again_later(syn
     assert len(synth.rows()) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "name"),
     [

@@ -25,6 +25,7 @@ def test_a_longer_plan_begins_with_the_shorter(
     assert [brief.index for brief in long] == list(range(some + more))
 
 
+@pytest.mark.slow
 @given(LISTS, st.integers(1, 60))
 def test_no_two_requests_of_a_plan_are_the_same(attributes: dict[str, list[str]], examples: int) -> None:
     briefs = plan("tides", attributes, examples, 0)

@@ -55,6 +55,7 @@ def test_a_key_that_is_named_is_sent_and_no_other(synth: Synth) -> None:
     assert synth.api.headers[-1]["authorization"] == f"Bearer {OPENAI}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("kind", ["good", "refused", "html", "broken", "moved", "bug"])
 def test_no_output_and_no_file_holds_the_key_even_if_the_server_says_it(

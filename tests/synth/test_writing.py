@@ -78,6 +78,7 @@ def test_text_in_parts_is_joined() -> None:
     assert read_answer(json.dumps(raw), Server("u", "m")).text == "The tide comes in."
 
 
+@pytest.mark.slow
 def test_half_an_emoji_is_text_all_the_same(synth: Synth) -> None:
     def halved(number: int, body: dict[str, Any]) -> Reply:
         return Reply(body=answer(body).body.replace('"content": "', '"content": "\\ud83d '))
@@ -90,6 +91,7 @@ def test_half_an_emoji_is_text_all_the_same(synth: Synth) -> None:
     assert len(synth.api.bodies) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["text", "request", "tokens", "digest", "rubbish"])
 def test_a_kept_answer_that_was_changed_is_asked_for_again(synth: Synth, change: str) -> None:
     synth()

@@ -82,6 +82,7 @@ def test_the_arrays_of_the_page_are_those_of_the_fit(make_study: Callable[..., S
     assert block_of(page, "ids") == fit.neuron_ids.tolist()
 
 
+@pytest.mark.slow
 def test_the_contexts_of_the_page_are_those_that_were_collected(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def test_the_same_study_gives_the_same_bytes(make_study: Callable[..., Study], t
     assert written(make_study(), tmp_path) == written(make_study(), tmp_path / "again")
 
 
+@pytest.mark.slow
 def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:

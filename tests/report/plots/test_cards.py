@@ -94,6 +94,7 @@ def texts_of(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title)]
 
 
+@pytest.mark.slow
 def test_the_strongest_neurons_have_cards_in_order(make_study: Callable[..., Study]) -> None:
     study = make_study(30, 60, section={"cards": 4})
     with style.look():
@@ -119,6 +120,7 @@ def test_cards_show_the_contexts_of_the_right_neuron_when_some_were_not_fitted(
     assert "123" in texts_of(picture.figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contexts", [True, False])
 def test_cards_without_contexts_say_why(make_study: Callable[..., Study], contexts: bool) -> None:
     study = make_study(contexts=contexts, section={"cards": 1})
@@ -127,6 +129,7 @@ def test_cards_without_contexts_say_why(make_study: Callable[..., Study], contex
     assert any("collect.contexts" in text for text in texts_of(picture.figure)) != contexts
 
 
+@pytest.mark.slow
 def test_any_token_can_be_drawn_and_none_is_read_as_markup(make_study: Callable[..., Study], tmp_path: Path) -> None:
     words = [
         "$\\frac{",

@@ -20,18 +20,21 @@ from glasso_cli.report.plots.figures import scatter
 from glasso_cli.report.words.comparison import comparison_summary
 
 P = 24
+MOVED = np.zeros(P)  # from before to after
+MOVED[[7, P - 1]] = 0.4, -0.6
+KINDS = ["activations", "shifted", "maps", "scatter", "rewired"]
 
 
 @pytest.fixture(scope="module")
 def contrast() -> Contrast:
-    """A chain against the same with two edges lost and one of the other sign; one id is hostile."""
+    """A chain against the same with two edges lost, one of the other sign, and two means moved; one id is hostile."""
     base = np.eye(P) * 1.4 + 0.35 * (np.eye(P, k=1) + np.eye(P, k=-1))
     other = base.copy()
     for i, j, value in ((0, 1, 0.0), (4, 5, 0.0), (10, 11, -0.35)):
         other[i, j] = other[j, i] = value
     ids = [f"layers.0.mlp[{n}]" for n in range(P - 1)] + ["<script>$x$\n"]
     before, after = (
-        corpus(name, statistics(tokens_of(precision, 160, 20, seed), ids=ids))
+        corpus(name, statistics(tokens_of(precision, 160, 20, seed) + seed * MOVED, ids=ids))
         for seed, (name, precision) in enumerate({"$before$": base, "after": other}.items())
     )
     common = common_neurons(before, after)
@@ -55,9 +58,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_path: Path) -> None:
     files = [path for part in draw_comparison(contrast, tmp_path, 3) for path in part]
     names = {path.name for path in files}
-    assert names == {f"{name}.{end}" for name in ("maps", "scatter", "rewired") for end in ("png", "svg", "csv")} | {
-        "figures.txt"
-    }
+    assert names == {f"{name}.{end}" for name in KINDS for end in ("png", "svg", "csv")} | {"figures.txt"}
     comparison = contrast.comparison
     table = rows(tmp_path / "scatter.csv")
     assert [float(row["partial_correlation_a"]) for row in table] == comparison.rho_a.tolist()
@@ -74,7 +75,19 @@ def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_
     assert list(dict.fromkeys(row["neuron"] for row in rewired)) == comparison.neuron_ids[ranked].tolist()
     assert {row["corpus"] for row in rewired} == {"$before$", "after"}
     sentences = (tmp_path / "figures.txt").read_text().splitlines()
-    assert [line.split("\t")[0] for line in sentences] == ["maps", "scatter", "rewired"]
+    assert [line.split("\t")[0] for line in sentences] == KINDS
+    shifted = rows(tmp_path / "shifted.csv")
+    assert {row["neuron"] for row in shifted} == {
+        contrast.comparison.neuron_ids[7],
+        contrast.comparison.neuron_ids[-1],
+    }
+    volcano = rows(tmp_path / "activations.csv")
+    assert len(volcano) == P
+    found = {row["neuron"]: float(row["shift"]) for row in volcano if float(row["shift_q_value"]) <= 0.05}
+    scale = np.sqrt((contrast.first.std**2 + contrast.second.std**2) / 2)
+    assert found.keys() == {row["neuron"] for row in shifted}
+    np.testing.assert_allclose(sorted(found.values()), sorted((MOVED / scale)[[7, P - 1]]), atol=0.15)
+    assert "the means of 1 are higher in after and of 1 higher in $before$" in sentences[0]
 
 
 @pytest.mark.slow
@@ -102,6 +115,7 @@ def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contra
     assert (tmp_path / "maps.png").exists()
 
 
+@pytest.mark.slow
 def test_a_comparison_reads_the_same_from_memory_and_from_disk(contrast: Contrast, tmp_path: Path) -> None:
     fresh = contrast
     fresh.comparison.save(tmp_path / "a-vs-b.npz")

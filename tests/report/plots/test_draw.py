@@ -153,6 +153,7 @@ def test_pictures_of_an_earlier_call_are_deleted_and_nothing_else(
     assert left == {"notes.txt", "my heatmap.png"}
 
 
+@pytest.mark.slow
 def test_importing_the_plots_imports_no_plotting() -> None:
     code = (
         "import sys, glasso_cli.report.plots\n"

@@ -173,6 +173,7 @@ def test_a_name_without_room_leaves_the_label() -> None:
 # -- the picture as Graphviz text -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_pinned_graph_opens_in_pydot_with_every_edge(make_study: Callable[..., Study]) -> None:
     study = make_study(len(HOSTILE), 20, ids=HOSTILE)
     with style.look():

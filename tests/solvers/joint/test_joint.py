@@ -139,6 +139,7 @@ def test_the_optimum_is_that_of_the_dual_solved_apart(
     assert -1e-8 <= value - reference_optimum(S, lambda1, lambda2, penalty, weights) <= 1e-6
 
 
+@pytest.mark.slow
 @given(st.sampled_from(PENALTIES), st.integers(2, 3), st.floats(0, 1), st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_the_gap_bounds_the_distance_from_the_optimum(penalty: PenaltyName, K: int, share: float, seed: int) -> None:

@@ -39,6 +39,7 @@ def reference_gauge(u: np.ndarray, lambda1: float, lambda2: float, name: str) ->
     return float(linprog(cost, A_ub=bounds, b_ub=np.zeros(4 * K - 2), A_eq=equal, b_eq=u, bounds=free).fun)
 
 
+@pytest.mark.slow
 @given(names, lambdas, lambdas, either)
 @settings(max_examples=150, deadline=None)
 def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(
@@ -47,7 +48,7 @@ def test_the_gauge_is_the_smallest_multiple_of_what_the_lambdas_allow(
     penalty = PENALTIES[name](lambda1, lambda2)
     expected = reference_gauge(u, lambda1, lambda2, name)
     found = penalty.gauge(u[:, None])
-    assert found == pytest.approx(expected, abs=1e-7)
+    assert found == pytest.approx(expected, abs=2e-6)  # the reference allows 1e-7 beyond a lambda of 0.1
     if abs(expected - 1) > 1e-6:
         assert penalty.outside(u[:, None])[0] == (expected > 1)
 
@@ -63,6 +64,7 @@ def test_proximal_maps_are_those_of_gglasso(name: str, lambda1: float, lambda2: 
     np.testing.assert_allclose(found, theirs(v, lambda1, lambda2), atol=1e-12)
 
 
+@pytest.mark.slow
 @given(names, lambdas, lambdas, either, st.integers(0, 2**31))
 @settings(max_examples=100, deadline=None)
 def test_what_the_residual_leaves_is_the_nearest_subgradient(
@@ -88,6 +90,7 @@ def test_what_the_residual_leaves_is_the_nearest_subgradient(
         assert float(np.vdot(left, another - near)) <= 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_do_not_mix_and_values_add_up(name: str) -> None:
     random = np.random.default_rng(0)

@@ -18,6 +18,7 @@ def after(S: np.ndarray, alpha: Alpha, stretches: int) -> np.ndarray:
     return [splitting.advance() for _ in range(stretches)][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["hub", "random", "cluster"])
 def test_it_gets_to_the_answer(problem: str) -> None:
     S, alpha = PROBLEMS[problem]
@@ -27,6 +28,7 @@ def test_it_gets_to_the_answer(problem: str) -> None:
     assert reference_kkt(Theta, S, alpha) <= 1e-4
 
 
+@pytest.mark.slow
 def test_weights_may_free_an_entry_or_force_it_to_zero() -> None:
     S, _ = PROBLEMS["hub"]
     weights = np.full(S.shape, 0.1)

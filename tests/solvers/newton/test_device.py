@@ -192,6 +192,7 @@ def test_the_same_device_gives_the_same_bytes(device: Device) -> None:
     assert first.tobytes() == second.tobytes()
 
 
+@pytest.mark.slow
 def test_a_device_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
@@ -222,6 +223,7 @@ def test_a_problem_too_large_for_the_device_stays_on_the_host(monkeypatch: pytes
         assert isinstance(place_for(2048), Host)
 
 
+@pytest.mark.slow
 def test_without_a_driver_torch_is_not_imported() -> None:
     code = """
 import sys

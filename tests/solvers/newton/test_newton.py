@@ -141,6 +141,7 @@ def test_free_are_the_support_the_violations_and_the_diagonal(factor: float) -> 
     assert worst.max() == pytest.approx(reference_kkt(Theta, S, factor * 0.1), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_without_small_entries_theta_stays_positive_definite() -> None:
     p = 40
     rng = np.random.default_rng(0)
@@ -266,6 +267,7 @@ def test_groups_of_nearly_equal_neurons_converge() -> None:
     assert reference_kkt(result.precision, S, 0.01) <= 0.02 * 0.01
 
 
+@pytest.mark.slow
 def test_the_same_problem_gives_the_same_bytes() -> None:
     S = neuron_like(70)
     first, second = (SOLVERS["newton"](S, 0.05, tol=1e-9) for _ in range(2))
@@ -289,6 +291,7 @@ def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_pa
     assert first == second
 
 
+@pytest.mark.slow
 def test_weights_may_free_an_entry_or_force_it_to_zero() -> None:
     S, alpha = PROBLEMS["neuron-like"]
     p = len(S)
