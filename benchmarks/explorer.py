@@ -30,7 +30,7 @@ import numpy as np
 
 from glasso_cli.graph import find_communities
 from glasso_cli.report.explorer import CorpusView, View, write_explorer
-from glasso_cli.report.words.community_names import distinctive_tokens
+from glasso_cli.report.names import Name
 
 BUDGET = 5000  # edges drawn
 ALPHAS = 8
@@ -223,7 +223,7 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
         q_values=random.uniform(0, 0.05, len(rows)),
         frequencies=random.uniform(0.5, 1, len(rows)),
         communities=communities,
-        distinctive=distinctive_tokens(tokens[:, :, width // 2], vocabulary, communities),
+        community_names=[Name((f"word{n}",), score=0.7, documents=20) for n in range(communities.max() + 1)],
         vocabulary=vocabulary,
         poles=np.where(np.arange(contexts) < 2 * contexts // 3, 1, -1)[None].repeat(p, 0),
         tokens=tokens,
@@ -232,7 +232,18 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
     )
     ids = np.array([f"layers.{n // 2500}.mlp[{n % 2500}]" for n in range(p)])
     labels = [f"L{n // 2500}·{n % 2500}" for n in range(p)]
-    return View("Planted", f"{p} neurons, {len(rows)} edges.", ids, labels, np.arange(p) // 2500, np.ones(p), (corpus,))
+    names, scores = [f"word{n % words}" if n % 2 else "" for n in range(p)], np.full(p, 0.7)
+    return View(
+        "Planted",
+        f"{p} neurons, {len(rows)} edges.",
+        ids,
+        labels,
+        names,
+        scores,
+        np.arange(p) // 2500,
+        np.ones(p),
+        (corpus,),
+    )
 
 
 def _without_contexts(view: View) -> View:

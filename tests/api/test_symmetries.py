@@ -189,8 +189,12 @@ def test_the_explorer_shows_the_same(case: Case, tmp_path: Path) -> None:
     )
     assert now.keys() == then.keys()
     assert list(now.values()) == pytest.approx([then[pair] for pair in now], abs=1e-5)
-    words = [sorted([word for word, _ in named] for named in view.corpora[0].distinctive) for view in views]
+    words = [sorted(name.words for name in view.corpora[0].community_names) for view in views]
     assert words[0] == words[1]
+    then_named, now_named = (
+        {old(str(view.ids[i])): name for i, name in enumerate(view.names)} for view, old in zip(views, names)
+    )
+    assert now_named == then_named
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] == "gemma3"], indirect=True, ids="-".join)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, CorpusView, View
 from glasso_cli.report.explorer.write import CONTEXTS
+from glasso_cli.report.names import Name
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.community_names import community_tokens
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.labels import count
 
@@ -26,16 +27,28 @@ MOST_EDGES = 400_000  # of a corpus: beyond, the densest alphas of its path are 
 def view_of(study: Study) -> View:
     """One corpus."""
     fit = study.fit
-    corpus = corpus_view(study.stats, fit, study.title)
-    return View(study.title, _sentence(study), fit.neuron_ids, study.labels, fit.layers, fit.orientation, (corpus,))
+    corpus = corpus_view(study.stats, fit, study.title, names=study.community_names)
+    return View(
+        study.title,
+        _sentence(study),
+        fit.neuron_ids,
+        study.labels,
+        study.names.texts,
+        study.names.scores,
+        fit.layers,
+        fit.orientation,
+        (corpus,),
+    )
 
 
 def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath]) -> View:
     """Two corpora over the neurons they share, and what differs."""
     comparison = contrast.comparison
     corpora = tuple(
-        corpus_view(stats, fit, name, comparison.neuron_ids)
-        for stats, fit, name in zip((contrast.first, contrast.second), fits, contrast.names)
+        corpus_view(stats, fit, name, comparison.neuron_ids, names=names)
+        for stats, fit, name, names in zip(
+            (contrast.first, contrast.second), fits, contrast.names, contrast.community_names(fits)
+        )
     )
     sentence = f"{contrast.subject}. {contrast.doubt}"
     return View(
@@ -43,6 +56,8 @@ def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath])
         sentence,
         comparison.neuron_ids,
         contrast.labels,
+        contrast.neuron_names.texts,
+        contrast.neuron_names.scores,
         comparison.layers,
         comparison.orientation,
         corpora,
@@ -61,8 +76,10 @@ def _sentence(study: Study) -> str:
 # -- a corpus -------------------------------------------------------------------------------------------
 
 
-def corpus_view(stats: ActivationStats, fit: PrecisionPath, name: str, ids: np.ndarray | None = None) -> CorpusView:
-    """The fit of a corpus, over the neurons ``ids (p,)`` of it (all by default)."""
+def corpus_view(
+    stats: ActivationStats, fit: PrecisionPath, name: str, ids: np.ndarray | None = None, *, names: Sequence[Name] = ()
+) -> CorpusView:
+    """The fit of a corpus, over the neurons ``ids (p,)`` of it (all by default); ``names`` of its communities, if they have any."""
     chosen = np.arange(fit.n_neurons) if ids is None else places_of(ids, fit.neuron_ids)
     p = len(chosen)
     renamed = np.full(fit.n_neurons, -1)
@@ -91,7 +108,7 @@ def corpus_view(stats: ActivationStats, fit: PrecisionPath, name: str, ids: np.n
         marginal=np.concatenate(marginals)[first],
         tested=tested,
         communities=fit.communities[chosen],
-        distinctive=community_tokens(stats, fit),
+        community_names=names,
         vocabulary=stats.vocabulary,
         **_contexts(stats, collected),
         **tests,

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.report.names import Name
+
 MOST_ALPHAS = 32  # bits of a presence mask
 
 
@@ -36,7 +38,7 @@ class CorpusView:
     q_values: np.ndarray  # (S,)
     frequencies: np.ndarray  # (S,) share of half-samples, nan without any
     communities: np.ndarray  # (p,) -1 for isolated neurons
-    distinctive: Sequence[Sequence[tuple[str, float]]]  # per community, the tokens that set it apart with their z
+    community_names: Sequence[Name]  # without words where a community has none
     vocabulary: np.ndarray  # (V,) str
     poles: np.ndarray  # (p, K) the sign of the pole that a context is of; 0 where there are fewer
     tokens: np.ndarray  # (p, K, W) into vocabulary, -1 outside the text
@@ -66,6 +68,8 @@ class View:
     sentence: str
     ids: np.ndarray  # (p,) str
     labels: list[str]  # (p,)
+    names: list[str]  # (p,) empty where a neuron has none
+    name_scores: np.ndarray  # (p,) nan where it is unknown
     layers: np.ndarray  # (p,) -1 where there is none
     orientation: np.ndarray  # (p,) what the signs of the model were multiplied by: -1 or 1
     corpora: tuple[CorpusView, ...]

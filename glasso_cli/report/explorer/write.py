@@ -33,9 +33,9 @@ from glasso_cli.report.explorer.blocks import (
 )
 from glasso_cli.report.explorer.layout import lay_out
 from glasso_cli.report.explorer.view import Change, CorpusView, View
-from glasso_cli.report.words.community_names import peak_tokens
+from glasso_cli.report.names import Name
 
-FORMAT = "glasso.explorer/3"
+FORMAT = "glasso.explorer/4"
 CHUNK = 256  # neurons per block of contexts, which the page reads when one of them is looked at
 CONTEXTS = 8  # of the heavier pole of a neuron, and half as many of the other
 _ENTRY = 250  # bytes of a block besides its text: its element and its entry in the manifest
@@ -90,6 +90,8 @@ def _left_out(view: View, without: int) -> str:
 def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     yield "ids", packed_json([str(name) for name in view.ids])
     yield "labels", packed_json(view.labels)
+    yield "names", packed_json(view.names)
+    yield "name_scores", packed(view.name_scores.astype(np.float32))
     yield "layers", packed(view.layers.astype(np.int16))
     yield "orientation", packed(view.orientation.astype(np.int8))
     yield "places", packed(positions(_places(view)))
@@ -126,7 +128,13 @@ def _corpus(corpus: CorpusView, p: int) -> Iterator[tuple[str, Block]]:
     yield "frequency", packed(frequencies(corpus.frequencies))
     yield "communities", packed(corpus.communities.astype(np.int16))
     yield "vocabulary", packed_json([str(token) for token in corpus.vocabulary])
-    yield "peaks", packed(peak_tokens(corpus.tokens, corpus.documents).astype(np.int32))
+    yield "peaks", packed(_peaks(corpus))
+
+
+def _peaks(corpus: CorpusView) -> np.ndarray:
+    """The token in the middle of every context, ``(p, K)``, -1 where a neuron has fewer."""
+    middle = corpus.tokens[:, :, corpus.tokens.shape[2] // 2]
+    return np.where(corpus.documents >= 0, middle, -1).astype(np.int32)
 
 
 def _change(change: Change, p: int) -> Iterator[tuple[str, Block]]:
@@ -194,7 +202,7 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
             "words": dict(corpus.words),
             "alphas": [float(alpha) for alpha in corpus.alphas],
             "selected": corpus.selected,
-            "tokens": [[[word, round(z, 2)] for word, z in words] for words in corpus.distinctive],
+            "names": [_name(name) for name in corpus.community_names],
         }
         for corpus in view.corpora
     ]
@@ -213,6 +221,10 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
         "without_contexts": without,
         "blocks": {name: block.entry for name, block in blocks.items()},
     }
+
+
+def _name(name: Name) -> dict[str, Any] | None:
+    return {"words": list(name.words), "score": round(name.score, 2)} if name.words else None
 
 
 def _colours() -> dict[str, Any]:

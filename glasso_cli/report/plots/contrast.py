@@ -7,10 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats, Comparison
+from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.config import VisualizeSection
+from glasso_cli.report.names import Material, Name, NeuronNames, name_communities, name_neurons, read_material
 from glasso_cli.report.words.comparison import activation_halves, halves
-from glasso_cli.report.words.labels import count, positions, short_labels
+from glasso_cli.report.words.labels import count, positions, short_labels, titled
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +53,56 @@ class Contrast:
 
     @cached_property
     def labels(self) -> list[str]:
-        """A short name of every neuron."""
+        """A short label of every neuron."""
         return short_labels([str(name) for name in self.comparison.neuron_ids], self.comparison.layers)
 
     @cached_property
     def active_labels(self) -> list[str]:
-        """A short name of every neuron whose activation is compared."""
+        """A short label of every neuron whose activation is compared."""
         comparison = self.comparison
         names = [str(name) for name in comparison.active_ids]
         return short_labels(names, self.first.layers[comparison.active_rows_a])
+
+    @cached_property
+    def _materials(self) -> tuple[Material, Material]:
+        return read_material(self.first), read_material(self.second)
+
+    @cached_property
+    def _names_of_both(self) -> tuple[NeuronNames, NeuronNames]:
+        first, second = self._materials
+        return name_neurons(first), name_neurons(second)
+
+    def community_names(self, fits: tuple[PrecisionPath, PrecisionPath]) -> tuple[list[Name], list[Name]]:
+        """The names of the communities of the fits of A and of B."""
+        first, second = (
+            name_communities(material, fit.neurons, fit.communities) for material, fit in zip(self._materials, fits)
+        )
+        return first, second
+
+    def _better_names(self, rows_a: np.ndarray, rows_b: np.ndarray) -> NeuronNames:
+        """The names of the neurons at these rows of the statistics: that of A or of B, whichever has the larger score."""
+        first, second = self._names_of_both
+        return first.at(rows_a).better(second.at(rows_b))
+
+    @cached_property
+    def neuron_names(self) -> NeuronNames:
+        """The names of the neurons whose edges are compared."""
+        return self._better_names(self.comparison.neurons_a, self.comparison.neurons_b)
+
+    @cached_property
+    def active_names(self) -> NeuronNames:
+        """The names of the neurons whose activations are compared."""
+        return self._better_names(self.comparison.active_rows_a, self.comparison.active_rows_b)
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Label and name of every neuron whose edges are compared."""
+        return [titled(label, name) for label, name in zip(self.labels, self.neuron_names.texts)]
+
+    @cached_property
+    def active_titles(self) -> list[str]:
+        """Label and name of every neuron whose activation is compared."""
+        return [titled(label, name) for label, name in zip(self.active_labels, self.active_names.texts)]
 
     @property
     def subject(self) -> str:

@@ -14,7 +14,8 @@ from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
 from glasso_cli.graph.sums import edge_sums
-from glasso_cli.report.words.labels import count, percent, positions, short_labels
+from glasso_cli.report.names import Material, Name, NeuronNames, name_communities, name_neurons, read_material
+from glasso_cli.report.words.labels import count, percent, positions, short_labels, titled
 
 
 class Edges(NamedTuple):
@@ -139,8 +140,29 @@ class Study:
 
     @cached_property
     def labels(self) -> list[str]:
-        """A short name of every neuron."""
+        """A short label of every neuron."""
         return short_labels([str(name) for name in self.fit.neuron_ids], self.fit.layers)
+
+    # -- names --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _material(self) -> Material:
+        return read_material(self.stats)
+
+    @cached_property
+    def names(self) -> NeuronNames:
+        """The names of all fitted neurons."""
+        return name_neurons(self._material).at(self.fit.neurons)
+
+    @cached_property
+    def community_names(self) -> list[Name]:
+        """The name of every community, without words where it has none."""
+        return name_communities(self._material, self.fit.neurons, self.communities)
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Label and name of every neuron."""
+        return [titled(label, name) for label, name in zip(self.labels, self.names.texts)]
 
     # -- words ----------------------------------------------------------------------------------------
 

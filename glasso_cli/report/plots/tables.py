@@ -14,9 +14,12 @@ from glasso_cli.report.words.labels import community_name
 def edge_table(study: Study) -> dict[str, Any]:
     """All edges that are drawn, from strong to weak."""
     ids, (rows, cols, rho) = study.fit.neuron_ids, study.edges
+    names = np.array(study.names.texts, dtype=object)
     return {
         "neuron_i": ids[rows],
         "neuron_j": ids[cols],
+        "name_i": names[rows],
+        "name_j": names[cols],
         "partial_correlation": rho,
         "precision": study.precision,
         "correlation": study.correlation,
@@ -35,6 +38,8 @@ def neuron_table(study: Study) -> dict[str, Any]:
     return {
         "neuron": study.fit.neuron_ids[order],
         "label": np.array(study.labels)[order],
+        "name": np.array(study.names.texts, dtype=object)[order],
+        "name_score": study.names.scores[order],
         "layer": study.fit.layers[order],
         "community": [community_name(int(c)) for c in study.communities[order]],
         "position": study.position[order],

@@ -52,6 +52,21 @@ def community_name(community: int) -> str:
     return f"C{community + 1}" if community >= 0 else "isolated"
 
 
+def titled(label: str, name: str) -> str:
+    """A label with the name of its neuron: ``L9·123 climate, warming``; the label alone where there is no name."""
+    return f"{label} {name}" if name else label
+
+
+def cut(text: str, most: int) -> str:
+    """``text`` in at most ``most`` characters; where it is longer, whole words and ``…``, or part of the first word."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    whole = head if text[most - 1] in " ,/" else head.rpartition(" ")[0]
+    whole = whole.rstrip(" ,/")
+    return f"{head if whole in ('', 'after') else whole}…"
+
+
 _ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*)\[(?P<index>\d+)\]", re.DOTALL)
 _LONGEST = 18
 

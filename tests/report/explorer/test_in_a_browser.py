@@ -6,6 +6,7 @@ import csv
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.graph import colours
 from glasso_cli.report.explorer import Change, View, write_explorer
 from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
+from glasso_cli.report.names import Name
 from glasso_cli.report.plots.study import Study
 
 pytestmark = pytest.mark.browser
@@ -39,6 +41,8 @@ def two_corpora(make_study: Callable[..., Study]) -> View:
         "Two corpora.",
         view.ids,
         view.labels,
+        view.names,
+        view.name_scores,
         view.layers,
         view.orientation,
         corpora,
@@ -223,6 +227,36 @@ def test_texts_are_texts(opened: Callable[..., Page], make_study: Callable[..., 
     assert page.run("return window.hit") is None
     assert page.run("return document.querySelectorAll('img, b').length") == 0
     assert page.text("#title") == "<b onclick=x>T</b>"
+
+
+def test_names_are_text_wherever_a_neuron_is_shown(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    view = view_of(make_study(p=40, edges=70))
+    names = [HOSTILE[n % len(HOSTILE)] if n % 3 else "" for n in range(view.p)]
+    names[1], names[2] = '=HYPERLINK("x")', "lion / after zebra, quagga"
+    (corpus,) = view.corpora
+    community = Name(("<b>river</b>", "stone"), score=0.8, documents=20)
+    shown = replace(corpus, community_names=[community] * (int(corpus.communities.max()) + 1))
+    page = opened(replace(view, names=names, name_scores=np.full(view.p, 0.7), corpora=(shown,)), "#community=0")
+    assert "<b>river</b>, stone" in page.text("#card")
+    assert "0.80" in page.text("#card")
+    buttons = page.run(
+        "return [...document.querySelectorAll('[data-neuron]')].map((b) => [Number(b.dataset.neuron), b.textContent])"
+    )
+    assert {neuron for neuron, _ in buttons} & {n for n in range(view.p) if names[n]}
+    for neuron, text in buttons:
+        assert text == (f"{view.labels[neuron]} {names[neuron]}" if names[neuron] else view.labels[neuron])
+    page.set(neuron=1)
+    assert names[1] in page.text("#card")
+    assert page.run("return window.glasso.search('Zebra').map(({neuron}) => neuron)") == [2]
+    table = list(csv.DictReader(io.StringIO(page.wait("return window.glasso.text('csv')"), newline="")))
+    ids = view.ids.tolist()
+    for row in table:
+        for end in "ij":
+            name = names[ids.index(row[f"neuron_{end}"])]
+            assert row[f"name_{end}"] == (f"'{name}" if name.startswith("=") else name)
+    assert page.run("return window.hit") is None
 
 
 def test_the_graph_by_mouse_and_by_keys(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:

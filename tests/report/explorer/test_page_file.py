@@ -23,7 +23,6 @@ from glasso_cli.report.explorer.write import CHUNK, CONTEXTS, SCRIPTS, program
 from glasso_cli.report.plots.figures import communities
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.community_names import community_tokens
 
 
 def quiet(text: str) -> None:
@@ -165,7 +164,7 @@ def test_small_studies_have_a_page(make_study: Callable[..., Study], tmp_path: P
 def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable[..., Study]) -> None:
     study = make_study(p=40, edges=70)
     some = study.fit.neuron_ids[[3, 1, 30, 12, 7, 39, 20, 22]]
-    corpus = corpus_view(study.stats, study.fit, "x", some)
+    corpus = corpus_view(study.stats, study.fit, "x", some, names=study.community_names)
     rows, cols, rho = study.fit.edges()
     names = study.fit.neuron_ids
     wanted = {
@@ -180,7 +179,7 @@ def test_a_comparison_shows_only_the_neurons_that_both_have(make_study: Callable
     assert {
         frozenset((some[i], some[j])): v for i, j, v in zip(corpus.rows[here], corpus.cols[here], rho_here)
     } == wanted
-    assert corpus.distinctive == community_tokens(study.stats, study.fit)
+    assert corpus.community_names == study.community_names
 
 
 def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[..., Study], tmp_path: Path) -> None:
@@ -190,11 +189,11 @@ def test_a_community_has_the_name_that_the_figure_gives_it(make_study: Callable[
     values = np.ones(tokens.shape, np.float32)
     study = replace(study, stats=replace(study.stats, top_tokens=tokens, top_values=values))
     study = replace(study, stats=replace(study.stats, bottom_tokens=tokens, bottom_values=-values))
-    names = [[word for word, _ in words] for words in manifest_of(written(study, tmp_path))["corpora"][0]["tokens"]]
+    names = [name and name["words"] for name in manifest_of(written(study, tmp_path))["corpora"][0]["names"]]
     (picture,) = communities.pictures(study)
-    in_figure = dict(zip(picture.table["community_a"], picture.table["words_a"]))
+    in_figure = dict(zip(picture.table["community_a"], picture.table["name_a"]))
     assert any(names)
-    in_page = {f"C{k}": " ".join(drawable(f"“{word}”") for word in words[:3]) for k, words in enumerate(names, start=1)}
+    in_page = {f"C{k}": drawable(", ".join(words or [])) for k, words in enumerate(names, start=1)}
     assert {name: in_page[name] for name in in_figure} == in_figure
 
 

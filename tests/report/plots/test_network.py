@@ -143,10 +143,13 @@ def test_without_graphviz_the_network_is_drawn_and_a_sentence_says_what_to_do(
 def test_no_label_touches_another_or_a_disc(seed: int, amount: int) -> None:
     rng = np.random.default_rng(seed)
     places, radii = rng.uniform(-150, 150, (amount, 2)), rng.uniform(4, 9, amount)
-    names = [f"L{k}·{rng.integers(10**4)}" for k in range(amount)]
+    labels = [f"L{k}·{rng.integers(10**4)}" for k in range(amount)]
+    names = ["climate, warming" if k % 2 else "" for k in range(amount)]
     boxes = []
-    for neuron, (x, y) in network.place_labels(places, radii, names, np.arange(amount)):
-        half = np.array([len(names[neuron]) * network._LABEL * 0.6 / 2, network._LABEL / 2])
+    for neuron, (x, y), name in network.place_labels(places, radii, labels, names, np.arange(amount)):
+        assert name in (names[neuron], "climate…", "")
+        longest = max(labels[neuron], name, key=len)
+        half = np.array([len(longest) * network._LABEL * 0.6 / 2, network._LABEL * (1 + bool(name)) / 2])
         boxes.append((np.array([x, y]) - half, np.array([x, y]) + half))
         off = np.abs(places - [x, y]) - half - radii[:, None]
         assert (off.max(axis=1) > 0).all()
@@ -156,8 +159,15 @@ def test_no_label_touches_another_or_a_disc(seed: int, amount: int) -> None:
 
 
 def test_a_lonely_neuron_has_its_label() -> None:
-    found = list(network.place_labels(np.zeros((1, 2)), np.ones(1), ["L9·1"], np.arange(1)))
-    assert [neuron for neuron, _ in found] == [0]
+    found = list(network.place_labels(np.zeros((1, 2)), np.ones(1), ["L9·1"], ["climate"], np.arange(1)))
+    assert [(neuron, name) for neuron, _, name in found] == [(0, "climate")]
+
+
+def test_a_name_without_room_leaves_the_label() -> None:
+    around = np.array([(x, y) for x in (-40, 0, 40) for y in (-14, 0, 14)], dtype=float)
+    order = np.array([4, 0, 1, 2, 3, 5, 6, 7, 8])
+    placed = network.place_labels(around, np.full(9, 2.0), ["L9·1"] * 9, ["a very long name of words"] * 9, order)
+    assert "" in {name for _, _, name in placed}
 
 
 # -- the picture as Graphviz text -----------------------------------------------------------------------

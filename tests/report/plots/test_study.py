@@ -15,7 +15,7 @@ from glasso_cli.artifacts.tables import write_table
 from glasso_cli.report.plots.figures.path import apart
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.plots.tables import edge_table, neuron_table
-from glasso_cli.report.words.labels import count, percent, short_labels, signed
+from glasso_cli.report.words.labels import count, cut, percent, short_labels, signed
 
 
 def partial_correlations(study: Study) -> np.ndarray:
@@ -149,3 +149,11 @@ def test_neurons_have_the_statistics_of_their_place_among_all_collected(make_stu
 def test_what_is_not_a_number_is_left_empty(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", {"x": np.array([1.5, np.nan]), "y": ["a", "b"]})
     assert path.read_text() == "x,y\n1.5,a\n,b\n"
+
+
+def test_a_long_name_is_cut_between_words() -> None:
+    assert cut("climate, warming", 16) == "climate, warming"
+    assert cut("climate, warming", 15) == "climate…"
+    assert cut("climate / said", 10) == "climate…"
+    assert cut("after newlines", 10) == "after new…"
+    assert cut("x" * 20, 5) == "xxxx…"

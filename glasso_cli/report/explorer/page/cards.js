@@ -77,6 +77,7 @@ function neuronCard(neuron) {
   const pin = pinOf(neuron);
   return [
     createElement('h2', {}, data.labels[neuron]),
+    ...neuronName(neuron),
     hint(data.ids[neuron]),
     definitions([
       ['community', communityButton(corpus, corpus.communities[neuron])],
@@ -91,6 +92,17 @@ function neuronCard(neuron) {
       createElement('h3', {}, CORPORA.length > 1 ? `Strongest contexts in ${each.name}` : 'Strongest contexts'),
       contextsPlace(each, neuron),
     ]),
+  ];
+}
+
+// The name with its score, or the reason why there is none.
+function neuronName(neuron) {
+  const score = data.name_scores[neuron];
+  const known = Number.isNaN(score) ? 'too few documents' : `AUC on other documents ${score.toFixed(2)}`;
+  if (!data.names[neuron]) return [hint(`No name: no words tell its poles apart (${known}).`)];
+  return [
+    createElement('p', { class: 'name' }, data.names[neuron]),
+    hint(`Words at its strongest contexts. ${known}.`),
   ];
 }
 
@@ -147,7 +159,7 @@ function communityCard(community) {
   });
   return [
     createElement('h2', {}, nameOf(community)),
-    ...nameGuess(corpus.tokens[community] ?? []),
+    ...communityName(corpus.names[community]),
     definitions([
       ['neurons', formatCount(members.length)],
       ['edges inside', formatCount(count(community, community))],
@@ -160,17 +172,16 @@ function communityCard(community) {
   ];
 }
 
-function nameGuess(tokens) {
-  if (!tokens.length) return [createElement('p', {}, 'No token sets its neurons apart.')];
-  const scores = tokens.map(([, z]) => z.toFixed(1)).join(', ');
-  const where = 'Tokens at the peaks of its neurons’ contexts more often than of all others’';
+function communityName(name) {
+  if (!name) return [createElement('p', {}, 'No name: no words tell its neurons apart on other documents.')];
+  const where = 'Words at the peaks of its neurons’ contexts more often than of all others’';
   return [
-    createElement('p', {}, `A guess at its name: ${quoted(tokens.map(([word]) => word))}`),
-    hint(`${where} (z of the log ratio: ${scores}).`),
+    createElement('p', { class: 'name' }, name.words.join(', ')),
+    hint(`${where}. AUC on other documents: ${name.score.toFixed(2)}.`),
   ];
 }
 
 function memberItem(neuron) {
-  const words = quoted(peakTokens(activeCorpus(), neuron).slice(0, 3));
+  const words = data.names[neuron] ? '' : quoted(peakTokens(activeCorpus(), neuron).slice(0, 3));
   return createElement('li', {}, neuronButton(neuron), ` strength ${shown().strength[neuron].toFixed(2)} ${words}`);
 }

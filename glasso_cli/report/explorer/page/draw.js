@@ -60,7 +60,11 @@ export const formatPercent = (share) => `${Math.round(100 * share)} %`;
 export const plural = (count, noun) => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 export const quoted = (words) => words.map((word) => `“${word}”`).join(' ');
 export const nameOf = (community) => (community < 0 ? 'no community' : `C${community + 1}`);
-export const nameTokens = (corpus, community) => (corpus.tokens[community] ?? []).map(([word]) => word);
+export const nameWords = (corpus, community) => corpus.names[community]?.words ?? [];
+
+// The label of a neuron with its name, for a label on a canvas.
+export const titleOf = (neuron) =>
+  data.names[neuron] ? `${data.labels[neuron]} ${data.names[neuron]}` : data.labels[neuron];
 
 // -- elements -----------------------------------------------------------------------------------------
 
@@ -85,22 +89,29 @@ export function createButton(properties, ...children) {
 }
 
 export function neuronButton(neuron) {
-  const properties = { class: 'link', title: data.ids[neuron], 'data-neuron': neuron };
-  return createButton({ ...properties, onclick: () => update({ neuron }) }, data.labels[neuron]);
+  const properties = {
+    class: 'link',
+    title: `${data.ids[neuron]} ${data.names[neuron]}`.trim(),
+    'data-neuron': neuron,
+  };
+  const name = data.names[neuron] ? createElement('span', { class: 'name' }, ` ${data.names[neuron]}`) : null;
+  const button = createButton({ ...properties, onclick: () => update({ neuron }) }, data.labels[neuron]);
+  if (name) button.append(name);
+  return button;
 }
 
 export function communityButton(corpus, community) {
   if (community < 0) return document.createTextNode('no community');
   const dot = createElement('span', { class: 'dot', 'aria-hidden': 'true' });
   dot.style.setProperty('background', colourOf(community));
-  const words = quoted(nameTokens(corpus, community).slice(0, 3));
+  const words = nameWords(corpus, community).join(', ');
   const open = () => update({ ...NOTHING_CHOSEN, community });
-  return createButton({ class: 'link', onclick: open }, dot, `${nameOf(community)} ${words}`);
+  return createButton({ class: 'link', onclick: open }, dot, `${nameOf(community)} ${words}`.trim());
 }
 
 export function whyButton(i, j) {
   const open = () => update({ ...NOTHING_CHOSEN, edge: edgeName(i, j) });
-  const label = `Why the edge of ${data.labels[i]} and ${data.labels[j]} is there`;
+  const label = `Why the edge of ${titleOf(i)} and ${titleOf(j)} is there`;
   return createButton({ class: 'link', onclick: open, 'aria-label': label }, 'why?');
 }
 

@@ -25,6 +25,7 @@ import {
   neuronButton,
   quoted,
   signText,
+  titleOf,
 } from './draw.js';
 import { alphaIndex } from './state.js';
 
@@ -40,7 +41,7 @@ export function edgeCard(i, j) {
     content.push(createElement('h3', {}, several ? `Contexts in ${corpus.name}` : 'Contexts'));
     content.push(hint(sharedPeaks(corpus, i, j)));
     for (const neuron of [i, j]) {
-      content.push(createElement('p', {}, createElement('strong', {}, data.labels[neuron])));
+      content.push(createElement('p', {}, createElement('strong', {}, titleOf(neuron))));
       content.push(contextsPlace(corpus, neuron, 4));
     }
   }

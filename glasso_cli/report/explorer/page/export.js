@@ -74,11 +74,12 @@ function csvCell(value) {
 
 function asCsv() {
   const cells = isChange() ? CHANGE_CELLS : GRAPH_CELLS;
-  const head = ['neuron_i', 'neuron_j', ...Object.keys(cells)];
+  const head = ['neuron_i', 'neuron_j', 'name_i', 'name_j', ...Object.keys(cells)];
   const rows = edgesShown().map((item) => {
     const test = isChange() ? null : testOf(activeCorpus(), item.edge);
     const values = Object.values(cells).map((cell) => cell({ ...item, test }));
-    return [data.ids[item.i], data.ids[item.j], ...values];
+    const names = [data.names[item.i], data.names[item.j]];
+    return [data.ids[item.i], data.ids[item.j], ...names, ...values];
   });
   return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\n`).join('');
 }

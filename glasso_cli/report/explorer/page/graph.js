@@ -1,8 +1,7 @@
 // The graph under pointer and keys: drag, zoom, choose, and step from neighbour to neighbour. Nothing moves by
 // itself.
 
-import { data } from './data.js';
-import { byId, nameOf, plural } from './draw.js';
+import { byId, nameOf, plural, titleOf } from './draw.js';
 import { paint, paintMoved, paintOver } from './paint.js';
 import { activeCorpus, NOTHING_CHOSEN, neighbours, shown, state, trail, update } from './state.js';
 import { arrange, currentView, fittedView, graph, neuronAt, zoomedView, zoomOf } from './view.js';
@@ -70,13 +69,13 @@ function hoverAt(x, y) {
   const neuron = neuronAt(x, y);
   if (neuron === graph.hover) return;
   graph.hover = neuron;
-  graph.canvas.title = neuron === null ? '' : titleOf(neuron);
+  graph.canvas.title = neuron === null ? '' : tooltipOf(neuron);
   paintOver();
 }
 
-function titleOf(neuron) {
+function tooltipOf(neuron) {
   const community = nameOf(activeCorpus().communities[neuron]);
-  return `${data.labels[neuron]}, ${community}, ${plural(shown().degree[neuron], 'edge')}`;
+  return `${titleOf(neuron)}, ${community}, ${plural(shown().degree[neuron], 'edge')}`;
 }
 
 // -- the view -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // The overview: a matrix of communities against communities with the partial correlation between them, and a list in
 // words.
 
+import { data } from './data.js';
 import {
   byId,
   colourOf,
@@ -8,15 +9,16 @@ import {
   createElement,
   formatSigned,
   nameOf,
-  nameTokens,
+  nameWords,
+  neuronButton,
   plural,
-  quoted,
   sharpContext,
   styleValue,
 } from './draw.js';
 import { activeCorpus, NOTHING_CHOSEN, shown, update } from './state.js';
 
 const MOST_COMMUNITIES = 24;
+const MOST_NEURONS = 3; // listed for each community
 const MARGIN = 40; // pixels, for the names
 
 // What is painted: the sums, `side` communities, `step` pixels a cell, and the words while no cell is pointed at.
@@ -115,10 +117,19 @@ function listCommunities(corpus, members, value) {
     const [best] = others;
     const sign = value(a, best) > 0 ? 'positive' : 'negative';
     const most = best === undefined ? '' : `, most with ${nameOf(best)} (${sign})`;
-    return createElement('li', {}, communityButton(corpus, a), ` ${plural(members[a], 'neuron')}${most}`);
+    const words = ` ${plural(members[a], 'neuron')}${most}`;
+    return createElement('li', {}, communityButton(corpus, a), words, strongestOf(corpus, a));
   });
   const none = createElement('li', {}, 'No edge is there, so no community.');
   byId('communities').replaceChildren(...(items.length ? items : [none]));
+}
+
+// The strongest neurons of a community, those with a name first.
+function strongestOf(corpus, community) {
+  const members = [...shown().order].filter((neuron) => corpus.communities[neuron] === community);
+  const named = members.filter((neuron) => data.names[neuron]);
+  const chosen = [...new Set([...named, ...members])].slice(0, MOST_NEURONS);
+  return createElement('div', { class: 'choices' }, ...chosen.flatMap((neuron) => [neuronButton(neuron), ' ']));
 }
 
 // -- pointer and keys ---------------------------------------------------------------------------------
@@ -129,8 +140,8 @@ function cellAt(x, y) {
 }
 
 function cellWords([a, b]) {
-  const [first, second] = [a, b].map(
-    (community) => `${nameOf(community)} ${quoted(nameTokens(activeCorpus(), community).slice(0, 3))}`,
+  const [first, second] = [a, b].map((community) =>
+    `${nameOf(community)} ${nameWords(activeCorpus(), community).join(', ')}`.trim(),
   );
   const { count, net } = matrix.sums;
   return `${first} and ${second}: ${plural(count(a, b), 'edge')}, together ${formatSigned(net(a, b), 2)}`;

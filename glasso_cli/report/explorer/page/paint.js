@@ -4,7 +4,7 @@
 // when the pointer moves.
 
 import { data, NEURON_COUNT } from './data.js';
-import { colourGroup, colourOf, formatCount, plural, sharpContext, styleValue } from './draw.js';
+import { colourGroup, colourOf, formatCount, plural, sharpContext, styleValue, titleOf } from './draw.js';
 import { activeCorpus, linksOf, shown, state } from './state.js';
 import { canvasPoint, currentView, graph, radiusOf } from './view.js';
 
@@ -169,11 +169,11 @@ function drawLabels({ context, view, width, height }, near, chosen) {
     const [x, y] = canvasPoint(neuron, view);
     if (x < 0 || y < 0 || x > width - 30 || y > height) continue;
     const left = x + radiusOf(neuron, view) + 3;
-    const right = left + context.measureText(data.labels[neuron]).width * 1.1;
+    const right = left + context.measureText(titleOf(neuron)).width * 1.1;
     const overlaps = (box) => left < box.right && right > box.left && Math.abs(y - box.y) < 14;
     if (!chosen.has(neuron) && boxes.some(overlaps)) continue;
     boxes.push({ left, right, y });
-    drawLabel(context, data.labels[neuron], left, y, chosen.has(neuron));
+    drawLabel(context, titleOf(neuron), left, y, chosen.has(neuron));
     if (boxes.length >= MOST_LABELS) break;
   }
 }
@@ -227,7 +227,7 @@ function paintRings() {
   }
   if (graph.hover !== null) {
     const [x, y] = canvasPoint(graph.hover, view);
-    drawLabel(context, data.labels[graph.hover], x + 10, y - 12, true);
+    drawLabel(context, titleOf(graph.hover), x + 10, y - 12, true);
   }
 }
 

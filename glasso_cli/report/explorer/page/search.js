@@ -1,7 +1,7 @@
 // The search: neurons and communities by name, and neurons by a word at which they are most active.
 
 import { CORPORA, data, NEURON_COUNT } from './data.js';
-import { byId, communityButton, createElement, nameOf, nameTokens, neuronButton, plural } from './draw.js';
+import { byId, communityButton, createElement, nameOf, nameWords, neuronButton, plural } from './draw.js';
 import { activeCorpus, shown } from './state.js';
 
 const MOST_RESULTS = 12;
@@ -12,15 +12,24 @@ export function searchResults(text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return [];
   const isName = (neuron) => [data.labels[neuron], data.ids[neuron]].some((name) => name.toLowerCase() === wanted);
-  const results = [...communitiesBy(wanted), ...neuronsBy(isName), ...neuronsByWord(wanted), ...neuronsByPart(wanted)];
-  return results.slice(0, MOST_RESULTS);
+  const results = [
+    ...communitiesBy(wanted),
+    ...neuronsBy(isName),
+    ...neuronsByName(wanted),
+    ...neuronsByWord(wanted),
+    ...neuronsByPart(wanted),
+  ];
+  const seen = new Set();
+  const isNew = ({ neuron }) => neuron === undefined || (!seen.has(neuron) && seen.add(neuron));
+  return results.filter(isNew).slice(0, MOST_RESULTS);
 }
 
 function communitiesBy(wanted) {
   const corpus = activeCorpus();
   return Array.from({ length: corpus.size }, (_, community) => ({ community })).filter(
     ({ community }) =>
-      nameOf(community).toLowerCase() === wanted || nameTokens(corpus, community).some((word) => word === wanted),
+      nameOf(community).toLowerCase() === wanted ||
+      nameWords(corpus, community).some((word) => word.toLowerCase() === wanted),
   );
 }
 
@@ -32,11 +41,19 @@ function neuronsBy(matches) {
   return results;
 }
 
+// Neurons with the word in their name, those with the best score first.
+function neuronsByName(wanted) {
+  const words = (neuron) => data.names[neuron].toLowerCase().split(/, | \/ |after /);
+  return Array.from({ length: NEURON_COUNT }, (_, neuron) => ({ neuron, why: '' }))
+    .filter(({ neuron }) => data.names[neuron] && words(neuron).includes(wanted))
+    .sort((a, b) => data.name_scores[b.neuron] - data.name_scores[a.neuron] || a.neuron - b.neuron);
+}
+
 function neuronsByPart(wanted) {
   return neuronsBy(
     (neuron) =>
       data.labels[neuron].toLowerCase() !== wanted &&
-      `${data.labels[neuron]} ${data.ids[neuron]}`.toLowerCase().includes(wanted),
+      `${data.labels[neuron]} ${data.ids[neuron]} ${data.names[neuron]}`.toLowerCase().includes(wanted),
   );
 }
 

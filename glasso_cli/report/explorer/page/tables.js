@@ -181,6 +181,11 @@ const NEURON_COLUMNS = [
     cell: (neuron) => communityButton(activeCorpus(), communityOf(neuron)),
     sortBy: (neuron) => -communityOf(neuron),
   },
+  {
+    title: 'score of the name',
+    cell: (neuron) => (data.names[neuron] ? data.name_scores[neuron].toFixed(2) : '–'),
+    sortBy: (neuron) => (data.names[neuron] ? data.name_scores[neuron] : -1),
+  },
   sumColumn('edges', 'degree', formatCount),
   sumColumn('strength', 'strength', (value) => value.toFixed(3)),
   sumColumn('expected influence', 'influence', (value) => formatSigned(value)),

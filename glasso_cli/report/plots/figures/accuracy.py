@@ -11,7 +11,7 @@ from glasso_cli.graph import colours
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.labels import count
+from glasso_cli.report.words.labels import count, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,9 +51,12 @@ def _alt(study: Study) -> str:
 def _table(study: Study) -> dict[str, Any]:
     ids, (rows, cols, rho) = study.fit.neuron_ids, study.edges
     value, error = study.tested("debiased"), study.tested("standard_error")
+    names = np.array(study.names.texts, dtype=object)
     return {
         "neuron_i": ids[rows],
         "neuron_j": ids[cols],
+        "name_i": names[rows],
+        "name_j": names[cols],
         "partial_correlation": rho,
         "debiased": value,
         "low": value - _INTERVAL * error,
@@ -79,7 +82,7 @@ def _edges(axes: Axes, study: Study, listed: int) -> None:
         )  # fmt: skip
     axes.plot(rho[order], places, "o", markersize=4, markerfacecolor="none", markeredgecolor=style.MUTED, linestyle="")
     axes.axvline(0, color=style.INK, linewidth=0.8)
-    names = [f"{drawable(study.labels[rows[e]])} — {drawable(study.labels[cols[e]])}" for e in order]
+    names = [" — ".join(drawable(cut(study.titles[n], 24)) for n in (rows[e], cols[e])) for e in order]
     axes.set_yticks(places, names, fontsize=7)
     axes.tick_params(axis="y", length=0)
     for place, e in zip(places.tolist(), order.tolist()):
@@ -107,7 +110,7 @@ def _shares(axes: Axes, study: Study) -> None:
     import seaborn as sns
 
     shares = study.tested("frequencies")
-    axes.set_title("How often halves of the documents agree")
+    axes.set_title("How often halves agree")
     if not np.isfinite(shares).any():
         style.empty(axes, "not measured: fit.half_samples is 0" if study.n_edges else "no edges at this α")
         return

@@ -10,14 +10,16 @@ import numpy as np
 from glasso_cli.graph import colours
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.glyphs import drawable
-from glasso_cli.report.words.labels import count
+from glasso_cli.report.plots.parts.glyphs import cells, drawable
+from glasso_cli.report.words.labels import count, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAMED = 12  # neurons with a label in each panel
-_LABEL = (0.12, 0.025)  # width and height of a label, in shares of the data's
+_NAMED = 20  # neurons with a label in each panel, where there is room
+_LABEL = 6.5  # points
+_LONGEST = 34  # characters of a label with its name
+_PANEL = np.array([365.0, 330.0])  # points, about the size of a panel
 
 
 def pictures(contrast: Contrast) -> Iterator[style.Picture]:
@@ -38,10 +40,12 @@ def pictures(contrast: Contrast) -> Iterator[style.Picture]:
     fdr = comparison.metrics.fdr
     _volcano(left, contrast, comparison.shift, comparison.shift_p, comparison.shift_q <= fdr)
     _volcano(right, contrast, comparison.log_ratio / np.log(2), comparison.ratio_p, comparison.ratio_q <= fdr)
-    left.set(title="Mean", xlabel="mean in B less mean in A, standard deviations")
-    right.set(title="Variance", xlabel="log₂ of the variance in B over that in A")
+    left.set_title("Mean", pad=22)
+    right.set_title("Variance", pad=22)
+    left.set(xlabel="mean in B less mean in A, standard deviations")
+    right.set(xlabel="log₂ of the variance in B over that in A")
     left.set_ylabel("−log₁₀ p")
-    yield style.Picture("activations", page.figure, _alt(contrast), comparison.activation_columns())
+    yield style.Picture("activations", page.figure, _alt(contrast), _table(contrast))
 
 
 def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, found: np.ndarray) -> None:
@@ -70,29 +74,38 @@ def _volcano(axes: Axes, contrast: Contrast, effect: np.ndarray, p: np.ndarray, 
             **options,
         )
     axes.axvline(0, color=style.FAINT, linewidth=0.8)
-    for neuron in _apart(effect, height, np.lexsort((-np.abs(effect), p))[: 3 * _NAMED], found)[:_NAMED]:
-        right = effect[neuron] > 0
-        axes.annotate(
-            drawable(contrast.active_labels[neuron]), (effect[neuron], height[neuron]), (4 if right else -4, 0),
-            textcoords="offset points", fontsize=6.5, color=style.MUTED, va="center", ha="left" if right else "right",
-        )  # fmt: skip
-    axes.margins(x=0.14)
-    axes.legend(loc="upper center", fontsize=8)
+    axes.margins(x=0.3, y=0.05)
+    ranked = np.lexsort((-np.abs(effect), p))[:_NAMED]
+    _name_points(axes, contrast, ranked[found[ranked]].tolist(), effect, height)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=3, columnspacing=1.2, fontsize=8)
 
 
-def _apart(effect: np.ndarray, height: np.ndarray, ranked: np.ndarray, found: np.ndarray) -> list[int]:
-    """The ``ranked`` neurons that were found, without those whose label would cover an earlier one."""
-    wide, high = (max(float(np.ptp(values)), 1e-9) for values in (effect, height))
-    kept: list[int] = []
-    for neuron in ranked[found[ranked]].tolist():
-        near = (
-            np.sign(effect[kept]) == np.sign(effect[neuron]),
-            np.abs(effect[kept] - effect[neuron]) < _LABEL[0] * wide,
-            np.abs(height[kept] - height[neuron]) < _LABEL[1] * high,
-        )
-        if not np.logical_and.reduce(near).any():
-            kept.append(neuron)
-    return kept
+def _name_points(axes: Axes, contrast: Contrast, neurons: list[int], effect: np.ndarray, height: np.ndarray) -> None:
+    """Label and name beside each point, or the label alone, or nothing where neither fits: no two touch."""
+    low, high = (np.array(limits) for limits in zip(axes.get_xlim(), axes.get_ylim()))
+    taken: list[np.ndarray] = []  # left, bottom, right, top in points
+    for neuron in neurons:
+        x, y = (np.array([effect[neuron], height[neuron]]) - low) / (high - low) * _PANEL
+        outward = effect[neuron] > 0
+        label, title = contrast.active_labels[neuron], cut(contrast.active_titles[neuron], _LONGEST)
+        for text, right in ((title, outward), (title, not outward), (label, outward)):
+            shown = drawable(text)
+            width = cells(shown) * _LABEL * 0.6 + 6
+            box = np.array([x if right else x - width, y - _LABEL * 0.6, x + width if right else x, y + _LABEL * 0.6])
+            inside = box[0] >= 0 and box[2] <= _PANEL[0]
+            if inside and not any((box[:2] < other[2:]).all() and (other[:2] < box[2:]).all() for other in taken):
+                taken.append(box)
+                axes.annotate(
+                    shown, (effect[neuron], height[neuron]), (4 if right else -4, 0), textcoords="offset points",
+                    fontsize=_LABEL, color=style.MUTED, va="center", ha="left" if right else "right",
+                )  # fmt: skip
+                break
+
+
+def _table(contrast: Contrast) -> dict[str, Any]:
+    columns = contrast.comparison.activation_columns()
+    names = dict(zip(contrast.comparison.active_ids.tolist(), contrast.active_names.texts))
+    return {"neuron": columns["neuron"], "name": [names[str(neuron)] for neuron in columns["neuron"]], **columns}
 
 
 def _alt(contrast: Contrast) -> str:

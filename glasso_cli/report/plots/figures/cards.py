@@ -14,21 +14,24 @@ import numpy as np
 
 from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.graph import colours
+from glasso_cli.report.names import NeuronNames
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts, read_pole
 from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.labels import community_name, count, signed
+from glasso_cli.report.words.labels import community_name, count, cut, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _TOP = 8  # strongest contexts of the heavier pole, and half as many of the other
+_LONGEST = 22  # characters of a neighbour's name
 _PER_GROUP = 2  # examples of every fifth
 _NEIGHBOURS = 9  # of each sign
 _GROUPS = ("lowest fifth", "2nd fifth", "3rd fifth", "4th fifth", "highest fifth")
-_TEXT, _GAP, _SIDE = 8.7, 0.45, 3.5  # inches: contexts, space, neighbours
+_TEXT, _GAP, _NAMED = 8.7, 0.45, 2.55  # inches: contexts, space, names of neighbours
+_SIDE = _NAMED + 2.35  # with their bars
 _FACTS, _TITLE = 0.72, 0.32  # inches: the row of figures, a title above a block
 _NONE = "No contexts were collected (collect.contexts: false)."
 
@@ -116,7 +119,12 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
         ("strength", f"{study.strength[neuron]:.2f}"),
         ("expected influence", f"{study.influence[neuron]:+.2f}"),
         (f"community{size}", community_name(community)),
+        ("score of the name", _score(study.names, neuron)),
     ]
+
+
+def _score(names: NeuronNames, neuron: int) -> str:
+    return f"{names.scores[neuron]:.2f}" if names.texts[neuron] else "no name"
 
 
 def _note(study: Study, card: _Card) -> str:
@@ -127,17 +135,20 @@ def _note(study: Study, card: _Card) -> str:
             f"{card.strongest:.3g}: orange for positive, violet for negative. The pole that is heavier in this corpus is first. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
         )
     words.append("Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair.")
+    words.append(
+        "Names: words at the strongest contexts, the heavier pole first. Score: how well they tell the pole apart on other documents (AUC)."
+    )
     return " ".join(words)
 
 
 def _alt(study: Study, card: _Card) -> str:
-    label, near = study.labels[card.neuron], card.neighbours
+    label, near = study.titles[card.neuron], card.neighbours
     text = (
         f"Card of neuron {label} ({study.fit.neuron_ids[card.neuron]}), number {card.rank} by strength "
         f"({study.title}): {count(len(near), 'edge')}, strength {study.strength[card.neuron]:.2f}"
     )
     if near:
-        text += f"; strongest neighbour {study.labels[near[0].neuron]} at {signed(near[0].rho)}"
+        text += f"; strongest neighbour {study.titles[near[0].neuron]} at {signed(near[0].rho)}"
     for name, contexts in card.poles:
         peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in contexts[:5])
         text += f"; {name} on the tokens {', '.join(peaks)}"
@@ -149,17 +160,17 @@ def _table(study: Study, card: _Card) -> dict[str, Any]:
     blocks = [*card.poles, *card.groups]
     rows: list[tuple[Any, ...]] = [
         ("context", name, rank, context.value, "", context.document, context.tokens[context.peak],
-         context.text, " ".join(f"{value:.4g}" for value in context.values))
+         "", context.text, " ".join(f"{value:.4g}" for value in context.values))
         for name, contexts in blocks
         for rank, context in enumerate(contexts, start=1)
     ]  # fmt: skip
     rows += [
         ("neighbour", "positive" if near.rho > 0 else "negative", rank, near.rho, near.correlation, "",
-         "", str(study.fit.neuron_ids[near.neuron]), "")
+         "", study.names.texts[near.neuron], str(study.fit.neuron_ids[near.neuron]), "")
         for rank, near in enumerate(card.neighbours, start=1)
     ]  # fmt: skip
     names = (
-        "kind", "group", "rank", "value", "correlation", "document", "token", "text", "values",
+        "kind", "group", "rank", "value", "correlation", "document", "token", "name", "text", "values",
     )  # fmt: skip
     columns = zip(*rows) if rows else [()] * len(names)
     return {name: [str(item) for item in column] for name, column in zip(names, columns)}
@@ -173,7 +184,7 @@ def _draw(study: Study, card: _Card) -> Figure:
     lower = max(height_of(sum(len(group) for _, group in card.groups)), 0.5)
     body = max(_FACTS + 2 * _TITLE + upper + lower + 0.2, 4.6)
     name = drawable(str(study.fit.neuron_ids[card.neuron]))
-    headline = f"Neuron {drawable(study.labels[card.neuron])}  ({name}): number {card.rank} by strength"
+    headline = f"Neuron {drawable(study.titles[card.neuron])}  ({name}): number {card.rank} by strength"
     width = _TEXT + _GAP + _SIDE + 0.6
     page = style.page(study, headline, _note(study, card), (width, body), auto=False, signs=True)
     paper = _Paper(page.figure, page.top)
@@ -182,7 +193,7 @@ def _draw(study: Study, card: _Card) -> Figure:
     _draw_block(top, "Where it is strongest, at both poles", card.poles, card.strongest)
     below = paper.axes(0.3, _FACTS + 2 * _TITLE + upper + 0.1, _TEXT, lower)
     _draw_block(below, "From high to low: examples of every fifth of the tokens", card.groups, card.strongest)
-    side = paper.axes(0.3 + _TEXT + _GAP + 1.15, _FACTS + _TITLE, _SIDE - 1.15, body - _FACTS - _TITLE - 0.1)
+    side = paper.axes(0.3 + _TEXT + _GAP + _NAMED, _FACTS + _TITLE, _SIDE - _NAMED, body - _FACTS - _TITLE - 0.1)
     _draw_neighbours(side, study, card)
     return page.figure
 
@@ -223,7 +234,7 @@ def _draw_neighbours(axes: Axes, study: Study, card: _Card) -> None:
     longest = max([abs(near.rho) for near in card.neighbours], default=1.0)
     axes.set(xlim=(0, longest * 1.75), ylim=(2 * (_NEIGHBOURS + 1.6), -0.4))
     axes.set_axis_off()
-    axes.set_title("Neighbours", x=-1.15 / (_SIDE - 1.15))
+    axes.set_title("Neighbours", x=-_NAMED / (_SIDE - _NAMED))
     _draw_sign(axes, study, positive, 0.6, longest, "positive")
     _draw_sign(axes, study, negative, _NEIGHBOURS + 2.6, longest, "negative")
 
@@ -234,10 +245,12 @@ def _draw_sign(axes: Axes, study: Study, neighbours: list[_Neighbour], first: fl
     colour = colours.POSITIVE if sign == "positive" else colours.NEGATIVE
     left = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     heading = f"{len(neighbours):,} {sign}{more}"
-    axes.annotate(heading, (0, first - 0.75), (-82, 0), fontsize=9, color=colour, va="center", **left)
+    axes.annotate(heading, (0, first - 0.75), (-72 * _NAMED, 0), fontsize=9, color=colour, va="center", **left)
     for row, near in enumerate(shown):
         y = first + row + 0.3
-        name = f"{drawable(study.labels[near.neuron])} {community_name(int(study.communities[near.neuron]))}"
+        name = drawable(cut(study.names.texts[near.neuron], _LONGEST))
+        label = f"{drawable(study.labels[near.neuron])} {community_name(int(study.communities[near.neuron]))}"
+        axes.annotate(label, (0, y), (-72 * _NAMED, 0), fontsize=8, va="center", color=style.MUTED, **left)
         axes.annotate(name, (0, y), (-4, 0), fontsize=8, ha="right", va="center", **left)
         axes.barh(y, abs(near.rho), height=0.7, color=colour, linewidth=0, edgecolor="white",
                   hatch="" if sign == "positive" else "////")  # fmt: skip

@@ -11,7 +11,6 @@ import numpy as np
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.community_names import community_tokens
 from glasso_cli.report.words.labels import community_name, count, percent
 
 if TYPE_CHECKING:
@@ -45,9 +44,10 @@ class _Matrix:
 
 
 def pictures(study: Study) -> Iterator[style.Picture]:
-    """Signed strength beside density, the communities named by the tokens that set them apart."""
+    """Signed strength beside density, the communities with their names."""
     matrix = _matrix(study)
-    names = _names(study, len(matrix.sizes))
+    found = study.community_names[: len(matrix.sizes)]
+    names = [drawable(name.text) for name in found]
     side = max(2.6, _CELL * len(matrix.sizes))
     page = style.page(study, _headline(matrix), _note(matrix), (2 * side + 5.4, side + 1.1), signs=True)
     axes = page.figure.subplots(1, 2)
@@ -57,7 +57,9 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     else:
         _strength(axes[0], matrix, names)
         _density(axes[1], matrix)
-    yield style.Picture("communities", page.figure, _alt(study, matrix), _table(matrix, names))
+    yield style.Picture(
+        "communities", page.figure, _alt(study, matrix), _table(matrix, names, np.array([name.score for name in found]))
+    )
 
 
 def _matrix(study: Study) -> _Matrix:
@@ -73,11 +75,6 @@ def _matrix(study: Study) -> _Matrix:
     return _Matrix(sizes, net + np.triu(net, 1).T, edges + np.triu(edges, 1).T, of)
 
 
-def _names(study: Study, k: int) -> list[str]:
-    tokens = community_tokens(study.stats, study.fit, most=3)
-    return [" ".join(drawable(f"“{word}”") for word, _ in words) for words in tokens[:k]]
-
-
 # -- words ------------------------------------------------------------------------------------------
 
 
@@ -91,7 +88,8 @@ def _note(matrix: _Matrix) -> str:
     words = (
         "Left: the sum of the partial correlations between two communities over the geometric mean of their sizes, blue positive and "
         "red negative, the number being the edges. Right: edges as a share of all pairs. Communities: Leiden on the sizes of "
-        "partial correlations. Words: tokens at which their neurons are most active more often than all others, a guess."
+        "partial correlations. Names: words at which their neurons are strongest more often than those of the others, where they "
+        "also tell the communities apart on other documents."
     )
     return words if matrix.of <= _SHOWN else f"{words} The {_SHOWN} largest are shown."
 
@@ -108,13 +106,15 @@ def _alt(study: Study, matrix: _Matrix) -> str:
     )
 
 
-def _table(matrix: _Matrix, names: list[str]) -> dict[str, Any]:
+def _table(matrix: _Matrix, names: list[str], scores: np.ndarray) -> dict[str, Any]:
     a, b = np.triu_indices(len(matrix.sizes))
     return {
         "community_a": [community_name(int(c)) for c in a],
         "community_b": [community_name(int(c)) for c in b],
-        "words_a": [names[c] for c in a],
-        "words_b": [names[c] for c in b],
+        "name_a": [names[c] for c in a],
+        "name_b": [names[c] for c in b],
+        "name_score_a": scores[a],
+        "name_score_b": scores[b],
         "neurons_a": matrix.sizes[a],
         "neurons_b": matrix.sizes[b],
         "edges": matrix.edges[a, b],

@@ -12,7 +12,7 @@ from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.plots.tables import neuron_table
-from glasso_cli.report.words.labels import community_name, count
+from glasso_cli.report.words.labels import community_name, count, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def _alt(study: Study) -> str:
     return (
         f"Distributions over {count(study.p, 'neuron')} ({study.title}) at alpha {study.alpha:.4g}: degree "
         f"(median {np.median(study.degree):g}, largest {study.degree.max()}), strength (largest "
-        f"{study.strength[top]:.2f}, {study.labels[top]}) and expected influence "
+        f"{study.strength[top]:.2f}, {study.titles[top]}) and expected influence "
         f"({study.influence.min():.2f} to {study.influence.max():.2f})."
     )
 
@@ -98,7 +98,7 @@ def _strongest(axes: Axes, study: Study) -> None:
               linewidth=0, label="negative edges")  # fmt: skip
     axes.plot(influence, rows, "d", color="white", markeredgecolor="black", markersize=5,
               label="expected influence")  # fmt: skip
-    names = [f"{drawable(study.labels[n])}  {community_name(int(study.communities[n]))}" for n in listed]
+    names = [f"{drawable(cut(study.titles[n], 34))}  {community_name(int(study.communities[n]))}" for n in listed]
     axes.set_yticks(rows, names, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0, color=style.INK, linewidth=0.8)

@@ -13,14 +13,16 @@ from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
 from glasso_cli.report.plots.parts.glyphs import cells, drawable
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.words.labels import community_name, count, signed
+from glasso_cli.report.words.labels import community_name, count, cut, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIDE = 8.8  # inches
-_LEGEND = 2.9
+_LEGEND = 3.7
 _LABEL = 6.8  # points
+_LINE = _LABEL * 1.15
+_LONGEST = (26, 12)  # characters of a name: where there is room, and where there is little
 _DASH = (0, (3.2, 1.8))
 _LISTED = 12  # communities in the legend
 GRAPHVIZ_NOTE = (
@@ -108,8 +110,8 @@ def _note(study: Study, drawing: _Drawing) -> str:
         shown += f": every edge with a magnitude of {abs(edges.rho[-1]):.3f} or more"
     return (
         f"{shown}. {_placed(drawing)} distances mean nothing else. "
-        "Strength: the sum of |partial correlation| over all edges of a neuron. Names stand where they fit, "
-        "strong neurons first; all are in network.csv."
+        "Strength: the sum of |partial correlation| over all edges of a neuron. Labels stand where they fit, "
+        "strong neurons first, with the neuron's name above; all are in network.csv."
     )
 
 
@@ -128,16 +130,19 @@ def _alt(study: Study, drawing: _Drawing) -> str:
         f"Network of the {len(rho):,} strongest of {study.n_edges:,} partial correlations ({study.title}) between "
         f"{count(len(drawing.backbone.neurons), 'neuron')} in {len(set(drawing.communities.tolist()))} communities: "
         f"{np.count_nonzero(rho > 0):,} positive, {np.count_nonzero(rho < 0):,} negative, from {signed(rho[0])} to "
-        f"{signed(rho[-1])}; the strongest neuron is {study.labels[hub]}."
+        f"{signed(rho[-1])}; the strongest neuron is {study.titles[hub]}."
     )
 
 
 def _table(study: Study, drawing: _Drawing) -> dict[str, Any]:
     rows, cols, rho = drawing.backbone.edges
     ids, places = study.fit.neuron_ids[drawing.backbone.neurons], drawing.places.round(3)
+    names = np.array(study.names.texts, dtype=object)[drawing.backbone.neurons]
     return {
         "neuron_i": ids[rows],
         "neuron_j": ids[cols],
+        "name_i": names[rows],
+        "name_j": names[cols],
         "partial_correlation": rho,
         "community_a": [community_name(int(c)) for c in drawing.communities[rows]],
         "community_b": [community_name(int(c)) for c in drawing.communities[cols]],
@@ -201,7 +206,7 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
             "label": f'"{community + 1 or ""}"',
             "fillcolor": f'"{colour}"',
             "fontcolor": f'"{colours.text_on(colour)}"',
-            "xlabel": quoted(study.labels[neuron]),
+            "xlabel": quoted(study.titles[neuron]),
         }
         lines.append(node_line(name, attributes))
     for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
@@ -225,27 +230,49 @@ def _draw_labels(axes: Axes, study: Study, drawing: _Drawing) -> None:
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.85)]
-    names = [drawable(study.labels[neuron]) for neuron in drawing.backbone.neurons]
-    first = np.argsort(-study.strength[drawing.backbone.neurons], kind="stable")
-    for neuron, (x, y) in place_labels(drawing.places, drawing.radii, names, first):
-        axes.text(x, y, names[neuron], fontsize=_LABEL, ha="center", va="center", zorder=5, path_effects=halo)
+    neurons = drawing.backbone.neurons.tolist()
+    labels = [drawable(study.labels[neuron]) for neuron in neurons]
+    names = [drawable(study.names.texts[neuron]) for neuron in neurons]
+    first = np.argsort(-study.strength[neurons], kind="stable")
+    for neuron, (x, y), name in place_labels(drawing.places, drawing.radii, labels, names, first):
+        look: dict[str, Any] = {"fontsize": _LABEL, "ha": "center", "va": "center", "zorder": 5, "path_effects": halo}
+        down = _LINE / 2 if name else 0.0
+        axes.text(x, y - down, labels[neuron], color=style.MUTED if name else style.INK, **look)
+        if name:
+            axes.text(x, y + down, name, weight="bold", **look)
 
 
 def place_labels(
-    places: np.ndarray, radii: np.ndarray, names: list[str], order: np.ndarray
-) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Which names fit beside their disc, taken in ``order``, and their middles in points; none touches another."""
+    places: np.ndarray, radii: np.ndarray, labels: list[str], names: list[str], order: np.ndarray
+) -> Iterator[tuple[int, tuple[float, float], str]]:
+    """Which labels fit beside their disc, taken in ``order``; their middles in points; and what of the name is above.
+
+    No two touch. A name that does not fit is cut or left out.
+    """
     size = np.stack([radii, radii], axis=1)
     taken = np.concatenate([places - size, places + size], axis=1)  # left, bottom, right, top
     for neuron in order.tolist():
-        width, height = cells(names[neuron]) * _LABEL * 0.6 + 2, _LABEL * 1.15
-        for middle in _beside(places[neuron], float(radii[neuron]), width, height):
-            box = np.array([middle[0] - width / 2, middle[1] - height / 2,
-                            middle[0] + width / 2, middle[1] + height / 2])  # fmt: skip
-            if not _touches(box, taken):
+        for name in dict.fromkeys((*(cut(names[neuron], most) for most in _LONGEST), "")):
+            found = _room(places[neuron], float(radii[neuron]), labels[neuron], name, taken)
+            if found:
+                middle, box = found
                 taken = np.vstack([taken, box])
-                yield neuron, middle
+                yield neuron, middle, name
                 break
+
+
+def _room(
+    place: np.ndarray, radius: float, label: str, name: str, taken: np.ndarray
+) -> tuple[tuple[float, float], np.ndarray] | None:
+    """The middle and the box of a label, with its name above, inside the square, where it touches none of ``taken (n, 4)``."""
+    width = max(cells(label) * _LABEL * 0.6, cells(name) * _LABEL * 0.66) + 2
+    height = _LINE * (2 if name else 1)
+    for middle in _beside(place, radius, width, height):
+        box = np.array([middle[0] - width / 2, middle[1] - height / 2,
+                        middle[0] + width / 2, middle[1] + height / 2])  # fmt: skip
+        if abs(middle[0]) + width / 2 <= _SIDE * 36 and not _touches(box, taken):
+            return middle, box
+    return None
 
 
 def _beside(place: np.ndarray, radius: float, width: float, height: float) -> list[tuple[float, float]]:
@@ -314,6 +341,11 @@ def _neuron_handles(study: Study, drawing: _Drawing) -> list[Any]:
     return handles
 
 
+def _community_line(study: Study, community: int, size: int, shown: int) -> str:
+    name = drawable(cut(study.community_names[community].text, 22))
+    return f"{community_name(community)}{' ' + name if name else ''}: {count(size, 'neuron')}, {shown} shown"
+
+
 def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
     from matplotlib.lines import Line2D
 
@@ -323,8 +355,7 @@ def _community_handles(study: Study, drawing: _Drawing) -> list[Any]:
         Line2D(
             [], [], marker="o", linestyle="", markersize=10, color=colours.community_colour(c),
             markeredgecolor=style.INK, markeredgewidth=0.7,
-            label=f"{community_name(c)}: {count(int(sizes[c]), 'neuron')}, "
-            f"{np.count_nonzero(drawing.communities == c)} shown",
+            label=_community_line(study, c, int(sizes[c]), int(np.count_nonzero(drawing.communities == c))),
         )
         for c in shown[:_LISTED]
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts.both_corpora import NOTE, draw_entries, entry, table_of
 from glasso_cli.report.plots.parts.style import Picture
-from glasso_cli.report.words.labels import count, signed
+from glasso_cli.report.words.labels import count, signed, titled
 
 _EDGES = 3  # named for each neuron
 
@@ -26,6 +26,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
         entry(
             contrast,
             contrast.labels[neuron],
+            contrast.neuron_names.texts[neuron],
             str(comparison.neuron_ids[neuron]),
             _in_words(contrast, neuron),
             (int(comparison.neurons_a[neuron]), int(comparison.neurons_b[neuron])),
@@ -35,7 +36,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
     a, b = contrast.names
     headline = f"The {count(len(entries), 'neuron')} that rewire most from {a} (A) to {b} (B)"
     note = f"Ranked by the sum of the changes of partial correlations. {NOTE} {contrast.doubt}"
-    names = ", ".join(each.label for each in entries[:5])
+    names = "; ".join(titled(each.label, each.name) for each in entries[:5])
     alt = f"The {count(len(entries), 'neuron')} that rewire most ({contrast.title}): {names}, with their contexts in both."
     yield Picture("rewired", draw_entries(contrast, entries, headline, note), alt, table_of(contrast, entries))
 
@@ -51,7 +52,7 @@ def _in_words(contrast: Contrast, neuron: int) -> str:
     comparison = contrast.comparison
     edges = _edges_of(contrast, neuron)
     named = "; ".join(
-        f"{contrast.labels[comparison.cols[e] if comparison.rows[e] == neuron else comparison.rows[e]]} "
+        f"{contrast.titles[comparison.cols[e] if comparison.rows[e] == neuron else comparison.rows[e]]} "
         f"{signed(comparison.rho_a[e])} → {signed(comparison.rho_b[e])} ({CLASSES[comparison.classes[e]]})"
         for e in edges[:_EDGES]
     )

@@ -77,9 +77,12 @@ def _alt(contrast: Contrast) -> str:
 
 def _table(contrast: Contrast) -> dict[str, Any]:
     comparison = contrast.comparison
+    names = np.array(contrast.neuron_names.texts, dtype=object)
     return {
         "neuron_i": comparison.neuron_ids[comparison.rows],
         "neuron_j": comparison.neuron_ids[comparison.cols],
+        "name_i": names[comparison.rows],
+        "name_j": names[comparison.cols],
         "partial_correlation_a": comparison.rho_a,
         "partial_correlation_b": comparison.rho_b,
         "difference": np.array([*CLASSES, ""])[comparison.classes],

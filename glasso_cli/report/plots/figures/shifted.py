@@ -9,7 +9,7 @@ import numpy as np
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts.both_corpora import NOTE, draw_entries, entry, table_of
 from glasso_cli.report.plots.parts.style import Picture
-from glasso_cli.report.words.labels import count, signed
+from glasso_cli.report.words.labels import count, signed, titled
 
 
 def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
@@ -23,6 +23,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
         entry(
             contrast,
             contrast.active_labels[neuron],
+            contrast.active_names.texts[neuron],
             str(comparison.active_ids[neuron]),
             _in_words(contrast, neuron),
             (int(comparison.active_rows_a[neuron]), int(comparison.active_rows_b[neuron])),
@@ -32,7 +33,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
     a, b = contrast.names
     headline = f"The {count(len(entries), 'neuron')} whose activation differs most between {a} (A) and {b} (B)"
     note = f"Ranked by the p-value of the difference of means. {NOTE} {contrast.activation_doubt}"
-    names = ", ".join(each.label for each in entries[:5])
+    names = "; ".join(titled(each.label, each.name) for each in entries[:5])
     alt = f"{headline}: {names}, with their contexts in both."
     yield Picture("shifted", draw_entries(contrast, entries, headline, note), alt, table_of(contrast, entries))
 

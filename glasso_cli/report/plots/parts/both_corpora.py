@@ -11,6 +11,7 @@ from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_pole
 from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+from glasso_cli.report.words.labels import titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,22 +29,23 @@ _SPACE = 0.18
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One neuron: its names, what is said of it, and its contexts by corpus and pole."""
+    """One neuron: its label and name, its id, what is said of it, and its contexts by corpus and pole."""
 
     label: str
+    name: str
     neuron: str
     words: str
     contexts: list[tuple[str, list[Context]]]  # "A, positive" and so on
 
 
-def entry(contrast: Contrast, label: str, neuron: str, words: str, rows: tuple[int, int]) -> Entry:
+def entry(contrast: Contrast, label: str, name: str, neuron: str, words: str, rows: tuple[int, int]) -> Entry:
     """The neuron at ``rows`` of the statistics of A and of B; the contexts of its heavier pole come first."""
     groups = [
         (f"{letter}, {pole.name.split()[0]}", read_pole(pole, stats.vocabulary)[1])
         for letter, stats, row in zip("AB", (contrast.first, contrast.second), rows)
         for pole in pole_contexts(stats, row, _PER_CORPUS)
     ]
-    return Entry(label, neuron, words, groups)
+    return Entry(label, name, neuron, words, groups)
 
 
 def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str) -> Figure:
@@ -54,7 +56,7 @@ def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, no
     w, h = page.figure.get_size_inches()
     top = page.top
     for each, height in zip(entries, heights):
-        title = drawable(f"{each.label}  ({each.neuron})")
+        title = drawable(f"{titled(each.label, each.name)}  ({each.neuron})")
         page.figure.text(0.3 / w, (top - 0.16) / h, title, fontsize=10, weight="bold", va="center")
         page.figure.text(0.3 / w, (top - 0.36) / h, drawable(each.words), fontsize=8.5, color=style.MUTED, va="center")
         axes = page.figure.add_axes((0.3 / w, (top - _HEAD - height) / h, _WIDTH / w, height / h))
@@ -70,12 +72,12 @@ def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, no
 def table_of(contrast: Contrast, entries: Sequence[Entry]) -> dict[str, Any]:
     """The contexts that are drawn, one per row."""
     rows = [
-        (rank, each.neuron, contrast.names["AB".index(name[0])], name[3:], context.value, context.document,
+        (rank, each.neuron, each.name, contrast.names["AB".index(name[0])], name[3:], context.value, context.document,
          context.tokens[context.peak], context.text)
         for rank, each in enumerate(entries, start=1)
         for name, contexts in each.contexts
         for context in contexts
     ]  # fmt: skip
-    names = ("rank", "neuron", "corpus", "pole", "value", "document", "token", "text")
+    names = ("rank", "neuron", "name", "corpus", "pole", "value", "document", "token", "text")
     columns = zip(*rows) if rows else [()] * len(names)
     return {name: [str(item) for item in column] for name, column in zip(names, columns)}
