@@ -61,7 +61,7 @@ docs: $(STAMP) ## write docs/commands.md and docs/configuration.md again
 # The README's pictures, from the demo; the explorer's needs chromium.
 images: demo ## draw the pictures of the documentation again
 	cp runs/demo/figures/ai/network.png docs/images/demo-network.png
-	cp runs/demo/figures/climate-vs-ai/maps.png docs/images/topics-maps.png
+	cp runs/demo/figures/climate-vs-ai/activations.png docs/images/demo-activations.png
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 

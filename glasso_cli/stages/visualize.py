@@ -110,7 +110,7 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=5,
+    version=6,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
     settings=settings,

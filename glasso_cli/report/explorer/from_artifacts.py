@@ -13,11 +13,12 @@ from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
-from glasso_cli.report.explorer.view import MOST_ALPHAS, Change, CorpusView, View
+from glasso_cli.report.explorer.view import MOST_ALPHAS, Activity, Change, CorpusView, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.names import Name
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.comparison import activation_halves
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.labels import count
 
@@ -62,6 +63,7 @@ def compared_view(contrast: Contrast, fits: tuple[PrecisionPath, PrecisionPath])
         comparison.orientation,
         corpora,
         change=_change(comparison),
+        activity=_activity(comparison),
     )
 
 
@@ -194,4 +196,31 @@ def _change(comparison: Comparison) -> Change:
         classes=comparison.classes[differs],
         kinds=CLASSES,
         words={"fdr": comparison.metrics.fdr},
+    )
+
+
+def _activity(comparison: Comparison) -> Activity | None:
+    """The differences of activation of the neurons of the page, if they were compared."""
+    active = comparison.metrics.activations
+    if active is None:
+        return None
+    places = {name: place for place, name in enumerate(comparison.active_ids.tolist())}
+    rows = np.array([places.get(name, -1) for name in comparison.neuron_ids.tolist()])
+
+    def of_page(values: np.ndarray) -> np.ndarray:
+        return np.where(rows < 0, np.nan, values[np.maximum(rows, 0)])
+
+    return Activity(
+        mean=(of_page(comparison.mean_a), of_page(comparison.mean_b)),
+        shift=of_page(comparison.shift),
+        shift_error=of_page(comparison.shift_error),
+        shift_q=of_page(comparison.shift_q),
+        ratio=np.exp(of_page(comparison.log_ratio)),
+        ratio_q=of_page(comparison.ratio_q),
+        words={
+            "fdr": comparison.metrics.fdr,
+            "min_shift": active.min_shift,
+            "min_ratio": active.min_ratio,
+            "halves": activation_halves(comparison.metrics),
+        },
     )

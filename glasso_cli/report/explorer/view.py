@@ -61,6 +61,19 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
+class Activity:
+    """How the activations of the p neurons differ between two corpora, A and B; nan where one is not compared."""
+
+    mean: tuple[np.ndarray, np.ndarray]  # (p,) in each corpus, oriented
+    shift: np.ndarray  # (p,) mean of B less A, in standard deviations
+    shift_error: np.ndarray  # (p,)
+    shift_q: np.ndarray  # (p,) of H0: at most the minimum effect
+    ratio: np.ndarray  # (p,) variance of B over that of A
+    ratio_q: np.ndarray  # (p,)
+    words: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """The whole page: p neurons, one or two corpora."""
 
@@ -74,6 +87,7 @@ class View:
     orientation: np.ndarray  # (p,) what the signs of the model were multiplied by: -1 or 1
     corpora: tuple[CorpusView, ...]
     change: Change | None = None
+    activity: Activity | None = None
 
     @property
     def p(self) -> int:

@@ -32,17 +32,17 @@ from glasso_cli.report.explorer.blocks import (
     positions,
 )
 from glasso_cli.report.explorer.layout import lay_out
-from glasso_cli.report.explorer.view import Change, CorpusView, View
+from glasso_cli.report.explorer.view import Activity, Change, CorpusView, View
 from glasso_cli.report.names import Name
 
-FORMAT = "glasso.explorer/4"
+FORMAT = "glasso.explorer/5"
 CHUNK = 256  # neurons per block of contexts, which the page reads when one of them is looked at
 CONTEXTS = 8  # of the heavier pole of a neuron, and half as many of the other
 _ENTRY = 250  # bytes of a block besides its text: its element and its entry in the manifest
 # In this order the files are one program: each imports only from those before it.
 SCRIPTS = (
     *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
-    *("edge-card.js", "cards.js", "tables.js", "export.js", "search.js", "controls.js", "main.js"),
+    *("edge-card.js", "tables.js", "activity.js", "cards.js", "export.js", "search.js", "controls.js", "main.js"),
 )
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
@@ -101,6 +101,9 @@ def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     if view.change:
         for name, block in _change(view.change, view.p):
             yield f"change.{name}", block
+    if view.activity:
+        for name, block in _activity(view.activity):
+            yield f"activity.{name}", block
     yield "order", packed(indices(_by_strength(view), view.p))
 
 
@@ -145,6 +148,20 @@ def _change(change: Change, p: int) -> Iterator[tuple[str, Block]]:
         yield f"error.{letter}", packed(correlations(error))
     yield "q", packed(logarithms(change.q_values))
     yield "classes", packed(change.classes.astype(np.uint8))
+
+
+def _activity(activity: Activity) -> Iterator[tuple[str, Block]]:
+    values = {
+        "mean.a": activity.mean[0],
+        "mean.b": activity.mean[1],
+        "shift": activity.shift,
+        "error": activity.shift_error,
+        "ratio": activity.ratio,
+    }
+    for name, array in values.items():
+        yield name, packed(array.astype(np.float32))
+    yield "shift_q", packed(logarithms(activity.shift_q))
+    yield "ratio_q", packed(logarithms(activity.ratio_q))
 
 
 def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
@@ -214,6 +231,7 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
         "p": view.p,
         "corpora": corpora,
         "change": {"kinds": view.change.kinds, "words": dict(view.change.words)} if view.change else None,
+        "activity": dict(view.activity.words) if view.activity else None,
         "colours": _colours(),
         "steps": STEPS,
         "unknown": UNKNOWN,

@@ -16,8 +16,9 @@ from support.browser import Page
 
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.graph import colours
-from glasso_cli.report.explorer import Change, View, write_explorer
+from glasso_cli.report.explorer import write_explorer
 from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
+from glasso_cli.report.explorer.view import Activity, Change, View
 from glasso_cli.report.names import Name
 from glasso_cli.report.plots.study import Study
 
@@ -36,6 +37,12 @@ def two_corpora(make_study: Callable[..., Study]) -> View:
         q_values=np.array([1e-9, 0.01, 0.04]), classes=np.array([4, 2, 0]), kinds=CLASSES, words={"fdr": 0.05},
     )  # fmt: skip
     view = view_of(study)
+    places = np.arange(study.p)
+    activity = Activity(
+        mean=(places / 10, places / 5), shift=np.where(places == 7, -0.4, 0.01), shift_error=np.full(study.p, 0.03),
+        shift_q=np.where(places == 7, 1e-6, np.where(places == 3, 0.02, 0.9)), ratio=np.where(places == 9, np.nan, 1.5),
+        ratio_q=np.full(study.p, 0.5), words={"fdr": 0.05, "min_shift": 0.02, "min_ratio": 1.05, "halves": "none in either"},
+    )  # fmt: skip
     return View(
         "Toy · rivers (A) against courts (B)",
         "Two corpora.",
@@ -47,6 +54,7 @@ def two_corpora(make_study: Callable[..., Study]) -> View:
         view.orientation,
         corpora,
         change,
+        activity,
     )
 
 
@@ -169,6 +177,32 @@ def test_corpora_and_what_differs(opened: Callable[..., Page], make_study: Calla
     page.set(neuron=0)
     assert "Strongest contexts in rivers" in page.text("#card")
     assert "Strongest contexts in courts" in page.text("#card")
+
+
+def test_neurons_that_are_more_active_in_one_corpus(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    view = two_corpora(make_study)
+    page = opened(view)
+    page.run("window.glasso.set({ tab: 'activity' })")
+    rows = page.run("return [...document.querySelectorAll('#activity-table tbody tr')].map((row) => row.innerText)")
+    assert len(rows) == len(view.ids)
+    assert rows[0].startswith(view.labels[7])
+    assert rows[1].startswith(view.labels[3])
+    assert "−0.400" in rows[0]
+    assert "at most 0.02 standard deviations" in page.text("#activity-words")
+    page.run("window.glasso.set({ neuron: 7 })")
+    assert "−0.400 ± 0.030 SD (q 1e−6)" in page.text("#card")
+    assert "Strongest contexts in rivers" in page.text("#card")
+    assert "Strongest contexts in courts" in page.text("#card")
+
+
+def test_without_a_comparison_there_is_no_tab_of_activity(
+    opened: Callable[..., Page], make_study: Callable[..., Study]
+) -> None:
+    page = opened(view_of(make_study(p=40, edges=70)))
+    assert page.run("return document.querySelector('#tab-activity') === null")
+    assert page.run("return window.glasso.state().tab") == "overview"
 
 
 def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:

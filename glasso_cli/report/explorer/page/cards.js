@@ -1,5 +1,6 @@
 // The card at the right: one neuron, edge or community, or the strongest neurons where nothing is chosen.
 
+import { activityLines } from './activity.js';
 import { contextsPlace, fillContexts } from './contexts.js';
 import { CORPORA, changePoint, data, peakTokens } from './data.js';
 import {
@@ -84,6 +85,7 @@ function neuronCard(neuron) {
       ['edges shown', formatCount(degree[neuron])],
       ['strength', strength[neuron].toFixed(3)],
       ['expected influence', formatSigned(influence[neuron])],
+      ...activityLines(neuron),
     ]),
     neuronActions(neuron, Boolean(pin)),
     ...(pin ? [pinFields(pin)] : []),

@@ -7,7 +7,13 @@ import { showAll } from './graph.js';
 import { showResults } from './search.js';
 import { activeCorpus, alphaIndex, isChange, NOTHING_CHOSEN, shown, state, update } from './state.js';
 
-const TABS = { overview: 'Overview', graph: 'Graph', edges: 'Edges', neurons: 'Neurons' };
+const TABS = {
+  overview: 'Overview',
+  graph: 'Graph',
+  edges: 'Edges',
+  neurons: 'Neurons',
+  ...(manifest.activity ? { activity: 'Activity' } : {}),
+};
 const SLIDERS = ['least', 'frequency', 'budget'];
 const SELECTS = ['gap', 'layer', 'kind', 'arrangement'];
 

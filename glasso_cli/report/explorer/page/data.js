@@ -177,6 +177,9 @@ const qFrom = (value) => 10 ** (-value / STEPS.log_q);
 // q of a pair that differs.
 export const changeQ = (pair) => qFrom(data['change.q'][pair]);
 
+// q of the difference of means or variances of a neuron between two corpora.
+export const activityQ = (name, neuron) => qFrom(data[`activity.${name}_q`][neuron]);
+
 // The share of half-samples that have a tested edge; NaN where it is unknown.
 export function frequencyAt(corpus, test) {
   const value = corpus.frequency[test];

@@ -47,7 +47,9 @@ function paletteColour(community, palette) {
 export const formatCount = (number) => Math.round(number).toLocaleString('en-US');
 
 export function formatSigned(value, digits = 3) {
-  return Number.isNaN(value) ? '–' : `${value > 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;
+  if (Number.isNaN(value)) return '–';
+  const sign = value > 0 ? '+' : value < 0 ? '−' : '';
+  return `${sign}${Math.abs(value).toFixed(digits)}`;
 }
 
 export function formatQ(value) {

@@ -1,5 +1,6 @@
 // The start of the page, and what is drawn when the state changes.
 
+import { setUpActivity } from './activity.js';
 import { showCard } from './cards.js';
 import { drawControls, drawCounts, setUpControls } from './controls.js';
 import { corpusOf, data, manifest, pointOf, readAll, readBlock } from './data.js';
@@ -21,6 +22,7 @@ const VIEWS = {
   graph: paint,
   edges: () => tables.edges.draw(),
   neurons: () => tables.neurons.draw(),
+  activity: () => tables.activity.draw(),
 };
 
 async function start() {
@@ -29,6 +31,7 @@ async function start() {
   setUpColours();
   setUpControls();
   setUpTables();
+  setUpActivity();
   setUpMatrix();
   setUpGraph();
   listeners.push(drawChanges);

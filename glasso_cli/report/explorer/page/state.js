@@ -104,7 +104,7 @@ const oneOf = (text, choices) => checked(text, choices.includes(text));
 const optionalInteger = (text) => (text === '' ? '' : String(integerBelow(text, 100000)));
 
 const PARSERS = {
-  tab: (text) => oneOf(text, ['overview', 'graph', 'edges', 'neurons']),
+  tab: (text) => oneOf(text, ['overview', 'graph', 'edges', 'neurons', ...(manifest.activity ? ['activity'] : [])]),
   corpus: (text) => oneOf(text, [...CORPORA.map(({ letter }) => letter), ...(manifest.change ? ['change'] : [])]),
   alpha: (text) => integerBelow(text, 32),
   tested: (text) => text === 'true',

@@ -23,7 +23,7 @@ export const tables = {};
 
 // A table with pages that is sorted by the column whose title is pressed. `columns()` are {title, cell(row),
 // sortBy(row)} with `word: true` where the cell is text and not a number; `rows()` come in their own order.
-function pagedTable(element, { caption, columns, rows }) {
+export function pagedTable(element, { caption, columns, rows }) {
   const table = { page: 0, column: null, descending: true };
   table.draw = () => {
     const all = sortedRows(rows(), columns()[table.column], table.descending);
