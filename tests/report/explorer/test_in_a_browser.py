@@ -13,49 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from support.browser import Page
+from support.explorer_views import two_corpora
 
-from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.graph import colours
 from glasso_cli.report.explorer import write_explorer
-from glasso_cli.report.explorer.from_artifacts import corpus_view, view_of
-from glasso_cli.report.explorer.view import Activity, Change, View
+from glasso_cli.report.explorer.from_artifacts import view_of
 from glasso_cli.report.names import Name
 from glasso_cli.report.plots.study import Study
 
 pytestmark = pytest.mark.browser
 HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
-
-
-def two_corpora(make_study: Callable[..., Study]) -> View:
-    """One study under two names, with three pairs that differ."""
-    study = make_study(p=40, edges=70)
-    corpora = tuple(corpus_view(study.stats, study.fit, name) for name in ("rivers", "courts"))
-    change = Change(
-        rows=np.array([0, 3, 5]), cols=np.array([7, 9, 6]),
-        rho=(np.array([0.2, -0.1, 0.0]), np.array([-0.2, -0.3, 0.25])),
-        error=(np.full(3, 0.01), np.full(3, 0.02)),
-        q_values=np.array([1e-9, 0.01, 0.04]), classes=np.array([4, 2, 0]), kinds=CLASSES, words={"fdr": 0.05},
-    )  # fmt: skip
-    view = view_of(study)
-    places = np.arange(study.p)
-    activity = Activity(
-        mean=(places / 10, places / 5), shift=np.where(places == 7, -0.4, 0.01), shift_error=np.full(study.p, 0.03),
-        shift_q=np.where(places == 7, 1e-6, np.where(places == 3, 0.02, 0.9)), ratio=np.where(places == 9, np.nan, 1.5),
-        ratio_q=np.full(study.p, 0.5), words={"fdr": 0.05, "min_shift": 0.02, "min_ratio": 1.05, "halves": "none in either"},
-    )  # fmt: skip
-    return View(
-        "Toy · rivers (A) against courts (B)",
-        "Two corpora.",
-        view.ids,
-        view.labels,
-        view.names,
-        view.name_scores,
-        view.layers,
-        view.orientation,
-        corpora,
-        change,
-        activity,
-    )
 
 
 def test_the_first_view_says_what_it_is(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
@@ -159,50 +126,6 @@ def test_the_address_brings_the_same_page_back(opened: Callable[..., Page], make
     damaged = opened(two_corpora(make_study), "#neuron=999&corpus=z&pins=[&alpha=-1&tab=graph")
     state = damaged.run("return window.glasso.state()")
     assert (state["tab"], state["neuron"], state["corpus"], state["pins"]) == ("graph", None, "a", [])
-
-
-def test_corpora_and_what_differs(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
-    page = opened(two_corpora(make_study))
-    assert [label.strip() for label in page.run("return [...document.querySelectorAll('#corpora label')].map((l) => l.innerText)")] == [
-        "A: rivers", "B: courts", "what differs, B − A",
-    ]  # fmt: skip
-    page.run("document.querySelector('#corpora input[value=change]').click()")
-    assert page.counts()["shown"] == 3
-    page.run("const k = document.querySelector('#kind'); k.value = '4'; k.dispatchEvent(new Event('change'))")
-    assert page.counts()["shown"] == 1
-    page.set(tab="edges", kind="")
-    assert "sign flip" in page.text("#edge-table")
-    page.set(edge="0-7")
-    assert "Between the corpora: sign flip" in page.text("#card")
-    page.set(neuron=0)
-    assert "Strongest contexts in rivers" in page.text("#card")
-    assert "Strongest contexts in courts" in page.text("#card")
-
-
-def test_neurons_that_are_more_active_in_one_corpus(
-    opened: Callable[..., Page], make_study: Callable[..., Study]
-) -> None:
-    view = two_corpora(make_study)
-    page = opened(view)
-    page.run("window.glasso.set({ tab: 'activity' })")
-    rows = page.run("return [...document.querySelectorAll('#activity-table tbody tr')].map((row) => row.innerText)")
-    assert len(rows) == len(view.ids)
-    assert rows[0].startswith(view.labels[7])
-    assert rows[1].startswith(view.labels[3])
-    assert "−0.400" in rows[0]
-    assert "at most 0.02 standard deviations" in page.text("#activity-words")
-    page.run("window.glasso.set({ neuron: 7 })")
-    assert "−0.400 ± 0.030 SD (q 1e−6)" in page.text("#card")
-    assert "Strongest contexts in rivers" in page.text("#card")
-    assert "Strongest contexts in courts" in page.text("#card")
-
-
-def test_without_a_comparison_there_is_no_tab_of_activity(
-    opened: Callable[..., Page], make_study: Callable[..., Study]
-) -> None:
-    page = opened(view_of(make_study(p=40, edges=70)))
-    assert page.run("return document.querySelector('#tab-activity') === null")
-    assert page.run("return window.glasso.state().tab") == "overview"
 
 
 def test_what_is_exported_is_what_is_shown(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:
