@@ -23,7 +23,7 @@ from glasso_cli.inference.jackknife import PseudoValues
 from glasso_cli.inference.tails import two_sided
 
 LEAST = 3  # neurons of a community that is compared
-Pairs = tuple[np.ndarray, np.ndarray]
+Ends = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +39,12 @@ class CommunityDifferences:
     q: np.ndarray  # (m,) over all pairs of communities
 
 
-def communities_of_both(p: int, first: Pairs, second: Pairs, seed: int = 0) -> np.ndarray:
-    """The communities ``(p,)`` of the edges of both graphs, 0 the largest; -1 for neurons in none of ``LEAST`` neurons.
+def communities_of_both(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The communities ``(p,)`` of the edges of either graph, 0 the largest; -1 for neurons in none of ``LEAST`` neurons.
 
-    An edge of both graphs has twice the weight.
+    Edges are ``rows (E,)`` < ``cols (E,)``; ``weights (E,)`` are the sizes of their partial correlations, of both graphs together.
     """
-    rows, cols = (np.concatenate(ends).astype(np.int64) for ends in zip(first, second))
-    places, count = np.unique(rows * p + cols, return_counts=True)
-    found = find_communities(p, places // p, places % p, count.astype(np.float64), seed)
+    found = find_communities(p, rows, cols, weights, seed)
     sizes = np.bincount(found[found >= 0], minlength=1)
     return np.where((found >= 0) & (sizes[np.maximum(found, 0)] >= LEAST), found, -1)
 
@@ -77,7 +75,7 @@ def community_differences(
 
 
 def _dependence(
-    corpus: CorpusEstimate, chosen: np.ndarray, starts: np.ndarray, pairs: np.ndarray, among: Pairs
+    corpus: CorpusEstimate, chosen: np.ndarray, starts: np.ndarray, pairs: np.ndarray, among: Ends
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mean squared partial correlation of pairs of communities ``(m,)``, less noise, and its variance."""
     z, noise = _fisher_of(corpus.side(), chosen)

@@ -82,7 +82,9 @@ def assemble(
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
     chance = permute(pairs.rows, pairs.cols) if permute else None
-    communities = communities_of_both(p, *graphs)
+    either = drawn[0] | drawn[1]
+    sizes = sum(np.abs(rho) * part for rho, part in zip(pairs.rho, drawn))
+    communities = communities_of_both(p, pairs.rows[either], pairs.cols[either], sizes[either])
     linked = community_differences(compared.first, compared.second, communities)
     active = activation_differences(
         first.stats, second.stats, fdr=section.fdr, min_shift=section.min_shift, min_ratio=section.min_ratio

@@ -91,13 +91,24 @@ def test_moves_are_those_of_leaving_blocks_out() -> None:
         np.testing.assert_allclose(moved[upper], pseudo, atol=0.05 * np.abs(pseudo).max())
 
 
-def test_communities_are_of_either_graph_and_small_ones_are_none() -> None:
-    first = np.array([0, 1, 2, 10]), np.array([1, 2, 3, 11])
-    second = np.array([4, 5, 20]), np.array([5, 6, 21])
-    found = communities_of_both(P, first, second)
+def test_communities_are_of_all_edges_and_small_ones_are_none() -> None:
+    rows, cols = np.array([0, 1, 2, 4, 5, 10, 20]), np.array([1, 2, 3, 5, 6, 11, 21])
+    weights = np.linspace(0.1, 0.2, 7)
+    found = communities_of_both(P, rows, cols, weights)
     assert sorted(np.flatnonzero(found >= 0).tolist()) == [0, 1, 2, 3, 4, 5, 6]
     assert len(set(found[:4].tolist())) == 1
-    assert (communities_of_both(P, second, first) == found).all()
-    none = communities_of_both(P, (np.zeros(0, int),) * 2, (np.zeros(0, int),) * 2)
+    none = communities_of_both(P, np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     assert (none == -1).all()
     assert len(compared(estimates(np.eye(P), np.eye(P)), none).p) == 0
+
+
+def test_the_numbering_of_neurons_changes_no_community() -> None:
+    rng = np.random.default_rng(0)
+    rows, cols = np.triu_indices(P, 1)
+    chosen = rng.choice(len(rows), 40, replace=False)
+    rows, cols, weights = rows[chosen], cols[chosen], rng.uniform(0.1, 0.3, 40)
+    order = rng.permutation(P)
+    renamed = np.argsort(order)
+    one = communities_of_both(P, rows, cols, weights)
+    low, high = np.sort(np.stack([renamed[rows], renamed[cols]]), axis=0)
+    assert (communities_of_both(P, low, high, weights)[renamed] == one).all()
