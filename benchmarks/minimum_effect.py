@@ -1,7 +1,7 @@
 """Does the test against a minimum effect hold its error rate where tests against zero do not?
 
     python benchmarks/minimum_effect.py --quick        two minutes on two cores
-    python benchmarks/minimum_effect.py --repeats 4    the table in docs/inference.md: twelve minutes
+    python benchmarks/minimum_effect.py --repeats 4    the tables in docs/inference.md: twenty minutes
     python benchmarks/minimum_effect.py                ten repetitions
 
 ``small``: every pair of p neurons has a partial correlation of half to one and a half times 0.02, and a sparse graph (mean degree 4) of
