@@ -18,6 +18,7 @@ from glasso_cli.config.strict_yaml import Loc, Position
 
 MOST_SHOWN = 40  # problems
 EXCERPT = 68  # cells of a source line that are shown, so that a report fits 80 columns
+LONGEST = 1_000  # characters of the message of one problem
 _ANY = "NAME"  # stands for every name in a mapping of sections
 
 
@@ -148,11 +149,14 @@ def report(title: str, problems: Sequence[Problem]) -> str:
     """Return ``title``, then every problem with its source line and a mark under the column."""
     rows, more = [title], problems[MOST_SHOWN:]
     problems = problems[:MOST_SHOWN]
-    width = max(cell_len(_visible(problem.place)) for problem in problems)
-    key_width = max(cell_len(_visible(problem.key)) for problem in problems)
-    for problem in problems:
-        row = f"  {_padded(problem.place, width)}  {_padded(problem.key, key_width)}  "
-        rows.append((row if problem.key else row.rstrip() + "  ") + _visible(hide_keys(problem.message)))
+    places = [_visible(problem.place) for problem in problems]
+    keys = [_visible(_short(problem.key)) for problem in problems]
+    width, key_width = (max(map(cell_len, column)) for column in (places, keys))
+    for problem, place, key in zip(problems, places, keys):
+        row = f"  {_padded(place, width)}  {_padded(key, key_width)}  "
+        rows.append(
+            (row if problem.key else row.rstrip() + "  ") + _visible(_short(hide_keys(problem.message), LONGEST))
+        )
         if problem.position and problem.line:
             rows += _excerpt(problem.line, problem.position)
     if more:
@@ -169,8 +173,11 @@ def _excerpt(line: str, at: Position) -> list[str]:
     return [f"    {at.line:>4} | {text}", f"         | {' ' * cell_len(before)}^"]
 
 
+def _short(text: str, most: int = EXCERPT) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def _padded(text: str, width: int) -> str:
-    text = _visible(text)
     return text + " " * (width - cell_len(text))
 
 

@@ -158,3 +158,12 @@ def test_an_env_file_is_no_configuration() -> None:
 )
 def test_ordinary_words_are_shown(text: str) -> None:
     assert hide_keys(text) == text
+
+
+def test_a_key_of_any_length_makes_a_short_message(tmp_path: Path) -> None:
+    lines = "".join(f"k{n}: 1\n" for n in range(30))
+    (tmp_path / "c.yaml").write_text(f"? {'words ' * 3_000}\n: 1\n{lines}", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "c.yaml", [])
+    assert len(caught.value.message) < 10_000
+    assert "words words" in caught.value.message
