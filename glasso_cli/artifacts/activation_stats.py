@@ -68,6 +68,11 @@ class ActivationStats(Artifact):
         """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
         return metrics_of(CollectMetrics, self.meta)
 
+    @cached_property
+    def _turned(self) -> ActivationStats:
+        """The oriented copy."""
+        return oriented(self)
+
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
@@ -109,7 +114,7 @@ class ActivationStats(Artifact):
 
         ``mean`` and ``skewness`` are oriented; times ``orientation``, they are the model's own.
         """
-        turned, same = oriented(self), self.duplicate_of
+        turned, same = self._turned, self.duplicate_of
         return {
             "neuron": self.neuron_ids,
             "layer": self.layers,
@@ -134,7 +139,7 @@ class ActivationStats(Artifact):
         for a neuron that was not collected.
         """
         index = self._index_of(neuron)
-        turned = oriented(self)
+        turned = self._turned
         fifths = zip(turned.quantile_tokens[index], turned.quantile_values[index], turned.quantile_documents[index])
         groups = [(pole.name, pole.tokens, pole.values, pole.documents) for pole in poles_of(turned, index)]
         groups += [(f"fifth {k}", *group) for k, group in enumerate(fifths, start=1)]

@@ -35,7 +35,6 @@ class WithPoles(Kind, Protocol):
     def skewness(self) -> np.ndarray: ...
 
 
-SIGNS = "signs are relative to each neuron's heavier pole"
 _FAINT = 0.05  # a pole whose strongest value is less than this share of the other's is none
 
 

@@ -15,9 +15,12 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.comparison import ActivationCounts
 from glasso_cli.config import CompareSection
-from glasso_cli.inference.blocks import LEAST
+from glasso_cli.inference.blocks import LEAST, freedom_between
 from glasso_cli.inference.false_discovery import ordered_q_values
+from glasso_cli.inference.jackknife import PseudoValues
 from glasso_cli.inference.minimum_effect import beyond
+from glasso_cli.inference.tails import welch
+from glasso_cli.linalg.moments import diagonal_places
 
 Estimator = Callable[["Totals", "Totals"], np.ndarray]
 
@@ -49,9 +52,7 @@ class ActivationBlocks:
     def of(cls, stats: ActivationStats, neurons: np.ndarray, origin: np.ndarray) -> ActivationBlocks:
         """Those of ``neurons (p,)`` of a corpus, about ``origin (p,)``, a value as the model computes it."""
         filled = np.flatnonzero(stats.counts > 0)
-        width = stats.n_neurons
-        places = neurons.astype(np.int64)
-        places = places * width - places * (places - 1) // 2  # of the diagonal in packed rows
+        places = diagonal_places(stats.n_neurons)[neurons]
         shift = stats.centre[neurons] - origin
         counts = stats.counts[filled, None].astype(np.float64)
         sums = stats.sums[filled][:, neurons]
@@ -72,8 +73,7 @@ class ActivationBlocks:
     @property
     def freedom(self) -> float:
         """Degrees of freedom of a variance between the blocks."""
-        shares = self.parts.counts / self.parts.counts.sum()
-        return max(1.0, 1 / float((shares**2).sum()) - 1)
+        return freedom_between(self.parts.counts / self.parts.counts.sum())
 
     def halves(self) -> tuple[ActivationBlocks, ActivationBlocks] | None:
         """The even and the odd blocks; None where one has fewer than any resampling needs."""
@@ -89,10 +89,10 @@ class ActivationBlocks:
 
     def jackknife(self, whole: np.ndarray, without: np.ndarray) -> np.ndarray:
         """The variance ``(p,)`` of an estimate ``whole (p,)`` from those ``without (B, p)`` one block each."""
-        ratio = self.parts.counts.sum() / self.parts.counts  # (B, 1)
-        pseudo = ratio * whole - (ratio - 1) * without
-        centre = (pseudo / ratio).sum(axis=0)
-        return np.asarray(((pseudo - centre) ** 2 / (ratio - 1)).mean(axis=0))
+        values = PseudoValues(len(whole))
+        for share, left in zip((self.parts.counts[:, 0] / self.parts.counts.sum()).tolist(), without):
+            values.add((whole - left) * (1 / share - 1), share)
+        return np.asarray(np.maximum(values.variance(), 0.0))  # rounding
 
 
 def shift(first: Totals, second: Totals) -> np.ndarray:
@@ -135,9 +135,7 @@ def effect_tests(
     )
     variance = parts.sum(axis=0)
     known = variance > 0
-    freedoms = np.array([[first.freedom], [second.freedom]])
-    spent = (parts**2 / freedoms).sum(axis=0)
-    freedom = np.divide(variance**2, spent, out=np.ones_like(variance), where=spent > 0)
+    freedom = welch(parts, np.array([[first.freedom], [second.freedom]]))
     error = np.sqrt(variance)
     scale = np.where(known, error, 1.0)
     size = np.where(known, np.abs(estimate), 0.0) / scale  # a neuron without an error is no discovery
@@ -161,7 +159,7 @@ class ActivationDifferences:
 def activation_differences(
     first: ActivationStats, second: ActivationStats, *, fdr: float, min_shift: float, min_ratio: float
 ) -> ActivationDifferences | None:
-    """Compare all neurons that both corpora collected and that vary in either; None for transformed values.
+    """Compare all neurons that both corpora collected and that vary in either; None for transformed values or too few blocks.
 
     ``min_shift`` is in standard deviations, ``min_ratio`` a ratio of variances of at least 1. Values that were replaced by
     normal scores have the same mean and variance in every corpus, and are not compared.

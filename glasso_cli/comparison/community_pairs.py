@@ -20,7 +20,7 @@ from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.debiased import product
 from glasso_cli.inference.false_discovery import ordered_q_values
 from glasso_cli.inference.jackknife import PseudoValues
-from glasso_cli.inference.tails import two_sided
+from glasso_cli.inference.tails import two_sided, welch
 
 LEAST = 3  # neurons of a community that is compared
 Ends = tuple[np.ndarray, np.ndarray]
@@ -65,8 +65,8 @@ def community_differences(
     )
     total = one_variance + other_variance
     known = total > 0
-    spent = one_variance**2 / first.blocks.freedom + other_variance**2 / second.blocks.freedom
-    freedom = np.divide(total**2, spent, out=np.ones_like(total), where=spent > 0)
+    freedoms = np.array([[first.blocks.freedom], [second.blocks.freedom]])
+    freedom = welch(np.stack([one_variance, other_variance]), freedoms)
     size = np.divide(np.abs(other - one), np.sqrt(total), out=np.zeros_like(total), where=known)
     p = two_sided(size, freedom)
     return CommunityDifferences(
@@ -78,6 +78,8 @@ def _dependence(
     corpus: CorpusEstimate, chosen: np.ndarray, starts: np.ndarray, pairs: np.ndarray, among: Ends
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mean squared partial correlation of pairs of communities ``(m,)``, less noise, and its variance."""
+    if len(pairs) == 0:
+        return np.zeros(0), np.zeros(0)
     z, noise = _fisher_of(corpus.side(), chosen)
 
     def mean(values: np.ndarray) -> np.ndarray:

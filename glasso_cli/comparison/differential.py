@@ -22,7 +22,7 @@ from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.false_discovery import p_values, q_values, rejections
 from glasso_cli.inference.minimum_effect import Tail, beyond
 from glasso_cli.inference.pairs import over_pairs_together, pair_places, pairs_at
-from glasso_cli.inference.tails import excess_of, freedom_of, smallest_size, two_sided
+from glasso_cli.inference.tails import excess_of, freedom_of, smallest_size, two_sided, welch
 from glasso_cli.linalg.precision import to_partial_correlations
 
 _SAMPLE = 1_000_000  # statistics whose median is taken
@@ -191,11 +191,8 @@ def with_own_errors(
     total = variances[0] + variances[1]
     change = values[1][0] - values[0][0]
     z = change / np.sqrt(total)
-    rest = [
-        np.where(each.inflation > 1, variance**2 / each.freedom, 0.0) for variance, each in zip(variances, own)
-    ]  # Welch and Satterthwaite
-    with np.errstate(divide="ignore"):
-        freedom = np.minimum(total**2 / (rest[0] + rest[1]), all_pairs.freedom)
+    known = [np.where(each.inflation > 1, each.freedom, np.inf) for each in own]  # the formula's error is not estimated
+    freedom = np.minimum(welch(np.stack(variances), np.stack(known)), all_pairs.freedom)
     rho = (sides[0].rho[rows, cols], sides[1].rho[rows, cols])
     places = pair_places(rows, cols, all_pairs.p)
     p_zero = two_sided(np.abs(z), freedom)

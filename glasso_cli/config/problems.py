@@ -168,9 +168,7 @@ def _excerpt(line: str, at: Position) -> list[str]:
     before, after = _visible(hide_keys(line[: at.column - 1])), _visible(hide_keys(line[at.column - 1 :]))
     if len(before) > EXCERPT * 3 // 4:
         before = "…" + before[-EXCERPT // 2 :]
-    text = before + after
-    text = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
-    return [f"    {at.line:>4} | {text}", f"         | {' ' * cell_len(before)}^"]
+    return [f"    {at.line:>4} | {_short(before + after)}", f"         | {' ' * cell_len(before)}^"]
 
 
 def _short(text: str, most: int = EXCERPT) -> str:

@@ -14,7 +14,7 @@ _SIGN_ATTRIBUTES = {
     True: {"sign": '"positive"', "color": f'"{POSITIVE}"', "style": "solid"},
     False: {"sign": '"negative"', "color": f'"{NEGATIVE}"', "style": "dashed"},
 }
-_SIGNS = "relative to each neuron's heavier pole"
+SIGNS = "relative to each neuron's heavier pole"
 MARK = "// glasso: "  # how the first line of a file of ours begins
 # A name, a number or a quoted text: https://graphviz.org/doc/info/lang.html
 _NEEDS_NO_QUOTES = re.compile(r'[A-Za-z_]\w*|-?(\.[0-9]+|[0-9]+(\.[0-9]*)?)|"(?:[^"\\]|\\.)*"', re.ASCII | re.DOTALL)
@@ -40,7 +40,7 @@ def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
 
 def dot_head(key: str, title: str, neurons: int, edges: int) -> str:
     """The first lines of a graph: what it is, for `glasso show`, and its label."""
-    about = {"key": key, "title": title, "neurons": neurons, "edges": edges, "signs": _SIGNS}
+    about = {"key": key, "title": title, "neurons": neurons, "edges": edges, "signs": SIGNS}
     return f"{MARK}{json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
 
 

@@ -40,7 +40,7 @@ class Blocks:
         """The blocks with nothing taken out."""
         n = int(counts.sum())
         mean = sums[:, neurons].sum(axis=0) / n
-        places = _diagonal(sums.shape[1])[neurons]
+        places = moments.diagonal_places(sums.shape[1])[neurons]
         squares = np.zeros(len(neurons))
         for block in packed:
             squares += block[places]
@@ -73,7 +73,7 @@ class Blocks:
     @property
     def freedom(self) -> float:
         """Degrees of freedom of what differs between blocks: one less than there are, fewer where some hold most tokens."""
-        return max(1.0, 1 / float((self.shares**2).sum()) - 1)
+        return freedom_between(self.shares)
 
     def correlation(self, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix ``(p, p)`` of the tokens of ``blocks`` (all by default; repeats count again)."""
@@ -184,6 +184,11 @@ class Blocks:
         return np.asarray(matrix[np.ix_(self.neurons, self.neurons)])
 
 
+def freedom_between(shares: np.ndarray) -> float:
+    """Degrees of freedom of a variance between blocks that hold these ``shares (B,)`` of the tokens."""
+    return max(1.0, 1 / float((shares**2).sum()) - 1)
+
+
 def taken_out(matrix: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """P M P ``(p, p)`` for the symmetric M and P = I - U U', of ``factors`` U ``(p, k)``; exactly symmetric."""
     onto = matrix @ factors
@@ -204,12 +209,6 @@ def check_blocks(filled: int, needed_by: str) -> None:
         )
 
 
-def _diagonal(width: int) -> np.ndarray:
-    """Where the diagonal entries ``(width,)`` stand in the packed upper triangle."""
-    rows = np.arange(width)
-    return rows * width - rows * (rows - 1) // 2
-
-
 def _isolated_where_constant(spread: np.ndarray) -> np.ndarray:
     """``spread (p, p)``, in which neurons of no variance get a variance of one and covariances of zero."""
     constant = ~(spread.diagonal() > 0)
@@ -223,7 +222,7 @@ def _isolated_where_constant(spread: np.ndarray) -> np.ndarray:
 
 def blocks_of_variation(counts: np.ndarray, sums: np.ndarray, packed: np.ndarray) -> np.ndarray:
     """In how many blocks each of P neurons varies, ``(P,)``, from counts ``(B,)``, sums and packed moments by block."""
-    diagonal = _diagonal(sums.shape[1])
+    diagonal = moments.diagonal_places(sums.shape[1])
     varying = np.zeros(sums.shape[1], dtype=np.int64)
     for count, total, second in zip(counts.tolist(), sums, packed):
         if count:

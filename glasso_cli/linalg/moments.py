@@ -19,6 +19,12 @@ def packed_length(width: int) -> int:
     return width * (width + 1) // 2
 
 
+def diagonal_places(width: int) -> np.ndarray:
+    """Where the diagonal entries ``(width,)`` stand in the packed upper triangle."""
+    rows = np.arange(width)
+    return rows * width - rows * (rows - 1) // 2
+
+
 def pack_upper(matrix: np.ndarray) -> np.ndarray:
     """The upper triangle of ``(p, p)`` with diagonal, row by row, as ``(p(p+1)/2,)``."""
     width = matrix.shape[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.artifacts.metrics import ComparisonMetrics
-from glasso_cli.report.words.labels import estimate_used
+from glasso_cli.report.words.labels import SIGNS_OF_TABLES, estimate_used
 
 
 def one_line(metrics: ComparisonMetrics) -> str:
@@ -106,7 +106,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         ("calibration", f"{halves(metrics)}, by the same rules, where nothing differs"),
         ("permutations", _permutations(metrics)),
         ("graphs", f"{graphs.shared:,} of the {graphs.either:,} edges of either are drawn in both"),
-        ("signs", "relative to each neuron's heavier pole (orientation in the tables)"),
+        ("signs", SIGNS_OF_TABLES),
     ]
     return lines
 

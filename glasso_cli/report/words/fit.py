@@ -6,7 +6,7 @@ from typing import Any
 
 from glasso_cli.artifacts.metrics import CollectMetrics, FitMetrics
 from glasso_cli.artifacts.metrics.fit import HalfSamples, LeadingFactors, NullEdges
-from glasso_cli.report.words.labels import estimate_used
+from glasso_cli.report.words.labels import SIGNS_OF_TABLES, estimate_used
 
 
 def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str, str]]:
@@ -23,7 +23,7 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
         ("errors", _errors(metrics)),
         ("replication", _replication(metrics.half_samples)),
     ]
-    lines.append(("signs", "relative to each neuron's heavier pole (orientation in the tables)"))
+    lines.append(("signs", SIGNS_OF_TABLES))
     if metrics.hidden_factors:
         lines.append(("hidden factors", f"{metrics.hidden_factors} at this alpha, beside the edges"))
     if metrics.null:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from glasso_cli.artifacts.metrics.fit import EstimateUsed
+from glasso_cli.graph import dot
 
 
 def positions(order: np.ndarray) -> np.ndarray:
@@ -44,7 +45,8 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-SIGNS = "Signs are relative to each neuron's heavier pole."
+SIGNS = f"Signs are {dot.SIGNS}."
+SIGNS_OF_TABLES = f"{dot.SIGNS} (orientation in the tables)"
 
 
 def community_name(community: int) -> str:

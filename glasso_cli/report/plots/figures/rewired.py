@@ -8,9 +8,9 @@ import numpy as np
 
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.report.plots.contrast import Contrast
-from glasso_cli.report.plots.parts.both_corpora import NOTE, draw_entries, entry, table_of
+from glasso_cli.report.plots.parts.both_corpora import NOTE, Neurons, picture
 from glasso_cli.report.plots.parts.style import Picture
-from glasso_cli.report.words.labels import count, signed, titled
+from glasso_cli.report.words.labels import count, signed
 
 _EDGES = 3  # named for each neuron
 
@@ -22,23 +22,18 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
     neurons = ranked[comparison.changes[ranked] > 0].tolist()
     if not neurons:
         return
-    entries = [
-        entry(
-            contrast,
-            contrast.labels[neuron],
-            contrast.neuron_names.texts[neuron],
-            str(comparison.neuron_ids[neuron]),
-            _in_words(contrast, neuron),
-            (int(comparison.neurons_a[neuron]), int(comparison.neurons_b[neuron])),
-        )
-        for neuron in neurons
-    ]
-    a, b = contrast.names
-    headline = f"The {count(len(entries), 'neuron')} that rewire most from {a} (A) to {b} (B)"
-    note = f"Ranked by the sum of the changes of partial correlations. {NOTE} {contrast.doubt}"
-    names = "; ".join(titled(each.label, each.name) for each in entries[:5])
-    alt = f"The {count(len(entries), 'neuron')} that rewire most ({contrast.title}): {names}, with their contexts in both."
-    yield Picture("rewired", draw_entries(contrast, entries, headline, note), alt, table_of(contrast, entries))
+    rows = (comparison.neurons_a, comparison.neurons_b)
+    most, (a, b) = f"The {count(len(neurons), 'neuron')} that rewire most", contrast.names
+    yield picture(
+        contrast,
+        Neurons(contrast.labels, contrast.neuron_names.texts, comparison.neuron_ids, rows),
+        neurons,
+        _in_words,
+        kind="rewired",
+        headline=f"{most} from {a} (A) to {b} (B)",
+        note=f"Ranked by the sum of the changes of partial correlations. {NOTE} {contrast.doubt}",
+        alt=f"{most} ({contrast.title})",
+    )
 
 
 def _edges_of(contrast: Contrast, neuron: int) -> np.ndarray:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from glasso_cli.report.plots.contrast import Contrast
-from glasso_cli.report.plots.parts.both_corpora import NOTE, draw_entries, entry, table_of
+from glasso_cli.report.plots.parts.both_corpora import NOTE, Neurons, picture
 from glasso_cli.report.plots.parts.style import Picture
-from glasso_cli.report.words.labels import count, signed, titled
+from glasso_cli.report.words.labels import count, signed
 
 
 def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
@@ -19,23 +19,19 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
     neurons = ranked[comparison.shift_q[ranked] <= comparison.metrics.fdr].tolist()
     if not neurons:
         return
-    entries = [
-        entry(
-            contrast,
-            contrast.active_labels[neuron],
-            contrast.active_names.texts[neuron],
-            str(comparison.active_ids[neuron]),
-            _in_words(contrast, neuron),
-            (int(comparison.active_rows_a[neuron]), int(comparison.active_rows_b[neuron])),
-        )
-        for neuron in neurons
-    ]
+    rows = (comparison.active_rows_a, comparison.active_rows_b)
     a, b = contrast.names
-    headline = f"The {count(len(entries), 'neuron')} whose activation differs most between {a} (A) and {b} (B)"
-    note = f"Ranked by the p-value of the difference of means. {NOTE} {contrast.activation_doubt}"
-    names = "; ".join(titled(each.label, each.name) for each in entries[:5])
-    alt = f"{headline}: {names}, with their contexts in both."
-    yield Picture("shifted", draw_entries(contrast, entries, headline, note), alt, table_of(contrast, entries))
+    headline = f"The {count(len(neurons), 'neuron')} whose activation differs most between {a} (A) and {b} (B)"
+    yield picture(
+        contrast,
+        Neurons(contrast.active_labels, contrast.active_names.texts, comparison.active_ids, rows),
+        neurons,
+        _in_words,
+        kind="shifted",
+        headline=headline,
+        note=f"Ranked by the p-value of the difference of means. {NOTE} {contrast.activation_doubt}",
+        alt=headline,
+    )
 
 
 def _in_words(contrast: Contrast, neuron: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.report.plots.contrast import Contrast
@@ -38,17 +40,53 @@ class Entry:
     contexts: list[tuple[str, list[Context]]]  # "A, positive" and so on
 
 
-def entry(contrast: Contrast, label: str, name: str, neuron: str, words: str, rows: tuple[int, int]) -> Entry:
-    """The neuron at ``rows`` of the statistics of A and of B; the contexts of its heavier pole come first."""
-    groups = [
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """The neurons of a comparison that an index counts: those whose edges are compared, or whose activation is."""
+
+    labels: Sequence[str]
+    names: Sequence[str]
+    ids: np.ndarray  # str
+    rows: tuple[np.ndarray, np.ndarray]  # into the statistics of A and of B
+
+
+def picture(
+    contrast: Contrast,
+    neurons: Neurons,
+    chosen: Sequence[int],
+    in_words: Callable[[Contrast, int], str],
+    *,
+    kind: str,
+    headline: str,
+    note: str,
+    alt: str,
+) -> style.Picture:
+    """The ``chosen`` neurons below each other, with what ``in_words`` says of each; ``alt`` begins the alternative text."""
+    entries = [
+        Entry(
+            neurons.labels[neuron],
+            neurons.names[neuron],
+            str(neurons.ids[neuron]),
+            in_words(contrast, neuron),
+            _contexts(contrast, *(int(rows[neuron]) for rows in neurons.rows)),
+        )
+        for neuron in chosen
+    ]
+    first = "; ".join(titled(each.label, each.name) for each in entries[:5])
+    figure = _draw(contrast, entries, headline, note)
+    return style.Picture(kind, figure, f"{alt}: {first}, with their contexts in both.", _table(contrast, entries))
+
+
+def _contexts(contrast: Contrast, *rows: int) -> list[tuple[str, list[Context]]]:
+    """The contexts at ``rows`` of the statistics of A and of B; those of the heavier pole come first."""
+    return [
         (f"{letter}, {pole.name.split()[0]}", read_pole(pole, stats.vocabulary)[1])
         for letter, stats, row in zip("AB", (contrast.first, contrast.second), rows)
         for pole in pole_contexts(stats, row, _PER_CORPUS)
     ]
-    return Entry(label, name, neuron, words, groups)
 
 
-def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str) -> Figure:
+def _draw(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str) -> Figure:
     """One page with all ``entries`` below each other."""
     heights = [height_of(max(1, sum(len(contexts) for _, contexts in each.contexts))) for each in entries]
     body = sum(heights) + len(entries) * (_HEAD + _SPACE)
@@ -69,7 +107,7 @@ def draw_entries(contrast: Contrast, entries: Sequence[Entry], headline: str, no
     return page.figure
 
 
-def table_of(contrast: Contrast, entries: Sequence[Entry]) -> dict[str, Any]:
+def _table(contrast: Contrast, entries: Sequence[Entry]) -> dict[str, Any]:
     """The contexts that are drawn, one per row."""
     rows = [
         (rank, each.neuron, each.name, contrast.names["AB".index(name[0])], name[3:], context.value, context.document,
