@@ -50,15 +50,15 @@ def test_what_follows_a_value_is_refused() -> None:
 
 
 def test_home_and_variables_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/made-up")
     monkeypatch.setenv("DATA", "/data")
     config = load_config(
         write(BASE), ["out=${HOME}/x", "model.id=~/m", "corpora.b.files=[$DATA/a.txt]", "fit.neurons=~/n.txt"]
     )
-    assert config.out == Path("/home/me/x")
-    assert config.model.id == "/home/me/m"
+    assert config.out == Path("/made-up/x")
+    assert config.model.id == "/made-up/m"
     assert config.corpora["b"].files == ("/data/a.txt",)
-    assert config.fit.neurons == "/home/me/n.txt"
+    assert config.fit.neurons == "/made-up/n.txt"
 
 
 @pytest.mark.parametrize(
