@@ -38,7 +38,6 @@ from glasso_cli.linalg.moments import pack_upper
 from glasso_cli.solvers.path import PathPoint, fit_from
 
 BLOCKS, LAGS, FACTORS = 16, 32, 2
-LATENT = 300  # neurons up to which that method is run here: a minute a fit beyond
 MIN_EFFECT = 0.02  # the default of fit.min_effect
 RATES = (0.05, 0.1)
 REMEDIES = {"": "", "removed": ", 2 components removed", "latent": ", fit.method: latent"}
@@ -102,8 +101,6 @@ def _arguments() -> argparse.Namespace:
 def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
     for p, scenario, count in itertools.product(arguments.sizes, arguments.scenarios, arguments.documents):
         for remedy in ("", "removed", "latent") if SCENARIOS[scenario].factors else ("",):
-            if remedy == "latent" and p > LATENT:
-                continue
             for seed in range(arguments.repeats):
                 yield Case(scenario, p, count, remedy, seed)
 

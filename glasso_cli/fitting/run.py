@@ -113,14 +113,14 @@ class _Fit:
         chosen_neurons = choose_neurons(stats, section)
         self._warn_rare()
         available = machine.available_memory()
-        check_memory(stats.n_neurons, 1, section.solver, available)  # the covariance of all that were collected
+        check_memory(stats.n_neurons, 1, section.solved_by, available)  # the covariance of all that were collected
         blocks = Blocks.of(stats.counts, stats.sums, stats.moments, chosen_neurons)
         self._check_resampling(blocks)
         factors, removed, correlation = self._without_factors(blocks)
         if removed is not None:
             blocks = blocks.without(removed)
         largest = self._largest(correlation)
-        check_memory(len(correlation), largest, section.solver, available)
+        check_memory(len(correlation), largest, section.solved_by, available)
         self._warn_isolated(correlation)
         points = self._solve(correlation)
         resamples = Resamples(
@@ -210,8 +210,8 @@ class _Fit:
         return points
 
     def _largest(self, correlation: np.ndarray) -> int:
-        """Neurons in the largest component at the smallest alpha; a search for a degree may connect all."""
-        if self.section.rule == "degree" or self.section.alpha is None:
+        """Neurons in the largest component at the smallest alpha; a search for a degree or hidden factors may connect all."""
+        if self.section.rule == "degree" or self.section.alpha is None or self.section.method == "latent":
             return len(correlation)
         return spanning_tree(correlation).largest(min(self.section.alpha))
 
@@ -240,8 +240,7 @@ class _Fit:
         if factors.share > _MUCH and p > 2 * _FACTORS:
             self.reporter.warn(
                 f"{self.name}: {len(factors.variances)} directions carry {100 * factors.share:.0f} % of the squared "
-                "correlations; a sparse graph spends edges on them. Compare with fit.method: latent (up to 1,000 neurons) "
-                "or fit.remove_factors."
+                "correlations; a sparse graph spends edges on them. Compare with fit.method: latent or fit.remove_factors."
             )
         return factors, None, correlation
 

@@ -123,5 +123,5 @@ class Resamples:
         section, p = self.section, len(self.neurons)
         if section.workers is None and p < _SMALL:
             return 1
-        need = peak(p, self.largest, section.solver)
+        need = peak(p, self.largest, section.solved_by)
         return max(1, min(section.workers or threads.allowed(), self.memory // need))

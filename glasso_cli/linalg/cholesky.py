@@ -15,6 +15,11 @@ class Inverse:
     matrix: np.ndarray  # (p, p) float64, or the precision asked for; exactly symmetric
     log_det: float  # log det of the matrix that was inverted
 
+    @property
+    def product_trace(self) -> float:
+        """tr(Theta W) for the matrix Theta that the solvers go by, but for rounding."""
+        return float(len(self.matrix))
+
 
 @dataclass(frozen=True, eq=False)
 class Factor:

@@ -124,7 +124,7 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
     weights = np.broadcast_to(weights, S.shape)
     point = np.empty(S.shape)  # every point is built and factorised here
     for trust_signs in (True, False):
-        _box_point(Theta, W, S, weights, trust_signs, point)
+        box_point(Theta, W, S, weights, trust_signs, point)
         log_determinant = log_det(point, overwrite=True)
         best = max(best, log_determinant)
         yield log_determinant
@@ -133,9 +133,10 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
         yield log_det(point, overwrite=True)
 
 
-def _box_point(
+def box_point(
     Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: np.ndarray, trust_signs: bool, point: np.ndarray
 ) -> None:
+    """The box point, or the sign point with ``trust_signs``, of :func:`_dual_log_dets` in ``point (p, p)``."""
     for rows in row_blocks(len(S)):
         some = weights[rows]
         step = np.clip(W[rows] - S[rows], -some, some)

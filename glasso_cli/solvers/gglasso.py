@@ -106,14 +106,6 @@ def _advance(state: _State, R: np.ndarray, weights: np.ndarray, steps: int) -> _
     return _State((Omega + Omega.T) / 2, symmetric_support(Theta), (X + X.T) / 2, state.rho)
 
 
-def quiet_admm(covariance: np.ndarray, alpha: float, **options: Any) -> tuple[dict[str, np.ndarray], int]:
-    """What ``ADMM_SGL`` finds under these options of its own, and in how many iterations, without a word."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        solution, info = _admm()(covariance, alpha, measure=True, **options)
-    return solution, len(info["runtime"])
-
-
 @cache
 def _admm() -> Callable[..., Any]:
     with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from glasso_cli.errors import InputError
 
-BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10}  # (n, n) float64, for a component of n neurons
+BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10, "latent": 14}  # (n, n) float64, for a component of n neurons
 _JOINT, _JOINT_WHOLE = 20, 5  # of GGLasso's joint ADMM, per corpus: (n, n) of a component, and (p, p) of all beside it
 
 

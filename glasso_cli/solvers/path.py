@@ -105,7 +105,7 @@ def fit_path(
     """A point at every alpha, in decreasing order, each started from the one before it.
 
     ``penalise_diagonal`` is as in :func:`screening.solve`. ``hidden`` is for hidden factors (:mod:`latent`, whatever
-    ``solver`` is, each point from nothing): the factor of their penalty.
+    ``solver`` is): the factor of their penalty.
     ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
     that of a point asked for is taken as it is. ``on_point`` is called with every new one. Raises
     :class:`InputError`.
@@ -179,7 +179,7 @@ class Walk:
 
     def point(self, alpha: float, start: csr_array | None, ancestors: tuple[float, ...]) -> PathPoint:
         if self._hidden is not None:
-            return _latent_point(self.covariance, alpha, self._hidden, self._tol, self._max_iter, ancestors)
+            return _latent_point(self.covariance, alpha, self._hidden, start, self._tol, self._max_iter, ancestors)
         penalised = self._penalise_diagonal
         variance = self.covariance.diagonal() + (alpha if penalised else 0.0)
         parts = solved_components(
@@ -234,10 +234,16 @@ def _point(
 
 
 def _latent_point(
-    covariance: np.ndarray, alpha: float, hidden: float, tol: float, max_iter: int, ancestors: tuple[float, ...]
+    covariance: np.ndarray,
+    alpha: float,
+    hidden: float,
+    start: csr_array | None,
+    tol: float,
+    max_iter: int,
+    ancestors: tuple[float, ...],
 ) -> PathPoint:
     mu = latent.nuclear_penalty(alpha, len(covariance), hidden)
-    result = latent.solve(covariance, alpha, mu, tol=tol, max_iter=max_iter)
+    result = latent.solve(covariance, alpha, mu, init=start, tol=tol, max_iter=max_iter)
     rows, cols, values = _edges(result.precision)
     penalty = 2 * alpha * float(np.abs(values).sum()) + mu * float((result.factors**2).sum())
     return PathPoint(

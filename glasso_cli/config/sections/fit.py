@@ -82,7 +82,7 @@ class FitSection(Section):
     method: Literal["plain", "latent"] = Field(
         default="plain",
         description="plain fits a sparse precision matrix. latent fits a sparse matrix minus one of low rank, which stands for "
-        "hidden factors; it uses gglasso whatever the solver, and at most 1,000 neurons.",
+        "hidden factors; it has a solver of its own.",
     )
     latent_penalty: float = Field(
         default=1.0,
@@ -156,6 +156,11 @@ class FitSection(Section):
             if select.alpha is not None and select.alpha not in alphas:
                 raise ValueError(f"select.alpha {select.alpha} is not one of the alphas of the path")
         return self
+
+    @property
+    def solved_by(self) -> str:
+        """``solver``, or ``latent``, which has its own."""
+        return "latent" if self.method == "latent" else self.solver
 
     @property
     def solving(self) -> dict[str, Any]:

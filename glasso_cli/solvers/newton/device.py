@@ -67,6 +67,10 @@ class Device:
                 "Free its memory, or set CUDA_VISIBLE_DEVICES= to fit on the CPU.",
             ) from error
 
+    def isolated(self, p: int) -> Inverse:
+        """That of the identity ``(p, p)``."""
+        return Inverse(np.eye(p), 0.0)
+
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating] = np.float64) -> DeviceFactor | None:
         """The Cholesky factor in that precision; None if it is not positive definite."""
         import torch
@@ -142,6 +146,9 @@ class DenseProducts:
         entries = self._there(values).float()[self._once(self._there, pattern.entry)]
         D = torch.zeros(self._p**2, device=self._device).scatter_(0, where, entries).view(self._p, self._p)
         return self._entries(self._W @ (D @ self._W), rows, cols)
+
+    def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> None:
+        """None: see :class:`glasso_cli.solvers.newton.place.Products`."""
 
     # -- between the host's patterns and dense matrices there -----------------------------------------------
 

@@ -32,7 +32,7 @@ class Line:
         return float((self.times * (self.S * values + self.free.weights * np.abs(values))).sum()) - log_det
 
     def rounding(self, length: float, point: Point) -> float:
-        """How far tr(Theta W) is from p, relatively: an exact inverse gives 0."""
+        """How far tr(Theta W) is from what it should be, relatively: an exact inverse gives 0."""
         values = self.free.values + length * self.step
         total = float((self.times * values * point.inverse.matrix[self.free.rows, self.free.cols]).sum())
-        return abs(total / len(point.Theta) - 1)
+        return abs(total / point.inverse.product_trace - 1)

@@ -49,12 +49,18 @@ class Products(Protocol):
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
 
+    def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        """By how much W D W is more than :meth:`product` there; None where it is not."""
+
 
 class Place(Protocol):
     """Where to factorise and to multiply."""
 
     def errors(self, p: int) -> AbstractContextManager[None]:
         """Within it, what goes wrong at the place with a problem of p neurons is one of our errors."""
+
+    def isolated(self, p: int) -> Inverse:
+        """That of the identity ``(p, p)``."""
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """The Cholesky factor of a symmetric ``(p, p)`` matrix in that precision or a higher one.
@@ -72,6 +78,10 @@ class Host:
     def errors(self, p: int) -> AbstractContextManager[None]:
         """See :class:`Place`."""
         return nullcontext()
+
+    def isolated(self, p: int) -> Inverse:
+        """See :class:`Place`."""
+        return Inverse(np.eye(p), 0.0)
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""

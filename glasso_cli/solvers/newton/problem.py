@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Problem:
     S: np.ndarray  # (p, p) with unit diagonal
     alpha: Alpha  # a number, or (p, p) with 0 on the diagonal
     deviation: np.ndarray | None  # s (p,), None where all are 1
+
+    splits: ClassVar[bool] = True  # whether ADMM can take turns
 
     @classmethod
     def of(cls, covariance: np.ndarray, alpha: Alpha, overwrite: bool = False) -> Problem:

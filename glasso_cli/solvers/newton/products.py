@@ -60,6 +60,9 @@ class Panels:
         sample(rows, cols, self._transposed, self._W, out, self._threads)
         return out.astype(np.float64)
 
+    def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> None:
+        """None: see :class:`glasso_cli.solvers.newton.place.Products`."""
+
 
 def panels_of(p: int) -> np.ndarray:
     """Room for a ``(p, p)`` matrix in panels: ``(ceil(p / WIDTH), p, WIDTH)`` float32."""

@@ -31,7 +31,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.engine.threads import numpy_on_one_thread
-from glasso_cli.linalg.cholesky import Inverse, invert
+from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.base import SolverResult, Start
 from glasso_cli.solvers.certificate import Certificate
 from glasso_cli.solvers.newton.admm import STRETCH
@@ -111,11 +111,11 @@ class _Best:
     Theta: csr_array
     proof: Certificate
 
-    def result(self, problem: Problem) -> SolverResult:
+    def result(self, place: Place, problem: Problem) -> SolverResult:
         Theta = self.Theta.toarray()
-        inverse = invert(Theta)
-        assert inverse is not None
-        return _result(problem, Theta, inverse, self.proof, False)
+        factor = place.factorise(Theta, np.float64)
+        assert factor is not None
+        return _result(problem, Theta, factor.inverse(), self.proof, False)
 
 
 def _result(problem: Problem, Theta: np.ndarray, inverse: Inverse, proof: Certificate, converged: bool) -> SolverResult:
@@ -133,7 +133,7 @@ def _start(place: Place, problem: Problem, init: Start) -> Point:
         if factor is not None:
             return Point(Theta, factor.inverse())
     p = len(problem.S)
-    return Point(np.eye(p), Inverse(np.eye(p), 0.0))
+    return Point(np.eye(p), place.isolated(p))
 
 
 class _Run:
@@ -228,14 +228,14 @@ class _Run:
     def _exhausted(self) -> bool:
         """Whether Newton steps took about as long as ADMM takes for most problems that are hard for them."""
         near = self._gain <= _NEAR * len(self._problem.S)
-        return bool(self._effort > (_LAST if near else 1) * self._budget)
+        return self._problem.splits and bool(self._effort > (_LAST if near else 1) * self._budget)
 
     def _work(self) -> int:
         return self._cost["n_products"] + self._cost["n_sweeps"]
 
     def goes_on(self) -> bool:
         """Whether there is no answer yet, and iterations of ADMM are left to get to one."""
-        return self._answer is None and self._max_iter - self._n_iter >= STRETCH
+        return self._problem.splits and self._answer is None and self._max_iter - self._n_iter >= STRETCH
 
     def split(self) -> None:
         """Iterations of ADMM from the point reached, until one has a certificate or ``_SPLITS`` are done.
@@ -284,7 +284,7 @@ class _Run:
         answer = self._answer
         if answer is None:
             assert self._best is not None
-            answer = self._best.result(self._problem)
+            answer = self._best.result(self._place, self._problem)
         return replace(answer, n_iter=self._n_iter, cost=dict(self._cost))
 
     def _certify(self) -> bool:

@@ -8,7 +8,7 @@ is fast if its models are solved to a share of the residual they have at no step
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,7 +88,13 @@ class Model:
     def swept(self, step: np.ndarray) -> np.ndarray:
         """A step ``(m,)`` after a sweep of coordinate descent from one."""
         self.cost["n_sweeps"] += 1
-        return sweep(self.W, self.free, step)
+        free = self.free
+        if step.any():
+            pattern = free.pattern_of(np.flatnonzero(step))
+            surplus = self.products.surplus(pattern, free.rows, free.cols, step)
+            if surplus is not None:
+                free = replace(free, gradient=free.gradient - surplus)
+        return sweep(self.W, free, step)
 
     def rounds(self, swept: np.ndarray, curbed: bool, careful: bool) -> np.ndarray | None:
         """The step ``(m,)`` after up to three rounds from a sweep; None if the model is higher there than at no step.
