@@ -23,7 +23,7 @@ from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.linalg.precision import symmetric
 
 _INDEPENDENT = 1e-12  # nats per neuron, and a squared correlation: up to this, rounding of nothing
-_STEPS = 200
+_STEPS = 100
 _PROGRESS = 1e-6  # nats per neuron and step: the last step gains less
 _IMPOSSIBLE = 1e6  # nats per neuron: of a precision that is not positive definite
 

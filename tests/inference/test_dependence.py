@@ -132,7 +132,8 @@ def test_the_most_likely_model_is_one() -> None:
     theta, V = planted()
     C = correlation_of(theta - V @ V.T)
     S = np.corrcoef(np.random.default_rng(0).multivariate_normal(np.zeros(40), C, 500).T)
-    start = symmetric(*np.triu(theta, 1).nonzero(), 0.5 * theta[np.triu(theta, 1).nonzero()], 1.2 * theta.diagonal())
+    rows, cols = np.triu(theta, 1).nonzero()
+    start = symmetric(rows, cols, 0.5 * theta[rows, cols], 1.2 * theta.diagonal())
     free, loadings = unpenalised(S, start, 0.5 * V)
 
     def loss(precision: np.ndarray) -> float:
@@ -150,7 +151,8 @@ def test_without_factors_the_most_likely_model_is_that_of_the_graph() -> None:
     """Of a chain of pairs, the precision of each pair is the inverse of its correlation matrix."""
     theta, V = planted()
     S = correlation_of(theta - V @ V.T)
-    start = symmetric(*np.triu(theta, 1).nonzero(), 0.5 * theta[np.triu(theta, 1).nonzero()], theta.diagonal())
+    rows, cols = np.triu(theta, 1).nonzero()
+    start = symmetric(rows, cols, 0.5 * theta[rows, cols], theta.diagonal())
     free, loadings = unpenalised(S, start, np.zeros((40, 0)))
     assert loadings.shape == (40, 0)
     for i in range(0, 40, 2):
