@@ -159,3 +159,16 @@ def test_without_factors_the_most_likely_model_is_that_of_the_graph() -> None:
         np.testing.assert_allclose(
             free.toarray()[i : i + 2, i : i + 2], np.linalg.inv(S[i : i + 2, i : i + 2]), atol=5e-3
         )
+
+
+@pytest.mark.parametrize("kind", ["sign", "permutation"])
+def test_the_share_of_the_most_likely_model_is_the_same_for_other_signs_and_orders(kind: str) -> None:
+    theta, V = planted()
+    S = correlation_of(theta - V @ V.T)
+    S = np.corrcoef(np.random.default_rng(2).multivariate_normal(np.zeros(40), S, 1000).T)
+    rng = np.random.default_rng(1)
+    change = np.diag(rng.choice([-1.0, 1.0], 40)) if kind == "sign" else np.eye(40)[rng.permutation(40)]
+    before = carried_dependence(*unpenalised(S, csr_array(theta), V)).share
+    turned = csr_array(change @ theta @ change.T)
+    after = carried_dependence(*unpenalised(change @ S @ change.T, turned, change @ V)).share
+    assert after == pytest.approx(before, abs=1e-4)
