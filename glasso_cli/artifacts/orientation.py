@@ -71,6 +71,7 @@ def _turned_fit(fit: Any) -> dict[str, Any]:
         "z": fit.z * selected,
         "tested_values": fit.tested_values * pair_signs(sign, fit.tested_rows, fit.tested_cols),
         "tested_factors": fit.tested_factors * sign[:, None] if fit.tested_factors.size else fit.tested_factors,
+        "plain_values": fit.plain_values * pair_signs(sign, fit.plain_rows, fit.plain_cols),
     }
 
 

@@ -44,7 +44,7 @@ class PrecisionPath(Artifact):
     """
 
     kind: ClassVar[str] = "precision-path"
-    schema: ClassVar[int] = 5
+    schema: ClassVar[int] = 6
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
@@ -92,6 +92,12 @@ class PrecisionPath(Artifact):
     tested_values: np.ndarray = array("M", dtype="float64", may_be_empty=True)
     tested_diagonal: np.ndarray = array("p", dtype="float64", may_be_empty=True)
     tested_factors: np.ndarray = array("p", "r", dtype="float64", may_be_empty=True)
+    # For a fit with hidden factors, the fit without them at the selected alpha; all of it is empty for another:
+    plain_rows: np.ndarray = array("P", dtype="int32", may_be_empty=True)
+    plain_cols: np.ndarray = array("P", dtype="int32", may_be_empty=True)
+    plain_values: np.ndarray = array("P", dtype="float64", may_be_empty=True)
+    plain_kept: np.ndarray = array("P", dtype="bool", may_be_empty=True)  # by the rules of ``kept``
+    plain_diagonal: np.ndarray = array("p", dtype="float64", may_be_empty=True)
 
     @classmethod
     def of_points(cls, points: Sequence[PathPoint], **more: Any) -> PrecisionPath:
@@ -194,6 +200,12 @@ class PrecisionPath(Artifact):
         if len(self.tested_alpha) == 0:
             return None
         return symmetric(self.tested_rows, self.tested_cols, self.tested_values, self.tested_diagonal)
+
+    def plain_edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, columns and partial correlations ``(E',)`` that are drawn of the fit without hidden factors, if it has some."""
+        kept = self.plain_kept
+        rows, cols, values = (np.asarray(part[kept]) for part in (self.plain_rows, self.plain_cols, self.plain_values))
+        return rows, cols, partial_correlation(rows, cols, values, self.plain_diagonal)
 
     def edge_columns(self) -> dict[str, Any]:
         """The table of all edges of the selected alpha, those that are drawn first, each kind from strong to weak.

@@ -10,13 +10,22 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics import FitMetrics, to_json
-from glasso_cli.artifacts.metrics.fit import EstimateUsed, HalfSamples, LeadingFactor, LeadingFactors, PairCounts
+from glasso_cli.artifacts.metrics.fit import (
+    Dependence,
+    EstimateUsed,
+    HalfSamples,
+    LeadingFactor,
+    LeadingFactors,
+    PairCounts,
+)
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import FitSection
 from glasso_cli.fitting import edge_table
+from glasso_cli.fitting.plain_graph import PlainFit
 from glasso_cli.fitting.sample_curves import Stability
 from glasso_cli.fitting.tested_edges import EdgeTestResult
 from glasso_cli.graph import build_graph, to_dot
+from glasso_cli.inference.dependence import carried_dependence, mean_square, unpenalised
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.select import Selection
 from glasso_cli.solvers.path import PathPoint
@@ -36,6 +45,8 @@ class Findings:
     tested: EdgeTestResult
     stability: Stability
     factors: Factors | None
+    removed: Factors | None  # those of ``factors`` that were taken out
+    plain: PlainFit | None  # for a fit with hidden factors
 
 
 def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, findings: Findings) -> PrecisionPath:
@@ -59,6 +70,8 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         fdr=section.fdr,
         min_effect=section.min_effect,
         hidden_factors=best.factors.shape[1],
+        dependence=None if findings.plain is None else _dependence(best, findings.correlation),
+        plain=None if findings.plain is None else findings.plain.against(best, kept.mask),
         estimate=EstimateUsed(findings.tested.estimate, findings.tested.alpha),
         variance=section.variance,
         variance_inflation=tests.inflation,
@@ -67,7 +80,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
         half_samples=HalfSamples(findings.stability.count, findings.stability.replication),
         null=findings.tested.null,
-        factors=_described(findings.factors, ids, section.remove_factors),
+        factors=_described(findings.factors, findings.removed, ids),
         communities=int(graph.communities.max(initial=-1)) + 1,
         duality_gap=best.duality_gap,
         kkt_residual=best.kkt_residual,
@@ -101,6 +114,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         frequencies=findings.stability.frequencies,
         entry_alphas=edge_table.entry_alphas(points, chosen.index),
         **_tested_fit(findings.tested.fit),
+        **_plain_fit(findings.plain),
     )
 
 
@@ -120,7 +134,36 @@ def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
     return {"tested_alpha": alpha, **{f"tested_{name}": array for name, array in arrays.items()}}
 
 
-def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> LeadingFactors | None:
+def _plain_fit(fit: PlainFit | None) -> dict[str, np.ndarray]:
+    """The members of the artifact about the fit without hidden factors; all are empty where there is none."""
+    if fit is None:
+        none, index = np.zeros(0), np.zeros(0, np.int32)
+        return {f"plain_{name}": none for name in ("values", "diagonal")} | {
+            "plain_rows": index,
+            "plain_cols": index,
+            "plain_kept": np.zeros(0, bool),
+        }
+    point = fit.point
+    members = {"rows": point.rows, "cols": point.cols, "values": point.values, "diagonal": point.diagonal}
+    return {f"plain_{name}": array for name, array in members.items()} | {"plain_kept": fit.kept}
+
+
+def _dependence(point: PathPoint, correlation: np.ndarray) -> Dependence:
+    """How much of the dependence the hidden factors of ``point`` carry, a fit to ``correlation (p, p)``."""
+    carried = carried_dependence(*unpenalised(correlation, point.precision(), point.factors))
+    return Dependence(
+        share=carried.share,
+        total_correlation=carried.total_correlation,
+        total_correlation_given_factors=carried.total_given_factors,
+        share_of_squared_correlations=carried.share_of_squares,
+        mean_squared_correlation=carried.squared_correlation,
+        mean_squared_correlation_given_factors=carried.squared_given_factors,
+        mean_squared_correlation_of_sample=mean_square(correlation),
+        variance_explained=carried.variance_explained,
+    )
+
+
+def _described(factors: Factors | None, removed: Factors | None, ids: np.ndarray) -> LeadingFactors | None:
     """The leading components in words and numbers."""
     if factors is None:
         return None
@@ -128,7 +171,8 @@ def _described(factors: Factors | None, ids: np.ndarray, removed: int) -> Leadin
         LeadingFactor(float(share), ", ".join(ids[factors.top_neurons(component, _TOP)].tolist()))
         for component, share in enumerate(factors.variance_explained)
     )
-    return LeadingFactors(removed, factors.share, leading)
+    taken = 0 if removed is None else len(removed.variances)
+    return LeadingFactors(taken, None if removed is None else removed.share, factors.share, leading)
 
 
 def dot_text(fit: PrecisionPath) -> str:

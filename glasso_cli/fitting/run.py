@@ -16,6 +16,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.fitting import finished_points
 from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
+from glasso_cli.fitting.plain_graph import PlainFit, plain_fit
 from glasso_cli.fitting.sample_curves import Resamples
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, blocks_of_variation, check_blocks
@@ -157,6 +158,8 @@ class _Fit:
             tested=tested_point(best, correlation, stats, blocks, section),
             stability=resamples.stability(best),
             factors=factors,
+            removed=removed,
+            plain=self._plain_fit(best.alpha, correlation, blocks),
         )
         return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, findings)
 
@@ -209,6 +212,18 @@ class _Fit:
             self.reporter.note(f"fit {self.name}: {taken} of {len(points)} alphas taken from the last fit")
         return points
 
+    def _plain_fit(self, alpha: float, correlation: np.ndarray, blocks: Blocks) -> PlainFit | None:
+        """For a fit with hidden factors, the one without them at ``alpha``, to be compared with it."""
+        if self.section.method != "latent":
+            return None
+        plain = plain_fit(alpha, correlation, self.stats, blocks, self.section)
+        if not plain.point.converged:
+            self.reporter.warn(
+                f"{self.name}: the fit without hidden factors, which is for comparison, did not converge "
+                f"(gap {plain.point.duality_gap:.1e}); raise fit.max_iter or fit.tol."
+            )
+        return plain
+
     def _largest(self, correlation: np.ndarray) -> int:
         """Neurons in the largest component at the smallest alpha; a search for a degree or hidden factors may connect all."""
         if self.section.rule == "degree" or self.section.alpha is None or self.section.method == "latent":
@@ -235,7 +250,7 @@ class _Fit:
             return None, None, correlation
         factors = leading_factors(correlation, max(wanted, min(_FACTORS, p - 1)))
         if wanted:
-            removed = factors.first(wanted)
+            removed = factors.first(wanted, correlation)
             return factors, removed, blocks.without(removed).correlation()
         if factors.share > _MUCH and p > 2 * _FACTORS:
             self.reporter.warn(

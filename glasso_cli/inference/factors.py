@@ -6,7 +6,7 @@ edges on that. The leading principal components show how much of the correlation
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,9 +31,10 @@ class Factors:
         explained: np.ndarray = self.variances / len(self.vectors)
         return explained
 
-    def first(self, count: int) -> Factors:
-        """The ``count`` leading ones of these."""
-        return replace(self, vectors=self.vectors[:, :count], variances=self.variances[:count])
+    def first(self, count: int, correlation: np.ndarray) -> Factors:
+        """The ``count`` leading ones of these, which are of ``correlation (p, p)``."""
+        vectors, variances = self.vectors[:, :count], self.variances[:count]
+        return Factors(vectors, variances, _share(correlation, vectors, variances))
 
     def top_neurons(self, component: int, count: int) -> np.ndarray:
         """The neurons that load most on one component, strongest first."""

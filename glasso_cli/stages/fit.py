@@ -17,6 +17,7 @@ from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
+from glasso_cli.report.words.fit import carried_in_words
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -63,15 +64,16 @@ def _summary(metrics: FitMetrics) -> str:
     rules = {"fdr": metrics.dropped.fdr, "min_effect": metrics.dropped.min_effect}
     dropped = ", ".join(f"{count:,} by fit.{rule}" for rule, count in rules.items() if count)
     without = f", of {metrics.edges_at_alpha:,} less {dropped}" if dropped else ""
+    hidden = carried_in_words(metrics) if metrics.hidden_factors else ""
     return (
         f"{metrics.edges:,} edges among {metrics.neurons:,} neurons at alpha {metrics.alpha:.4g} "
         f"(rule {metrics.rule}, {metrics.mean_degree:.1f} per neuron{without}; certified gap "
-        f"{metrics.duality_gap:.1e} nats per neuron)"
+        f"{metrics.duality_gap:.1e} nats per neuron){'; ' if hidden else ''}{hidden}"
     )
 
 
 STAGE = Stage(
-    version=6,
+    version=7,
     sections=("fit",),
     after=("collect",),
     settings=settings,

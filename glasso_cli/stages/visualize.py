@@ -110,7 +110,7 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=6,
+    version=7,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
     settings=settings,

@@ -113,6 +113,11 @@ def small_fit() -> tuple[PrecisionPath, list[np.ndarray]]:
         tested_values=np.array([-0.5]),
         tested_diagonal=np.ones(3),
         tested_factors=np.zeros((3, 0)),
+        plain_rows=np.zeros(0, np.int32),
+        plain_cols=np.zeros(0, np.int32),
+        plain_values=np.zeros(0),
+        plain_kept=np.zeros(0, bool),
+        plain_diagonal=np.zeros(0),
     ), precisions
 
 

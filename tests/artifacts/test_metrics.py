@@ -27,18 +27,22 @@ from glasso_cli.artifacts.metrics.comparison import (
     Power,
 )
 from glasso_cli.artifacts.metrics.fit import (
+    Dependence,
     EstimateUsed,
     LeadingFactor,
     LeadingFactors,
     NullEdges,
     PairCounts,
+    PlainGraph,
 )
 from glasso_cli.artifacts.metrics.joint import JointCorpus
 from glasso_cli.errors import InputError
 
 COLLECT = collect_metrics(5, TokenCounts(12, 1, 1, 0, 10), EffectiveTokens(10, 8.5, 3.25))
 FIT = fit_metrics(COLLECT, 5, 3, 4, "degree", 0.2)
-FACTORS = LeadingFactors(1, 0.25, (LeadingFactor(0.5, "a[0], a[1]"), LeadingFactor(0.25, "a[2]")))
+FACTORS = LeadingFactors(1, 0.2, 0.25, (LeadingFactor(0.5, "a[0], a[1]"), LeadingFactor(0.25, "a[2]")))
+DEPENDENCE = Dependence(None, 0.0, 0.0, 0.5, 0.25, 0.125, 0.26, 0.1)
+PLAIN = PlainGraph(9, 7, 5, 2, 1, 0, EstimateUsed("inverse", None), 1e-9, True)
 CORPORA = tuple(ComparedCorpus(name, 10, 8.5, 4, 0.2, 1.5) for name in ("a", "b"))
 COMPARISON = ComparisonMetrics(
     neurons=5,
@@ -64,6 +68,7 @@ ALL = [
     COLLECT,
     FIT,
     replace(FIT, factors=FACTORS, null=NullEdges(9, 1, 0)),
+    replace(FIT, hidden_factors=2, dependence=DEPENDENCE, plain=PLAIN),
     COMPARISON,
     replace(COMPARISON, activations=None),
     JOINT,

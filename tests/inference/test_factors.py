@@ -30,7 +30,10 @@ def test_the_share_is_what_is_missing_when_they_are_left_out() -> None:
     rest = R - found.vectors * found.variances @ found.vectors.T
     off = ~np.eye(40, dtype=bool)
     assert found.share == pytest.approx(1 - (rest[off] ** 2).sum() / (R[off] ** 2).sum(), abs=1e-5)
-    assert found.first(1).variances.tolist() == found.variances[:1].tolist()
+    first = found.first(1, R)
+    assert first.variances.tolist() == found.variances[:1].tolist()
+    assert first.share == pytest.approx(leading_factors(R, 1).share, abs=1e-5)
+    assert first.share < found.share
 
 
 def test_equal_seeds_give_equal_bytes_and_the_largest_loading_is_positive() -> None:

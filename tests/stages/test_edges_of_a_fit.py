@@ -18,7 +18,9 @@ from glasso_cli.artifacts.metrics.fit import HalfSamples
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.fitting import sample_fits
 from glasso_cli.inference.blocks import Blocks
+from glasso_cli.inference.dependence import carried_dependence, mean_square, unpenalised
 from glasso_cli.inference.resampling import folds, half_samples
+from glasso_cli.report.words.labels import percent
 from glasso_cli.solvers import fit_path
 
 FILES = ("out/fit/words.npz", "out/fit/words.dot", "out/fit/words.edges.csv")
@@ -203,6 +205,12 @@ def test_factors_are_taken_out_and_described(runner: Runner, statistics: Activat
     described = fit.metrics.factors
     assert described is not None
     assert described.removed == 2
+    off = ~np.eye(len(values), dtype=bool)
+    left = correlation - vectors[:, -2:] * values[-2:] @ vectors[:, -2:].T
+    share = 1 - (left[off] ** 2).sum() / (correlation[off] ** 2).sum()
+    assert described.removed_share_of_squared_correlations == pytest.approx(share, abs=1e-4)
+    assert "2 taken out with " in runner.command("show", FILES[0]).output
+    assert fit.metrics.dependence is None
     np.testing.assert_allclose(
         [leading.variance_explained for leading in described.leading], values[::-1][:5] / len(values), rtol=1e-4
     )
@@ -253,6 +261,68 @@ def test_hidden_factors_stand_beside_the_edges_and_are_kept(runner: Runner, stat
     assert "2 of 2 alphas taken from the last fit" in runner.said()
     fitted(runner, **changes)
     assert Path(FILES[0]).read_bytes() == whole
+
+
+LATENT: dict[str, Any] = {"method": "latent", "alpha": [0.3, 0.2], "latent_penalty": 0.3, "half_samples": 0}
+
+
+@pytest.mark.slow
+def test_a_fit_with_hidden_factors_says_what_they_carry(runner: Runner, statistics: ActivationStats) -> None:
+    fit = fitted(runner, **LATENT, select={"rule": "fixed", "alpha": 0.2})
+    found = fit.metrics.dependence
+    assert found is not None
+    V = fit.factors[:, int(fit.ranks[0]) :]
+    carried = carried_dependence(*unpenalised(statistics.correlation(), fit.precision(), V))
+    assert found.share == pytest.approx(carried.share, abs=1e-3)
+    assert found.total_correlation == pytest.approx(carried.total_correlation, rel=1e-3)
+    assert found.mean_squared_correlation_of_sample == pytest.approx(mean_square(statistics.correlation()))
+    said = f"{fit.ranks[1]} hidden factors carry {percent(carried.share or 0)} of the dependence (total correlation)"
+    assert said in runner.command("show", FILES[0]).output.replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_the_graph_without_hidden_factors_is_that_of_a_plain_fit(runner: Runner, statistics: ActivationStats) -> None:
+    rules = {"fdr": 0.2, "min_effect": 0.01, "select": {"rule": "fixed", "alpha": 0.2}}
+    fit = fitted(runner, **LATENT, **rules)
+    rho = fit.plain_edges()[2]
+    found = fit.metrics.plain
+    plain = fitted(runner, **{**LATENT, **rules, "alpha": [0.2], "method": "plain"})
+    kept = plain.kept
+    np.testing.assert_array_equal(fit.plain_rows, plain.rows)
+    np.testing.assert_array_equal(fit.plain_cols, plain.cols)
+    np.testing.assert_array_equal(fit.plain_kept, kept)
+    np.testing.assert_allclose(fit.plain_values, plain.values, atol=1e-6)
+    np.testing.assert_allclose(rho, plain.edges()[2][kept], atol=1e-6)
+    assert plain.plain_rows.size == plain.plain_diagonal.size == 0
+    assert plain.metrics.plain is None
+    graphs = [set(zip(i[k].tolist(), j[k].tolist())) for i, j, k in (
+        (fit.rows[fit.part()], fit.cols[fit.part()], fit.kept), (plain.rows, plain.cols, kept),
+    )]  # fmt: skip
+    assert found is not None
+    assert found.edges == len(graphs[1]) == kept.sum()
+    assert found.edges_at_alpha == len(kept)
+    assert found.shared == len(graphs[0] & graphs[1])
+    assert found.lost == len(graphs[1] - graphs[0])
+    assert found.gained == len(graphs[0] - graphs[1])
+    every = set(zip(fit.rows[fit.part()].tolist(), fit.cols[fit.part()].tolist()))
+    assert found.absent == len(graphs[1] - every)
+    assert found.converged
+
+
+@pytest.mark.slow
+def test_what_factors_carry_is_of_the_selected_alpha(runner: Runner, statistics: ActivationStats) -> None:
+    first = fitted(runner, **LATENT, select={"rule": "fixed", "alpha": 0.3})
+    bytes_before = Path(FILES[0]).read_bytes()
+    runner.said()
+    second = fitted(runner, **LATENT, select={"rule": "fixed", "alpha": 0.2})
+    assert "2 of 2 alphas taken from the last fit" in runner.said()
+    assert first.metrics.dependence != second.metrics.dependence
+    assert len(second.plain_rows) > len(first.plain_rows)
+    fitted(runner, **LATENT, select={"rule": "fixed", "alpha": 0.3})
+    assert Path(FILES[0]).read_bytes() == bytes_before
+    runner.said()
+    fitted(runner, **LATENT, select={"rule": "fixed", "alpha": 0.3})
+    assert "up to date" in runner.said()
 
 
 @pytest.mark.parametrize("other", ["remove_factors=1", "penalise_diagonal=true"])

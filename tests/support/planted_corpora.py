@@ -92,6 +92,8 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
         tested=tested_point(best, S, stats, blocks, section),
         stability=Stability(0, none, None),
         factors=None,
+        removed=None,
+        plain=None,
     )
     fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, findings)
     return Corpus(name, stats, fit)

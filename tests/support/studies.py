@@ -141,6 +141,11 @@ def make_fit(
         tested_values=np.zeros(0),
         tested_diagonal=np.zeros(0),
         tested_factors=np.zeros((0, 0)),
+        plain_rows=np.zeros(0, np.int32),
+        plain_cols=np.zeros(0, np.int32),
+        plain_values=np.zeros(0),
+        plain_kept=np.zeros(0, bool),
+        plain_diagonal=np.zeros(0),
     )
 
 

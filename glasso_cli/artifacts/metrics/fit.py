@@ -63,8 +63,42 @@ class LeadingFactors:
     """The leading components of the correlation, and how many of them were taken out."""
 
     removed: int
-    share_of_squared_correlations: float
+    removed_share_of_squared_correlations: float | None  # None where none was taken out
+    share_of_squared_correlations: float  # of all leading ones
     leading: tuple[LeadingFactor, ...]
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How much of the dependence of the neurons the hidden factors carry; shares are None without dependence.
+
+    It is that of the most likely model with the edges and the number of factors of the fit, without penalty. Total
+    correlations are in nats, squared correlations are means over all pairs.
+    """
+
+    share: float | None  # of the total correlation
+    total_correlation: float
+    total_correlation_given_factors: float
+    share_of_squared_correlations: float | None
+    mean_squared_correlation: float
+    mean_squared_correlation_given_factors: float
+    mean_squared_correlation_of_sample: float
+    variance_explained: float  # by the factors, of the variance of a neuron; mean over all neurons
+
+
+@dataclass(frozen=True)
+class PlainGraph:
+    """The graph of a fit without hidden factors, at the same alpha and by the same rules, against that with them."""
+
+    edges_at_alpha: int
+    edges: int  # drawn
+    shared: int  # drawn in both
+    lost: int  # drawn in the plain graph only
+    absent: int  # of those lost, pairs that have no edge at this alpha beside the factors
+    gained: int  # drawn beside the factors only
+    estimate: EstimateUsed
+    duality_gap: float  # nats per neuron
+    converged: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +116,8 @@ class FitMetrics:
     fdr: float
     min_effect: float
     hidden_factors: int
+    dependence: Dependence | None  # None, as the next, for a fit of method plain
+    plain: PlainGraph | None
     estimate: EstimateUsed
     variance: str
     variance_inflation: float

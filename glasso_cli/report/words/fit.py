@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from glasso_cli.artifacts.metrics import CollectMetrics, FitMetrics
-from glasso_cli.artifacts.metrics.fit import HalfSamples, LeadingFactors, NullEdges
-from glasso_cli.report.words.labels import SIGNS_OF_TABLES, estimate_used
+from glasso_cli.artifacts.metrics.fit import Dependence, HalfSamples, LeadingFactors, NullEdges, PlainGraph
+from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count, estimate_used, percent
 
 
 def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str, str]]:
@@ -24,8 +24,11 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
         ("replication", _replication(metrics.half_samples)),
     ]
     lines.append(("signs", SIGNS_OF_TABLES))
-    if metrics.hidden_factors:
-        lines.append(("hidden factors", f"{metrics.hidden_factors} at this alpha, beside the edges"))
+    if metrics.dependence:
+        lines.append(("hidden factors", carried_in_words(metrics)))
+        lines.append(("dependence", _dependence(metrics.dependence, metrics.neurons)))
+    if metrics.plain:
+        lines.append(("without them", _plain(metrics.plain, metrics)))
     if metrics.null:
         lines.append(("null", _null(metrics.null, metrics)))
     if metrics.factors:
@@ -104,9 +107,55 @@ def _null(null: NullEdges, metrics: FitMetrics) -> str:
     )
 
 
+def carried_in_words(metrics: FitMetrics) -> str:
+    """What share of the dependence the hidden factors carry, in a sentence; empty for a fit of method plain."""
+    dependence = metrics.dependence
+    if dependence is None:
+        return ""
+    if metrics.hidden_factors == 0:
+        return "none at this alpha"
+    factors = count(metrics.hidden_factors, "hidden factor")
+    carry = "carries" if metrics.hidden_factors == 1 else "carry"
+    if dependence.share is None:
+        return f"{factors} at this alpha; the fitted neurons are independent"
+    if dependence.share < 0:
+        return (
+            f"{factors} at this alpha: edges and factors cancel, so that the neurons depend more on each other given the "
+            f"factors (total correlation {percent(-dependence.share)} larger)"
+        )
+    return f"{factors} {carry} {percent(dependence.share)} of the dependence (total correlation)"
+
+
+def _dependence(dependence: Dependence, neurons: int) -> str:
+    total, given = dependence.total_correlation, dependence.total_correlation_given_factors
+    squares, left = dependence.mean_squared_correlation, dependence.mean_squared_correlation_given_factors
+    return (
+        f"total correlation {total / neurons:.3g} nats per neuron, {given / neurons:.3g} given the factors; mean squared "
+        f"correlation {squares:.2g} (of the sample: {dependence.mean_squared_correlation_of_sample:.2g}), {left:.2g} given the "
+        f"factors, which explain {percent(dependence.variance_explained)} of the variance of a neuron"
+    )
+
+
+def _plain(plain: PlainGraph, metrics: FitMetrics) -> str:
+    doubt = "" if plain.converged else f"; NOT CONVERGED, duality gap {plain.duality_gap:.1e}"
+    return (
+        f"a fit without hidden factors draws {count(plain.edges, 'edge')} at this alpha by the same rules, against "
+        f"{metrics.edges:,}: {plain.shared:,} in both, {plain.lost:,} lost ({plain.absent:,} of them are no edge at this "
+        f"alpha), {plain.gained:,} gained{doubt}"
+    )
+
+
 def _factors(factors: LeadingFactors) -> str:
-    removed = factors.removed
-    done = f"{removed} taken out, negative edges are suspect; " if removed else ""
+    removed, share = factors.removed, factors.removed_share_of_squared_correlations
+    variance = sum(leading.variance_explained for leading in factors.leading[:removed])
+    done = (
+        ""
+        if share is None
+        else (
+            f"{removed} taken out with {percent(share)} of the squared correlations and {percent(variance)} of the variance, "
+            "negative edges are suspect; "
+        )
+    )
     first = factors.leading[0]
     return (
         f"{done}the {len(factors.leading)} leading ones carry {100 * factors.share_of_squared_correlations:.0f} % of "

@@ -19,11 +19,15 @@ from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.report.plots.figures import network
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.backbone import layout, read_backbone, strongest_statements
+from glasso_cli.report.plots.parts.drawn_graph import LABEL, place_labels
 from glasso_cli.report.plots.study import Edges, Study
 
 HOSTILE = [
     'say "hi"', '" -- "', "a -- b [partial_correlation=9]", "line\nbreak", "// no comment", "]", "\\", "/* x", "é", "-- [",
 ]  # fmt: skip
+
+
+HALF = 320.0  # points: of the square that labels stay in
 
 
 def as_pairs(study: Study, rows: np.ndarray, cols: np.ndarray, rho: np.ndarray) -> dict[tuple[str, str], float]:
@@ -146,10 +150,10 @@ def test_no_label_touches_another_or_a_disc(seed: int, amount: int) -> None:
     labels = [f"L{k}·{rng.integers(10**4)}" for k in range(amount)]
     names = ["climate, warming" if k % 2 else "" for k in range(amount)]
     boxes = []
-    for neuron, (x, y), name in network.place_labels(places, radii, labels, names, np.arange(amount)):
+    for neuron, (x, y), name in place_labels(places, radii, labels, names, np.arange(amount), HALF):
         assert name in (names[neuron], "climate…", "")
         longest = max(labels[neuron], name, key=len)
-        half = np.array([len(longest) * network._LABEL * 0.6 / 2, network._LABEL * (1 + bool(name)) / 2])
+        half = np.array([len(longest) * LABEL * 0.6 / 2, LABEL * (1 + bool(name)) / 2])
         boxes.append((np.array([x, y]) - half, np.array([x, y]) + half))
         off = np.abs(places - [x, y]) - half - radii[:, None]
         assert (off.max(axis=1) > 0).all()
@@ -159,14 +163,14 @@ def test_no_label_touches_another_or_a_disc(seed: int, amount: int) -> None:
 
 
 def test_a_lonely_neuron_has_its_label() -> None:
-    found = list(network.place_labels(np.zeros((1, 2)), np.ones(1), ["L9·1"], ["climate"], np.arange(1)))
+    found = list(place_labels(np.zeros((1, 2)), np.ones(1), ["L9·1"], ["climate"], np.arange(1), HALF))
     assert [(neuron, name) for neuron, _, name in found] == [(0, "climate")]
 
 
 def test_a_name_without_room_leaves_the_label() -> None:
     around = np.array([(x, y) for x in (-40, 0, 40) for y in (-14, 0, 14)], dtype=float)
     order = np.array([4, 0, 1, 2, 3, 5, 6, 7, 8])
-    placed = network.place_labels(around, np.full(9, 2.0), ["L9·1"] * 9, ["a very long name of words"] * 9, order)
+    placed = place_labels(around, np.full(9, 2.0), ["L9·1"] * 9, ["a very long name of words"] * 9, order, HALF)
     assert "" in {name for _, _, name in placed}
 
 

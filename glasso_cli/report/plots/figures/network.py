@@ -11,7 +11,16 @@ import numpy as np
 from glasso_cli.graph import colours, edge_line, node_line, quoted
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.backbone import Backbone, has_graphviz, in_rows, layout, read_backbone
-from glasso_cli.report.plots.parts.glyphs import cells, drawable
+from glasso_cli.report.plots.parts.drawn_graph import (
+    DASH,
+    draw_edges,
+    draw_labels,
+    draw_neurons,
+    edge_width,
+    fitted,
+    radii,
+)
+from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name, count, cut, signed
 
@@ -20,10 +29,6 @@ if TYPE_CHECKING:
 
 _SIDE = 8.8  # inches
 _LEGEND = 3.7
-_LABEL = 6.8  # points
-_LINE = _LABEL * 1.15
-_LONGEST = (26, 12)  # characters of a name: where there is room, and where there is little
-_DASH = (0, (3.2, 1.8))
 _LISTED = 12  # communities in the legend
 GRAPHVIZ_NOTE = (
     "Graphviz is not installed, so the network was laid out without it. For the better layout install it "
@@ -60,9 +65,9 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     axes.set_axis_off()
     side.set_axis_off()
     if study.n_edges:
-        _draw_edges(axes, drawing)
-        _draw_neurons(axes, drawing)
-        _draw_labels(axes, study, drawing)
+        draw_edges(axes, drawing.places, drawing.backbone.edges)
+        draw_neurons(axes, drawing.places, drawing.radii, drawing.communities)
+        draw_labels(axes, study, drawing.backbone.neurons, drawing.places, drawing.radii, study.strength)
         _name_rows(axes, drawing)
         _draw_legend(side, study, drawing)
     else:
@@ -84,20 +89,9 @@ def _drawing(study: Study, backbone: Backbone) -> _Drawing:
     if layered:
         places = in_rows(places, layers)
     strength = study.strength[backbone.neurons]
-    largest = 5.4 * min(1.0, np.sqrt(120 / max(len(strength), 1)))  # many neurons leave less room each
-    radii = 4.2 + largest * np.sqrt(strength / max(float(study.strength.max(initial=0)), 1e-300))
-    return _Drawing(backbone, _fitted(places), radii, communities, layers if layered else None)
-
-
-def _fitted(places: np.ndarray) -> np.ndarray:
-    """``places`` scaled into the square, in points from its middle, with room for labels."""
-    if not len(places):
-        return places
-    low, high = places.min(axis=0), places.max(axis=0)
-    extent = max(float((high - low).max()), 1e-9)
-    room = _SIDE * 72 - 70
-    scaled: np.ndarray = (places - (low + high) / 2) * min(room / extent, 90.0 * room / 72)
-    return scaled
+    return _Drawing(
+        backbone, fitted(places, _SIDE), radii(strength, study.strength), communities, layers if layered else None
+    )
 
 
 # -- words --------------------------------------------------------------------------------------------
@@ -153,43 +147,7 @@ def _table(study: Study, drawing: _Drawing) -> dict[str, Any]:
     }
 
 
-# -- edges and neurons ----------------------------------------------------------------------------------
-
-
-def _width(rho: np.ndarray | float, strongest: float) -> Any:
-    """Points: proportional to the magnitude, the strongest 4.5, the weakest still visible."""
-    return 0.5 + 4.0 * np.abs(rho) / strongest
-
-
-def _draw_edges(axes: Axes, drawing: _Drawing) -> None:
-    """Weak edges first, so that strong ones are on top."""
-    from matplotlib.collections import LineCollection
-
-    rows, cols, rho = (part[::-1] for part in drawing.backbone.edges)
-    lines = np.stack([drawing.places[rows], drawing.places[cols]], axis=1)
-    positive = rho > 0
-    axes.add_collection(
-        LineCollection(
-            list(lines),
-            linewidths=_width(rho, float(np.abs(rho).max())),
-            colors=np.where(positive, colours.POSITIVE, colours.NEGATIVE).tolist(),
-            linestyles=["solid" if sign else _DASH for sign in positive],
-            alpha=0.8,
-            capstyle="butt",
-        )
-    )
-
-
-def _draw_neurons(axes: Axes, drawing: _Drawing) -> None:
-    """Discs in the colour of the community with its number inside: colour is never the only sign."""
-    fills = [colours.community_colour(int(c)) for c in drawing.communities]
-    axes.scatter(*drawing.places.T, s=(2 * drawing.radii) ** 2, c=fills, edgecolors=style.INK, linewidths=0.7, zorder=3)
-    for (x, y), community, radius in zip(drawing.places, drawing.communities, drawing.radii):
-        if community >= 0:
-            axes.text(
-                x, y, str(community + 1), fontsize=min(7.5, radius * 1.05), ha="center",
-                va="center_baseline", zorder=4, color=colours.text_on(colours.community_colour(int(community))),
-            )  # fmt: skip
+# -- files and rows -------------------------------------------------------------------------------------
 
 
 def dot_text(study: Study, drawing: _Drawing) -> str:
@@ -210,7 +168,7 @@ def dot_text(study: Study, drawing: _Drawing) -> str:
         }
         lines.append(node_line(name, attributes))
     for a, b, value in zip(rows.tolist(), cols.tolist(), rho.tolist()):
-        width = _width(value, float(np.abs(rho).max()))
+        width = edge_width(value, float(np.abs(rho).max()))
         sizes = {"penwidth": f"{width:.2f}", "partial_correlation": f"{value:.6g}"}
         colour, dash = (colours.POSITIVE, {}) if value > 0 else (colours.NEGATIVE, {"style": "dashed"})
         lines.append(edge_line(names[a], names[b], {**sizes, "color": f'"{colour}"', **dash}))
@@ -221,75 +179,6 @@ def _name_rows(axes: Axes, drawing: _Drawing) -> None:
     for layer in [] if drawing.layers is None else np.unique(drawing.layers).tolist():
         height = float(drawing.places[drawing.layers == layer, 1].mean())
         axes.text(-_SIDE * 36, height, f"layer {layer}", fontsize=8.5, color=style.MUTED, va="center", rotation=90)
-
-
-# -- labels ---------------------------------------------------------------------------------------------
-
-
-def _draw_labels(axes: Axes, study: Study, drawing: _Drawing) -> None:
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.85)]
-    neurons = drawing.backbone.neurons.tolist()
-    labels = [drawable(study.labels[neuron]) for neuron in neurons]
-    names = [drawable(study.names.texts[neuron]) for neuron in neurons]
-    first = np.argsort(-study.strength[neurons], kind="stable")
-    for neuron, (x, y), name in place_labels(drawing.places, drawing.radii, labels, names, first):
-        look: dict[str, Any] = {"fontsize": _LABEL, "ha": "center", "va": "center", "zorder": 5, "path_effects": halo}
-        down = _LINE / 2 if name else 0.0
-        axes.text(x, y - down, labels[neuron], color=style.MUTED if name else style.INK, **look)
-        if name:
-            axes.text(x, y + down, name, weight="bold", **look)
-
-
-def place_labels(
-    places: np.ndarray, radii: np.ndarray, labels: list[str], names: list[str], order: np.ndarray
-) -> Iterator[tuple[int, tuple[float, float], str]]:
-    """Which labels fit beside their disc, taken in ``order``; their middles in points; and what of the name is above.
-
-    No two touch. A name that does not fit is cut or left out.
-    """
-    size = np.stack([radii, radii], axis=1)
-    taken = np.concatenate([places - size, places + size], axis=1)  # left, bottom, right, top
-    for neuron in order.tolist():
-        for name in dict.fromkeys((*(cut(names[neuron], most) for most in _LONGEST), "")):
-            found = _room(places[neuron], float(radii[neuron]), labels[neuron], name, taken)
-            if found:
-                middle, box = found
-                taken = np.vstack([taken, box])
-                yield neuron, middle, name
-                break
-
-
-def _room(
-    place: np.ndarray, radius: float, label: str, name: str, taken: np.ndarray
-) -> tuple[tuple[float, float], np.ndarray] | None:
-    """The middle and the box of a label, with its name above, inside the square, where it touches none of ``taken (n, 4)``."""
-    width = max(cells(label) * _LABEL * 0.6, cells(name) * _LABEL * 0.66) + 2
-    height = _LINE * (2 if name else 1)
-    for middle in _beside(place, radius, width, height):
-        box = np.array([middle[0] - width / 2, middle[1] - height / 2,
-                        middle[0] + width / 2, middle[1] + height / 2])  # fmt: skip
-        if abs(middle[0]) + width / 2 <= _SIDE * 36 and not _touches(box, taken):
-            return middle, box
-    return None
-
-
-def _beside(place: np.ndarray, radius: float, width: float, height: float) -> list[tuple[float, float]]:
-    """Below, above, right, left and at the four corners of a disc."""
-    x, y = place.tolist()
-    up, over = radius + height / 2 + 0.5, radius + width / 2 + 0.5
-    slant = 0.72 * over + 0.1 * width
-    sides = [(x, y - up), (x, y + up), (x + over, y), (x - over, y)]
-    return sides + [(x + dx, y + dy) for dy in (-0.8 * up, 0.8 * up) for dx in (slant, -slant)]
-
-
-def _touches(box: np.ndarray, others: np.ndarray) -> bool:
-    apart = (
-        (others[:, 2] <= box[0]) | (others[:, 0] >= box[2])
-        | (others[:, 3] <= box[1]) | (others[:, 1] >= box[3])
-    )  # fmt: skip
-    return not bool(apart.all())
 
 
 # -- legend ---------------------------------------------------------------------------------------------
@@ -318,11 +207,11 @@ def _edge_handles(drawing: _Drawing) -> list[Any]:
     strongest, weakest = float(np.abs(rho[0])), float(np.abs(rho[-1]))
     handles = [
         Line2D([], [], color=colours.POSITIVE, linewidth=2, label="positive partial correlation"),
-        Line2D([], [], color=colours.NEGATIVE, linewidth=2, linestyle=_DASH, label="negative partial correlation"),
+        Line2D([], [], color=colours.NEGATIVE, linewidth=2, linestyle=DASH, label="negative partial correlation"),
     ]
     sizes = dict.fromkeys(f"{size:.2f}" for size in (strongest, (strongest + weakest) / 2, weakest))
     for text in sizes:
-        width = _width(float(text), strongest)
+        width = edge_width(float(text), strongest)
         handles.append(Line2D([], [], color=style.ACCENT, linewidth=width, label=f"magnitude {text}"))
     return handles
 
