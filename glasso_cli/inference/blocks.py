@@ -102,7 +102,7 @@ class Blocks:
         count = int(self.counts[chosen].sum())
         if count == 0:
             raise ValueError("the blocks hold no tokens")
-        mean = self._mean(chosen)
+        mean = self.sums[chosen].sum(axis=0)[self.neurons] / count
         spread = np.empty((len(mean), len(mean)))
         with numba_limited():
             total = sum_of_blocks(self.moments, chosen)
@@ -128,7 +128,7 @@ class Blocks:
         spread /= np.multiply.outer(self.std, self.std)
         return taken_out(spread, self.factors) if self.factors.shape[1] else spread
 
-    def _mean(self, blocks: list[int] | np.ndarray) -> np.ndarray:
+    def _mean(self, blocks: list[int]) -> np.ndarray:
         return np.asarray(self.sums[blocks][:, self.neurons].sum(axis=0) / self.counts[blocks].sum())
 
     def projected(self, block: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
