@@ -97,15 +97,15 @@ def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differenc
     p = len(first.rho)
     z, bar = (np.empty(p * (p - 1) // 2) for _ in range(2))
     variances, entries = np.zeros(2), 0
+    factors = [side.inflation / side.n_tokens for side in (first, second)]
     for start in range(0, p, _ROWS):
-        taus = [
+        one, other = (
             tau(side.autocorrelation[start : start + _ROWS], side.autocorrelation[start:]) for side in (first, second)
-        ]
-        factors = [side.inflation / side.n_tokens for side in (first, second)]
-        variances += [factor * each.sum() for factor, each in zip(factors, taus)]
-        entries += taus[0].size
+        )
+        variances += factors[0] * one.sum(), factors[1] * other.sum()
+        entries += one.size
         with numba_limited():
-            standardised(first.rho, second.rho, *taus, *factors, start, min_effect, z, bar)
+            standardised(first.rho, second.rho, one, other, factors[0], factors[1], start, min_effect, z, bar)
     freedom = _freedom(variances, (first.freedom, second.freedom))
     typical = float(np.sqrt(variances.sum() / max(1, entries)))
     size = np.abs(z)

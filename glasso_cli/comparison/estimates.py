@@ -135,7 +135,7 @@ class CorpusEstimate:
         return replace(
             self,
             blocks=blocks,
-            estimate=inverse_estimate(S) if self.precision is None else estimate_on(S, self.precision, self.hidden),
+            estimate=_estimated(S, self.precision, self.hidden),
             n_effective=n_effective,
             # that of the whole is 1 / (1 - p / n) times what the blocks say
             inflation=self.inflation * (1 - used / self.n_effective) / (1 - used / n_effective),
@@ -200,7 +200,7 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
     freedom = metrics.degrees_of_freedom
     return CorpusEstimate(
         blocks=blocks,
-        estimate=inverse_estimate(S) if precision is None else estimate_on(S, precision, factors),
+        estimate=_estimated(S, precision, factors),
         precision=precision,
         hidden=factors,
         removed=section.remove_factors,
@@ -209,6 +209,11 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
         inflation=metrics.variance_inflation,
         freedom=np.inf if freedom is None else freedom,
     )
+
+
+def _estimated(S: np.ndarray, precision: csr_array | None, hidden: np.ndarray) -> Estimate:
+    """The inverse of ``S (p, p)``, which is overwritten, or the estimate of a fit to it."""
+    return inverse_estimate(S, overwrite=True) if precision is None else estimate_on(S, precision, hidden)
 
 
 def _fit(

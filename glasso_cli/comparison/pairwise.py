@@ -69,7 +69,7 @@ class Candidates:
         linked = None
         if communities is not None:
             evidence = [GroupEvidence(*each) for each in zip(self.corpora, self.sides, (first, second))]
-            linked = community_differences(*evidence, communities)
+            linked = community_differences(evidence[0], evidence[1], communities)
         return PairTests(self.all_pairs, pairs, pairs.q <= fdr, self.all_pairs.nonzero(fdr), linked)
 
 

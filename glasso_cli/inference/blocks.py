@@ -88,9 +88,10 @@ class Blocks:
 
         A neuron that does not vary in the blocks of the covariance is correlated with no other.
         """
-        return self._correlation_of(self._chosen(covariance))
+        return self._correlation_of(np.array(self._chosen(covariance)))
 
     def _correlation_of(self, spread: np.ndarray) -> np.ndarray:
+        """Of a covariance ``(p, p)``, which is overwritten."""
         if self.factors.shape[1]:
             spread = self._reduced(spread)
         with numba_limited():

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from glasso_cli.inference.tables import Table
+from glasso_cli.engine.threads import numba_limited
+from glasso_cli.linalg.tables import Table
 
 _KNOTS = 20_001  # of the table of p-values: its error is 1e-6 of a p-value
 _ROUNDING = 1e-12  # of a p-value, relative: equal ones are found as such
@@ -23,8 +24,9 @@ def p_values(sizes: np.ndarray, two_sided: Tail) -> np.ndarray:
             return np.asarray(np.maximum(np.log(two_sided(at)), np.log(np.finfo(float).tiny)))
 
     if len(sizes) <= _KNOTS or not sizes.max() > 0:
-        return np.exp(logs(sizes))
-    p = Table.of(logs, 0.0, sizes.max(), _KNOTS).at(sizes)
+        return np.asarray(np.exp(logs(sizes)))
+    with numba_limited():
+        p = Table.of(logs, 0.0, sizes.max(), _KNOTS).at(sizes)
     return np.asarray(np.exp(p, out=p))
 
 

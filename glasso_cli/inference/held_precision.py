@@ -75,23 +75,26 @@ def held_pairs(
     """
     wanted = [*(np.asarray(group) for group in groups), *pairs]
     neurons, places = _in_order_of_need(wanted)
-    ends = [(places[-2], places[-1])]
-    ends += [tuple(group[side] for side in np.triu_indices(len(group), 1)) for group in places[:-2]]
+    ends: list[Pairs] = [(places[-2], places[-1])]
+    for group in places[:-2]:
+        i, j = np.triu_indices(len(group), 1)
+        ends.append((group[i], group[j]))
     onto = blocks.onto_values(theta[neurons])
     rows = _Sparse(onto) if isinstance(onto, csr_array) else _Dense(onto)
     shares, every = blocks.shares, np.arange(len(neurons))
-    means, squares = (np.empty((len(shares), len(neurons))) for _ in range(2))
+    apart, squares = np.empty((len(shares), len(blocks.neurons))), np.empty((len(shares), len(neurons)))
     products = [np.empty((len(shares), len(i)), dtype=rows.dtype) for i, _ in ends]
     triangle = np.empty((len(blocks.neurons), len(blocks.neurons)), dtype=rows.dtype)
     with numba_limited():
         for b, block in enumerate(blocks.filled.tolist()):
-            means[b] = onto @ blocks.upper_about_the_mean(block, triangle)
+            apart[b] = blocks.upper_about_the_mean(block, triangle)
             triangle.ravel()[:: len(triangle) + 1] /= 2  # the diagonal
             rows.take(triangle)
             rows.pairs(every, every, squares[b])
             rows.pairs(*ends[0], products[0][b])
             for group, (i, j), out in zip(places, ends[1:], products[1:]):
                 rows.group(group, i, j, out[b])
+    means = np.ascontiguousarray((onto @ apart.T).T)
     return tuple(HeldPairs(shares, means, squares, *each, values) for each, values in zip(ends, products))
 
 

@@ -45,14 +45,16 @@ def centred_upper(
     M are the entries between ``rows (p,)`` of a symmetric matrix ``packed``; ``left``, ``right`` and ``apart`` are ``(p,)``.
     """
     width = int((np.sqrt(8 * len(packed) + 1) - 1) / 2)
-    _centred_upper(np.asarray(packed), width, rows, float(count), left, right, apart, out)
+    if np.array_equal(rows, np.arange(width)):
+        _every_centred_upper(np.asarray(packed), float(count), left, right, apart, out)
+    else:
+        _centred_upper(np.asarray(packed), width, rows, float(count), left, right, apart, out)
 
 
 def to_correlation(covariance: np.ndarray) -> np.ndarray:
-    """The correlation matrix, exactly symmetric with unit diagonal, of a ``covariance (p, p)`` of positive variances."""
-    out = np.empty_like(covariance)
-    _scale_to_one(covariance, 1 / np.sqrt(covariance.diagonal()), out)
-    return out
+    """The correlation matrix, exactly symmetric with unit diagonal, in the place of a ``covariance (p, p)`` of positive variances."""
+    _scale_to_one(covariance, 1 / np.sqrt(covariance.diagonal()))
+    return covariance
 
 
 @njit(parallel=True, cache=True)
@@ -62,6 +64,21 @@ def _add_blocks(packed: np.ndarray, chosen: np.ndarray, total: np.ndarray) -> No
         for block in chosen:
             for k in range(start, stop):
                 total[k] += packed[block, k]
+
+
+@njit(parallel=True, cache=True)
+def _every_centred_upper(
+    packed: np.ndarray, count: float, left: np.ndarray, right: np.ndarray, apart: np.ndarray, out: np.ndarray
+) -> None:
+    """The same for all rows, whose entries stand side by side."""
+    p = len(out)
+    for turn in prange(p):
+        step = np.int64(turn) // 2
+        i = step if turn % 2 == 0 else p - 1 - step
+        start = i * (2 * p - i - 1) // 2
+        values, row = packed[start + i : start + p], out[i, i:]
+        for j in range(p - i):
+            row[j] = values[j] / count - left[i] * right[i + j] - right[i] * apart[i + j]
 
 
 @njit(parallel=True, cache=True)
@@ -91,7 +108,7 @@ def _centred_upper(
 
 
 @njit(parallel=True, cache=True)
-def _scale_to_one(matrix: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
+def _scale_to_one(matrix: np.ndarray, scale: np.ndarray) -> None:
     p = len(matrix)
     for i in prange(p):
         for j in range(p):
@@ -100,5 +117,5 @@ def _scale_to_one(matrix: np.ndarray, scale: np.ndarray, out: np.ndarray) -> Non
                 value = 1.0
             elif value < -1.0:
                 value = -1.0
-            out[i, j] = value
-        out[i, i] = 1.0
+            matrix[i, j] = value
+        matrix[i, i] = 1.0

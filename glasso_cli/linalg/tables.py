@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
-
-from glasso_cli.engine.threads import numba_limited
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +29,7 @@ class Table:
         """The values at ``x``, of its shape."""
         flat = np.ascontiguousarray(x).reshape(-1)
         out = np.empty(len(flat))
-        with numba_limited():
-            _look_up(flat, self.first, self.step, self.values, out)
+        _look_up(flat, self.first, self.step, self.values, out)
         return out.reshape(x.shape)
 
 
@@ -42,8 +40,8 @@ def _look_up(x: np.ndarray, first: float, step: float, values: np.ndarray, out: 
 
 
 @njit(cache=True)
-def looked_up(x: float, first: float, step: float, values: np.ndarray) -> float:
-    """The value at ``x`` of a :class:`Table` with these members."""
+def looked_up(x: Any, first: float, step: float, values: np.ndarray) -> Any:
+    """The value at a number ``x`` of a :class:`Table` with these members."""
     if math.isnan(x):
         return x
     place = (x - first) / step
