@@ -7,23 +7,19 @@ gives. It does not depend on the sign or the scale of any neuron. Its error is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from glasso_cli.comparison.differential import Side
 from glasso_cli.comparison.estimates import CorpusEstimate
 from glasso_cli.graph.communities import find_communities
-from glasso_cli.inference.blocks import Blocks
-from glasso_cli.inference.debiased import product
 from glasso_cli.inference.false_discovery import ordered_q_values
+from glasso_cli.inference.held_precision import HeldPairs
 from glasso_cli.inference.jackknife import PseudoValues
 from glasso_cli.inference.tails import two_sided, welch
 
 LEAST = 3  # neurons of a community that is compared
-Ends = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,23 +45,33 @@ def communities_of_both(p: int, rows: np.ndarray, cols: np.ndarray, weights: np.
     return np.where((found >= 0) & (sizes[np.maximum(found, 0)] >= LEAST), found, -1)
 
 
-def community_differences(
-    first: CorpusEstimate, second: CorpusEstimate, communities: np.ndarray
-) -> CommunityDifferences:
-    """Test every pair of ``communities (p,)``, -1 for neurons in none."""
+def members_of(communities: np.ndarray) -> np.ndarray:
+    """The neurons ``(k,)`` that are in any of ``communities (p,)``, one community after the other."""
     chosen = np.flatnonzero(communities >= 0)
-    chosen = chosen[np.argsort(communities[chosen], kind="stable")]
-    members = communities[chosen]
-    starts = np.flatnonzero(np.diff(members, prepend=-1))
-    sizes = np.diff(np.append(starts, len(members)))
+    return chosen[np.argsort(communities[chosen], kind="stable")]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupEvidence:
+    """What one corpus says about all pairs of the members of communities."""
+
+    corpus: CorpusEstimate
+    side: Side
+    moves: HeldPairs | None  # of all pairs of the members, in their order; None where there are none
+
+
+def community_differences(first: GroupEvidence, second: GroupEvidence, communities: np.ndarray) -> CommunityDifferences:
+    """Test every pair of ``communities (p,)``, -1 for neurons in none."""
+    chosen = members_of(communities)
+    sizes = np.bincount(communities[chosen])
     a, b = np.triu_indices(len(sizes))
     pairs = np.where(a == b, sizes[a] * (sizes[a] - 1) // 2, sizes[a] * sizes[b])
     (one, one_variance), (other, other_variance) = (
-        _dependence(each, chosen, starts, pairs, (a, b)) for each in (first, second)
+        _dependence(each, chosen, communities[chosen], pairs) for each in (first, second)
     )
     total = one_variance + other_variance
     known = total > 0
-    freedoms = np.array([[first.blocks.freedom], [second.blocks.freedom]])
+    freedoms = np.array([[first.corpus.blocks.freedom], [second.corpus.blocks.freedom]])
     freedom = welch(np.stack([one_variance, other_variance]), freedoms)
     size = np.divide(np.abs(other - one), np.sqrt(total), out=np.zeros_like(total), where=known)
     p = two_sided(size, freedom)
@@ -75,59 +81,23 @@ def community_differences(
 
 
 def _dependence(
-    corpus: CorpusEstimate, chosen: np.ndarray, starts: np.ndarray, pairs: np.ndarray, among: Ends
+    found: GroupEvidence, chosen: np.ndarray, members: np.ndarray, pairs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mean squared partial correlation of pairs of communities ``(m,)``, less noise, and its variance."""
-    if len(pairs) == 0:
+    moves, corpus = found.moves, found.corpus
+    if moves is None:
         return np.zeros(0), np.zeros(0)
-    z, noise = _fisher_of(corpus.side(), chosen)
+    i, j = np.triu_indices(len(chosen), 1)
+    a, b = members[i], members[j]
+    place = a * (2 * members.max() + 1 - a) // 2 + b  # among pairs of communities, row by row
 
     def mean(values: np.ndarray) -> np.ndarray:
-        np.fill_diagonal(values, 0.0)
-        sums = np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)
-        within = among[0] == among[1]
-        return np.asarray(sums[among] / np.where(within, 2, 1) / pairs)
+        return np.asarray(np.bincount(place, values, len(pairs)) / pairs)
 
+    z, noise = (values[i, j] for values in found.side.among(chosen))
     sums = PseudoValues(len(pairs))
-    for moved, share in _moves(corpus.blocks, corpus.estimate.theta, chosen):
-        sums.add(mean(2 * z * moved), share)
+    growth = 2 * z * moves.slope
+    for moved, share in moves.moves():
+        sums.add(mean(growth * moved), share)
     used = corpus.estimate.fitted  # what an inverse uses up makes all errors larger
     return mean(z**2 - noise), sums.variance() / (1 - used / corpus.n_effective)
-
-
-def _fisher_of(side: Side, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fisher's z of all pairs of the chosen neurons ``(k, k)``, and its variance."""
-    k = len(chosen)
-    part = Side(
-        side.rho[np.ix_(chosen, chosen)], side.autocorrelation[chosen], side.n_tokens, side.inflation, side.freedom
-    )
-    return part.between(slice(0, k), slice(0, k))
-
-
-def _moves(blocks: Blocks, theta: csr_array | np.ndarray, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
-    """How far the pseudo-value of every block is from Fisher's z of the chosen neurons ``(k, k)``, with Theta held."""
-    rows = theta[chosen]
-    onto = blocks.onto_values(rows)
-    dense = np.asarray(onto.toarray() if isinstance(onto, csr_array) else onto, dtype=np.float32)
-    means, seconds = [], []
-    for block in blocks.filled.tolist():
-        mean, second = blocks.about_the_mean(block, np.float32)
-        half = product(onto, second) if isinstance(onto, csr_array) else onto @ second
-        means.append(onto @ mean)
-        seconds.append(np.asarray(half @ dense.T, dtype=np.float32))
-    shares = blocks.shares
-    whole = np.tensordot(shares, np.stack(seconds), axes=1)
-    scale = 1 / np.sqrt(whole.diagonal())
-    root = np.multiply.outer(scale, scale)
-    whole *= root
-    slope = 1 - np.minimum(whole**2, 1 - 1e-9)
-    for share, mean, second in zip(shares.tolist(), means, seconds):
-        weight = share / (1 - share)
-        error = second.astype(np.float64)
-        error += np.multiply.outer(weight * mean, mean)
-        error *= root
-        spread = error.diagonal() - 1
-        error -= whole
-        error -= whole / 2 * np.add.outer(spread, spread)
-        error /= slope
-        yield error, share

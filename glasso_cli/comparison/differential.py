@@ -18,15 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
+from glasso_cli.comparison.fisher import fisher, slope, standardised
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.effective_n import pair_tau, tau
-from glasso_cli.inference.false_discovery import p_values, q_values, rejections
+from glasso_cli.inference.false_discovery import ordered_q_values, p_values, q_values_among, rejections
 from glasso_cli.inference.minimum_effect import Tail, beyond
-from glasso_cli.inference.pairs import over_pairs_together, pair_places, pairs_at
+from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.inference.tails import excess_of, freedom_of, smallest_size, two_sided, welch
 from glasso_cli.linalg.precision import to_partial_correlations
 
 _SAMPLE = 1_000_000  # statistics whose median is taken
-_CHUNK = 200_000  # pairs whose p-values are computed at once
+_ROWS = 256  # whose pairs with all later neurons are computed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +47,15 @@ class Side:
         rho = to_partial_correlations(T)
         return cls(rho, np.asarray(autocorrelation, dtype=np.float64), n_tokens, inflation, freedom)
 
-    def between(self, first: slice, second: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Fisher's z and its variance, ``(a, b)``, for two groups of neurons."""
-        R = self.autocorrelation
-        variance = tau(R[first], R[second])
-        variance *= self.inflation / self.n_tokens
-        return _fisher(self.rho[first, second]), variance
+    def among(self, neurons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fisher's z and its variance, ``(k, k)``, of all pairs of some neurons."""
+        R = self.autocorrelation[neurons]
+        return fisher(self.rho[np.ix_(neurons, neurons)]), tau(R, R) * (self.inflation / self.n_tokens)
 
     def of_pairs(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same of pairs, ``(m,)``."""
         R = self.autocorrelation
-        return _fisher(self.rho[rows, cols]), pair_tau(R[rows], R[cols]) * (self.inflation / self.n_tokens)
-
-
-def _fisher(rho: np.ndarray) -> np.ndarray:
-    return np.asarray(np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12)))
+        return fisher(self.rho[rows, cols]), pair_tau(R[rows], R[cols]) * (self.inflation / self.n_tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +63,7 @@ class Differences:
     """All pairs of p neurons, as far as two corpora differ on them; arrays are ``(p (p - 1) / 2,)``, row by row."""
 
     z: np.ndarray  # of the second corpus less the first
+    size: np.ndarray  # of z
     evidence: np.ndarray  # -log p of H0: the partial correlations differ by at most the minimum effect
     freedom: float
     p: int
@@ -85,8 +82,7 @@ class Differences:
 
     def nonzero(self, fdr: float) -> int:
         """How many pairs differ at all."""
-        size = np.abs(self.z)
-        candidates = size[size >= smallest_size(fdr, self.freedom)]
+        candidates = self.size[self.size >= smallest_size(fdr, self.freedom)]
         return rejections(two_sided(candidates, self.freedom), len(self.z), fdr)
 
     @property
@@ -99,39 +95,23 @@ class Differences:
 def differences(first: Side, second: Side, min_effect: float = 0.0) -> Differences:
     """Test all pairs of the p neurons that both sides have, in one order."""
     p = len(first.rho)
+    z, bar = (np.empty(p * (p - 1) // 2) for _ in range(2))
     variances, entries = np.zeros(2), 0
-
-    def between(rows: slice, cols: slice) -> tuple[np.ndarray, np.ndarray]:
-        """z, and the minimum effect in standard errors."""
-        nonlocal entries
-        (before, error), (after, other) = (side.between(rows, cols) for side in (first, second))
-        variances[:] += error.sum(), other.sum()
-        entries += error.size
-        after -= before
-        error += other
-        np.sqrt(error, out=error)
-        bar = _slope(after, first.rho[rows, cols], second.rho[rows, cols])
-        bar *= min_effect
-        bar /= error
-        after /= error
-        return after, bar
-
-    z, bar = over_pairs_together(p, 2, between)
+    factors = [side.inflation / side.n_tokens for side in (first, second)]
+    for start in range(0, p, _ROWS):
+        one, other = (
+            tau(side.autocorrelation[start : start + _ROWS], side.autocorrelation[start:]) for side in (first, second)
+        )
+        variances += factors[0] * one.sum(), factors[1] * other.sum()
+        entries += one.size
+        with numba_limited():
+            standardised(first.rho, second.rho, one, other, factors[0], factors[1], start, min_effect, z, bar)
     freedom = _freedom(variances, (first.freedom, second.freedom))
-    size = np.abs(z)
-    tail = Tail(freedom, float(size.max(initial=0.0)))
-    evidence = np.concatenate(
-        [np.zeros(0), *(-tail.log_beyond(size[k : k + _CHUNK], bar[k : k + _CHUNK]) for k in range(0, len(z), _CHUNK))]
-    )
     typical = float(np.sqrt(variances.sum() / max(1, entries)))
-    return Differences(z, evidence, freedom, p, min_effect, typical)
-
-
-def _slope(change: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The change of Fisher's z over that of the partial correlation."""
-    apart = after - before
-    same = np.abs(apart) < 1e-9
-    return np.where(same, 1 / (1 - after**2 + 1e-12), change / np.where(same, 1.0, apart))
+    size = np.abs(z)
+    evidence = Tail(freedom, float(size.max(initial=0.0))).log_beyond(size, bar)
+    np.negative(evidence, out=evidence)
+    return Differences(z, size, evidence, freedom, p, min_effect, typical)
 
 
 def _freedom(variances: np.ndarray, freedoms: tuple[float, float]) -> float:
@@ -181,10 +161,12 @@ def with_own_errors(
     rows: np.ndarray,
     cols: np.ndarray,
     own: tuple[PairInflation, PairInflation],
+    rate: float = 1.0,
 ) -> PairDifferences:
     """Pairs again, each with its own errors; all others keep theirs.
 
-    Own errors are larger, so a pair that was no discovery is none now: it is enough to give those that were.
+    Own errors are larger, so a pair that was no discovery is none now: it is enough to give those that were. Only q-values
+    up to ``rate`` are needed: those above may be larger than they are.
     """
     values = [side.of_pairs(rows, cols) for side in sides]
     variances = [variance * each.inflation for (_, variance), each in zip(values, own)]
@@ -196,7 +178,7 @@ def with_own_errors(
     rho = (sides[0].rho[rows, cols], sides[1].rho[rows, cols])
     places = pair_places(rows, cols, all_pairs.p)
     p_zero = two_sided(np.abs(z), freedom)
-    p = beyond(np.abs(z), all_pairs.min_effect * _slope(change, *rho) / np.sqrt(total), freedom)
+    p = beyond(np.abs(z), all_pairs.min_effect * slope(change, *rho) / np.sqrt(total), freedom)
     return PairDifferences(
         rows=rows,
         cols=cols,
@@ -208,22 +190,26 @@ def with_own_errors(
         z=z,
         p_zero=p_zero,
         q_zero=_rates_with(
-            lambda: p_values(np.abs(all_pairs.z), lambda size: two_sided(size, all_pairs.freedom)), places, p_zero
+            all_pairs.size,
+            smallest_size(rate, all_pairs.freedom) if rate < 1 else 0.0,
+            lambda size: p_values(size, lambda knots: two_sided(knots, all_pairs.freedom)),
+            places,
+            p_zero,
         ),
         p=p,
-        q=_rates_with(lambda: np.exp(-all_pairs.evidence), places, p),
+        q=_rates_with(all_pairs.evidence, -np.log(rate), lambda evidence: np.exp(-evidence), places, p),
     )
 
 
-def _rates_with(p_values_of_all: Callable[[], np.ndarray], places: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """The q-values of ``p (m,)``, which take the place of those at ``places`` among all."""
+def _rates_with(
+    statistics: np.ndarray, least: float, to_p: Callable[[np.ndarray], np.ndarray], places: np.ndarray, p: np.ndarray
+) -> np.ndarray:
+    """The q-values of ``p (m,)``, which take the place of those at ``places`` among all, of ``statistics`` of at least ``least``."""
     if len(p) == 0:
         return p
-    every = p_values_of_all()
-    every[places] = p
-    every.sort()
-    q = q_values(every)
-    return np.asarray(q[np.minimum(np.searchsorted(every, p * (1 - 1e-12)), len(every) - 1)])
+    others = statistics >= least
+    others[places] = False
+    return q_values_among(p, to_p(statistics[others]), len(statistics))
 
 
 # -- what kind of difference ------------------------------------------------------------------------
@@ -236,12 +222,8 @@ def classes_of(pairs: PairDifferences, differs: np.ndarray, fdr: float) -> np.nd
     There in both: a sign flip, or stronger or weaker by size. Else gained or lost, by where it is larger.
     """
     before, after = pairs.rho
-    weaker = np.maximum(*pairs.own_p)[differs]
-    order = np.argsort(weaker, kind="stable")
-    q = np.empty(len(weaker))
-    q[order] = q_values(weaker[order])
     both = np.zeros(len(differs), dtype=bool)
-    both[differs] = q <= fdr
+    both[differs] = ordered_q_values(np.maximum(*pairs.own_p)[differs]) <= fdr
     larger = np.abs(after) > np.abs(before)
     flips = both & (np.sign(before) != np.sign(after))
     return np.select([~differs, flips, both & larger, both, larger], [-1, 4, 2, 3, 0], default=1).astype(np.int8)

@@ -22,7 +22,8 @@ from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, Blocks
 from glasso_cli.inference.estimates import Estimate, estimate_on, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
-from glasso_cli.inference.pair_errors import pair_inflation
+from glasso_cli.inference.held_precision import HeldPairs
+from glasso_cli.inference.pair_errors import inflation_and_group
 from glasso_cli.solvers.path import fit_from
 
 _ENOUGH_FOR_HALVES = 1.2  # effective tokens per neuron that a half needs where the inverse is taken
@@ -107,10 +108,12 @@ class CorpusEstimate:
         n = self.blocks.n_tokens
         return Side.of(self.estimate.T.copy(), self.autocorrelation, n, self.inflation, self.freedom)
 
-    def own(self, rows: np.ndarray, cols: np.ndarray) -> PairInflation:
-        """The errors of pairs by themselves, where they are larger than those of a typical pair."""
-        inflation = pair_inflation(self.blocks, self.estimate, self.autocorrelation, rows, cols)
-        return PairInflation(np.maximum(inflation, 1.0), self.blocks.freedom)
+    def own(self, rows: np.ndarray, cols: np.ndarray, group: np.ndarray) -> tuple[PairInflation, HeldPairs | None]:
+        """The errors of pairs by themselves, where they are larger than those of a typical pair, and what the blocks say
+        about all pairs of a ``group (k,)`` of neurons.
+        """
+        inflation, moves = inflation_and_group(self.blocks, self.estimate, self.autocorrelation, rows, cols, group)
+        return PairInflation(np.maximum(inflation, 1.0), self.blocks.freedom), moves
 
     def halves(self) -> tuple[CorpusEstimate, CorpusEstimate] | None:
         """The same of the even and of the odd blocks of documents; None where there is too little for that.
@@ -132,7 +135,7 @@ class CorpusEstimate:
         return replace(
             self,
             blocks=blocks,
-            estimate=inverse_estimate(S) if self.precision is None else estimate_on(S, self.precision, self.hidden),
+            estimate=_estimated(S, self.precision, self.hidden),
             n_effective=n_effective,
             # that of the whole is 1 / (1 - p / n) times what the blocks say
             inflation=self.inflation * (1 - used / self.n_effective) / (1 - used / n_effective),
@@ -197,7 +200,7 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
     freedom = metrics.degrees_of_freedom
     return CorpusEstimate(
         blocks=blocks,
-        estimate=inverse_estimate(S) if precision is None else estimate_on(S, precision, factors),
+        estimate=_estimated(S, precision, factors),
         precision=precision,
         hidden=factors,
         removed=section.remove_factors,
@@ -206,6 +209,11 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
         inflation=metrics.variance_inflation,
         freedom=np.inf if freedom is None else freedom,
     )
+
+
+def _estimated(S: np.ndarray, precision: csr_array | None, hidden: np.ndarray) -> Estimate:
+    """The inverse of ``S (p, p)``, which is overwritten, or the estimate of a fit to it."""
+    return inverse_estimate(S, overwrite=True) if precision is None else estimate_on(S, precision, hidden)
 
 
 def _fit(

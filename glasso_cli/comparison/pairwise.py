@@ -23,8 +23,21 @@ from glasso_cli.artifacts.metrics.comparison import (
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.comparison.activation import activation_arrays, activation_counts, activation_differences
-from glasso_cli.comparison.community_pairs import CommunityDifferences, communities_of_both, community_differences
-from glasso_cli.comparison.differential import Differences, PairDifferences, classes_of, differences, with_own_errors
+from glasso_cli.comparison.community_pairs import (
+    CommunityDifferences,
+    GroupEvidence,
+    communities_of_both,
+    community_differences,
+    members_of,
+)
+from glasso_cli.comparison.differential import (
+    Differences,
+    PairDifferences,
+    Side,
+    classes_of,
+    differences,
+    with_own_errors,
+)
 from glasso_cli.comparison.estimates import BothEstimates, CommonNeurons, Corpus, CorpusEstimate
 from glasso_cli.comparison.permutation import PermutationResult
 from glasso_cli.comparison.rewiring import match_communities, rewiring
@@ -39,6 +52,28 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
+class Candidates:
+    """All pairs of two corpora by typical errors, and those that are tested by their own."""
+
+    corpora: tuple[CorpusEstimate, CorpusEstimate]
+    sides: tuple[Side, Side]
+    all_pairs: Differences
+    rows: np.ndarray  # (m,) pairs that were discoveries or stand in a graph
+    cols: np.ndarray
+
+    def tested(self, fdr: float, communities: np.ndarray | None = None, most: float = 1.0) -> PairTests:
+        """Test the candidates, and pairs of ``communities (p,)`` if there are any; q-values of pairs above ``most`` are too large."""
+        members = np.zeros(0, np.int64) if communities is None else members_of(communities)
+        (one, first), (other, second) = (corpus.own(self.rows, self.cols, members) for corpus in self.corpora)
+        pairs = with_own_errors(self.all_pairs, self.sides, self.rows, self.cols, (one, other), most)
+        linked = None
+        if communities is not None:
+            evidence = [GroupEvidence(*each) for each in zip(self.corpora, self.sides, (first, second))]
+            linked = community_differences(evidence[0], evidence[1], communities)
+        return PairTests(self.all_pairs, pairs, pairs.q <= fdr, self.all_pairs.nonzero(fdr), linked)
+
+
+@dataclass(frozen=True, eq=False)
 class PairTests:
     """The pairs of two corpora that were discoveries or stand in a graph, and which of them differ."""
 
@@ -46,17 +81,23 @@ class PairTests:
     pairs: PairDifferences
     differs: np.ndarray  # (m,) bool: by more than the minimum effect
     nonzero: int  # of all pairs, those that differ at all, by typical errors
+    linked: CommunityDifferences | None  # of pairs of communities, if any were given
+
+
+def candidates(first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs) -> Candidates:
+    """Test all pairs; what is discovered is a candidate, with the edges of ``graphs``."""
+    sides = (first.side(), second.side())
+    all_pairs = differences(*sides, section.min_effect)
+    return Candidates(
+        (first, second), sides, all_pairs, *_union(all_pairs.p, all_pairs.discoveries(section.fdr), *graphs)
+    )
 
 
 def difference_tests(
     first: CorpusEstimate, second: CorpusEstimate, section: CompareSection, *graphs: Pairs
 ) -> PairTests:
     """Test all pairs, and those discovered, with the edges of ``graphs``, by their own errors."""
-    sides = (first.side(), second.side())
-    all_pairs = differences(*sides, section.min_effect)
-    rows, cols = _union(all_pairs.p, all_pairs.discoveries(section.fdr), *graphs)
-    pairs = with_own_errors(all_pairs, sides, rows, cols, (first.own(rows, cols), second.own(rows, cols)))
-    return PairTests(all_pairs, pairs, pairs.q <= section.fdr, all_pairs.nonzero(section.fdr))
+    return candidates(first, second, section, *graphs).tested(section.fdr)
 
 
 Permute = Callable[[np.ndarray, np.ndarray], PermutationResult]  # pairs → their p-values
@@ -74,18 +115,17 @@ def assemble(
     """Both corpora and what differs as one artifact; ``meta`` makes its meta of the metrics."""
     p = len(common.ids)
     graphs = (drawn_edges(first.fit, common.places[0]), drawn_edges(second.fit, common.places[1]))
-    tests = difference_tests(compared.first, compared.second, section, *graphs)
-    pairs, differs = tests.pairs, tests.differs
-    places = pair_places(pairs.rows, pairs.cols, p)
+    found = candidates(compared.first, compared.second, section, *graphs)
+    places = pair_places(found.rows, found.cols, p)
     drawn = [np.isin(places, pair_places(*graph, p)) for graph in graphs]
+    communities = _communities(found, drawn)
+    tests = found.tested(section.fdr, communities)
+    pairs, differs, linked = tests.pairs, tests.differs, tests.linked
+    assert linked is not None
     kinds = classes_of(pairs, differs, section.fdr)
     moved = rewiring(p, *graphs, (pairs.rows[differs], pairs.cols[differs]), pairs.change[differs])
     edges = int(np.count_nonzero(differs))
     chance = permute(pairs.rows, pairs.cols) if permute else None
-    either = drawn[0] | drawn[1]
-    sizes = sum(np.abs(rho) * part for rho, part in zip(pairs.rho, drawn))
-    communities = communities_of_both(p, pairs.rows[either], pairs.cols[either], sizes[either])
-    linked = community_differences(compared.first, compared.second, communities)
     active = activation_differences(
         first.stats, second.stats, fdr=section.fdr, min_shift=section.min_shift, min_ratio=section.min_ratio
     )
@@ -154,6 +194,13 @@ def assemble(
     )
 
 
+def _communities(found: Candidates, drawn: list[np.ndarray]) -> np.ndarray:
+    """The communities ``(p,)`` of both graphs, whose edges among the candidates are ``drawn (m,)``."""
+    rows, cols, either = found.rows, found.cols, drawn[0] | drawn[1]
+    sizes = sum(np.abs(side.rho[rows, cols]) * part for side, part in zip(found.sides, drawn))
+    return communities_of_both(found.all_pairs.p, rows[either], cols[either], sizes[either])
+
+
 def _documents(corpus: Corpus) -> int:
     return int(corpus.stats.documents.sum())
 
@@ -211,11 +258,9 @@ def _calibration(side: CorpusEstimate, section: CompareSection, communities: np.
     halves = side.halves()
     if halves is None:
         return None
-    tests = difference_tests(*halves, section)
-    linked = community_differences(*halves, communities)
-    return Calibration(
-        int(np.count_nonzero(tests.differs)), int(np.count_nonzero(linked.q <= section.fdr)), tests.all_pairs.spread
-    )
+    tests = candidates(*halves, section).tested(section.fdr, communities, section.fdr)
+    linked = 0 if tests.linked is None else int(np.count_nonzero(tests.linked.q <= section.fdr))
+    return Calibration(int(np.count_nonzero(tests.differs)), linked, tests.all_pairs.spread)
 
 
 def _community_counts(linked: CommunityDifferences, communities: np.ndarray, fdr: float) -> CommunityCounts:

@@ -60,15 +60,24 @@ def limited(threads: int | None) -> Iterator[None]:
 def numba_limited() -> Iterator[None]:
     """Numba's kernels on the threads that are allowed, or on fewer if numba was told so."""
     import numba
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(allowed(), user_api="openmp"):  # numba's start would leave OpenMP, and torch, on every core
-        before = numba.get_num_threads()
+    _start_numba()
+    before = numba.get_num_threads()
     numba.set_num_threads(min(before, allowed()))
     try:
         yield
     finally:
         numba.set_num_threads(before)
+
+
+@cache
+def _start_numba() -> None:
+    """Start numba's threads, which it does once in a process: that would leave OpenMP, and torch, on every core."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(allowed(), user_api="openmp"):  # asks every library that is loaded: milliseconds
+        numba.get_num_threads()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ orthonormal columns, are directions taken out of them: x~ - U U' x~.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.inference.factors import Factors
 from glasso_cli.linalg import moments
-from glasso_cli.linalg.mirror import mirror
+from glasso_cli.linalg.packed import centred_upper, sum_of_blocks, symmetric_of, to_correlation
 
 _ROUNDING = 1e-5  # of a second moment in float32, relative
 LEAST = 4  # blocks with tokens that any resampling needs
@@ -54,6 +54,10 @@ class Blocks:
 
     def part(self, blocks: np.ndarray) -> Blocks:
         """Some of the blocks by themselves, standardised by their own tokens, with nothing taken out."""
+        steps = np.unique(np.diff(blocks))
+        if len(steps) == 1:  # a view: nothing is copied
+            rows = slice(int(blocks[0]), int(blocks[-1]) + 1, int(steps[0]))
+            return Blocks.of(self.counts[rows], self.sums[rows], self.moments[rows], self.neurons)
         return Blocks.of(self.counts[blocks], self.sums[blocks], self.moments[blocks], self.neurons)
 
     @property
@@ -77,23 +81,40 @@ class Blocks:
 
     def correlation(self, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix ``(p, p)`` of the tokens of ``blocks`` (all by default; repeats count again)."""
-        return self.correlation_of(moments.covariance(self.counts, self.sums, self.moments, blocks))
+        return self._correlation_of(self._covariance(range(len(self.counts)) if blocks is None else blocks))
 
     def correlation_of(self, covariance: np.ndarray) -> np.ndarray:
         """The correlation matrix ``(p, p)`` of a covariance ``(P, P)`` of the collected neurons, factors taken out.
 
         A neuron that does not vary in the blocks of the covariance is correlated with no other.
         """
-        spread = self._chosen(covariance)
+        return self._correlation_of(np.array(self._chosen(covariance)))
+
+    def _correlation_of(self, spread: np.ndarray) -> np.ndarray:
+        """Of a covariance ``(p, p)``, which is overwritten."""
         if self.factors.shape[1]:
             spread = self._reduced(spread)
-        return moments.correlation(_isolated_where_constant(spread))
+        with numba_limited():
+            return to_correlation(_isolated_where_constant(spread))
+
+    def _covariance(self, blocks: Iterable[int]) -> np.ndarray:
+        """The covariance ``(p, p)`` of the tokens of ``blocks``, which are added in the order of their index."""
+        chosen = np.array(sorted(blocks), dtype=np.int64)
+        count = int(self.counts[chosen].sum())
+        if count == 0:
+            raise ValueError("the blocks hold no tokens")
+        mean = self.sums[chosen].sum(axis=0)[self.neurons] / count
+        spread = np.empty((len(mean), len(mean)))
+        with numba_limited():
+            total = sum_of_blocks(self.moments, chosen)
+            symmetric_of(total, self.neurons, count, mean, mean, np.zeros(len(mean)), spread)
+        return spread
 
     def held_out(self, train: Iterable[int], test: Iterable[int]) -> np.ndarray:
         """Second moments ``(p, p)`` of the tokens of ``test``, standardised as those of ``train`` are."""
         train, test = sorted(train), sorted(test)
-        unit = self._reduced(self._chosen(moments.covariance(self.counts, self.sums, self.moments, train)))
-        spread = self._chosen(moments.covariance(self.counts, self.sums, self.moments, test))
+        unit = self._reduced(self._covariance(train))
+        spread = self._covariance(test)
         apart = self._mean(test) - self._mean(train)
         spread += np.multiply.outer(apart, apart)
         spread = self._reduced(spread)
@@ -149,17 +170,20 @@ class Blocks:
 
     def about_the_mean(self, block: int, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
         """Mean ``(p,)`` and second moments ``(p, p)`` of the values in one block, about the mean of all tokens."""
+        second = np.empty((len(self.neurons), len(self.neurons)), dtype=dtype)
+        return self._into(symmetric_of, block, second), second
+
+    def upper_about_the_mean(self, block: int, out: np.ndarray) -> np.ndarray:
+        """The same mean; the upper triangle of the second moments goes into ``out (p, p)``, whose rest is left as it is."""
+        return self._into(centred_upper, block, out)
+
+    def _into(self, unpack: Callable[..., None], block: int, out: np.ndarray) -> np.ndarray:
         n = float(self.counts[block])
-        second_moments = moments.upper_triangle(self.moments[block], self.sums.shape[1]).astype(dtype, copy=False)
-        with numba_limited():
-            mirror(second_moments)
-        second_moments = self._chosen(second_moments)
-        second_moments /= dtype(n)
         own = self.sums[block][self.neurons] / n
-        centre, apart = self.mean.astype(dtype), (own - self.mean).astype(dtype)
-        second_moments -= np.multiply.outer(own.astype(dtype), centre)
-        second_moments -= np.multiply.outer(centre, apart)
-        return apart, second_moments
+        apart = np.asarray(own - self.mean)
+        with numba_limited():
+            unpack(self.moments[block], self.neurons, n, own, self.mean, apart, out)
+        return apart
 
     def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
         """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.
@@ -176,7 +200,8 @@ class Blocks:
 
     def total(self) -> np.ndarray:
         """The packed moments of all blocks, float64."""
-        return moments.sum_packed(self.moments, self.sums.shape[1])
+        with numba_limited():
+            return sum_of_blocks(self.moments, np.arange(len(self.counts)))
 
     def _chosen(self, matrix: np.ndarray) -> np.ndarray:
         if len(self.neurons) == len(matrix):  # neurons are in increasing order

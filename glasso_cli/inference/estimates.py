@@ -48,10 +48,13 @@ class Estimate:
         return np.asarray(self.theta[rows, cols]).ravel()
 
 
-def inverse_estimate(correlation: np.ndarray) -> Estimate:
-    """T = Theta = the inverse of ``correlation (p, p)``; raises :class:`InputError` if it is singular."""
+def inverse_estimate(correlation: np.ndarray, overwrite: bool = False) -> Estimate:
+    """T = Theta = the inverse of ``correlation (p, p)``, which it may ``overwrite``.
+
+    Raises :class:`InputError` if it is singular.
+    """
     with numba_limited():
-        inverse = invert(correlation)
+        inverse = invert(correlation, overwrite)
     if inverse is None:
         raise InputError(
             "The correlation matrix is singular, so partial correlations given all other neurons do not exist.",

@@ -6,17 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
+
+from glasso_cli.engine.threads import numba_limited
+from glasso_cli.linalg.tables import Table
 
 _KNOTS = 20_001  # of the table of p-values: its error is 1e-6 of a p-value
+_ROUNDING = 1e-12  # of a p-value, relative: equal ones are found as such
 Tail = Callable[[np.ndarray], np.ndarray]
 
 
 def p_values(sizes: np.ndarray, two_sided: Tail) -> np.ndarray:
     """The p-values of statistics of absolute ``sizes (m,)``; of many of them, out of a table."""
-    knots = np.linspace(0.0, sizes.max(), _KNOTS) if len(sizes) > _KNOTS else sizes
-    with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
-        logs = np.maximum(np.log(two_sided(knots)), np.log(np.finfo(float).tiny))
-    return np.asarray(np.exp(np.interp(sizes, knots, logs) if knots is not sizes else logs))
+
+    def logs(at: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):  # a p-value may be 0, of which the logarithm is -inf
+            return np.asarray(np.maximum(np.log(two_sided(at)), np.log(np.finfo(float).tiny)))
+
+    if len(sizes) <= _KNOTS or not sizes.max() > 0:
+        return np.asarray(np.exp(logs(sizes)))
+    with numba_limited():
+        p = Table.of(logs, 0.0, sizes.max(), _KNOTS).at(sizes)
+    return np.asarray(np.exp(p, out=p))
 
 
 def q_values(p_values: np.ndarray) -> np.ndarray:
@@ -24,9 +35,29 @@ def q_values(p_values: np.ndarray) -> np.ndarray:
 
     ``p_values (m,)`` are in increasing order, and so is the result. Valid for independent and positively dependent tests.
     """
-    m = len(p_values)
-    scaled = p_values * (m / np.arange(1, m + 1))
-    return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return _scaled(p_values, len(p_values))
+
+
+def q_values_among(p_values: np.ndarray, others: np.ndarray, tests: int) -> np.ndarray:
+    """The q-values ``(m,)`` of some of ``tests`` hypotheses, in any order; ``others`` are p-values of the rest.
+
+    If those of the rest are left out that are above some rate, q-values up to that rate are right and all others above it.
+    """
+    every = np.concatenate([others, p_values])
+    every.sort()
+    places = np.searchsorted(every, p_values * (1 - _ROUNDING))
+    return _scaled(every, tests)[np.minimum(places, max(len(every) - 1, 0))]
+
+
+@njit(cache=True)
+def _scaled(p_values: np.ndarray, tests: int) -> np.ndarray:
+    """Of p-values ``(m,)``, the smallest of ``tests``, in increasing order: the least p tests / rank from each on, up to 1."""
+    q = np.empty(len(p_values))
+    least = 1.0
+    for k in range(len(p_values) - 1, -1, -1):
+        least = min(least, p_values[k] * (tests / (k + 1)))
+        q[k] = least
+    return q
 
 
 def ordered_q_values(p_values: np.ndarray) -> np.ndarray:

@@ -7,14 +7,20 @@ P(T > (|x| - delta) / s) + P(T > (|x| + delta) / s) for the estimate x and its s
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba import njit, prange
 from scipy.special import ndtr, stdtr
 
+from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.tails import smallest_size
+from glasso_cli.linalg.tables import Table, looked_up
 
 _KNOTS = 40_001  # of a table of tail probabilities: its relative error is below 1e-6
 _MARGIN = 9.0  # standard errors beyond which a tail changes no sum of tails
 _TINY = np.log(np.finfo(float).tiny)
+_NOTHING = -40.0  # the logarithm of a share that changes no sum
 
 
 def beyond(size: np.ndarray, delta: np.ndarray | float, freedom: np.ndarray | float = np.inf) -> np.ndarray:
@@ -40,15 +46,27 @@ class Tail:
 
     def __init__(self, freedom: float, largest: float) -> None:
         """Tabulate Student's t, or the normal distribution, for estimates up to ``largest`` standard errors."""
-        self._knots = np.linspace(-_MARGIN, largest + _MARGIN, _KNOTS)
         with np.errstate(divide="ignore"):
-            self._logs = np.maximum(np.log(_upper_tail(self._knots, freedom)), _TINY)
+            self._logs = Table.of(
+                lambda t: np.maximum(np.log(_upper_tail(t, freedom)), _TINY), -_MARGIN, largest + _MARGIN, _KNOTS
+            )
 
     def log_beyond(self, size: np.ndarray, delta: np.ndarray | float) -> np.ndarray:
         """The logarithms of the p-values of :func:`beyond`, of the shape of ``size``."""
-        near, far = (np.interp(t, self._knots, self._logs) for t in (size - delta, size + delta))
-        far -= near
-        np.exp(far, out=far)
-        np.log1p(far, out=far)
-        near += far
-        return np.asarray(np.minimum(near, 0.0))
+        sizes, deltas = (np.ascontiguousarray(each).reshape(-1) for each in np.broadcast_arrays(size, delta))
+        out = np.empty(len(sizes))
+        with numba_limited():
+            _log_beyond(sizes, deltas, self._logs.first, self._logs.step, self._logs.values, out)
+        return out.reshape(np.shape(size))
+
+
+@njit(parallel=True, cache=True)
+def _log_beyond(
+    sizes: np.ndarray, deltas: np.ndarray, first: float, step: float, logs: np.ndarray, out: np.ndarray
+) -> None:
+    for k in prange(len(sizes)):
+        near = looked_up(sizes[k] - deltas[k], first, step, logs)
+        apart = looked_up(sizes[k] + deltas[k], first, step, logs) - near
+        if apart > _NOTHING:
+            near += math.log1p(math.exp(apart))
+        out[k] = min(near, 0.0)

@@ -25,21 +25,12 @@ def pairs_at(places: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
 
 def over_pairs(p: int, between: Callable[[slice, slice], np.ndarray]) -> np.ndarray:
     """A value of every pair, ``(p (p - 1) / 2,)`` float64: ``between`` gives those of a few rows with all later columns."""
-    (result,) = over_pairs_together(p, 1, lambda rows, cols: (between(rows, cols),))
-    return result
-
-
-def over_pairs_together(
-    p: int, count: int, between: Callable[[slice, slice], tuple[np.ndarray, ...]]
-) -> tuple[np.ndarray, ...]:
-    """``count`` values of every pair, ``(p (p - 1) / 2,)`` each, which ``between`` gives together."""
-    results = tuple(np.empty(p * (p - 1) // 2) for _ in range(count))
+    result = np.empty(p * (p - 1) // 2)
     done = 0
     for start in range(0, p, _ROWS):
-        parts = between(slice(start, min(p, start + _ROWS)), slice(start, p))
-        for k in range(len(parts[0])):
+        values = between(slice(start, min(p, start + _ROWS)), slice(start, p))
+        for k in range(len(values)):
             length = p - start - k - 1
-            for result, values in zip(results, parts):
-                result[done : done + length] = values[k, k + 1 :]
+            result[done : done + length] = values[k, k + 1 :]
             done += length
-    return results
+    return result

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.planted import blocks_of, chain, documents
 from support.planted_corpora import FIT, corpus, statistics, tokens_of
 
 from glasso_cli.comparison.community_pairs import (
     CommunityDifferences,
-    _moves,
+    GroupEvidence,
     communities_of_both,
     community_differences,
+    members_of,
 )
 from glasso_cli.comparison.estimates import BothEstimates, common_neurons, estimate_both
-from glasso_cli.inference.estimates import inverse_estimate
-from glasso_cli.linalg.precision import to_partial_correlations
+from glasso_cli.inference.held_precision import held_pairs
 
 P, GROUP = 24, 6
 COMMUNITIES = np.repeat(np.arange(P // GROUP), GROUP)
@@ -41,7 +40,12 @@ def estimates(first: np.ndarray, second: np.ndarray, seed: int = 0, factor: np.n
 
 
 def compared(both: BothEstimates, communities: np.ndarray = COMMUNITIES) -> CommunityDifferences:
-    return community_differences(both.first, both.second, communities)
+    none = np.zeros(0, np.int64)
+    evidence = [
+        GroupEvidence(corpus, corpus.side(), corpus.own(none, none, members_of(communities))[1])
+        for corpus in (both.first, both.second)
+    ]
+    return community_differences(evidence[0], evidence[1], communities)
 
 
 def test_a_community_that_depends_less_is_found_and_no_other() -> None:
@@ -76,19 +80,25 @@ def test_where_nothing_differs_p_values_are_not_too_small() -> None:
     assert (p <= 0.005).mean() < 0.01
 
 
-def test_moves_are_those_of_leaving_blocks_out() -> None:
-    blocks = blocks_of(documents(chain(8), 200, 20))
-    estimate = inverse_estimate(blocks.correlation())
-    upper = np.triu_indices(8, 1)
-
-    def fisher(S: np.ndarray) -> np.ndarray:
-        return np.asarray(np.arctanh(to_partial_correlations(np.linalg.inv(S))[upper]))
-
-    whole = fisher(blocks.correlation())
-    for left_out, (moved, share) in enumerate(_moves(blocks, estimate.theta, np.arange(8))):
-        rest = [block for block in range(16) if block != left_out]
-        pseudo = (whole - fisher(blocks.correlation(rest))) * (1 / share - 1)
-        np.testing.assert_allclose(moved[upper], pseudo, atol=0.05 * np.abs(pseudo).max())
+def test_dependence_and_its_error_are_those_of_the_pairs_written_out() -> None:
+    both = estimates(blocks_of_strength(0.15, 0.1, 0.05, 0.0), blocks_of_strength(0.15, 0.02, 0.15, 0.1))
+    communities = np.resize([2, 0, 1, 1, 0, 2, -1], P)
+    found = compared(both, communities)
+    corpus = both.first
+    z, noise = corpus.side().among(np.arange(P))
+    every = np.triu_indices(P, 1)
+    (pairs,) = held_pairs(corpus.blocks, corpus.estimate.theta, every)
+    for place, (a, b) in enumerate(zip(found.first, found.second)):
+        ends = np.sort(communities[np.stack(every)], axis=0)
+        part = (ends[0] == a) & (ends[1] == b)
+        assert part.sum() == found.pairs[place]
+        ours = z[every][part]
+        assert found.dependence[0][place] == pytest.approx((ours**2 - noise[every][part]).mean(), rel=1e-9)
+        moved = [(2 * ours * pairs.slope[part] * error[part]).mean() for error, _ in pairs.moves()]
+        weights = pairs.shares / (1 - pairs.shares)
+        variance = float(weights @ (np.array(moved) - pairs.shares @ np.array(moved)) ** 2) / len(moved)
+        error = np.sqrt(variance / (1 - P / corpus.n_effective))
+        assert found.error[0][place] == pytest.approx(error, rel=1e-4)
 
 
 def test_communities_are_of_all_edges_and_small_ones_are_none() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, norm, t
 
-from glasso_cli.inference.false_discovery import Rates, q_values
+from glasso_cli.inference.false_discovery import Rates, q_values, q_values_among
 from glasso_cli.inference.pairs import pair_places
 
 
@@ -18,6 +18,20 @@ def test_q_values_are_those_of_scipy(m: int) -> None:
     p_values[random.integers(m, size=m // 4)] = p_values[0]
     p_values.sort()
     np.testing.assert_allclose(q_values(p_values), false_discovery_control(p_values), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.3, 0.05])
+def test_q_values_of_some_need_only_the_others_up_to_the_rate(rate: float) -> None:
+    random = np.random.default_rng(5)
+    every = np.concatenate([random.uniform(size=900), random.uniform(size=100) ** 6])
+    some, rest = every[::50], np.delete(every, np.arange(0, 1000, 50))
+    expected = false_discovery_control(every)[::50]
+    found = q_values_among(some, rest[rest <= rate], 1000)
+    passing = expected <= rate
+    assert passing.any()
+    np.testing.assert_allclose(found[passing], expected[passing], rtol=1e-10)
+    assert (found[~passing] > rate).all()
+    assert len(q_values_among(some[:0], rest, 1000)) == 0
 
 
 def test_of_nothing_there_are_none() -> None:
