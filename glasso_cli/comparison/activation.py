@@ -16,10 +16,10 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.comparison import ActivationCounts
 from glasso_cli.config import CompareSection
 from glasso_cli.inference.blocks import LEAST, freedom_between
-from glasso_cli.inference.false_discovery import ordered_q_values
 from glasso_cli.inference.jackknife import PseudoValues
-from glasso_cli.inference.minimum_effect import beyond
-from glasso_cli.inference.tails import welch
+from glasso_cli.inference.p_values.false_discovery import ordered_q_values
+from glasso_cli.inference.p_values.minimum_effect import beyond
+from glasso_cli.inference.p_values.tails import welch
 from glasso_cli.linalg.moments import diagonal_places
 
 Estimator = Callable[["Totals", "Totals"], np.ndarray]

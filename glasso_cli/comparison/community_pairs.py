@@ -14,10 +14,10 @@ import numpy as np
 from glasso_cli.comparison.differential import Side
 from glasso_cli.comparison.estimates import CorpusEstimate
 from glasso_cli.graph.communities import find_communities
-from glasso_cli.inference.false_discovery import ordered_q_values
 from glasso_cli.inference.held_precision import HeldPairs
 from glasso_cli.inference.jackknife import PseudoValues
-from glasso_cli.inference.tails import two_sided, welch
+from glasso_cli.inference.p_values.false_discovery import ordered_q_values
+from glasso_cli.inference.p_values.tails import two_sided, welch
 
 LEAST = 3  # neurons of a community that is compared
 

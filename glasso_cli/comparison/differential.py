@@ -21,10 +21,10 @@ from scipy.stats import chi2
 from glasso_cli.comparison.fisher import fisher, slope, standardised
 from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.effective_n import pair_tau, tau
-from glasso_cli.inference.false_discovery import ordered_q_values, p_values, q_values_among, rejections
-from glasso_cli.inference.minimum_effect import Tail, beyond
+from glasso_cli.inference.p_values.false_discovery import ordered_q_values, p_values, q_values_among, rejections
+from glasso_cli.inference.p_values.minimum_effect import Tail, beyond
+from glasso_cli.inference.p_values.tails import excess_of, freedom_of, smallest_size, two_sided, welch
 from glasso_cli.inference.pairs import pair_places, pairs_at
-from glasso_cli.inference.tails import excess_of, freedom_of, smallest_size, two_sided, welch
 from glasso_cli.linalg.precision import to_partial_correlations
 
 _SAMPLE = 1_000_000  # statistics whose median is taken

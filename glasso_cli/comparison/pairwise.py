@@ -44,7 +44,7 @@ from glasso_cli.comparison.rewiring import match_communities, rewiring
 from glasso_cli.config import CompareSection
 from glasso_cli.graph import dot_head, edge_line, node_line, quoted
 from glasso_cli.graph.colours import DIFFERENCES
-from glasso_cli.inference.minimum_effect import needed_size
+from glasso_cli.inference.p_values.minimum_effect import needed_size
 from glasso_cli.inference.pairs import pair_places, pairs_at
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]

@@ -16,12 +16,12 @@ from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import pair_tau, tau
 from glasso_cli.inference.estimates import Estimate
-from glasso_cli.inference.false_discovery import Rates
 from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
-from glasso_cli.inference.minimum_effect import Tail
+from glasso_cli.inference.p_values.false_discovery import Rates
+from glasso_cli.inference.p_values.minimum_effect import Tail
+from glasso_cli.inference.p_values.tails import two_sided
 from glasso_cli.inference.pair_errors import pair_inflation
 from glasso_cli.inference.pairs import over_pairs
-from glasso_cli.inference.tails import two_sided
 from glasso_cli.linalg.precision import partial_correlation
 
 _ROUNDING = 1e-12  # relative, of a statistic of a pair by itself and among all

@@ -20,7 +20,7 @@ from glasso_cli.inference.blocks import Blocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
 from glasso_cli.inference.effective_n import by_autocorrelation
 from glasso_cli.inference.estimates import Estimate
-from glasso_cli.inference.tails import freedom_of
+from glasso_cli.inference.p_values.tails import freedom_of
 from glasso_cli.linalg.cholesky import factorise
 
 _NEURONS = 128  # whose pairs set the common factor

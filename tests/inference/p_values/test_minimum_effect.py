@@ -12,8 +12,8 @@ from support.planted import blocks_of
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.estimates import inverse_estimate
-from glasso_cli.inference.minimum_effect import Tail, beyond
-from glasso_cli.inference.tails import two_sided
+from glasso_cli.inference.p_values.minimum_effect import Tail, beyond
+from glasso_cli.inference.p_values.tails import two_sided
 
 RHO = (0.03, 0.3)  # of pairs of neurons, in turn
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, norm, t
 
-from glasso_cli.inference.false_discovery import Rates, q_values, q_values_among
+from glasso_cli.inference.p_values.false_discovery import Rates, q_values, q_values_among
 from glasso_cli.inference.pairs import pair_places
 
 

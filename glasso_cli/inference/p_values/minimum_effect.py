@@ -14,7 +14,7 @@ from numba import njit, prange
 from scipy.special import ndtr, stdtr
 
 from glasso_cli.engine.threads import numba_limited
-from glasso_cli.inference.tails import smallest_size
+from glasso_cli.inference.p_values.tails import smallest_size
 from glasso_cli.linalg.tables import Table, looked_up
 
 _KNOTS = 40_001  # of a table of tail probabilities: its relative error is below 1e-6

@@ -1,0 +1,1 @@
+"""From statistics to p-values, and from those to false discovery rates."""
