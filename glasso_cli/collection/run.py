@@ -19,6 +19,7 @@ from glasso_cli.collection import contexts
 from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
+from glasso_cli.collection.token_texts import token_texts
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.repeats import count_repeats
@@ -194,7 +195,7 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
 def _context_arrays(examples: Contexts, poles: dict[str, Contexts], tokenizer: Any) -> dict[str, np.ndarray]:
     """The contexts of both poles and the examples from every fifth, their tokens as text."""
     ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
-    words = [tokenizer.decode([int(i)]) for i in ids]
+    words = token_texts(tokenizer, ids.tolist())
     per_group = examples.documents.shape[1] // contexts.GROUPS
     grouped = (len(examples.tokens), contexts.GROUPS, per_group)
     arrays = {

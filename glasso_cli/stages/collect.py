@@ -100,7 +100,7 @@ def _summary(metrics: CollectMetrics) -> str:
 
 
 STAGE = Stage(
-    version=4,
+    version=5,
     sections=("model", "corpora", "collect"),
     after=("synth",),
     settings=settings,
