@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
-from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of
+from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of, to_json
 from glasso_cli.artifacts.orientation import oriented, poles_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
@@ -28,7 +28,7 @@ class ActivationStats(Artifact):
     """
 
     kind: ClassVar[str] = "activation-stats"
-    schema: ClassVar[int] = 3
+    schema: ClassVar[int] = 4
 
     neuron_ids: np.ndarray = array("p", dtype="str")  # "layers.9.mlp[123]"
     layers: np.ndarray = array("p", dtype="int32")  # -1 where the hook point has no layer
@@ -42,6 +42,11 @@ class ActivationStats(Artifact):
     moments: np.ndarray = array("B", "p(p+1)/2", dtype="float32")  # of values minus centre, packed row by row
     # of circularly shifted neurons; empty without collect.null
     null_moments: np.ndarray = array("p(p+1)/2", dtype="float32", may_be_empty=True)
+    # of the same network with fresh weights, F = B blocks; F = 0 without collect.null: reinitialised
+    fresh_counts: np.ndarray = array("F", dtype="int64")
+    fresh_sums: np.ndarray = array("F", "p", dtype="float64")  # about a centre of its own
+    fresh_moments: np.ndarray = array("F", "p(p+1)/2", dtype="float32")
+    fresh_autocorrelation: np.ndarray = array("p", "M", dtype="float32")  # lags 1 … M = L, or M = 0
     mean: np.ndarray = array("p", dtype="float64")
     std: np.ndarray = array("p", dtype="float64")
     skewness: np.ndarray = array("p", dtype="float64")  # third central moment over std cubed; 0 where std is 0
@@ -103,6 +108,26 @@ class ActivationStats(Artifact):
         if len(self.null_moments) == 0:
             return None
         return moments.covariance_of(np.array([self.n_tokens]), self.sums.sum(axis=0)[None], [self.null_moments])
+
+    def fresh_network(self) -> ActivationStats | None:
+        """What was summed over the network with fresh weights, in place of this one's; None if it was not collected.
+
+        Counts, sums, moments, autocorrelation and the effective number of tokens are its own. All else is not.
+        """
+        worth = self.metrics.fresh_network
+        if worth is None:
+            return None
+        metrics = replace(self.metrics, n_effective=worth, fresh_network=None)
+        return replace(
+            self,
+            meta={**self.meta, "metrics": to_json(metrics)},
+            counts=self.fresh_counts,
+            sums=self.fresh_sums,
+            moments=self.fresh_moments,
+            autocorrelation=self.fresh_autocorrelation,
+            null_moments=np.empty(0, np.float32),
+            **no_fresh_network(self.n_neurons),
+        )
 
     def correlation(self, neurons: np.ndarray | None = None, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix of ``neurons`` (indices; the usable ones by default)."""
@@ -177,6 +202,16 @@ class ActivationStats(Artifact):
                 f"Give an index from 0 to {self.n_neurons - 1}, or an id such as {str(self.neuron_ids[0])!r}.",
             )
         return int(matches[0])
+
+
+def no_fresh_network(p: int) -> dict[str, np.ndarray]:
+    """The arrays of the network with fresh weights, for statistics of p neurons without one."""
+    return {
+        "fresh_counts": np.zeros(0, np.int64),
+        "fresh_sums": np.zeros((0, p)),
+        "fresh_moments": np.zeros((0, moments.packed_length(p)), np.float32),
+        "fresh_autocorrelation": np.zeros((p, 0), np.float32),
+    }
 
 
 def _objects(values: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.metrics import CollectMetrics, to_json
 from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead, ModelRead
 from glasso_cli.artifacts.npz import Chunked
@@ -172,6 +173,7 @@ def _assemble(
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
         null_moments=merged.null_moments,
+        **no_fresh_network(width),
         orientation=findings.orientation,
         autocorrelation=merged.autocorrelation,
         dead=dead,

@@ -13,6 +13,7 @@ from glasso_cli.artifacts.metrics import FitMetrics, to_json
 from glasso_cli.artifacts.metrics.fit import (
     Dependence,
     EstimateUsed,
+    FreshNetwork,
     HalfSamples,
     LeadingFactor,
     LeadingFactors,
@@ -47,6 +48,7 @@ class Findings:
     factors: Factors | None
     removed: Factors | None  # those of ``factors`` that were taken out
     plain: PlainFit | None  # for a fit with hidden factors
+    fresh: FreshNetwork | None  # if it was collected
 
 
 def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, findings: Findings) -> PrecisionPath:
@@ -80,6 +82,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         expected_false_edges=float(tests.q[kept.mask].max(initial=0.0)) * len(drawn[0]),
         half_samples=HalfSamples(findings.stability.count, findings.stability.replication),
         null=findings.tested.null,
+        fresh_network=findings.fresh,
         factors=_described(findings.factors, findings.removed, ids),
         communities=int(graph.communities.max(initial=-1)) + 1,
         duality_gap=best.duality_gap,

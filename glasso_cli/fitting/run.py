@@ -15,6 +15,7 @@ from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.fitting import finished_points
 from glasso_cli.fitting.assemble import Findings, assemble
+from glasso_cli.fitting.fresh_network import fresh_network
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
 from glasso_cli.fitting.plain_graph import PlainFit, plain_fit
 from glasso_cli.fitting.sample_curves import Resamples
@@ -160,6 +161,7 @@ class _Fit:
             factors=factors,
             removed=removed,
             plain=self._plain_fit(best.alpha, correlation, blocks),
+            fresh=fresh_network(stats, best.alpha, blocks, section, self.seed),
         )
         return assemble(lambda metrics: {"corpus": self.name, "metrics": metrics}, section, self.seed, stats, findings)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import glasso_cli
 from glasso_cli.artifacts import ActivationStats, Artifact, PrecisionPath
+from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.npz import Chunked, read_meta, write_npz
 from glasso_cli.cli.show import describe, dot_meta
 from glasso_cli.errors import InputError
@@ -44,6 +45,7 @@ def stats(rng: np.random.Generator, blocks: int = 3, width: int = 5) -> tuple[Ac
         sums=np.stack([block.sum(axis=0) for block in centred]),
         moments=packed.astype(np.float32),
         null_moments=np.empty(0, dtype=np.float32),
+        **no_fresh_network(width),
         mean=everything.mean(axis=0),
         std=everything.std(axis=0),
         kurtosis=np.zeros(width),

@@ -29,6 +29,7 @@ from glasso_cli.artifacts.metrics.comparison import (
 from glasso_cli.artifacts.metrics.fit import (
     Dependence,
     EstimateUsed,
+    FreshNetwork,
     LeadingFactor,
     LeadingFactors,
     NullEdges,
@@ -68,6 +69,8 @@ ALL = [
     COLLECT,
     FIT,
     replace(FIT, factors=FACTORS, null=NullEdges(9, 1, 0)),
+    replace(FIT, fresh_network=FreshNetwork(9, 1, 2, 1, 0.5, None, 1.5)),
+    replace(COLLECT, fresh_network=EffectiveTokens(9, 8.0, 7.5)),
     replace(FIT, hidden_factors=2, dependence=DEPENDENCE, plain=PLAIN),
     COMPARISON,
     replace(COMPARISON, activations=None),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.metrics import to_json
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
 from glasso_cli.comparison.estimates import Corpus
@@ -55,6 +56,7 @@ def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = Non
         sums=np.stack([part.sum(axis=0) for part in parts]),
         moments=np.stack([moments.pack_upper(part.T @ part) for part in parts]).astype(np.float32),
         null_moments=np.empty(0, np.float32),
+        **no_fresh_network(p),
         mean=everything.mean(axis=0),
         std=everything.std(axis=0),
         kurtosis=np.zeros(p),
@@ -94,6 +96,7 @@ def corpus(name: str, stats: ActivationStats, section: FitSection = FIT, neurons
         factors=None,
         removed=None,
         plain=None,
+        fresh=None,
     )
     fit = assemble(lambda metrics: {"key": "1" * 64, "corpus": name, "metrics": metrics}, section, 0, stats, findings)
     return Corpus(name, stats, fit)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.metrics import CollectMetrics, to_json
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens, TokenCounts
 from glasso_cli.config import VisualizeSection
@@ -49,6 +50,7 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
         sums=np.zeros((blocks, p)),
         moments=np.zeros((blocks, 1), np.float32),
         null_moments=np.empty(0, np.float32),
+        **no_fresh_network(p),
         mean=rng.normal(size=p),
         std=np.where(gone, 0.0, rng.exponential(size=p)),
         kurtosis=np.where(gone, np.nan, rng.exponential(20, p) - 1),

@@ -77,3 +77,4 @@ class CollectMetrics:
     duplicates: int
     invariants: dict[str, Any]  # a report of hooks.invariants
     dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
+    fresh_network: EffectiveTokens | None = None  # of the network with fresh weights

@@ -51,6 +51,22 @@ class NullEdges:
 
 
 @dataclass(frozen=True)
+class FreshNetwork:
+    """The graph of the same architecture with fresh weights, on the same documents at the alpha and by the rules of the fit.
+
+    Both replications are of one division of the documents, into even and odd blocks, at that alpha.
+    """
+
+    at_alpha: int
+    drawn: int
+    discoveries: int  # pairs of all that are beyond fit.min_effect at the rate fit.fdr
+    communities: int
+    replication: float | None  # share of the edges of a half that the other half has too; None without any edge
+    replication_trained: float | None  # the same of the network that was fitted
+    variance_inflation: float
+
+
+@dataclass(frozen=True)
 class LeadingFactor:
     """A component of the correlation, and the neurons that weigh most in it."""
 
@@ -126,6 +142,7 @@ class FitMetrics:
     expected_false_edges: float
     half_samples: HalfSamples
     null: NullEdges | None
+    fresh_network: FreshNetwork | None
     factors: LeadingFactors | None = field(metadata=EMPTY_FOR_NONE)
     communities: int
     duality_gap: float  # nats per neuron

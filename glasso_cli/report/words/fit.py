@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from glasso_cli.artifacts.metrics import CollectMetrics, FitMetrics
-from glasso_cli.artifacts.metrics.fit import Dependence, HalfSamples, LeadingFactors, NullEdges, PlainGraph
+from glasso_cli.artifacts.metrics.fit import (
+    Dependence,
+    FreshNetwork,
+    HalfSamples,
+    LeadingFactors,
+    NullEdges,
+    PlainGraph,
+)
 from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count, estimate_used, percent
 
 
@@ -31,6 +38,8 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
         lines.append(("without them", _plain(metrics.plain, metrics)))
     if metrics.null:
         lines.append(("null", _null(metrics.null, metrics)))
+    if metrics.fresh_network:
+        lines.append(("fresh weights", _fresh_network(metrics.fresh_network, metrics)))
     if metrics.factors:
         lines.append(("factors", _factors(metrics.factors)))
     return lines
@@ -105,6 +114,19 @@ def _null(null: NullEdges, metrics: FitMetrics) -> str:
         f"neurons shifted against each other give {null.at_alpha:,} edges at this alpha and {null.drawn:,} by the same "
         f"rules; {null.discoveries:,} of their pairs are beyond {metrics.min_effect:g} (q <= {metrics.fdr:g})"
     )
+
+
+def _fresh_network(fresh: FreshNetwork, metrics: FitMetrics) -> str:
+    return (
+        f"the same architecture before training gives {fresh.at_alpha:,} edges at this alpha ({metrics.edges_at_alpha:,} "
+        f"after training), {fresh.drawn:,} drawn by the same rules ({metrics.edges:,}) in "
+        f"{fresh.communities:,} communities ({metrics.communities:,}); the two halves of the documents "
+        f"share {_share(fresh.replication)} of their edges ({_share(fresh.replication_trained)})"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else percent(value)
 
 
 def carried_in_words(metrics: FitMetrics) -> str:
