@@ -34,7 +34,8 @@ class Config(Section):
     seed: int = Field(default=0, description="Seed of all random numbers.", ge=0, lt=2**63)
     model: ModelSection = Field(description="The network to study.")
     corpora: dict[CorpusName, CorpusSection] = Field(
-        description="The texts, arrays or images to study: one section per corpus, under a name of your choice.", min_length=1
+        description="The texts, arrays or images to study: one section per corpus, under a name of your choice.",
+        min_length=1,
     )
     synth: SynthSection = Field(default=SynthSection(), description="How texts on topics are written.")
     collect: CollectSection = Field(description="How the statistics of the activations are collected.")

@@ -101,7 +101,9 @@ def _file(path: Path, key: str) -> Path:
     if not path.is_file():
         raise InputError(f"{key}.arrays: there is no file {path}.", "Check the path.")
     if path.suffix not in (".npy", ".npz"):
-        raise InputError(f"{key}.arrays: {path.name} is neither .npy nor .npz.", "Write it with numpy.save or numpy.savez.")
+        raise InputError(
+            f"{key}.arrays: {path.name} is neither .npy nor .npz.", "Write it with numpy.save or numpy.savez."
+        )
     return path
 
 
@@ -154,7 +156,9 @@ def _of_code(name: str, key: str, most: int | None) -> tuple[list[Any], list[Any
     with errors_of_code(name, key):
         given = source() if callable(source) else source
         if not isinstance(given, Iterable):
-            raise InputError(f"{key}: '{name}' gives no documents.", "Name an iterable, or a function that returns one.")
+            raise InputError(
+                f"{key}: '{name}' gives no documents.", "Name an iterable, or a function that returns one."
+            )
         pairs = list(itertools.islice(_pairs(given), None if most is None else most * 1000))
         symbols = getattr(given, "symbols", None)
     return [item for item, _ in pairs], [owner for _, owner in pairs], None if symbols is None else np.asarray(symbols)

@@ -83,7 +83,9 @@ class Recorder:
         tokens = (input_ids.shape[0], input_ids.shape[1])
         return self.read(lambda: self._call(**inputs), lambda point, tensor: _as_tokens(point, tensor, tokens))
 
-    def read(self, forward: Callable[[], Any], shaped: Shaped, errors: AbstractContextManager[None] | None = None) -> list[Tensor]:
+    def read(
+        self, forward: Callable[[], Any], shaped: Shaped, errors: AbstractContextManager[None] | None = None
+    ) -> list[Tensor]:
         """What ``shaped`` makes of the tensor of each hook point in the pass ``forward``: float32, memory of their own.
 
         ``errors`` turns what the model raises into errors of glasso, by default those of a language model.

@@ -8,8 +8,8 @@ from scipy import stats
 from support.batches import kept_values, random_batch
 
 from glasso_cli.collection import pilot
-from glasso_cli.collection.batch import ActivationBatch
 from glasso_cli.collection.autocorrelation import Autocorrelation
+from glasso_cli.collection.batch import ActivationBatch
 from glasso_cli.collection.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
 from glasso_cli.collection.contexts import POLES, TOP, WIDTH
 from glasso_cli.collection.pilot import Pilot

@@ -126,8 +126,9 @@ def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
     import torch
 
     lengths = _lengths(corpus)
-    places = np.linspace(0, len(corpus.items) - 1, max(2, count - 2)).astype(int).tolist()
-    chosen = dict.fromkeys([int(np.argmin(lengths)), int(np.argmax(lengths)), *places])
+    places = np.linspace(0, len(corpus.items) - 1, count).astype(int).tolist()
+    ends = [int(np.argmin(lengths)), int(np.argmax(lengths))] if len(set(lengths)) > 1 else []
+    chosen = dict.fromkeys([*ends, *places])
     return [torch.from_numpy(corpus.item(index)) for index in list(chosen)[:count]]
 
 

@@ -122,5 +122,7 @@ class CollectSection(Section):
         if value is not None and not (
             re.fullmatch("[a-z]{2,5}", value) and "b" in value and "c" in value and len(set(value)) == len(value)
         ):
-            raise ValueError(f"{value!r} is no list of axes; write one letter for each, with b and c among them, such as bchw")
+            raise ValueError(
+                f"{value!r} is no list of axes; write one letter for each, with b and c among them, such as bchw"
+            )
         return value

@@ -53,7 +53,9 @@ def check_module_points(
     ``batch_of`` makes a batch of some of them. Raises :class:`InputError` for the first of these that does not hold.
     """
     repeated = _repeated(network, points, batch_of(documents))
-    _refuse(repeated, "is not what its module makes of its input: the module called again differs from it by", _OWN_STATE)
+    _refuse(
+        repeated, "is not what its module makes of its input: the module called again differs from it by", _OWN_STATE
+    )
     with record(network.module, points, stop=False) as recorder:
 
         def read(chosen: Sequence[Tensor]) -> list[Tensor]:
@@ -78,7 +80,9 @@ def check_module_points(
     return ModuleReport(repeated, mixed, TOLERANCE, together or len(lengths) == 1, len(documents))
 
 
-_OWN_STATE = "The module is random or keeps a state from call to call; choose another hook point, or change the network."
+_OWN_STATE = (
+    "The module is random or keeps a state from call to call; choose another hook point, or change the network."
+)
 _BATCH = "This network mixes documents that share a batch, or is random; it cannot be read."
 
 
@@ -159,9 +163,7 @@ def _copied(value: Any) -> Any:
 def _refuse(errors: dict[str, float], what: str, advice: str) -> None:
     for name, error in errors.items():
         if not error <= TOLERANCE:
-            raise InputError(
-                f"Hook point '{name}' {what} {error:.2g} of its norm (allowed {TOLERANCE:g}).", advice
-            )
+            raise InputError(f"Hook point '{name}' {what} {error:.2g} of its norm (allowed {TOLERANCE:g}).", advice)
 
 
 def _refuse_training(module: nn.Module) -> None:

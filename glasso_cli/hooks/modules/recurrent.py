@@ -91,7 +91,11 @@ def _one_layer(fused: Any, layer: int) -> nn.Module:
     kind: Any = {"LSTM": nn.LSTM, "GRU": nn.GRU}.get(fused.mode, nn.RNN)
     directions = 2 if fused.bidirectional else 1
     inputs = fused.input_size if layer == 0 else (fused.proj_size or fused.hidden_size) * directions
-    options: dict[str, Any] = {"bias": fused.bias, "batch_first": fused.batch_first, "bidirectional": fused.bidirectional}
+    options: dict[str, Any] = {
+        "bias": fused.bias,
+        "batch_first": fused.batch_first,
+        "bidirectional": fused.bidirectional,
+    }
     if kind is nn.LSTM:
         options["proj_size"] = fused.proj_size
     if kind is nn.RNN:

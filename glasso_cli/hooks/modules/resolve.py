@@ -109,7 +109,10 @@ def _names_matching(model: nn.Module, pattern: str) -> Iterator[str]:
 
 
 def _no_match(model: nn.Module, calls: list[Call], pattern: str) -> InputError:
-    kinds = {"conv": (len(convolutions(calls)), "convolution"), "rnn": (len(recurrent_layers(calls)), "recurrent layer")}
+    kinds = {
+        "conv": (len(convolutions(calls)), "convolution"),
+        "rnn": (len(recurrent_layers(calls)), "recurrent layer"),
+    }
     if short := _SHORT.fullmatch(pattern):
         count, what = kinds[short[1]]
         return InputError(

@@ -29,7 +29,9 @@ def weights_file(name: str) -> Path:
             raise InputError(f"model.weights: the package '{inside[1]}' is not installed.", "Install it with pip.")
         path = Path(next(iter(spec.submodule_search_locations))) / inside[2]
     if not path.is_file():
-        raise InputError(f"model.weights: there is no file {path}.", "Check the path; package:file is one in a package.")
+        raise InputError(
+            f"model.weights: there is no file {path}.", "Check the path; package:file is one in a package."
+        )
     return path
 
 
