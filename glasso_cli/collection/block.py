@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.collection import contexts, marginals
-from glasso_cli.collection.autocorrelation import Autocorrelation, autocorrelation
+from glasso_cli.collection.autocorrelation import autocorrelation
 from glasso_cli.collection.block_moments import BlockMoments
 from glasso_cli.collection.contexts import POLES, Contexts, PoleContexts
 from glasso_cli.collection.marginals import Marginals
@@ -17,7 +17,9 @@ from glasso_cli.collection.shifted import ShiftedMoments
 from glasso_cli.linalg.moments import correlation, sum_packed
 
 if TYPE_CHECKING:
+    from glasso_cli.collection.autocorrelation import Autocorrelation
     from glasso_cli.collection.batch import ActivationBatch
+    from glasso_cli.collection.modules.grid import GridAutocorrelation
     from glasso_cli.collection.pilot import Pilot
 
 Piece = dict[str, np.ndarray]
@@ -27,13 +29,18 @@ class BlockStatistics:
     """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
 
     def __init__(
-        self, pilot: Pilot, *, lags: int, keep_contexts: bool, null_seed: tuple[int, ...] | None = None
+        self,
+        pilot: Pilot,
+        autocorrelation: Autocorrelation | GridAutocorrelation,
+        *,
+        keep_contexts: bool,
+        null_seed: tuple[int, ...] | None = None,
     ) -> None:
         width, device = len(pilot.mean), pilot.mean.device
         self._pilot = pilot
         self._moments = BlockMoments(width, device)
         self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
-        self._autocorrelation = Autocorrelation(width, lags, device)
+        self._autocorrelation = autocorrelation
         self._poles = PoleContexts(width, device) if keep_contexts else None
         self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
 
@@ -78,8 +85,12 @@ class Merged:
     null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
 
 
-def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot) -> Merged:
-    """What B blocks say together, added in the order given; ``variance (p,)`` is that of the transformed values."""
+def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, *, weighted_lags: bool = False) -> Merged:
+    """What B blocks say together, added in the order given; ``variance (p,)`` is that of the transformed values.
+
+    ``weighted_lags`` multiplies the autocorrelation at each lag by the root of how many pairs a sample has there, so that
+    1 + 2 R R' is exact for documents of few positions.
+    """
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     total: dict[str, Any] = {
@@ -91,11 +102,14 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot) -> Merged
     width = sums.shape[1]
     null = [piece["null_moments"] for piece in pieces if "null_moments" in piece]
     centre, scale, lowest = (x.double().cpu().numpy() for x in (pilot.mean, pilot.std, pilot.steps[:, 0]))
+    rho = autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance)
+    if weighted_lags:
+        rho = (rho * np.sqrt(total["lag_pairs"] / count)).astype(np.float32)
     return Merged(
         counts=counts,
         sums=sums,
         marginals=marginals.describe(count, total, centre, scale, lowest),
-        autocorrelation=autocorrelation(total["lag_pairs"], total["lag_ends"], total["lag_products"], shift, variance),
+        autocorrelation=rho,
         poles={pole: _merged_contexts(pieces, pole, width) for pole in POLES},
         null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )

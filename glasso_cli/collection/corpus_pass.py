@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +15,21 @@ from glasso_cli.artifacts.pieces import Part, read_piece, write_piece, written_p
 from glasso_cli.collection import contexts, pilot
 from glasso_cli.collection.batch import RULES, ActivationBatch, add_counts, join
 from glasso_cli.collection.block import BlockStatistics, Piece
-from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.normal_scores import NormalScores
-from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.pilot import Pilot
+from glasso_cli.collection.reading import Reader, Reading, Windowed
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Reporter
-from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame
 from glasso_cli.errors import InputError
-from glasso_cli.models.loaded import padding_id
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
-    from glasso_cli.hooks.record import Recorder
-    from glasso_cli.models.loaded import LoadedModel
 
 PILOT_TOKENS = 2_048
 LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
 GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
-BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 GROUP_VALUES = 2**26  # and no more activations than this
 _PILOT = ("collect-pilot", 3)  # kinds and schemas of pieces
 _BLOCK = ("collect-block", 3)
@@ -55,19 +49,19 @@ class PilotFindings:
 
 @dataclass(frozen=True, eq=False)
 class CorpusPass:
-    """A model, its hook points and a corpus, with a folder for finished pieces."""
+    """A network with the documents that it reads, and a folder for finished pieces."""
 
     name: str
     section: CollectSection
     seed: int
-    loaded: LoadedModel
-    points: Sequence[HookPoint]
-    recorder: Recorder
-    corpus: TokenizedCorpus
+    reading: Reading
     pieces: Path
     reporter: Reporter
-    gated: Sequence[bool]  # of every hook point
-    mixed_lengths: bool = True  # whether windows of different lengths may share a batch
+
+    @property
+    def contexts(self) -> bool:
+        """Whether example contexts are kept: where they are wanted, and documents have text to show."""
+        return self.section.contexts and self.reading.symbols is not None
 
     # -- the pilot ------------------------------------------------------------------------------------
 
@@ -78,53 +72,42 @@ class CorpusPass:
         if part is None:
             _save_findings(path, self._run_pilot())
             part = written_piece(path, *_PILOT)
-        return _findings_of(part, self.loaded.device)
+        return _findings_of(part, self.reading.device)
 
     def _run_pilot(self) -> PilotFindings:
         section = self.section
         large = section.transform == "normal_scores" or isinstance(section.neurons, int)
         tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
-        windows = pilot.sample_windows(self.corpus.windows, tokens, self.seed)
+        windows = pilot.sample_windows(self.reading.windows, tokens, self.seed)
         reader = self._reader()
-        difference = self._dtype_difference(next(self._batches(windows)))
-        total = sum(len(window.ids) for window in windows)
-        with self.reporter.progress(f"pilot {self.name}", total, "tokens") as advance:
+        difference = self._dtype_difference(windows)
+        total = sum(window.size for window in windows)
+        with self.reporter.progress(f"pilot {self.name}", total, self.reading.samples) as advance:
             sample = join(list(self._read(reader, windows, advance)))
-        refuse_all_masked(add_counts([sample.token_counts()]))
+        refuse_all_masked(add_counts([sample.token_counts()]), self.reading.samples)
         sample = reader.set_limits(sample)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
         examples = contexts.empty(len(columns), 0)
-        if section.contexts:
+        if self.contexts:
             examples = contexts.quantile_contexts(sample)
         measured = pilot.measure_sample(sample, section.transform)
-        oriented = reference_orientation(self.loaded, self.recorder, self.points, self.gated)
+        oriented = self.reading.orientation()
         return PilotFindings(measured, reader.limits, columns, examples, oriented[columns], difference)
 
     def _columns(self, sample: ActivationBatch) -> np.ndarray:
         choice = self.section.neurons
         if isinstance(choice, int):
             return pilot.highest_variance(sample, choice)
-        ids = neuron_ids(self.points)
+        ids = neuron_ids(self.reading.points)
         wanted = wanted_ids(choice)
         return np.arange(len(ids)) if wanted is None else np.array(indices_of(wanted, ids))
 
-    def _dtype_difference(self, batch: Batch) -> dict[str, Any]:
+    def _dtype_difference(self, windows: Sequence[Windowed]) -> dict[str, Any]:
         """What a dtype below float32 costs, measured on the pilot's first batch and said aloud."""
-        if self.loaded.dtype == "float32":
+        if self.reading.model.dtype == "float32":
             return {}
-        import torch
-
-        from glasso_cli.hooks.invariants import dtype_difference
-
-        ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
-        measured = dtype_difference(self.loaded, self.points, ids, attention)
-        for name, difference in measured.items():
-            self.reporter.note(
-                f"{self.loaded.dtype} against float32 at {name}: correlations over {difference.n_tokens:,} tokens "
-                f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
-            )
-        return {name: asdict(difference) for name, difference in measured.items()}
+        return self.reading.dtype_difference(next(self._batches(windows)))
 
     # -- the blocks -----------------------------------------------------------------------------------
 
@@ -135,7 +118,7 @@ class CorpusPass:
             group for group in self._groups(len(findings.columns)) if any(done[index] is None for index in group)
         ]
         total = sum(self._sizes()[index] for group in missing for index in group)
-        with self.reporter.progress(f"collect {self.name}", total, "tokens") as advance:
+        with self.reporter.progress(f"collect {self.name}", total, self.reading.samples) as advance:
             for group in missing:
                 self._make(group, findings, advance)
         made = {index for group in missing for index in group}
@@ -159,10 +142,10 @@ class CorpusPass:
         return groups
 
     def _sizes(self) -> list[int]:
-        """Tokens of every block, special ones included."""
+        """Samples of every block, masked ones included."""
         sizes = [0] * self.section.blocks
-        for window in self.corpus.windows:
-            sizes[window.document % self.section.blocks] += len(window.ids)
+        for window in self.reading.windows:
+            sizes[window.document % self.section.blocks] += window.size
         return sizes
 
     def _make(self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]) -> None:
@@ -170,8 +153,8 @@ class CorpusPass:
         for index, parts in self._by_block(group, findings, advance):
             sums = BlockStatistics(
                 findings.pilot,
-                lags=section.lags,
-                keep_contexts=section.contexts,
+                self.reading.autocorrelation(len(findings.columns), section.lags, self.reading.device),
+                keep_contexts=self.contexts,
                 null_seed=(self.seed, index) if section.null else None,
             )
             tokens = Counter(dict.fromkeys(RULES, 0))
@@ -185,7 +168,7 @@ class CorpusPass:
     ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
         """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
         blocks = self.section.blocks
-        windows = [window for index in group for window in self.corpus.block(index, blocks)]
+        windows = [window for index in group for window in self.reading.block(index, blocks)]
         read = self._read(self._reader(findings), windows, advance)
         if len(group) == 1:
             yield group[0], read
@@ -205,26 +188,25 @@ class CorpusPass:
     # -- reading --------------------------------------------------------------------------------------
 
     def _read(
-        self, reader: Capture, windows: Sequence[Window], advance: Callable[[float], None]
+        self, reader: Reader, windows: Sequence[Windowed], advance: Callable[[float], None]
     ) -> Iterator[ActivationBatch]:
         for batch in self._batches(windows):
-            yield reader.read(batch)
-            advance(int(batch.lengths.sum()))
+            read = reader.read(batch)
+            yield read
+            advance(int(read.lengths.sum()))
 
-    def _batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
-        budget = self.section.batch_tokens or BATCH_TOKENS[self.loaded.device.type]
-        pad_id = padding_id(self.loaded.tokenizer)
-        return batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=self.mixed_lengths)
+    def _batches(self, windows: Sequence[Windowed]) -> Iterator[Any]:
+        budget = self.section.batch_tokens or self.reading.batch_samples[self.reading.device.type]
+        return self.reading.batches(windows, budget)
 
-    def _reader(self, findings: PilotFindings | None = None) -> Capture:
+    def _reader(self, findings: PilotFindings | None = None) -> Reader:
         import torch
 
-        frame = special_frame(self.loaded.tokenizer)
-        reader = Capture(self.recorder, self.points, frame, self.section.mask)
+        reader = self.reading.reader()
         if findings is not None:
             reader.limits = findings.limits
-            if len(findings.columns) < sum(point.width for point in self.points):
-                reader.columns = torch.tensor(findings.columns, device=self.loaded.device)
+            if len(findings.columns) < sum(point.width for point in self.reading.points):
+                reader.columns = torch.tensor(findings.columns, device=self.reading.device)
         return reader
 
 
@@ -233,13 +215,14 @@ def neuron_ids(points: Sequence[HookPoint]) -> list[str]:
     return [f"{point.label}[{index}]" for point in points for index in range(point.width)]
 
 
-def refuse_all_masked(tokens: TokenCounts) -> None:
+def refuse_all_masked(tokens: TokenCounts, samples: str = "tokens") -> None:
     """Raise :class:`InputError` when the masks leave no token."""
     if tokens.kept:
         return
+    more = "give longer texts" if samples == "tokens" else "give larger images or longer sequences"
     raise InputError(
-        f"Every one of the {tokens.read:,} tokens is masked ({tokens.masked()}).",
-        "Loosen collect.mask, or give longer texts.",
+        f"Every one of the {tokens.read:,} {samples} is masked ({tokens.masked()}).",
+        f"Loosen collect.mask, or {more}.",
     )
 
 

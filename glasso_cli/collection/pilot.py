@@ -14,8 +14,8 @@ import numpy as np
 
 from glasso_cli.collection.batch import ActivationBatch
 from glasso_cli.collection.normal_scores import NormalScores
+from glasso_cli.collection.reading import AnyWindow
 from glasso_cli.collection.tails import steps_of
-from glasso_cli.corpora.windows import Window
 
 if TYPE_CHECKING:
     import torch
@@ -46,10 +46,10 @@ class Pilot:
         return mean if self.transform is None else np.zeros_like(mean)
 
 
-def sample_windows(windows: Sequence[Window], tokens: int, seed: int) -> list[Window]:
+def sample_windows(windows: Sequence[AnyWindow], tokens: int, seed: int) -> list[AnyWindow]:
     """Random windows, without replacement, with at least ``tokens`` tokens in all (or every window)."""
     order = np.random.default_rng([seed, 0x9E37]).permutation(len(windows))
-    lengths = np.array([len(windows[i].ids) for i in order]).cumsum()
+    lengths = np.array([windows[i].size for i in order]).cumsum()
     stop = int(np.searchsorted(lengths, tokens)) + 1
     return [windows[i] for i in order[:stop]]
 

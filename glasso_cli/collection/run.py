@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +17,30 @@ from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.collection import block as blocks
 from glasso_cli.collection import contexts
+from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import add_counts
+from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
+from glasso_cli.collection.orientation import reference_orientation
+from glasso_cli.collection.reading import Reading
 from glasso_cli.collection.token_texts import token_texts
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.repeats import count_repeats
-from glasso_cli.corpora.windows import Window, tokenize
+from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
 from glasso_cli.models.forward import longest_window
+from glasso_cli.models.loaded import padding_id
 
 if TYPE_CHECKING:
+    from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.invariants import InvariantReport
+    from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.loaded import LoadedModel
+
+BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 
 
 def collect_corpus(
@@ -103,24 +113,73 @@ def collect_to_disk(
                 f"collect {name}: in this model the longest window of a batch changes the activations of the others, so "
                 "that each batch holds windows of one length"
             )
-        work = CorpusPass(
-            name=name,
-            section=section,
-            seed=seed,
-            loaded=loaded,
-            points=points,
-            recorder=recorder,
-            corpus=corpus,
-            pieces=pieces,
-            reporter=reporter,
-            gated=[point.name in invariants.gated for point in points],
-            mixed_lengths=mixed_lengths,
+        reading = read_texts(
+            loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed_lengths, reporter=reporter
         )
-        findings = work.pilot_findings()
-        pieces_and_tokens = work.blocks(findings)
-    stats, stored = _assemble(work, findings, pieces_and_tokens, invariants.as_meta())
+        return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
+
+
+def collect_reading(
+    reading: Reading, section: CollectSection, pieces: Path, *, name: str, seed: int, reporter: Reporter
+) -> tuple[ActivationStats, Chunked]:
+    """The statistics of one reading, as :func:`collect_to_disk` gives them."""
+    work = CorpusPass(name=name, section=section, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
+    findings = work.pilot_findings()
+    stats, stored = _assemble(work, findings, work.blocks(findings))
     _warn(stats, name, reporter)
     return stats, stored
+
+
+def read_texts(
+    loaded: LoadedModel,
+    points: Sequence[HookPoint],
+    recorder: Recorder,
+    corpus: TokenizedCorpus,
+    invariants: InvariantReport,
+    section: CollectSection,
+    *,
+    mixed_lengths: bool,
+    reporter: Reporter,
+) -> Reading:
+    """A language model at its hook points, and the windows of texts that it reads."""
+    frame, pad_id = special_frame(loaded.tokenizer), padding_id(loaded.tokenizer)
+    gated = [point.name in invariants.gated for point in points]
+    repeats = count_repeats(corpus)
+    return Reading(
+        points=points,
+        gated=gated,
+        model=ModelRead(loaded.kind, loaded.dtype, loaded.n_layers),
+        device=loaded.device,
+        windows=corpus.windows,
+        counts=DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly),
+        samples="tokens",
+        batches=lambda windows, budget: batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=mixed_lengths),
+        reader=lambda: Capture(recorder, points, frame, section.mask),
+        orientation=lambda: reference_orientation(loaded, recorder, points, gated),
+        symbols=lambda ids: token_texts(loaded.tokenizer, ids.tolist()),
+        autocorrelation=Autocorrelation,
+        dtype_difference=lambda batch: _dtype_difference(loaded, points, batch, reporter),
+        invariants=invariants.as_meta(),
+        batch_samples=BATCH_TOKENS,
+    )
+
+
+def _dtype_difference(
+    loaded: LoadedModel, points: Sequence[HookPoint], batch: Batch, reporter: Reporter
+) -> dict[str, Any]:
+    """What a dtype below float32 costs, measured on one batch and said aloud."""
+    import torch
+
+    from glasso_cli.hooks.invariants import dtype_difference
+
+    ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
+    measured = dtype_difference(loaded, points, ids, attention)
+    for name, difference in measured.items():
+        reporter.note(
+            f"{loaded.dtype} against float32 at {name}: correlations over {difference.n_tokens:,} tokens "
+            f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
+        )
+    return {name: asdict(difference) for name, difference in measured.items()}
 
 
 def _extreme(windows: Sequence[Window]) -> Sequence[Window]:
@@ -133,42 +192,41 @@ def _assemble(
     work: CorpusPass,
     findings: PilotFindings,
     pieces_and_tokens: Sequence[tuple[blocks.Piece, dict[str, int]]],
-    invariants: dict[str, Any],
 ) -> tuple[ActivationStats, Chunked]:
     """The blocks as one artifact, and its moments as they are streamed into the file."""
+    reading = work.reading
     pieces = [piece for piece, _ in pieces_and_tokens]
     tokens = add_counts(counts for _, counts in pieces_and_tokens)
-    refuse_all_masked(tokens)
+    refuse_all_masked(tokens, reading.samples)
     width = len(findings.columns)
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot)
+    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot, weighted_lags=reading.weighted_lags)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
-    repeats = count_repeats(work.corpus)
     metrics = CollectMetrics(
-        model=ModelRead(work.loaded.kind, work.loaded.dtype, work.loaded.n_layers),
+        model=reading.model,
         hook_points=tuple(
-            HookPointRead(p.label, p.name, p.layer, p.width, gated) for p, gated in zip(work.points, work.gated)
+            HookPointRead(p.label, p.name, p.layer, p.width, gated) for p, gated in zip(reading.points, reading.gated)
         ),
-        documents=DocumentCounts(work.corpus.n_documents, work.corpus.n_empty, repeats.identical, repeats.nearly),
-        windows=len(work.corpus.windows),
+        documents=reading.counts,
+        windows=len(reading.windows),
         tokens=tokens,
         n_effective=EffectiveTokens(effective.n_tokens, effective.median, effective.q05),
         neurons=width,
         dead=int(dead.sum()),
         duplicates=int((duplicate_of >= 0).sum()),
-        invariants=invariants,
+        invariants=reading.invariants,
         dtype_difference=findings.dtype_difference,
     )
-    layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in work.points])
+    layers = np.concatenate([np.full(p.width, -1 if p.layer is None else p.layer) for p in reading.points])
     stats = ActivationStats(
         meta={"corpus": work.name, "metrics": to_json(metrics)},
-        neuron_ids=np.array(neuron_ids(work.points))[findings.columns],
+        neuron_ids=np.array(neuron_ids(reading.points))[findings.columns],
         layers=layers[findings.columns].astype(np.int32),
         counts=counts,
-        documents=_documents_per_block(work.corpus.n_documents, len(pieces)),
+        documents=_documents_per_block(reading.counts.read, len(pieces)),
         centre=findings.pilot.centre(),
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed
@@ -179,7 +237,7 @@ def _assemble(
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(findings.examples, merged.poles, work.loaded.tokenizer),
+        **_context_arrays(findings.examples, merged.poles, reading.symbols),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -194,10 +252,12 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(examples: Contexts, poles: dict[str, Contexts], tokenizer: Any) -> dict[str, np.ndarray]:
+def _context_arrays(
+    examples: Contexts, poles: dict[str, Contexts], symbols: Callable[[np.ndarray], list[str]] | None
+) -> dict[str, np.ndarray]:
     """The contexts of both poles and the examples from every fifth, their tokens as text."""
     ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
-    words = token_texts(tokenizer, ids.tolist())
+    words = [] if symbols is None else symbols(ids)
     per_group = examples.documents.shape[1] // contexts.GROUPS
     grouped = (len(examples.tokens), contexts.GROUPS, per_group)
     arrays = {

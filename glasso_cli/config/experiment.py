@@ -11,10 +11,11 @@ import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
 
 from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
-from glasso_cli.config.sections.corpora import CorpusSection
+from glasso_cli.config.sections.corpora import ARRAY_SOURCES, TEXT_SOURCES, CorpusSection
 from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, runtime
@@ -31,9 +32,10 @@ class Config(Section):
         None, "Folder for the results, relative to the working directory; null means runs/NAME."
     )
     seed: int = Field(default=0, description="Seed of all random numbers.", ge=0, lt=2**63)
-    model: ModelSection = Field(description="The language model to study.")
+    model: ModelSection = Field(description="The network to study.")
     corpora: dict[CorpusName, CorpusSection] = Field(
-        description="The texts to study: one section per corpus, under a name of your choice.", min_length=1
+        description="The texts, arrays or images to study: one section per corpus, under a name of your choice.",
+        min_length=1,
     )
     synth: SynthSection = Field(default=SynthSection(), description="How texts on topics are written.")
     collect: CollectSection = Field(description="How the statistics of the activations are collected.")
@@ -71,6 +73,33 @@ class Config(Section):
                     f"the comparison of {pair[0]!r} and {pair[1]!r} has the name of that of {other[0]!r} and "
                     f"{other[1]!r}; rename one"
                 )
+        return value
+
+    @field_validator("corpora")
+    @classmethod
+    def _what_the_model_reads(cls, value: dict[str, CorpusSection], info: ValidationInfo) -> dict[str, CorpusSection]:
+        model = info.data.get("model")
+        if not isinstance(model, ModelSection) or not model.model_fields_set:
+            return value
+        wanted = ARRAY_SOURCES if model.kind == "torch" else TEXT_SOURCES
+        for name, corpus in value.items():
+            if corpus.source not in wanted:
+                raise ValueError(
+                    f"{name!r} gives {corpus.source}, which a model of kind {model.kind} does not read; give "
+                    f"{', '.join(wanted)}, or set model.kind: {'hf' if model.kind == 'torch' else 'torch'}"
+                )
+        return value
+
+    @field_validator("collect")
+    @classmethod
+    def _for_any_network(cls, value: CollectSection, info: ValidationInfo) -> CollectSection:
+        model = info.data.get("model")
+        if isinstance(model, ModelSection) and model.model_fields_set and model.kind == "hf":
+            for name in ("positions", "axes"):
+                if name in value.model_fields_set:
+                    raise ValueError(f"{name} has no effect with model.kind: hf; delete it")
+            if "border" in value.mask.model_fields_set:
+                raise ValueError("mask.border has no effect with model.kind: hf; delete it")
         return value
 
     @property

@@ -36,6 +36,11 @@ class Window:
     document: int
     ids: np.ndarray
 
+    @property
+    def size(self) -> int:
+        """Its tokens, special ones included."""
+        return len(self.ids)
+
 
 @dataclass(frozen=True, eq=False)
 class TokenizedCorpus:

@@ -9,9 +9,10 @@ SIDES = ("in", "out")
 
 @dataclass(frozen=True)
 class HookPoint:
-    """A tensor of the network: a module's first input or output, ``width`` numbers a token.
+    """A tensor of the network: a module's first input or output, ``width`` numbers a token or another sample.
 
-    ``label`` is the base of neuron ids, ``"{label}[{index}]"``: ``layers.9.mlp`` and ``layers.9.resid`` for
+    ``axes`` has one letter for each axis of the tensor: ``b`` documents, ``c`` units, and any others positions, which are
+    samples as documents are. Tokens and sequences are ``btc``, images ``bchw``, rows ``bc``. ``label`` is the base of neuron ids, ``"{label}[{index}]"``: ``layers.9.mlp`` and ``layers.9.resid`` for
     the short forms, otherwise the name. ``layer`` is None outside the stack of layers.
     """
 
@@ -19,6 +20,7 @@ class HookPoint:
     layer: int | None
     width: int
     label: str
+    axes: str = "btc"
 
     @property
     def module(self) -> str:

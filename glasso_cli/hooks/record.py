@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.point import HookPoint
@@ -18,6 +18,9 @@ from glasso_cli.models.forward import errors_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+Shaped: TypeAlias = "Callable[[HookPoint, Tensor | None], Tensor]"
 
 
 class _Stop(Exception):  # noqa: N818 - not an error
@@ -57,8 +60,8 @@ class Recorder:
         self._stop = stop
         self._call = call
         self._accepted = set(inspect.signature(model.forward).parameters)
-        self._device = next(model.parameters()).device
-        self._tokens: tuple[int, int] | None = None  # (batch, time) of the pass under way
+        self._device = next((item.device for item in model.parameters()), None)
+        self._shaped: Shaped | None = None  # of the pass under way
         self._seen: dict[str, Tensor] = {}
 
     def run(
@@ -74,17 +77,27 @@ class Recorder:
         on the left without them, a hooked module that did not run or ran twice, and a tensor of another
         shape than the hook point's.
         """
-        import torch
-
         if attention_mask is not None and position_ids is None:
             _require_right_padding(attention_mask)
         inputs = self._inputs(input_ids, attention_mask, position_ids)
-        self._tokens, self._seen = (input_ids.shape[0], input_ids.shape[1]), {}
+        tokens = (input_ids.shape[0], input_ids.shape[1])
+        return self.read(lambda: self._call(**inputs), lambda point, tensor: _as_tokens(point, tensor, tokens))
+
+    def read(
+        self, forward: Callable[[], Any], shaped: Shaped, errors: AbstractContextManager[None] | None = None
+    ) -> list[Tensor]:
+        """What ``shaped`` makes of the tensor of each hook point in the pass ``forward``: float32, memory of their own.
+
+        ``errors`` turns what the model raises into errors of glasso, by default those of a language model.
+        """
+        import torch
+
+        self._shaped, self._seen = shaped, {}
         try:
-            with errors_of(self._model), torch.inference_mode(), suppress(_Stop):
-                self._call(**inputs)
+            with errors or errors_of(self._model), torch.inference_mode(), suppress(_Stop):
+                forward()
         finally:
-            self._tokens = None
+            self._shaped = None
         return self._take()
 
     def _inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
@@ -108,16 +121,16 @@ class Recorder:
     def _keep(self, point: HookPoint, tensor: Tensor | None) -> None:
         import torch
 
-        if self._tokens is None:  # somebody else's pass
+        if self._shaped is None:  # somebody else's pass
             return
         if point.name in self._seen:
             raise InputError(
                 f"The module of hook point '{point.name}' ran more than once in one pass.",
                 "Layers that share weights cannot be told apart; choose another hook point.",
             )
-        shaped = _as_tokens(point, tensor, self._tokens)
+        shaped = self._shaped(point, tensor)
         # A copy even where nothing needs converting: a view would keep its whole parent alive.
-        self._seen[point.name] = shaped.detach().to(self._device, torch.float32, copy=True)
+        self._seen[point.name] = shaped.detach().to(device=self._device, dtype=torch.float32, copy=True)
         if self._stop and len(self._seen) == len(self.points):
             raise _Stop
 
@@ -127,7 +140,7 @@ class Recorder:
         if missing:
             raise InputError(
                 f"The module of hook point '{missing[0]}' did not run in the forward pass.",
-                "This model does not use it for text; choose another hook point.",
+                "This model does not use it here; choose another hook point.",
             )
         return [seen[point.name] for point in self.points]
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.models.forward import errors_of_tokenizer
+from glasso_cli.models.forward import errors_of, errors_of_tokenizer
+from glasso_cli.models.layers import find_layers
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to be read: in eval mode, no gradients.
+    """A language model ready to be read: in eval mode, no gradients. It is a :class:`glasso_cli.models.network.Network`.
 
     ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in
     loading that a reader of the results should know.
@@ -31,6 +32,20 @@ class LoadedModel:
     n_layers: int
     kind: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> nn.Module:
+        """The model, under the name that all networks share."""
+        return self.model
+
+    def run(self, batch: Mapping[str, Any]) -> Any:
+        """The output for a batch, a mapping with ``input_ids`` and what else the model takes."""
+        with errors_of(self.model):
+            return self.model(**batch)
+
+    def layer_of(self, module: str) -> int | None:
+        """The layer that the module of this name belongs to, or None."""
+        return find_layers(self.model).layer_of(module)
 
 
 def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
@@ -57,7 +72,7 @@ def padding_id(tokenizer: Any) -> int:
 def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[LoadedModel]:
     """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind."""
     from glasso_cli.models.folder import model_kind
-    from glasso_cli.models.layers import embedding, find_layers
+    from glasso_cli.models.layers import embedding
 
     name = model.config.name_or_path or type(model).__name__
     weight = embedding(model)

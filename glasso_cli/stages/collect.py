@@ -1,4 +1,4 @@
-"""From text to statistics: one pass of the model over each corpus, block by block.
+"""From documents to statistics: one pass of the model over each corpus, block by block.
 
 A finished block is a file, so an interrupted run continues where it was and ends in the same bytes.
 """
@@ -11,31 +11,54 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts.metrics import CollectMetrics
 from glasso_cli.config import Config, neurons, public_fields
+from glasso_cli.config.sections.corpora import ARRAY_SOURCES, IMAGES_ONLY
+from glasso_cli.config.sections.model import TORCH_ONLY
+from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.models.modules.network import network_digest
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
 if TYPE_CHECKING:
+    from glasso_cli.artifacts import ActivationStats
+    from glasso_cli.artifacts.npz import Chunked
     from glasso_cli.models.loaded import LoadedModel
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
     """What of the configuration decides the statistics; files and folders are known by content, not by path."""
-    model, text = public_fields(config.model), public_fields(config.corpora[corpus])
+    model, documents = public_fields(config.model), public_fields(config.corpora[corpus])
     section = public_fields(config.collect)
-    text.pop("files")
-    if Path(config.model.id).is_dir():
-        model["id"] = "a local folder"
+    documents.pop("files")
     section["neurons"] = neurons.without_path(config.collect.neurons)
-    return {"model": model, "corpus": text, "collect": section, "seed": config.seed}
+    if config.model.kind == "torch":
+        documents["source"] = config.corpora[corpus].source
+        for name in ("arrays", "images"):
+            documents.pop(name)
+        if config.model.weights is not None:
+            model["weights"] = "a file"
+        return {"model": model, "corpus": documents, "collect": section, "seed": config.seed}
+    # What is only for other networks is no part of the key of a language model.
+    for name in ("kind", *TORCH_ONLY):
+        model.pop(name)
+    for name in (*ARRAY_SOURCES, *IMAGES_ONLY):
+        documents.pop(name)
+    for name in ("positions", "axes"):
+        section.pop(name)
+    section["mask"].pop("border")
+    if Path(str(config.model.id)).is_dir():
+        model["id"] = "a local folder"
+    return {"model": model, "corpus": documents, "collect": section, "seed": config.seed}
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts and the file of neuron ids."""
+    model, documents = config.model, config.corpora[corpus]
+    other = model.kind == "torch"
     return {
-        "model": model_digest(config.model.id, config.model.revision),
-        "corpus": pin_corpus(corpus, config.corpora[corpus]),
+        "model": network_digest(model) if other else model_digest(str(model.id), model.revision),
+        "corpus": pin_arrays(corpus, documents) if other else pin_corpus(corpus, documents),
         **neurons.pin(config.collect.neurons),
     }
 
@@ -52,9 +75,15 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
+    stats, moments = _collect_arrays(job) if job.config.model.kind == "torch" else _collect_texts(job)
+    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), moments=moments)
+    return _summary(stats.metrics)
+
+
+def _collect_texts(job: Job) -> tuple[ActivationStats, Chunked]:
     from glasso_cli.collection.run import collect_to_disk
 
-    stats, moments = collect_to_disk(
+    return collect_to_disk(
         _load(job),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
@@ -63,8 +92,22 @@ def make(job: Job) -> str:
         seed=job.config.seed,
         reporter=job.console,
     )
-    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), moments=moments)
-    return _summary(stats.metrics)
+
+
+def _collect_arrays(job: Job) -> tuple[ActivationStats, Chunked]:
+    from glasso_cli.collection.modules.run import collect_arrays_to_disk
+    from glasso_cli.models.modules.network import load_network
+
+    network = load_network(job.config.model, job.config.seed)
+    return collect_arrays_to_disk(
+        network,
+        read_arrays(job.corpus, job.config.corpora[job.corpus], network.prepare),
+        job.config.collect,
+        job.pieces,
+        name=job.corpus,
+        seed=job.config.seed,
+        reporter=job.console,
+    )
 
 
 def _load(job: Job) -> LoadedModel:
@@ -72,7 +115,7 @@ def _load(job: Job) -> LoadedModel:
 
     model = job.config.model
     loaded = load_model(
-        model.id,
+        str(model.id),
         revision=model.revision,
         dtype=model.dtype,
         device=model.device,
@@ -94,7 +137,7 @@ def _versions() -> dict[str, str]:
 
 def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{metrics.tokens.kept:,} tokens of {metrics.neurons:,} neurons "
+        f"{metrics.tokens.kept:,} {'samples' if metrics.model.kind == 'torch' else 'tokens'} of {metrics.neurons:,} neurons "
         f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )
 

@@ -38,7 +38,7 @@ def upstream(config: Config, name: str) -> list[tuple[str, str]]:
 
 def settings(config: Config, name: str) -> dict[str, Any]:
     """What of the configuration decides the pictures; the model's name stands in their titles."""
-    read = {"visualize": public_fields(config.visualize), "model": Path(config.model.id).name, "corpus": name}
+    read = {"visualize": public_fields(config.visualize), "model": config.model.name, "corpus": name}
     return {**read, "contexts": config.compare.contexts} if is_comparison(config, name) else read
 
 
@@ -99,7 +99,7 @@ def _comparison(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
 
 
 def _model(config: Config) -> str:
-    return Path(config.model.id).name.removeprefix("builtin:")
+    return config.model.name.removeprefix("builtin:")
 
 
 def _explorer(job: Job, view: View) -> Path:

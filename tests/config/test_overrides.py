@@ -67,7 +67,7 @@ def test_later_overrides_win_and_null_removes_a_corpus() -> None:
         ),
         (
             "corpora.b.max_documents=3",
-            "--set corpora.b give exactly one of dataset, files, topic; this has none of them",
+            "--set corpora.b give exactly one of dataset, files, topic (texts) or arrays, images, module (other networks); this has none of them",
         ),
         ("corpora.nope=null", "--set corpora.nope is empty; write its keys below it, or delete it"),
         ("fit.select.alpha=0.1", "--set fit select.rule fixed needs fit.alpha"),

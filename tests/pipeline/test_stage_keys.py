@@ -21,7 +21,10 @@ READ_BY = {
     "compare": {"compare"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
-BY_CONTENT = {("corpora", "NAME", "files")}
+BY_CONTENT = {
+    *(("corpora", "NAME", name) for name in ("files", "arrays", "images")),
+    ("model", "weights"),
+}
 
 
 def changed_stages(before: Config, after: Config) -> set[str]:

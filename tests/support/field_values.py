@@ -12,6 +12,11 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("name",): "another",
     ("out",): "elsewhere",
     ("seed",): 1,
+    ("model", "kind"): "torch",
+    ("model", "target"): "package.networks:another",
+    ("model", "args"): {"width": 2},
+    ("model", "weights"): "b.safetensors",
+    ("model", "adapter"): "package.networks:adapter",
     ("model", "id"): "another/model",
     ("model", "revision"): "v2",
     ("model", "dtype"): "bfloat16",
@@ -27,6 +32,14 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("corpora", "NAME", "lines"): True,
     ("corpora", "NAME", "text"): "review",
     ("corpora", "NAME", "topic"): "another topic",
+    ("corpora", "NAME", "arrays"): "b.npy",
+    ("corpora", "NAME", "images"): "more images",
+    ("corpora", "NAME", "resize"): 32,
+    ("corpora", "NAME", "crop"): 24,
+    ("corpora", "NAME", "channels"): 1,
+    ("corpora", "NAME", "mean"): [0.5],
+    ("corpora", "NAME", "std"): 0.25,
+    ("corpora", "NAME", "module"): "package.data:another",
     ("corpora", "NAME", "max_documents"): 7,
     ("synth", "provider"): "local",
     ("synth", "model"): "another-model",
@@ -58,9 +71,12 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("collect", "mask", "special"): False,
     ("collect", "mask", "first"): 0,
     ("collect", "mask", "massive"): None,
+    ("collect", "mask", "border"): 2,
     ("collect", "lags"): 8,
     ("collect", "contexts"): False,
     ("collect", "null"): True,
+    ("collect", "positions"): "mean",
+    ("collect", "axes"): "bchw",
     ("collect", "batch_tokens"): 64,
     ("fit", "alpha"): [0.3],
     ("fit", "select", "rule"): "ebic",
@@ -121,6 +137,16 @@ RUNTIME = {
 }
 
 
+# Fields of networks that are no language models; the source of the documents goes with the field.
+_OF_TORCH = {
+    *(("model", name) for name in ("kind", "target", "args", "weights", "adapter")),
+    *(("corpora", "NAME", name) for name in ("arrays", "images", "module")),
+    *(("corpora", "NAME", name) for name in ("resize", "crop", "channels", "mean", "std")),
+    *(("collect", name) for name in ("positions", "axes")),
+    ("collect", "mask", "border"),
+}
+
+
 def example() -> dict[str, Any]:
     return {
         "name": "x",
@@ -142,6 +168,14 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data["corpora"]["NAME"] = source
     if loc in (("synth", "price_input"), ("synth", "price_output")):  # they go together
         data["synth"] = {"price_input": 3.0, "price_output": 3.0}
+    if loc in _OF_TORCH:
+        data["model"] = {"kind": "torch", "target": "package.networks:make", "trust": ["import"]}
+        source = loc[-1] if loc[-1] in ("arrays", "module") else "arrays" if loc[0] != "corpora" else "images"
+        data["corpora"]["NAME"] = {source: "package.data:documents" if source == "module" else "a"}
+    if loc == ("model", "kind") and value is DEFAULT:
+        data = example()
+    if loc == ("model", "weights"):
+        data["model"]["weights"] = "a.safetensors"
     inner = data
     for key in loc[:-1]:
         inner = inner.setdefault(key, {})

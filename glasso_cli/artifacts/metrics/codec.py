@@ -11,13 +11,18 @@ from glasso_cli.errors import InputError
 
 M = TypeVar("M")
 EMPTY_FOR_NONE = {"empty_for_none": True}  # metadata of a field whose None is written as {}
+LEFT_OUT_AT_ZERO = {"left_out_at_zero": True}  # metadata of a field that is not written where it is 0
 _ACCEPTED: dict[Any, tuple[type, ...]] = {float: (float, int), int: (int,), str: (str,), bool: (bool,)}
 
 
 def to_json(value: Any) -> Any:
     """The metrics as JSON values: dataclasses as dictionaries, tuples as lists."""
     if is_dataclass(value):
-        return {item.name: _written(getattr(value, item.name), item.metadata) for item in fields(value)}
+        return {
+            item.name: _written(getattr(value, item.name), item.metadata)
+            for item in fields(value)
+            if item.metadata != LEFT_OUT_AT_ZERO or getattr(value, item.name) != 0
+        }
     if isinstance(value, dict):
         return {name: to_json(item) for name, item in value.items()}
     return [to_json(item) for item in value] if isinstance(value, tuple | list) else value
@@ -62,6 +67,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 def _dataclass(kind: Any, value: Any, where: str) -> Any:
     _checked(value, dict, where)
+    zeros = {item.name: 0 for item in fields(kind) if item.metadata == LEFT_OUT_AT_ZERO}
+    value = {**zeros, **value}
     wanted = {item.name: item for item in fields(kind)}
     for names, what in ((wanted.keys() - value.keys(), "missing"), (value.keys() - wanted.keys(), "unknown")):
         if names:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_ZERO
+
 MASKS = ("special", "first", "massive")  # the rules that leave a token out of the statistics
+BORDER = "border"  # one more for images; a sample of other data is never at a border
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,12 @@ class TokenCounts:
     first: int
     massive: int
     kept: int
+    border: int = field(default=0, metadata=LEFT_OUT_AT_ZERO)
 
     def masked(self) -> str:
         """How many tokens each rule left out, in words."""
-        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in MASKS)
+        rules = (*MASKS, BORDER) if self.border else MASKS
+        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in rules)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.values import Neurons, Strings
@@ -25,6 +26,19 @@ class MaskSection(Section):
         description="Exclude tokens whose norm at a hook point exceeds this multiple of the median norm; null keeps them.",
         gt=1,
     )
+    border: Literal["auto"] | int = Field(
+        default="auto",
+        description="For model.kind torch: exclude the positions of an image that depend on the padding at its border. auto measures "
+        "which do; a number excludes so many at each side, and 0 none.",
+        json_schema_extra={"minimum": 0},
+    )
+
+    @field_validator("border")
+    @classmethod
+    def _not_negative(cls, value: str | int) -> str | int:
+        if isinstance(value, int) and not 0 <= value <= 10_000:
+            raise ValueError(f"should be auto, or a number from 0 to 10000, not {value}")
+        return value
 
 
 class CollectSection(Section):
@@ -32,7 +46,8 @@ class CollectSection(Section):
 
     hook_points: Strings = Field(
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
-        "resid.9 the residual stream after layer 9, whose basis is arbitrary. Module name patterns with :in or :out name any other place.",
+        "resid.9 the residual stream after layer 9, whose basis is arbitrary. For model.kind torch, conv.3 names the channels of the fourth "
+        "convolution and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place.",
         min_length=1,
     )
     neurons: Neurons = Field(
@@ -84,9 +99,30 @@ class CollectSection(Section):
     contexts: bool = Field(
         default=True, description="Save example contexts of every neuron. They contain text of the corpus."
     )
+    positions: Literal["each", "mean"] = Field(
+        default="each",
+        description="For model.kind torch: each takes every position of an image or a sequence as a sample; mean takes their mean, "
+        "one sample for each document, which also fits hook points with different numbers of positions.",
+    )
+    axes: str | None = Field(
+        default=None,
+        description="For model.kind torch: the axes of the tensors at the hook points, one letter each: b documents, c units, and any "
+        "other letters positions, such as bchw or btc. null finds them by the kind of the module.",
+    )
     batch_tokens: int | None = runtime(
         None,
         "Tokens per forward pass, including padding; null means 1024 on a CPU and 16384 on a GPU.",
         ge=16,
         le=10**8,
     )
+
+    @field_validator("axes")
+    @classmethod
+    def _axes(cls, value: str | None) -> str | None:
+        if value is not None and not (
+            re.fullmatch("[a-z]{2,5}", value) and "b" in value and "c" in value and len(set(value)) == len(value)
+        ):
+            raise ValueError(
+                f"{value!r} is no list of axes; write one letter for each, with b and c among them, such as bchw"
+            )
+        return value

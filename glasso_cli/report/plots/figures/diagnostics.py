@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts.metrics.collect import MASKS
+from glasso_cli.artifacts.metrics.collect import BORDER, MASKS
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, percent
@@ -21,6 +21,7 @@ _RULES = {
     "special": "special tokens",
     "first": "first of a window",
     "massive": "massive activation",
+    BORDER: "border of an image",
     "kept": "kept",
 }
 _BAR = 0.66
@@ -80,7 +81,9 @@ def _table(study: Study) -> dict[str, Any]:
     stats = study.stats
     low, middle, high = _bands(study)
     entries: list[tuple[str, Any, Any]] = [
-        (f"tokens {rule}", "", amount) for rule, amount in sorted(asdict(stats.metrics.tokens).items())
+        (f"tokens {rule}", "", amount)
+        for rule, amount in sorted(asdict(stats.metrics.tokens).items())
+        if rule != BORDER or amount
     ]
     entries += [(f"effective tokens {k}", "", v) for k, v in sorted(asdict(stats.metrics.n_effective).items())]
     entries += [("tokens in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
@@ -125,10 +128,11 @@ def _draw_bars(axes: Axes, bars: _Bars, title: str, whole: float | None = None) 
 
 def _tokens(axes: Axes, study: Study) -> None:
     tokens = study.stats.metrics.tokens
+    rules = {rule: name for rule, name in _RULES.items() if rule != BORDER or tokens.border}
     bars = _Bars(
-        list(_RULES.values()),
-        [float(getattr(tokens, rule)) for rule in _RULES],
-        frozenset(_RULES[rule] for rule in MASKS),
+        list(rules.values()),
+        [float(getattr(tokens, rule)) for rule in rules],
+        frozenset(rules[rule] for rule in (*MASKS, BORDER) if rule in rules),
     )
     _draw_bars(axes, bars, "Tokens, and those masked (pale)", whole=float(tokens.read))
 

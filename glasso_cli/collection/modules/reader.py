@@ -1,0 +1,129 @@
+"""Batches of arrays in, activations with their masks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glasso_cli.collection.batch import ActivationBatch
+from glasso_cli.collection.capture import Capture
+from glasso_cli.collection.modules.windows import ArrayBatch
+from glasso_cli.errors import InputError
+from glasso_cli.hooks.modules.axes import as_samples
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from glasso_cli.models.modules.network import ModuleNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """How the positions at the hook points become samples.
+
+    ``left_out`` are the positions of each hook point at the border, ``(S,)`` bool. ``first`` positions of a sequence are
+    left out, too. ``mean`` takes the mean of what is left, one sample for each item.
+    """
+
+    left_out: list[Tensor] | None
+    sequence: bool
+    mean: bool
+
+
+@dataclass(eq=False)
+class ArrayReader(Capture):
+    """Reads the units of chosen neurons at several hook points, side by side in one matrix.
+
+    A sample is left out by the first rule that hits it: ``first`` (of a sequence), ``border`` (of an image), ``massive``.
+    """
+
+    network: ModuleNetwork | None = None
+    positions: Positions = Positions(None, False, False)
+    with_symbols: bool = False
+
+    def read(self, batch: Any) -> ActivationBatch:
+        """The units at all samples of ``batch``; raises :class:`InputError` for values that are not finite."""
+        import torch
+
+        captured, padded = self._captured(batch)
+        device = captured[0].device
+        lengths = torch.tensor([window.size for window in batch.windows], device=device)
+        if self.positions.mean:
+            layers = [self._mean(point, values, padded) for point, values in enumerate(captured)]
+        elif captured[0].shape[1] == 1:
+            layers = [values[:, 0] for values in captured]
+        else:
+            taken = captured[0].shape[1]
+            if bool((padded == padded.max()).all()):  # no padding: every position counts
+                lengths = torch.full_like(padded, taken)
+            inside = torch.arange(taken, device=device) < lengths[:, None]
+            layers = [values[inside] for values in captured]
+        norms = torch.stack([values.norm(dim=1) for values in layers])
+        self._refuse_non_finite(norms, layers)
+        values = layers[0] if len(layers) == 1 else torch.cat(layers, dim=1)
+        read = ActivationBatch(
+            values=values if self.columns is None else values[:, self.columns],
+            tokens=self._tokens(batch, len(values), device),
+            rules=torch.zeros(len(values), dtype=torch.int64, device=device),
+            lengths=lengths,
+            documents=torch.tensor([window.document for window in batch.windows], device=device),
+        )
+        return self._masked(read, norms)
+
+    def set_limits(self, sample: ActivationBatch) -> ActivationBatch:
+        """As :class:`Capture` does; raises :class:`InputError` where half of the samples have no norm."""
+        limited = super().set_limits(sample)
+        for point, limit in zip(self.hook_points, self.limits or []):
+            if limit == 0:
+                raise InputError(
+                    f"At '{point.name}' at least half of the samples are zero, so no norm says which are massive.",
+                    "Set collect.mask.massive: null.",
+                )
+        return limited
+
+    def _captured(self, batch: ArrayBatch) -> tuple[list[Tensor], Tensor]:
+        """Units ``(items, positions, width)`` per hook point, and the length of each item."""
+        assert self.network is not None
+        network, given = self.network, batch.to_tensors()
+        count = len(batch.items)
+        captured = self.recorder.read(
+            lambda: network.run(given), lambda point, tensor: as_samples(point, tensor, count), network.errors()
+        )
+        return captured, given.lengths.to(captured[0].device)
+
+    def _mean(self, point: int, values: Tensor, lengths: Tensor) -> Tensor:
+        """The mean over the positions of each item that no rule leaves out, ``(items, width)``."""
+        import torch
+
+        places = torch.arange(values.shape[1], device=values.device)
+        counted = (places < lengths[:, None]) if self.positions.sequence else torch.ones_like(values[:, :, 0]).bool()
+        if self.positions.sequence:
+            counted = counted & (places >= self.mask.first)
+        if self.positions.left_out is not None:
+            counted = counted & ~self.positions.left_out[point].to(values.device)
+        total = counted.sum(1)
+        if not bool(total.all()):
+            raise InputError(
+                f"A document has no position left at '{self.hook_points[point].name}' of which to take the mean.",
+                "Loosen collect.mask (border, first), or give larger images or longer sequences.",
+            )
+        return (values * counted[:, :, None]).sum(1) / total[:, None]
+
+    def _masked(self, read: ActivationBatch, norms: Tensor) -> ActivationBatch:
+        import torch
+
+        if not self.positions.mean:
+            if self.positions.sequence:
+                read = read.masked(read.position_of() < self.mask.first, "first")
+            if self.positions.left_out is not None:
+                anywhere = torch.stack(self.positions.left_out).any(0).to(read.rules.device)
+                read = read.masked(anywhere[read.position_of()], "border")
+        return read.masked(self._massive(norms), "massive")
+
+    def _tokens(self, batch: ArrayBatch, count: int, device: torch.device) -> Tensor:
+        import torch
+
+        if not self.with_symbols:
+            return torch.zeros(count, dtype=torch.int64, device=device)
+        return torch.cat([torch.from_numpy(item) for item in batch.items]).to(device)

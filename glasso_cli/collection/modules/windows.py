@@ -1,0 +1,87 @@
+"""Arrays as windows and batches: which items go through the network together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.corpora.arrays import ArrayCorpus
+from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from glasso_cli.models.modules.network import ModuleBatch
+
+MOST_VALUES = 2**22  # numbers that go into the network at once
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayWindow:
+    """Items that are read side by side: one image or sequence, or the rows of a document; ``size`` samples."""
+
+    document: int
+    items: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayBatch:
+    """Windows from large to small, and their items."""
+
+    windows: Sequence[ArrayWindow]
+    items: Sequence[np.ndarray]
+
+    def to_tensors(self) -> ModuleBatch:
+        """The items as the network takes them, padded at the end with zeros."""
+        import torch
+
+        return batch_of([torch.from_numpy(item) for item in self.items])
+
+
+def batch_of(items: Sequence[Tensor]) -> ModuleBatch:
+    """Items as one batch, padded at the end of their first axis; :class:`InputError` where other axes differ."""
+    import torch
+
+    from glasso_cli.models.modules.network import ModuleBatch
+
+    lengths = torch.tensor([len(item) for item in items])
+    shapes = {tuple(item.shape[1:]) for item in items}
+    if len(shapes) > 1 or len({item.dtype for item in items}) > 1:
+        first, second = [str(tuple(item.shape)) for item in _two_different(items)]
+        raise InputError(
+            f"Documents have different shapes: {first} and {second}.",
+            "Give documents that differ in the length of their first axis alone; for images, set crop.",
+        )
+    return ModuleBatch(torch.nn.utils.rnn.pad_sequence(list(items), batch_first=True), lengths)
+
+
+def batches(
+    corpus: ArrayCorpus, windows: Sequence[ArrayWindow], budget: int, *, mixed_lengths: bool
+) -> Iterator[ArrayBatch]:
+    """``windows`` from large to small in batches of at most ``budget`` samples, but at least one window."""
+    ordered = sorted(windows, key=lambda window: -window.size)
+    taken: list[ArrayWindow] = []
+    items: list[np.ndarray] = []
+    for window in ordered:
+        own = [corpus.item(index) for index in window.items]
+        full = bool(taken) and (
+            taken[0].size * (len(taken) + 1) > budget
+            or items[0].size * (len(items) + len(own)) > MOST_VALUES
+            or (not mixed_lengths and items[0].shape != own[0].shape)
+        )
+        if full:
+            yield ArrayBatch(taken, items)
+            taken, items = [], []
+        taken.append(window)
+        items += own
+    if taken:
+        yield ArrayBatch(taken, items)
+
+
+def _two_different(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    other = next((i for i in items if i.shape[1:] != items[0].shape[1:] or i.dtype != items[0].dtype), items[0])
+    return items[0], other

