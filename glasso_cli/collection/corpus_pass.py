@@ -155,7 +155,7 @@ class CorpusPass:
                 findings.pilot,
                 self.reading.autocorrelation(len(findings.columns), section.lags, self.reading.device),
                 keep_contexts=self.contexts,
-                null_seed=(self.seed, index) if section.null else None,
+                null_seed=(self.seed, index) if section.null is True else None,
             )
             tokens = Counter(dict.fromkeys(RULES, 0))
             for batch in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -51,7 +52,8 @@ class Reading:
 
     ``batches(windows, budget)`` gives batches of at most about ``budget`` samples, longest first. Documents and windows
     are counted as they are read; ``symbols`` names the tokens of contexts by their ids, and is None where documents have
-    no text to show. ``autocorrelation(width, lags, device)`` makes the sums for one block.
+    no text to show. ``autocorrelation(width, lags, device)`` makes the sums for one block. ``fresh(seed)`` is the reading of the
+    same documents by the network with fresh weights.
     """
 
     points: Sequence[HookPoint]
@@ -69,6 +71,7 @@ class Reading:
     dtype_difference: Callable[[Any], dict[str, Any]]
     invariants: dict[str, Any]
     batch_samples: dict[str, int]  # samples in a batch by default, by the kind of device
+    fresh: Callable[[int], AbstractContextManager[Reading]]
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
 
     def block(self, index: int, blocks: int) -> list[Windowed]:

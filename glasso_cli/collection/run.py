@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,12 @@ def collect_corpus(
         stats, stored = collect_to_disk(
             loaded, texts, section, Path(folder), name=name, seed=seed, reporter=reporter or PythonWarnings()
         )
-        return replace(stats, moments=np.stack([np.asarray(part, stored.dtype) for part in stored.chunks()]))
+        in_memory: dict[str, Any] = {name: _in_memory(parts) for name, parts in stored.items()}
+        return replace(stats, **in_memory)
+
+
+def _in_memory(stored: Chunked) -> np.ndarray:
+    return np.stack([np.asarray(part, stored.dtype) for part in stored.chunks()])
 
 
 def collect_to_disk(
@@ -74,10 +80,10 @@ def collect_to_disk(
     name: str,
     seed: int,
     reporter: Reporter,
-) -> tuple[ActivationStats, Chunked]:
+) -> tuple[ActivationStats, dict[str, Chunked]]:
     """As :func:`collect_corpus`, with finished blocks in the folder ``pieces``, from which an interrupted pass goes on.
 
-    The moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value, to be streamed into the artifact.
+    Moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value by their names, to be streamed into the artifact.
     """
     import torch
 
@@ -121,13 +127,38 @@ def collect_to_disk(
 
 def collect_reading(
     reading: Reading, section: CollectSection, pieces: Path, *, name: str, seed: int, reporter: Reporter
-) -> tuple[ActivationStats, Chunked]:
+) -> tuple[ActivationStats, dict[str, Chunked]]:
     """The statistics of one reading, as :func:`collect_to_disk` gives them."""
     work = CorpusPass(name=name, section=section, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
     findings = work.pilot_findings()
-    stats, stored = _assemble(work, findings, work.blocks(findings))
+    stats, moments_of_blocks = _assemble(work, findings, work.blocks(findings))
     _warn(stats, name, reporter)
+    stored = {"moments": moments_of_blocks}
+    if section.null == "reinitialised":
+        with reading.fresh(seed) as other:
+            stats, stored["fresh_moments"] = _with_fresh(stats, other, section, pieces / "fresh", seed, reporter)
     return stats, stored
+
+
+def _with_fresh(
+    stats: ActivationStats, reading: Reading, section: CollectSection, pieces: Path, seed: int, reporter: Reporter
+) -> tuple[ActivationStats, Chunked]:
+    """``stats`` with what was summed over the network with fresh weights, a ``reading`` of the same documents."""
+    neurons = "all" if section.neurons == "all" else tuple(stats.neuron_ids.tolist())
+    alone = section.model_copy(update={"null": False, "contexts": False, "neurons": neurons})
+    name = f"{stats.meta['corpus']}, fresh weights"
+    pieces.mkdir(exist_ok=True)
+    work = CorpusPass(name=name, section=alone, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
+    findings = work.pilot_findings()
+    fresh, stored = _assemble(work, findings, work.blocks(findings))
+    metrics = replace(stats.metrics, fresh_network=fresh.metrics.n_effective)
+    return replace(
+        stats,
+        meta={**stats.meta, "metrics": to_json(metrics)},
+        fresh_counts=fresh.counts,
+        fresh_sums=fresh.sums,
+        fresh_autocorrelation=fresh.autocorrelation,
+    ), stored
 
 
 def read_texts(
@@ -142,6 +173,25 @@ def read_texts(
     reporter: Reporter,
 ) -> Reading:
     """A language model at its hook points, and the windows of texts that it reads."""
+
+    @contextmanager
+    def fresh(seed: int) -> Iterator[Reading]:
+        from glasso_cli.hooks import record
+        from glasso_cli.models.reinitialised import reinitialised
+
+        other = replace(loaded, model=reinitialised(loaded.model, seed))
+        with record(other.model, points) as recorder:
+            yield read_texts(
+                other,
+                points,
+                recorder,
+                corpus,
+                replace(invariants, gated=()),
+                section,
+                mixed_lengths=mixed_lengths,
+                reporter=reporter,
+            )
+
     frame, pad_id = special_frame(loaded.tokenizer), padding_id(loaded.tokenizer)
     gated = [point.name in invariants.gated for point in points]
     repeats = count_repeats(corpus)
@@ -161,6 +211,7 @@ def read_texts(
         dtype_difference=lambda batch: _dtype_difference(loaded, points, batch, reporter),
         invariants=invariants.as_meta(),
         batch_samples=BATCH_TOKENS,
+        fresh=fresh,
     )
 
 

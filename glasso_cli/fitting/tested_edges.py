@@ -101,9 +101,9 @@ def fit_at(S: np.ndarray, alpha: float, start: csr_array | None, section: FitSec
 
 def _null_covariance(stats: ActivationStats, section: FitSection) -> np.ndarray | None:
     covariance = stats.null_covariance() if section.null is not False else None
-    if section.null and covariance is None:
+    if section.null and covariance is None and stats.metrics.fresh_network is None:
         raise InputError(
-            "fit.null asks for the shifted neurons, and the statistics have none.",
-            "Collect them: collect.null: true.",
+            "fit.null asks for a null, and the statistics have none.",
+            "Collect one: collect.null: true, or collect.null: reinitialised.",
         )
     return covariance

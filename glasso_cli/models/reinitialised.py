@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
 
+Network = TypeVar("Network", bound="nn.Module")
 
-def reinitialised(module: nn.Module, seed: int) -> nn.Module:
+
+def reinitialised(module: Network, seed: int) -> Network:
     """A copy of ``module`` whose weights its own initialiser drew with ``seed``, on the CPU first, so the same everywhere.
 
     Device, dtype and mode are those of ``module``, which stays as it is. Raises :class:`InputError` for a module spread over
@@ -30,13 +32,13 @@ def reinitialised(module: nn.Module, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         if isinstance(module, PreTrainedModel):
-            fresh: nn.Module = type(module)(copy.deepcopy(module.config))
+            fresh: Any = type(module)(copy.deepcopy(module.config))
         else:
             fresh = copy.deepcopy(module).cpu()
             for name, part in fresh.named_modules():
                 _reset(name, part)
     first = tensors[0]
-    return fresh.to(first.device, first.dtype).train(module.training).requires_grad_(False)
+    return cast(Network, fresh.to(first.device, first.dtype).train(module.training).requires_grad_(False))
 
 
 def _reset(name: str, part: nn.Module) -> None:

@@ -75,12 +75,12 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
-    stats, moments = _collect_arrays(job) if job.config.model.kind == "torch" else _collect_texts(job)
-    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), moments=moments)
+    stats, stored = _collect_arrays(job) if job.config.model.kind == "torch" else _collect_texts(job)
+    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), **stored)
     return _summary(stats.metrics)
 
 
-def _collect_texts(job: Job) -> tuple[ActivationStats, Chunked]:
+def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.run import collect_to_disk
 
     return collect_to_disk(
@@ -94,7 +94,7 @@ def _collect_texts(job: Job) -> tuple[ActivationStats, Chunked]:
     )
 
 
-def _collect_arrays(job: Job) -> tuple[ActivationStats, Chunked]:
+def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.modules.run import collect_arrays_to_disk
     from glasso_cli.models.modules.network import load_network
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def collect_arrays_to_disk(
     name: str,
     seed: int,
     reporter: Reporter,
-) -> tuple[ActivationStats, Chunked]:
+) -> tuple[ActivationStats, dict[str, Chunked]]:
     """The statistics of the units of ``network`` over ``corpus``, as :func:`glasso_cli.collection.run.collect_to_disk`.
 
     Raises :class:`InputError` for hook points that do not exist, are not what they say, or have different positions, for
@@ -93,6 +94,16 @@ def _reading(
     longest = max(window.size for window in windows)
     grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
     width = sum(point.width for point in points)
+
+    @contextmanager
+    def fresh(seed: int) -> Iterator[Reading]:
+        from glasso_cli.hooks import record
+        from glasso_cli.models.reinitialised import reinitialised
+
+        other = replace(network, module=reinitialised(network.module, seed))
+        with record(other.module, points) as recorder:
+            yield _reading(other, points, recorder, corpus, section, invariants, seed)
+
     return Reading(
         points=points,
         gated=[False] * len(points),
@@ -117,6 +128,7 @@ def _reading(
         dtype_difference=lambda batch: {},
         invariants=invariants,
         batch_samples=BATCH_TOKENS,
+        fresh=fresh,
         weighted_lags=True,
     )
 

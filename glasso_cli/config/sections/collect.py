@@ -92,9 +92,11 @@ class CollectSection(Section):
         ge=1,
         le=4096,
     )
-    null: bool = Field(
+    null: bool | Literal["reinitialised"] = Field(
         default=False,
-        description="Also collect the moments of circularly shifted neurons. Every edge that fit finds among them is false.",
+        description="A null to collect beside the neurons. true: circularly shifted neurons; every edge that fit finds among them is "
+        "false. reinitialised: the same architecture with fresh weights on the same documents, in a second pass; a graph that it gives "
+        "as well says nothing about training.",
     )
     contexts: bool = Field(
         default=True, description="Save example contexts of every neuron. They contain text of the corpus."

@@ -130,7 +130,7 @@ class FitSection(Section):
     )
     null: bool | None = Field(
         default=None,
-        description="Also fit the shifted neurons of collect.null at the selected alpha. null means: if they were collected.",
+        description="Also fit what collect.null collected at the selected alpha. null means: if it was collected.",
     )
     workers: int | None = runtime(
         None,
