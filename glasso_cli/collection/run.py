@@ -32,6 +32,7 @@ from glasso_cli.corpora.repeats import count_repeats
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
+from glasso_cli.models.encoder import patterns_in_part
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import padding_id
 
@@ -91,7 +92,7 @@ def collect_to_disk(
     from glasso_cli.hooks.invariants import check_hook_points
     from glasso_cli.hooks.windows import lengths_can_mix
 
-    points = resolve_hook_points(loaded.model, section.hook_points)
+    points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, section.hook_points))
     length = section.max_length
     limit = longest_window(loaded.model)
     if limit is not None and limit < length:

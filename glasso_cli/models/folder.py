@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.encoder import KIND
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -171,8 +172,15 @@ def _config_error(model_id: str, reason: str) -> InputError:
 
 
 def model_kind(model_id: str, config: PreTrainedConfig) -> str:
-    """``causal`` or ``masked``; :class:`InputError` for what is neither, and for quantised weights."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+    """``causal``, ``masked`` or ``encoder``; :class:`InputError` for what is neither, and for quantised weights.
+
+    Of an encoder-decoder model the encoder is read.
+    """
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    )
 
     if getattr(config, "quantization_config", None):
         raise InputError(
@@ -180,10 +188,11 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
             "Use the checkpoint it was quantised from.",
         )
     if config.is_encoder_decoder:
+        if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+            return KIND
         raise InputError(
-            f"'{model_id}' is an encoder-decoder model, "
-            "in which a text does not have one row of activations per token.",
-            "Use a causal or masked language model.",
+            f"'{model_id}' is an encoder-decoder model whose encoder does not read text.",
+            "Use an encoder-decoder, causal or masked model of text.",
         )
     written = " ".join(getattr(config, "architectures", None) or [])
     code = getattr(config, "auto_map", None) or {}
@@ -195,7 +204,7 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
     if is_causal:
         return "causal"
     raise InputError(
-        f"'{model_id}' is a '{config.model_type}' model, which is neither a causal nor a masked language model.",
+        f"'{model_id}' is a '{config.model_type}' model, which is no language model.",
         "Use a language model.",
     )
 

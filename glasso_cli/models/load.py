@@ -1,8 +1,8 @@
-"""Load any causal or masked language model of transformers, or say in one sentence why it cannot be used.
+"""Load any causal, masked or encoder-decoder model of text, or say in one sentence why it cannot be used.
 
 Weights come from safetensors. A pickled checkpoint and Python code from a model repository can run anything
 on this machine, so both need to be named in ``trust``. The model is used as it is: nothing folded, centred
-or rewritten.
+or rewritten. Of an encoder-decoder model the encoder is what is read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
+from glasso_cli.models.encoder import KIND, encoder_of
 from glasso_cli.models.folder import load_config, model_kind, one_line, require_model_files
 from glasso_cli.models.layers import embedding, find_layers
 from glasso_cli.models.loaded import LoadedModel
@@ -157,9 +158,9 @@ def _load_weights(
     trust: Collection[str],
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-    auto = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM
+    auto = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, KIND: AutoModelForSeq2SeqLM}[kind]
     try:
         loaded: Any = auto.from_pretrained(
             folder,
@@ -178,7 +179,11 @@ def _load_weights(
             "Download the model again, or upgrade transformers.",
         ) from error
     model, info = loaded
-    return model, _notes(model_id, model, info)
+    notes = _notes(model_id, model, info)
+    if kind == KIND:
+        notes = (*notes, f"only the encoder of '{type(model).__name__}' reads the texts")
+        model = encoder_of(model)
+    return model, notes
 
 
 def _device_map(device_map: str | None) -> str | None:

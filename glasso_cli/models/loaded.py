@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A language model ready to be read: in eval mode, no gradients. It is a :class:`glasso_cli.models.network.Network`.
 
-    ``device`` is where input goes. ``kind`` is ``causal`` or ``masked``. ``notes`` say what was decided in
+    ``device`` is where input goes. ``kind`` is ``causal``, ``masked`` or ``encoder``. ``notes`` say what was decided in
     loading that a reader of the results should know.
     """
 
@@ -71,10 +71,13 @@ def padding_id(tokenizer: Any) -> int:
 @contextmanager
 def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[LoadedModel]:
     """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind."""
+    from glasso_cli.models.encoder import KIND, encoder_of
     from glasso_cli.models.folder import model_kind
     from glasso_cli.models.layers import embedding
 
     name = model.config.name_or_path or type(model).__name__
+    kind = model_kind(name, model.config)
+    model = encoder_of(model) if kind == KIND else model
     weight = embedding(model)
     training = model.training
     try:
@@ -84,7 +87,7 @@ def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
             device=weight.device,
             dtype=str(weight.dtype).removeprefix("torch."),
             n_layers=len(find_layers(model).layers),
-            kind=model_kind(name, model.config),
+            kind=kind,
         )
     finally:
         model.train(training)

@@ -246,7 +246,7 @@ def test_code_from_the_repository_runs_with_trust(copied: Callable[[str], Path])
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"model_type": "t5", "d_model": 16, "num_layers": 1}, "encoder-decoder"),
+        ({"model_type": "whisper", "d_model": 16, "encoder_layers": 1}, "whose encoder does not read text"),
         ({"model_type": "vit"}, "'vit' model"),
         ({"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantised"),
     ],
