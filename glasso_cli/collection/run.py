@@ -25,10 +25,10 @@ from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
 from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.token_texts import token_texts
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.repeats import count_repeats
+from glasso_cli.corpora.token_texts import token_texts
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments

@@ -53,7 +53,7 @@ def test_the_encoder_is_what_is_read(folder: Path) -> None:
     assert any("only the encoder" in note for note in found.notes)
     mask = {"special": False, "first": 0, "massive": None}
     section = CollectSection(hook_points=("encoder.mlp.1", "resid.2"), blocks=8, contexts=False, mask=mask)
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="basis|token|text"):
         stats = collect_corpus(found, TEXTS, section)
     assert stats.n_neurons == 48 + 32
     assert str(stats.neuron_ids[0]) == "layers.1.mlp[0]"
@@ -69,10 +69,10 @@ def test_a_model_in_memory_is_the_same(folder: Path) -> None:
 
     found = load_model(str(folder))
     section = CollectSection(hook_points=("mlp.0",), blocks=4, contexts=False, mask={"massive": None})
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="basis|token|text"):
         first = collect_corpus(found, TEXTS, section)
     whole = AutoModelForSeq2SeqLM.from_pretrained(folder)
-    with loaded_in_memory(whole, found.tokenizer) as again, pytest.warns(UserWarning):
+    with loaded_in_memory(whole, found.tokenizer) as again, pytest.warns(UserWarning, match="basis|token|text"):
         second = collect_corpus(again, TEXTS, section)
     np.testing.assert_array_equal(first.moments, second.moments)
 

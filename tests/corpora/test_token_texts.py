@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glasso_cli.collection.token_texts import token_texts
+from glasso_cli.corpora.token_texts import token_texts
 
 
 def sentence_piece() -> object:
