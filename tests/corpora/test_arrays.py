@@ -77,7 +77,7 @@ def images(folder: Path, count: int = 16) -> Path:
 
 
 def test_images_are_documents_in_the_order_of_their_names(tmp_path: Path) -> None:
-    section = CorpusSection(images=str(images(tmp_path)), crop=8, mean=[0.5], std=[0.5])
+    section = CorpusSection(images=str(images(tmp_path)), crop=8, mean=(0.5,), std=(0.5,))
     corpus = read_arrays("x", section)
     image = corpus.item(5)
     assert image.shape == (3, 8, 8)

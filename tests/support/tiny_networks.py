@@ -34,7 +34,8 @@ class Convolutional(nn.Module):
         x = self.act(self.norm(self.first(images)))
         x = functional.silu(self.second(x))
         x = self.last(x)
-        return self.head(x.mean((2, 3)))
+        made: Tensor = self.head(x.mean((2, 3)))
+        return made
 
 
 class Recurrent(nn.Module):
@@ -47,7 +48,8 @@ class Recurrent(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         hidden: Tensor = self.rnn(values)[0]
-        return self.out(hidden)
+        made: Tensor = self.out(hidden)
+        return made
 
 
 class Rows(nn.Module):

@@ -52,7 +52,7 @@ def channels(network: ModuleNetwork) -> np.ndarray:
     """The channels of the first convolution after its nonlinearity, ``(24, 6, 10, 10)``."""
     net: Any = network.module
     with torch.inference_mode():
-        return net.act(net.norm(net.first(torch.from_numpy(IMAGES)))).numpy()
+        return np.asarray(net.act(net.norm(net.first(torch.from_numpy(IMAGES)))))
 
 
 @pytest.mark.parametrize("border", ["auto", 0, 2])

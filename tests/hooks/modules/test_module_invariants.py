@@ -99,7 +99,7 @@ def test_a_script_module_is_refused_by_name() -> None:
 
 
 def test_weights_without_a_shape_are_refused() -> None:
-    with pytest.raises(InputError, match="'0.weight' has no shape"):
+    with pytest.raises(InputError, match=r"'0\.weight' has no shape"):
         network_of(nn.Sequential(nn.LazyLinear(2)))
 
 

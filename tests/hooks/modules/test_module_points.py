@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from support.tiny_networks import Convolutional, Recurrent, Rows, batch, seeded
@@ -77,13 +79,14 @@ def test_every_layer_of_a_recurrent_module_is_read(kind: str, options: dict[str,
     from glasso_cli.models.modules.network import network_of
 
     network = network_of(module)
-    fused = network.module.rnn
+    fused: Any = network.module.rnn
     before, states = fused(given.values)
     points = resolve_module_points(network, ["rnn.*"], given)
     width = 5 * (2 if options.get("bidirectional") else 1)
     assert [(point.label, point.width) for point in points] == [(f"rnn.{layer}", width) for layer in range(3)]
     assert points[0].axes == ("btc" if settings["batch_first"] else "tbc")
-    after, same = network.module.rnn(given.values)
+    chain: Any = network.module.rnn
+    after, same = chain(given.values)
     torch.testing.assert_close(after, before)
     for one, other in zip(states if kind == "LSTM" else [states], same if kind == "LSTM" else [same]):
         torch.testing.assert_close(one, other)
