@@ -73,6 +73,27 @@ def test_a_network_goes_through_all_stages(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_images_are_prepared_by_what_the_target_gives(folder: Path) -> None:
+    from PIL import Image
+
+    Path("photos").mkdir()
+    rng = np.random.default_rng(1)
+    for index in range(20):
+        Image.fromarray(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(f"photos/{index}.png")
+    Path("tiny_code.py").write_text(
+        CODE + "\n\nimport numpy as np\ndef pair():\n"
+        "    return make(), lambda image: np.asarray(image, dtype='f4')[:6, :6].transpose(2, 0, 1) / 255\n"
+    )
+    photos = Path("x.yaml").read_text().replace("a: {arrays: a.npy}", "a: {images: photos}")
+    Path("x.yaml").write_text(photos.replace("  b: {arrays: b.npy}\n", "").replace("tiny_code:make", "tiny_code:pair"))
+    stats_key = key()
+    stats = ActivationStats.load(Path("out/collect/a.npz"))
+    assert stats.n_tokens == 20 * 16  # 4 x 4 positions inside the border
+    Path("photos/0.png").write_bytes(Path("photos/1.png").read_bytes())
+    assert key() != stats_key
+
+
+@pytest.mark.slow
 def test_another_network_is_never_taken_for_the_same(folder: Path) -> None:
     keys = [key()]
     assert key() == keys[0]

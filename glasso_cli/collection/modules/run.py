@@ -110,6 +110,7 @@ def _reading(
             network=network,
             positions=replace(positions, sequence=sequence and (mean or not single)),
             with_symbols=symbols is not None,
+            not_finite="Check the data (their scale) and the weights.",
         ),
         orientation=lambda: np.ones(width, np.int8),
         symbols=None if symbols is None else lambda ids: _named(symbols, ids),
