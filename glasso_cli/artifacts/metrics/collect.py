@@ -82,3 +82,8 @@ class CollectMetrics:
     duplicates: int
     invariants: dict[str, Any]  # a report of hooks.invariants
     dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
+
+    @property
+    def sample(self) -> str:
+        """What one row of the statistics is called: a token, or for networks that read no texts a sample."""
+        return "sample" if self.model.kind == "torch" else "token"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleNetwork
 
 PROBED = 16  # documents that show what depends on the border
+PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
 CHECKED = 4  # documents that go through the network one by one
 
 
@@ -118,6 +119,7 @@ def _reading(
         dtype_difference=lambda batch: {},
         invariants=invariants,
         batch_samples=BATCH_TOKENS,
+        pilot_windows=PILOT_WINDOWS,
         weighted_lags=True,
     )
 

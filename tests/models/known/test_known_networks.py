@@ -34,7 +34,10 @@ def test_the_encoder_reads_letters_as_its_equations_say() -> None:
     made = module(word[None])[0]
     rnn, h = module.rnn, torch.zeros(256)
     for step, x in enumerate(module.letters(word)):
-        given, kept = (x @ rnn.weight_ih_l0.T + rnn.bias_ih_l0).split(256), (h @ rnn.weight_hh_l0.T + rnn.bias_hh_l0).split(256)
+        given, kept = (
+            (x @ rnn.weight_ih_l0.T + rnn.bias_ih_l0).split(256),
+            (h @ rnn.weight_hh_l0.T + rnn.bias_hh_l0).split(256),
+        )
         r, z = torch.sigmoid(given[0] + kept[0]), torch.sigmoid(given[1] + kept[1])
         h = (1 - z) * torch.tanh(given[2] + r * kept[2]) + z * h
         torch.testing.assert_close(made[step], h, atol=1e-5, rtol=1e-4)
