@@ -137,24 +137,32 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     import tempfile
 
     from glasso_cli.collection.corpus_pass import CorpusPass
+    from glasso_cli.collection.run import read_texts
     from glasso_cli.config import CollectSection, MaskSection
     from glasso_cli.console import Console
     from glasso_cli.hooks import record, resolve_hook_points
+    from glasso_cli.hooks.invariants import check_hook_points
     from glasso_cli.linalg import moments
 
     # The same mask as the naive way: it does not look for massive tokens.
     section = CollectSection(hook_points=(HOOK_POINT,), mask=MaskSection(massive=None))
     points = resolve_hook_points(loaded.model, section.hook_points)
     with record(loaded.model, points) as recorder, tempfile.TemporaryDirectory() as folder:
+        reading = read_texts(
+            loaded,
+            points,
+            recorder,
+            corpus,
+            check_hook_points(loaded, points),
+            section,
+            mixed_lengths=True,
+            reporter=Console(quiet=True, as_json=False),
+        )
         work = CorpusPass(
             name="texts",
             section=section,
             seed=0,
-            loaded=loaded,
-            points=points,
-            recorder=recorder,
-            corpus=corpus,
-            gated=[True] * len(points),
+            reading=reading,
             pieces=Path(folder),
             reporter=Console(quiet=True, as_json=False),
         )

@@ -369,7 +369,8 @@ def kind(schema: dict[str, Any]) -> str:
     if schema["type"] == "object":
         if "properties" in schema:
             return f"`{{{', '.join(schema['properties'])}}}`"
-        return f"mapping of names to {kind(schema['additionalProperties'])}"
+        values = schema["additionalProperties"]
+        return "mapping of names to values" if values is True else f"mapping of names to {kind(values)}"
     return " ".join(["path" if schema.get("format") == "path" else names[schema["type"]], *_bounds(schema)])
 
 

@@ -32,6 +32,7 @@ class Capture:
     mask: MaskSection
     limits: list[float] | None = None  # one norm per hook point; None while it is not known yet
     columns: torch.Tensor | None = None  # indices into all neurons; None takes all
+    not_finite: str = "Set model.dtype: float32; if it is float32, the checkpoint is damaged."
 
     def read(self, batch: Batch) -> ActivationBatch:
         """The activations of all tokens of ``batch``; raises :class:`InputError` for non-finite values."""
@@ -97,5 +98,5 @@ class Capture:
             if bad:
                 raise InputError(
                     f"{point.name} gave {bad:,} values that are not finite (nan or infinite) in one batch.",
-                    "Set model.dtype: float32; if it is float32, the checkpoint is damaged.",
+                    self.not_finite,
                 )

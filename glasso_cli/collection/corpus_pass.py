@@ -78,6 +78,10 @@ class CorpusPass:
         section = self.section
         large = section.transform == "normal_scores" or isinstance(section.neurons, int)
         tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
+        if section.pilot_tokens is None and self.reading.pilot_windows:
+            largest = max(window.size for window in self.reading.windows)
+            room = GROUP_VALUES // sum(point.width for point in self.reading.points)
+            tokens = max(tokens, min(self.reading.pilot_windows * largest, room))
         windows = pilot.sample_windows(self.reading.windows, tokens, self.seed)
         reader = self._reader()
         difference = self._dtype_difference(windows)

@@ -72,6 +72,7 @@ class Reading:
     invariants: dict[str, Any]
     batch_samples: dict[str, int]  # samples in a batch by default, by the kind of device
     fresh: Callable[[int], AbstractContextManager[Reading]]
+    pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
 
     def block(self, index: int, blocks: int) -> list[Windowed]:

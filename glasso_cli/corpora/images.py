@@ -29,8 +29,10 @@ def read_image(path: Path, corpus: CorpusSection, *, raw: bool = False) -> Any:
     ``raw`` gives the image of Pillow itself, for a function that prepares it. Raises :class:`InputError` for a file that
     is no image, and for one that is smaller than the crop.
     """
-    from PIL import Image, UnidentifiedImageError
-
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise InputError("Images need the package pillow.", "pip install 'glasso-cli[networks]'") from error
     try:
         with Image.open(path) as opened:
             image = opened.convert("RGB" if corpus.channels == 3 else "L")

@@ -48,7 +48,7 @@ def assert_equal(ours: Artifact, theirs: Artifact) -> None:
 
 
 def collected(name: str) -> g.ActivationStats:
-    loaded = g.load_model(config().model.id)
+    loaded = g.load_model(str(config().model.id))
     return g.collect(loaded.model, loaded.tokenizer, texts(f"{name}.jsonl"), ["mlp.1"], name=name, **COLLECT)
 
 

@@ -170,8 +170,8 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data["synth"] = {"price_input": 3.0, "price_output": 3.0}
     if loc in _OF_TORCH:
         data["model"] = {"kind": "torch", "target": "package.networks:make", "trust": ["import"]}
-        source = loc[-1] if loc[-1] in ("arrays", "module") else "arrays" if loc[0] != "corpora" else "images"
-        data["corpora"]["NAME"] = {source: "package.data:documents" if source == "module" else "a"}
+        given = loc[-1] if loc[-1] in ("arrays", "module") else "arrays" if loc[0] != "corpora" else "images"
+        data["corpora"]["NAME"] = {given: "package.data:documents" if given == "module" else "a"}
     if loc == ("model", "kind") and value is DEFAULT:
         data = example()
     if loc == ("model", "weights"):

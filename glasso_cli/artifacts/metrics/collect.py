@@ -83,3 +83,8 @@ class CollectMetrics:
     invariants: dict[str, Any]  # a report of hooks.invariants
     dtype_difference: dict[str, Any]  # to float32, per hook point; empty for float32
     fresh_network: EffectiveTokens | None = None  # of the network with fresh weights
+
+    @property
+    def sample(self) -> str:
+        """What one row of the statistics is called: a token, or for networks that read no texts a sample."""
+        return "sample" if self.model.kind == "torch" else "token"

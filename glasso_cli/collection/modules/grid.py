@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +41,8 @@ class GridAutocorrelation:
         self._grid = grid
         self._offsets = offsets(*grid, lags)
         reach = np.abs(self._offsets).max(axis=0)
-        # Room beyond the grid, so that no pair is counted around its end.
-        self._size = (grid[0] + int(reach[0]), grid[1] + int(reach[1]))
+        # Room beyond the grid, so that no pair is counted around its end; a size with small factors is fast.
+        self._size = tuple(next_fast_len(side + int(far), real=True) for side, far in zip(grid, reach))
         spectrum = (self._size[0], self._size[1] // 2 + 1)
         self._pairs = torch.zeros(spectrum, dtype=torch.float64, device=device)
         self._products = torch.zeros(width, *spectrum, dtype=torch.float64, device=device)

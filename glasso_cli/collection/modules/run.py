@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleNetwork
 
 PROBED = 16  # documents that show what depends on the border
+PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
 CHECKED = 4  # documents that go through the network one by one
 
 
@@ -121,6 +122,7 @@ def _reading(
             network=network,
             positions=replace(positions, sequence=sequence and (mean or not single)),
             with_symbols=symbols is not None,
+            not_finite="Check the data (their scale) and the weights.",
         ),
         orientation=lambda: np.ones(width, np.int8),
         symbols=None if symbols is None else lambda ids: _named(symbols, ids),
@@ -129,6 +131,7 @@ def _reading(
         invariants=invariants,
         batch_samples=BATCH_TOKENS,
         fresh=fresh,
+        pilot_windows=PILOT_WINDOWS,
         weighted_lags=True,
     )
 

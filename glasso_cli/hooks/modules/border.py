@@ -49,7 +49,8 @@ def border_of(grid: Sequence[int], width: int) -> Tensor:
 
 def _differ(plain: Tensor, noisy: Tensor) -> Tensor:
     distance = (plain - noisy).norm(dim=2)
-    return ~(distance <= CHANGED * plain.norm(dim=2).mean()).all(0)
+    same: Tensor = (distance <= CHANGED * plain.norm(dim=2).mean()).all(0)
+    return ~same
 
 
 def _noise_in_padding(device: torch.device) -> Any:
@@ -95,7 +96,7 @@ def _noise_in_padding(device: torch.device) -> Any:
 def _widths_of_convolution(args: Any, kwargs: dict[str, Any]) -> list[int]:
     """The padding of a call ``(input, weight, bias, stride, padding, dilation, groups)``, in the order of ``pad``."""
     padding = kwargs.get("padding", args[4] if len(args) > 4 else 0)
-    weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+    weight: Any = kwargs["weight"] if "weight" in kwargs else args[1]
     kernel = list(weight.shape[2:])
     if padding == "valid":
         return [0]

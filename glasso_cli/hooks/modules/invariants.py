@@ -52,10 +52,6 @@ def check_module_points(
     what it gave; a document gives the same values alone and in a batch, in any order. ``documents`` are two or more;
     ``batch_of`` makes a batch of some of them. Raises :class:`InputError` for the first of these that does not hold.
     """
-    repeated = _repeated(network, points, batch_of(documents))
-    _refuse(
-        repeated, "is not what its module makes of its input: the module called again differs from it by", _OWN_STATE
-    )
     with record(network.module, points, stop=False) as recorder:
 
         def read(chosen: Sequence[Tensor]) -> list[Tensor]:
@@ -69,6 +65,12 @@ def check_module_points(
         alone = [read([document]) for document in documents]
         _refuse_training(network.module)
         _refuse_non_finite(points, alone)
+        repeated = _repeated(network, points, batch_of(documents))
+        _refuse(
+            repeated,
+            "is not what its module makes of its input: the module called again differs from it by",
+            _OWN_STATE,
+        )
         lengths = {len(document) for document in documents}
         orders: list[list[int]] = [list(range(len(documents)))[::-1]]
         mixed = _batching(points, documents, alone, read, orders)

@@ -39,7 +39,8 @@ def encoder() -> nn.Module:
             super().__init__()
             self.letters = nn.Embedding(len(SYMBOLS), 256)
             self.rnn = nn.GRU(256, 256, batch_first=True)
-            self.register_load_state_dict_pre_hook(_renamed)
+            hook: Any = self.register_load_state_dict_pre_hook
+            hook(_renamed)
 
         def forward(self, letters: Any) -> Any:
             return self.rnn(self.letters(letters))[0]

@@ -116,7 +116,7 @@ def load_network(section: ModelSection, seed: int) -> ModuleNetwork:
             f"model.target: '{name}' gives {type(made).__name__}, which is no torch.nn.Module.",
             "Name a function that gives a module, or a module and a function that prepares a document.",
         )
-    _refuse_scripts(module)
+    _refuse_unreadable(module)
     if section.weights is not None:
         load_state(module, weights_file(section.weights))
     adapter = values_alone if section.adapter is None else load_name(section.adapter, "model.adapter")
@@ -134,7 +134,7 @@ def network_of(
     """A module as a network, moved to ``device``, in eval mode, without gradients and in float32."""
     import torch
 
-    _refuse_scripts(module)
+    _refuse_unreadable(module)
     device = device or next((item.device for item in module.parameters()), torch.device("cpu"))
     module = module.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
     return ModuleNetwork(module, device, adapter, prepare, name)
@@ -168,9 +168,15 @@ def exact_float32() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
-def _refuse_scripts(module: nn.Module) -> None:
+def _refuse_unreadable(module: nn.Module) -> None:
+    """Raise :class:`InputError` for parts of TorchScript, and for weights that have no shape yet."""
     import torch
 
+    for name, weight in module.named_parameters():
+        if torch.nn.parameter.is_lazy(weight):
+            raise InputError(
+                f"'{name}' has no shape before the first pass.", "Run the module once in the function that makes it."
+            )
     for name, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
             raise InputError(

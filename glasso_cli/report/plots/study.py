@@ -222,7 +222,7 @@ class Study:
 
     @property
     def _tokens(self) -> str:
-        return f"{count(self.stats.n_tokens, 'token')} (worth {self.stats.n_effective:,.0f} independent ones)"
+        return f"{count(self.stats.n_tokens, self.stats.metrics.sample)} (worth {self.stats.n_effective:,.0f} independent ones)"
 
     @property
     def subject(self) -> str:

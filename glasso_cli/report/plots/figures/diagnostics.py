@@ -39,11 +39,11 @@ class _Bars:
 
 def pictures(study: Study) -> Iterator[style.Picture]:
     """Eight panels about the collected statistics, of all neurons that were collected."""
-    n = study.stats.n_neurons
+    n, sample = study.stats.n_neurons, study.stats.metrics.sample
     note = (
-        f"All {count(n, 'collected neuron')}, of which {study.p:,} are in the graph. Effective tokens: how many "
-        "independent tokens would say as much about a correlation; neighbouring tokens repeat each other. "
-        "Excess kurtosis is 0 for a Gaussian: large values mean that a few tokens rule the correlations."
+        f"All {count(n, 'collected neuron')}, of which {study.p:,} are in the graph. Effective {sample}s: how many "
+        f"independent {sample}s would say as much about a correlation; neighbouring {sample}s repeat each other. "
+        f"Excess kurtosis is 0 for a Gaussian: large values mean that a few {sample}s rule the correlations."
     )
     page = style.page(study, "What the statistics rest on", note, (15.0, 6.6))
     axes = page.figure.subplots(2, 4)
@@ -70,7 +70,7 @@ def _alt(study: Study) -> str:
     kurtosis = stats.kurtosis[_alive(study)]
     shape = f"median excess kurtosis {np.nanmedian(kurtosis):.1f}; " if len(kurtosis) else ""
     return (
-        f"Diagnostics of the collected statistics ({study.title}): {count(stats.n_tokens, 'token')} kept, "
+        f"Diagnostics of the collected statistics ({study.title}): {count(stats.n_tokens, stats.metrics.sample)} kept, "
         f"worth about {stats.n_effective:,.0f} independent ones, {count(len(stats.counts), 'block')}; {shape}{count(int(stats.dead.sum()), 'dead neuron')}, "
         f"{count(int((stats.duplicate_of >= 0).sum()), 'duplicate')}."
     )
@@ -134,13 +134,15 @@ def _tokens(axes: Axes, study: Study) -> None:
         [float(getattr(tokens, rule)) for rule in rules],
         frozenset(rules[rule] for rule in (*MASKS, BORDER) if rule in rules),
     )
-    _draw_bars(axes, bars, "Tokens, and those masked (pale)", whole=float(tokens.read))
+    _draw_bars(
+        axes, bars, f"{study.stats.metrics.sample.capitalize()}s, and those masked (pale)", whole=float(tokens.read)
+    )
 
 
 def _effective(axes: Axes, study: Study) -> None:
     effective = study.stats.metrics.n_effective
     bars = _Bars(
-        ["tokens kept", "effective,\nmedian pair", "effective,\n5 % of pairs"],
+        [f"{study.stats.metrics.sample}s kept", "effective,\nmedian pair", "effective,\n5 % of pairs"],
         [float(effective.n_tokens), effective.median, effective.q05],
     )
     _draw_bars(axes, bars, "How many count as independent", whole=bars.values[0])
@@ -162,7 +164,8 @@ def _neurons(axes: Axes, study: Study) -> None:
 def _blocks(axes: Axes, study: Study) -> None:
     counts = study.stats.counts
     axes.bar(np.arange(len(counts)), counts, width=0.8, color=style.ACCENT)
-    axes.set(title="Tokens per block of documents", xlabel="block", ylabel="tokens kept")
+    sample = study.stats.metrics.sample
+    axes.set(title=f"{sample.capitalize()}s per block of documents", xlabel="block", ylabel=f"{sample}s kept")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: style.plain(value))
     axes.axhline(counts.mean(), color=style.MARK, linewidth=1.6)
@@ -186,7 +189,8 @@ def _autocorrelation(axes: Axes, study: Study) -> None:
     axes.fill_between(lags, low, high, color=style.ACCENT, alpha=0.18, linewidth=0, label="5 – 95 % of neurons")
     axes.plot(lags, middle, color=style.ACCENT, marker="o", markersize=3, label="median neuron")
     axes.axhline(0, color=style.MUTED, linewidth=0.8)
-    axes.set(xlabel="lag (tokens)", ylabel="autocorrelation")
+    other = study.stats.metrics.sample == "sample"
+    axes.set(xlabel="lag, from near to far" if other else "lag (tokens)", ylabel="autocorrelation")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
 
@@ -214,7 +218,9 @@ def _deviation(axes: Axes, study: Study) -> None:
 
 def _top_share(axes: Axes, study: Study) -> None:
     values = study.stats.top_share[_alive(study)]
-    _distribution(axes, values, "Concentration", "share of the variance in the strongest 1 % of tokens")
+    _distribution(
+        axes, values, "Concentration", f"share of the variance in the strongest 1 % of {study.stats.metrics.sample}s"
+    )
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     if len(values):

@@ -1,0 +1,172 @@
+"""Statistics of any module, against the same statistics computed at once; and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_networks import Convolutional, Recurrent, Rows, seeded
+from torch import nn
+
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.collection.modules.run import collect_arrays_to_disk
+from glasso_cli.config import CollectSection
+from glasso_cli.console import PythonWarnings
+from glasso_cli.corpora.arrays import ArrayCorpus
+from glasso_cli.errors import InputError
+from glasso_cli.models.modules.network import ModuleNetwork
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.standard_normal((24, 3, 10, 10)).astype(np.float32)
+STEPS = [RNG.standard_normal((length, 4)).astype(np.float32) for length in (np.arange(24) % 5 + 3)]
+
+
+def corpus_of(items: Any, documents: Any = None, symbols: Any = None) -> ArrayCorpus:
+    owners = np.arange(len(items)) if documents is None else np.asarray(documents)
+    return ArrayCorpus(list(items), owners, symbols)
+
+
+def collect(
+    network: ModuleNetwork, corpus: ArrayCorpus, *points: str, folder: Path, **settings: Any
+) -> ActivationStats:
+    settings = {"mask": {"massive": None}, "blocks": 4, **settings}
+    section = CollectSection.model_validate({"hook_points": list(points), **settings})
+    from dataclasses import replace
+
+    folder.mkdir(exist_ok=True)
+    stats, stored = collect_arrays_to_disk(
+        network, corpus, section, folder, name="x", seed=0, reporter=PythonWarnings()
+    )
+    return replace(stats, moments=np.stack([np.asarray(part) for part in stored.chunks()]))
+
+
+@pytest.fixture
+def images() -> ModuleNetwork:
+    return seeded(Convolutional)
+
+
+def channels(network: ModuleNetwork) -> np.ndarray:
+    """The channels of the first convolution after its nonlinearity, ``(24, 6, 10, 10)``."""
+    net: Any = network.module
+    with torch.inference_mode():
+        return np.asarray(net.act(net.norm(net.first(torch.from_numpy(IMAGES)))))
+
+
+@pytest.mark.parametrize("border", ["auto", 0, 2])
+def test_positions_of_images_are_samples(images: ModuleNetwork, border: Any, tmp_path: Path) -> None:
+    stats = collect(
+        images, corpus_of(IMAGES), "conv.0", folder=tmp_path, mask={"massive": None, "border": border}, batch_tokens=256
+    )
+    width = {"auto": 1, 0: 0, 2: 2}[border]
+    inner = channels(images)[:, :, width : 10 - width, width : 10 - width]
+    values = inner.transpose(0, 2, 3, 1).reshape(-1, 6)
+    assert stats.metrics.tokens.border == 24 * 100 - len(values)
+    np.testing.assert_allclose(stats.covariance(), np.cov(values.T, bias=True), atol=1e-5)
+    np.testing.assert_allclose(stats.mean, values.mean(0), atol=1e-5)
+    assert stats.neuron_ids.tolist() == [f"conv.0[{index}]" for index in range(6)]
+    assert stats.metrics.model.kind == "torch"
+    assert stats.top_tokens.shape[1] == 0
+    block = inner[1::4].transpose(0, 2, 3, 1).reshape(-1, 6)
+    np.testing.assert_allclose(stats.covariance([1]), np.cov(block.T, bias=True), atol=1e-5)
+
+
+def test_autocorrelation_of_images_is_that_of_neighbours(images: ModuleNetwork, tmp_path: Path) -> None:
+    mask = {"massive": None, "border": 0}
+    stats = collect(images, corpus_of(IMAGES), "conv.0", folder=tmp_path, mask=mask, lags=2)
+    values = channels(images)
+    centred = values - values.mean((0, 2, 3), keepdims=True)
+    beside = (centred[..., :-1] * centred[..., 1:]).sum((0, 2, 3)) / (centred**2).sum((0, 2, 3))
+    # A lag that fewer pairs have counts for less: here 9 of 10 positions have a neighbour at the right.
+    np.testing.assert_allclose(stats.autocorrelation[:, 0], beside / np.sqrt(0.9), atol=1e-4)
+
+
+@pytest.mark.parametrize("budget", [16, 100_000])
+def test_steps_of_sequences_are_samples(budget: int, tmp_path: Path) -> None:
+    module = Recurrent("GRU", 2, batch_first=True)
+    module(torch.zeros(1, 2, 4))
+    network = seeded(lambda: module)
+    stats = collect(network, corpus_of(STEPS), "rnn.0", "rnn.1", folder=tmp_path, batch_tokens=budget)
+    net: Any = network.module
+    rows = []
+    for item in STEPS:
+        lower = net.rnn.layers[0](torch.from_numpy(item)[None])[0]
+        rows.append(torch.cat([lower, net.rnn.layers[1](lower)[0]], dim=2)[0, 1:].detach().numpy())
+    values = np.concatenate(rows)
+    assert stats.metrics.tokens.first == 24
+    np.testing.assert_allclose(stats.covariance(), np.cov(values.T, bias=True), atol=1e-5)
+
+
+def test_what_whole_numbers_stand_for_is_shown_in_contexts(tmp_path: Path) -> None:
+    words = ["aab", "bab", "ba", "abba"] * 6
+    items = [np.array([ord(letter) - ord("a") for letter in word]) for word in words]
+
+    class Letters(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.rnn = nn.Embedding(2, 4), nn.GRU(4, 3, batch_first=True)
+
+        def forward(self, letters: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.rnn(self.table(letters))[0]
+            return made
+
+    stats = collect(seeded(Letters), corpus_of(items, symbols=np.array(["a", "b"])), "rnn.0", folder=tmp_path)
+    texts = set(stats.contexts(0)["text"])
+    assert texts <= set(words)
+    assert stats.metrics.documents.identical == 20
+
+
+def test_rows_of_a_document_stay_in_one_block(tmp_path: Path) -> None:
+    rows = RNG.standard_normal((60, 4)).astype(np.float32)
+    owners = np.arange(60) // 3
+    network = seeded(Rows)
+    stats = collect(network, corpus_of(rows, owners), "layers.1:out", folder=tmp_path)
+    net: Any = network.module
+    values = torch.tanh(net.layers[0](torch.from_numpy(rows))).detach().numpy()
+    assert stats.counts.tolist() == [15, 15, 15, 15]
+    assert stats.documents.tolist() == [5, 5, 5, 5]
+    np.testing.assert_allclose(stats.covariance(), np.cov(values.T, bias=True), atol=1e-5)
+
+
+def test_the_mean_of_positions_joins_hook_points_of_different_sizes(images: ModuleNetwork, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"different positions \(conv.0: 10 x 10, conv.1: 5 x 5\)"):
+        collect(images, corpus_of(IMAGES), "conv.0", "conv.1", folder=tmp_path / "a")
+    stats = collect(
+        images, corpus_of(IMAGES), "conv.0", "conv.1", folder=tmp_path / "b", positions="mean",
+        mask={"massive": None, "border": 0},
+    )  # fmt: skip
+    assert stats.n_tokens == 24
+    values = channels(images).mean((2, 3))
+    np.testing.assert_allclose(stats.covariance()[:6, :6], np.cov(values.T, bias=True), atol=1e-5)
+    assert not stats.autocorrelation.any()
+
+
+def test_a_border_that_leaves_nothing_is_refused(images: ModuleNetwork, tmp_path: Path) -> None:
+    small = corpus_of(IMAGES[:, :, :2, :2])
+    with pytest.raises(InputError, match=r"Every position at conv.0 \(2 x 2\) depends on the padding"):
+        collect(images, small, "conv.0", folder=tmp_path)
+
+
+def test_images_of_different_sizes_are_refused(images: ModuleNetwork, tmp_path: Path) -> None:
+    items = [*IMAGES[:20], *IMAGES[20:, :, :, :8]]
+    with pytest.raises(InputError, match="different shapes"):
+        collect(images, corpus_of(items), "conv.0", folder=tmp_path)
+
+
+def test_data_that_the_network_does_not_take_is_one_sentence(images: ModuleNetwork, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fails on a batch: RuntimeError"):
+        collect(images, corpus_of(IMAGES[:, :2]), "conv.0", folder=tmp_path)
+
+
+def test_too_few_samples_for_too_few_documents_is_refused(images: ModuleNetwork, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ends after 3 documents"):
+        collect(images, corpus_of(IMAGES), "conv.0", folder=tmp_path, max_tokens=300)
+
+
+def test_zeros_give_no_norm_for_massive_samples(tmp_path: Path) -> None:
+    network = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU()))
+    sparse = IMAGES * (np.arange(10) < 3)
+    with pytest.raises(InputError, match="half of the samples are zero"):
+        collect(network, corpus_of(sparse), "conv.0", folder=tmp_path, mask={})
