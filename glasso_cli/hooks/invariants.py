@@ -286,9 +286,13 @@ def dtype_difference(
     in_float32 = partial(_call_with, loaded.model, weights)
     with record(loaded.model, hook_points) as recorder:
         own = recorder.run(input_ids, attention_mask)
+        missed = [recorder.unrouted]
     with record(loaded.model, hook_points, call=in_float32) as recorder:
         exact = recorder.run(input_ids, attention_mask)
+        missed.append(recorder.unrouted)
     inside = attention_mask.bool().to(own[0].device)
+    for unrouted in missed:
+        inside = inside if unrouted is None else inside & ~unrouted
     with torch.inference_mode():
         return {
             point.name: _dtype_difference(small[inside], full[inside])

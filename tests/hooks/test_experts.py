@@ -22,6 +22,7 @@ from glasso_cli.models.loaded import LoadedModel
 IDS = torch.tensor([[7, 20, 31, 44, 52, 9, 61, 13], [3, 8, 2, 5, 17, 33, 29, 6]])
 
 
+@pytest.mark.slow
 def test_an_expert_is_its_weights_on_the_tokens_routed_to_it(loaded: Callable[[str], LoadedModel]) -> None:
     model = loaded("mixtral").model
     module = model.model.layers[1].mlp.experts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MASKS = ("special", "first", "massive")  # the rules that leave a token out of the statistics
+# The rules that leave a token out of the statistics, in the order in which they are applied.
+MASKS = ("special", "first", "unrouted", "massive")
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,12 @@ class TokenCounts:
     first: int
     massive: int
     kept: int
+    unrouted: int = 0  # the router sent them to other experts than the one that was collected
 
     def masked(self) -> str:
         """How many tokens each rule left out, in words."""
-        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in MASKS)
+        shown = [rule for rule in MASKS if rule != "unrouted" or self.unrouted]
+        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in shown)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _RULES = {
     "read": "read",
     "special": "special tokens",
     "first": "first of a window",
+    "unrouted": "sent to other experts",
     "massive": "massive activation",
     "kept": "kept",
 }
@@ -125,9 +126,10 @@ def _draw_bars(axes: Axes, bars: _Bars, title: str, whole: float | None = None) 
 
 def _tokens(axes: Axes, study: Study) -> None:
     tokens = study.stats.metrics.tokens
+    shown = [rule for rule in _RULES if rule != "unrouted" or tokens.unrouted]
     bars = _Bars(
-        list(_RULES.values()),
-        [float(getattr(tokens, rule)) for rule in _RULES],
+        [_RULES[rule] for rule in shown],
+        [float(getattr(tokens, rule)) for rule in shown],
         frozenset(_RULES[rule] for rule in MASKS),
     )
     _draw_bars(axes, bars, "Tokens, and those masked (pale)", whole=float(tokens.read))
