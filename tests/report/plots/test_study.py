@@ -104,7 +104,9 @@ def test_heads_and_experts_keep_their_numbers() -> None:
 
 @given(
     st.lists(
-        st.one_of(st.text(max_size=60), st.from_regex(r"layers\.[0-3]\.(mlp|resid|head\.[01])\[[0-9]\]", fullmatch=True)),
+        st.one_of(
+            st.text(max_size=60), st.from_regex(r"layers\.[0-3]\.(mlp|resid|head\.[01])\[[0-9]\]", fullmatch=True)
+        ),
         min_size=1,
         max_size=20,
         unique=True,
