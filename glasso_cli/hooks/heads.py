@@ -146,7 +146,11 @@ def _labels(time: int) -> Any:
                 if made is not None and made.shape[-2] == time <= keys.shape[-2]:  # else it reads no tokens
                     self._hold(made, _start(made, time, read=True))
             elif any(id(item) in self._held for item in _tensors(args)):
-                self._carry(name, func, args, kwargs, out)
+                try:
+                    self._carry(name, func, args, kwargs, out)
+                except (RuntimeError, ValueError, IndexError, TypeError):  # a step of another kind: no labels, no heads
+                    for tensor in _tensors([out]):
+                        self._hold(tensor, None)
 
         def _carry(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
             in_place = name.endswith("_") and not name.startswith("_")

@@ -191,6 +191,12 @@ def _refuse_non_finite(point: HookPoint, values: Tensor) -> None:
 def _refuse(report: InvariantReport) -> None:
     allowed = f"(allowed {report.tolerance:g})"
     for name, error in report.projection.items():
+        if error > report.tolerance and ":expert." in name:
+            raise InputError(
+                f"Hook point '{name}' does not hold the neurons of an expert: all experts of its module, computed from its "
+                f"weights, differ from the module's output by {error:.2g} of its norm {allowed}.",
+                "Choose another hook point, such as the residual stream ('resid.N').",
+            )
         if error > report.tolerance:
             raise InputError(
                 f"Hook point '{name}' is not what its module reads: the module applied to it "

@@ -165,6 +165,12 @@ def test_a_run_is_named_in_full_or_after_a_short_form(loaded: Callable[[str], Lo
     assert named == short
     (first,) = resolve_hook_points(llama, ["mlp.1#1"])
     assert (first.name, first.label) == ("model.layers.1.mlp.down_proj#1:in", "layers.1.mlp#1")
+    (head,) = resolve_hook_points(llama, ["head.1.0#1"])
+    assert (head.name, head.label, head.kind) == (
+        "model.layers.1.self_attn.o_proj#1:in[0:16]",
+        "layers.1.head#1.0",
+        "head",
+    )
     for pattern in ("mlp.1#2", "resid.1#1", f"{path}#0:in", f"{path}#x:in"):
         with pytest.raises(InputError):
             resolve_hook_points(albert, [pattern])
