@@ -10,7 +10,7 @@ export OPENBLAS_THREAD_TIMEOUT ?= 12
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast attack check format hooks docs images bench bench-full bench-peers clean
+.PHONY: help install demo test test-fast attack check format hooks docs networks images bench bench-full bench-peers clean
 
 help: ## what every target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,10 @@ attack: $(STAMP) ## damage, signals, hostile files: SEED=1 N=100 attacks, and wh
 # The pages on commands and on the configuration, from the code; tests/docs holds them to it.
 docs: $(STAMP) ## write docs/commands.md and docs/configuration.md again
 	$(BIN)/python docs/generate.py
+
+# Builds and proves every architecture that transformers knows: two minutes.
+networks: $(STAMP) ## write the table of docs/networks.md again
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m support.networks_page
 
 # The README's pictures, from the demo; the explorer's needs chromium.
 images: demo ## draw the pictures of the documentation again

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from glasso_cli.artifacts.metrics.collect import BORDER, MASKS, TokenCounts
+from glasso_cli.artifacts.metrics.collect import MASKS, SELDOM, TokenCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
-RULES = ("kept", *MASKS, BORDER)  # what a token's rule can be: kept, or masked by one of the others
+RULES = ("kept", *MASKS)  # what a token's rule can be: kept, or masked by one of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +35,9 @@ class ActivationBatch:
         return self.rules == 0
 
     def token_counts(self) -> Counter[str]:
-        """How many tokens each of ``RULES`` took, zeros included, except that of images."""
+        """How many tokens each of ``RULES`` took, zeros included, except those of experts and images."""
         counts = dict(zip(RULES, self.rules.bincount(minlength=len(RULES)).tolist(), strict=True))
-        return Counter({rule: count for rule, count in counts.items() if count or rule != BORDER})
+        return Counter({rule: count for rule, count in counts.items() if count or rule not in SELDOM})
 
     def masked(self, hit: torch.Tensor, rule: str) -> ActivationBatch:
         """The batch with the kept tokens among ``hit (N,)`` masked by ``rule``."""

@@ -23,7 +23,8 @@ class Capture:
     """Reads the activations of chosen neurons at several hook points, side by side in one matrix.
 
     A token is left out of the statistics by the first rule that hits it: ``special`` (by id), ``first`` (of its
-    window), ``massive`` (its norm at a hook point is over ``limits``).
+    window), ``unrouted`` (an expert among the hook points did not see it), ``massive`` (its norm at a hook point is over
+    ``limits``).
     """
 
     recorder: Recorder
@@ -54,7 +55,8 @@ class Capture:
             lengths=torch.from_numpy(batch.lengths).to(inside.device),
             documents=torch.from_numpy(batch.documents).to(inside.device),
         )
-        return self._mask(read, norms)
+        unrouted = self.recorder.unrouted
+        return self._mask(read, norms, None if unrouted is None else unrouted.to(inside.device)[inside])
 
     def norms(self, batch: ActivationBatch, widths: Sequence[int]) -> torch.Tensor:
         """The norm of every token at every hook point, ``(H, N)``, of a batch with all columns."""
@@ -71,13 +73,15 @@ class Capture:
         self.limits = [float(self.mask.massive * median) for median in medians]
         return sample.masked(self._massive(norms), "massive")
 
-    def _mask(self, read: ActivationBatch, norms: torch.Tensor) -> ActivationBatch:
+    def _mask(self, read: ActivationBatch, norms: torch.Tensor, unrouted: torch.Tensor | None) -> ActivationBatch:
         import torch
 
         if self.mask.special:
             special = torch.tensor(self.frame.special, device=read.tokens.device)
             read = read.masked(torch.isin(read.tokens, special), "special")
         read = read.masked(read.position_of() < self.mask.first, "first")
+        if unrouted is not None:
+            read = read.masked(unrouted, "unrouted")
         return read.masked(self._massive(norms), "massive")
 
     def _massive(self, norms: torch.Tensor) -> torch.Tensor:

@@ -216,7 +216,7 @@ class CorpusPass:
 
 def neuron_ids(points: Sequence[HookPoint]) -> list[str]:
     """The ids of all neurons of ``points``, such as ``layers.9.mlp[123]``."""
-    return [f"{point.label}[{index}]" for point in points for index in range(point.width)]
+    return [name for point in points for name in point.neuron_ids]
 
 
 def refuse_all_masked(tokens: TokenCounts, samples: str = "tokens") -> None:

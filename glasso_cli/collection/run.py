@@ -30,6 +30,7 @@ from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.corpora.repeats import count_repeats
 from glasso_cli.corpora.token_texts import token_texts
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
+from glasso_cli.errors import InputError
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
 from glasso_cli.models.encoder import patterns_in_part
@@ -93,6 +94,7 @@ def collect_to_disk(
     from glasso_cli.hooks.windows import lengths_can_mix
 
     points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, section.hook_points))
+    _refuse_several_experts(points)
     length = section.max_length
     limit = longest_window(loaded.model)
     if limit is not None and limit < length:
@@ -107,10 +109,8 @@ def collect_to_disk(
         f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
     )
     invariants = check_hook_points(loaded, points)
-    if any(point.label == f"layers.{point.layer}.resid" for point in points):
-        reporter.warn(
-            f"{name}: the basis of the residual stream is arbitrary: use resid.N for directions, not for single coordinates."
-        )
+    for message in dict.fromkeys(_ARBITRARY[point.kind] for point in points if point.kind in _ARBITRARY):
+        reporter.warn(f"{name}: {message}")
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
             loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
@@ -133,6 +133,7 @@ def collect_reading(
     work = CorpusPass(name=name, section=section, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
     findings = work.pilot_findings()
     stats, moments_of_blocks = _assemble(work, findings, work.blocks(findings))
+    _refuse_few_routed(stats, reading.points)
     _warn(stats, name, reporter)
     stored = {"moments": moments_of_blocks}
     if section.null == "reinitialised":
@@ -232,6 +233,40 @@ def _dtype_difference(
             f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
         )
     return {name: asdict(difference) for name, difference in measured.items()}
+
+
+_ARBITRARY = {
+    "resid": "the basis of the residual stream is arbitrary: use resid.N for directions, not for single coordinates.",
+    "head": "the basis within an attention head is arbitrary where nothing acts on single coordinates of its values: compare "
+    "heads, or directions within a head, not single coordinates.",
+}
+
+
+def _refuse_several_experts(points: Sequence[HookPoint]) -> None:
+    """Raise :class:`InputError` where ``points`` are of more than one expert.
+
+    Pairs across experts exist only over the tokens that were routed to both, which are few, and other ones for each pair.
+    """
+    experts = [point for point in points if point.expert is not None]
+    if len(experts) > 1:
+        raise InputError(
+            f"The hook points are of {len(experts)} experts, such as '{experts[0].label}' and '{experts[1].label}', which "
+            "see different tokens.",
+            "Collect one expert at a time, alone or beside other hook points.",
+        )
+
+
+def _refuse_few_routed(stats: ActivationStats, points: Sequence[HookPoint]) -> None:
+    """Raise :class:`InputError` where an expert was sent fewer effective tokens than there are neurons."""
+    expert = next((point for point in points if point.expert is not None), None)
+    if expert is None:
+        return
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons, f"the tokens routed to '{expert.label}'"):
+        kept = stats.metrics.tokens.kept
+        raise InputError(
+            f"Of {stats.metrics.tokens.read:,} tokens {kept:,} are kept; {few}.",
+            "Give more text (collect.max_tokens), choose an expert that sees more, or fewer neurons (collect.neurons).",
+        )
 
 
 def _extreme(windows: Sequence[Window]) -> Sequence[Window]:

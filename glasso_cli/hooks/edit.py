@@ -59,9 +59,10 @@ def edited(tensor: Tensor, intervention: Intervention) -> Tensor:
     """A copy of ``tensor`` ``(batch, time, width)`` with the intervention applied."""
     import torch
 
-    neurons = intervention.neurons
-    index = torch.arange(tensor.shape[-1]) if neurons is None else torch.tensor(neurons)
-    index = index.to(tensor.device)
+    neurons, part = intervention.neurons, intervention.point.part
+    width = tensor.shape[-1] if part is None else intervention.point.width
+    index = torch.arange(width) if neurons is None else torch.tensor(neurons)
+    index = (index if part is None else index + part.start).to(tensor.device)
     current = tensor[..., index]
     new = intervention.edit(current).expand_as(current)
     if intervention.positions is not None:
@@ -90,6 +91,7 @@ def ablate(model: nn.Module, interventions: Sequence[Intervention]) -> Iterator[
     model = uncompiled(model)
     for intervention in interventions:
         require_neurons(intervention)
+        _require_module_side(intervention.point)
     editors = [_Editor(intervention) for intervention in interventions]
     with ExitStack() as hooks:
         for editor in editors:
@@ -104,6 +106,14 @@ def ablate(model: nn.Module, interventions: Sequence[Intervention]) -> Iterator[
             )
 
 
+def _require_module_side(point: HookPoint) -> None:
+    if point.expert is not None:
+        raise InputError(
+            f"The neurons of an expert cannot be changed: '{point.name}' is no tensor that a module takes or gives.",
+            f"Change '{point.module}:in' or '{point.module}:out', what its experts take and give.",
+        )
+
+
 class _Editor:
     """One intervention at work."""
 
@@ -111,6 +121,7 @@ class _Editor:
         self.intervention = intervention
         self.point = intervention.point
         self.applied = False
+        self._runs = 0  # of the module in the pass under way
         self._tokens: tuple[int, ...] = ()  # (batch, time) of the pass under way
 
     def attach(self, model: nn.Module) -> Iterator[Any]:
@@ -125,11 +136,15 @@ class _Editor:
     def _begin(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         ids = first_tensor(args or kwargs)
         self._tokens = () if ids is None else tuple(ids.shape[:2])
+        self._runs = 0
 
     def _change_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         return (self._change(args), kwargs) if args else (args, self._change(kwargs))
 
     def _change(self, value: Any) -> Any:
+        self._runs += 1
+        if self.point.run not in (None, self._runs):
+            return value
         self.applied = True
         return _replace_first(value, self._edit)
 

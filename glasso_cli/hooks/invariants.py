@@ -13,9 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks.experts import expert_errors
+from glasso_cli.hooks.heads import heads_in_pass
+from glasso_cli.hooks.mixers import mixers_in_pass
 from glasso_cli.hooks.neurons import NEURON_TOLERANCE, linear_widths, neuron_relations
-from glasso_cli.hooks.point import HookPoint
+from glasso_cli.hooks.point import HookPoint, whole
 from glasso_cli.hooks.record import first_tensor, record
+from glasso_cli.hooks.routed import experts_of
 from glasso_cli.hooks.states import require_hidden_states
 from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import encode, padding_id
@@ -43,7 +47,7 @@ class InvariantReport:
     """What was measured, per hook point: the worst token, relative to its norm; 0 is exact.
 
     ``projection``: module applied to the captured input, against the output it gave (input hook points of
-    linear modules). ``batching``: a text alone, against the same text in a right-padded batch. ``bos``:
+    linear modules), or all experts of a module against its output. ``batching``: a text alone, against the same text in a right-padded batch. ``bos``:
     whether the tokenizer puts a BOS token before a text. ``gated``: the hook points that are proved to be ``act(a) * b``,
     whose neurons have an arbitrary sign.
     """
@@ -67,8 +71,9 @@ def check_hook_points(
 
     Every module runs, once a pass; every value is finite; an input hook point of a linear module reproduces
     that module's output; a text gives the same activations alone and in a ragged right-padded batch; BOS is
-    not doubled; ``mlp.N`` is what an activation function gives, and ``resid.N`` the model's own hidden state
-    N + 1. ``texts`` (two or more, of different lengths) replace the built-in ones.
+    not doubled; ``mlp.N`` is what an activation function gives, ``resid.N`` the model's own hidden state N + 1,
+    ``head.N`` what a softmax over tokens gives, head beside head, and ``mixer.N`` passes on from token to token; all
+    experts of a module together give its output. ``texts`` (two or more, of different lengths) replace the built-in ones.
     """
     ids = encode(loaded, texts or TEXTS)
     alone, projection = [], dict[str, float]()
@@ -85,6 +90,8 @@ def check_hook_points(
     _refuse(report)
     stack, longest = find_layers(loaded.model), max(ids, key=len)[None]
     gated = _prove_neurons(loaded, stack, hook_points, longest)
+    _prove_heads(loaded.model, stack, hook_points, longest)
+    _prove_mixers(loaded.model, stack, hook_points, longest)
     require_hidden_states(loaded.model, stack, hook_points, longest, report.tolerance)
     return replace(report, gated=gated)
 
@@ -105,24 +112,45 @@ def _projection_errors(
 
     The pass runs to its end, so that a module that runs twice is seen.
     """
-    linear = [p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))]
-    outputs = [_output_of(loaded.model, point) for point in linear]
-    points = list(dict.fromkeys([*hook_points, *outputs]))
-    with record(loaded.model, points, stop=False) as recorder:
+    linear = {p: _whole(loaded.model, p) for p in hook_points if _reads_linear(loaded.model, p)}
+    outputs = {point: _output_of(loaded.model, point) for point in linear}
+    points = {point.name: point for point in [*hook_points, *linear.values(), *outputs.values()]}
+    with record(loaded.model, list(points.values()), stop=False) as recorder:
         seen = dict(zip(points, recorder.run(row[None]), strict=True))
     for point in hook_points:
-        _refuse_non_finite(point, seen[point])
+        _refuse_non_finite(point, seen[point.name])
     errors = {
-        point.name: difference(_apply(loaded.model, point, seen[point]), seen[output])
-        for point, output in zip(linear, outputs, strict=True)
+        point.name: difference(_apply(loaded.model, point, seen[tensor.name]), seen[outputs[point].name])
+        for point, tensor in linear.items()
     }
-    return [seen[point][0] for point in hook_points], errors
+    return [seen[point.name][0] for point in hook_points], errors | _expert_errors(loaded.model, hook_points, row)
+
+
+def _reads_linear(model: PreTrainedModel, point: HookPoint) -> bool:
+    return point.side == "in" and linear_widths(model.get_submodule(point.module)) is not None
+
+
+def _whole(model: PreTrainedModel, point: HookPoint) -> HookPoint:
+    """All that the linear module reads of which ``point`` may be a part."""
+    if point.part is None:
+        return point
+    widths = linear_widths(model.get_submodule(point.module)) or (0, 0)
+    return HookPoint(whole(point), point.layer, widths[0], whole(point))
 
 
 def _output_of(model: PreTrainedModel, point: HookPoint) -> HookPoint:
-    name = f"{point.module}:out"
+    name = f"{whole(point).rpartition(':')[0]}:out"
     widths = linear_widths(model.get_submodule(point.module)) or (0, 0)
     return HookPoint(name, point.layer, widths[1], name)
+
+
+def _expert_errors(model: PreTrainedModel, hook_points: Sequence[HookPoint], row: Tensor) -> dict[str, float]:
+    """Per expert, how far all experts of its module together are from the module's output."""
+    experts = [point for point in hook_points if point.expert is not None]
+    modules = {point.module: model.get_submodule(point.module) for point in experts}
+    found = expert_errors(model, list(modules.values()), row[None]) if experts else {}
+    never = [(None, float("inf"))]
+    return {point.name: found.get(id(modules[point.module]), never)[0][1] for point in experts}
 
 
 def _apply(model: PreTrainedModel, point: HookPoint, values: Tensor) -> Tensor:
@@ -163,6 +191,12 @@ def _refuse_non_finite(point: HookPoint, values: Tensor) -> None:
 def _refuse(report: InvariantReport) -> None:
     allowed = f"(allowed {report.tolerance:g})"
     for name, error in report.projection.items():
+        if error > report.tolerance and ":expert." in name:
+            raise InputError(
+                f"Hook point '{name}' does not hold the neurons of an expert: all experts of its module, computed from its "
+                f"weights, differ from the module's output by {error:.2g} of its norm {allowed}.",
+                "Choose another hook point, such as the residual stream ('resid.N').",
+            )
         if error > report.tolerance:
             raise InputError(
                 f"Hook point '{name}' is not what its module reads: the module applied to it "
@@ -182,18 +216,49 @@ def _prove_neurons(
     loaded: LoadedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
 ) -> tuple[str, ...]:
     """The names of the points that are ``act(a) * b``; raises :class:`InputError` for an ``mlp.N`` that is no neurons."""
-    read = [p for p in hook_points if p.side == "in" and linear_widths(loaded.model.get_submodule(p.module))]
+    read = [point for point in hook_points if _reads_linear(loaded.model, point)]
     relations = neuron_relations(loaded.model, stack, [point.module for point in read], input_ids) if read else {}
     allowed = NEURON_TOLERANCE[loaded.dtype]
     for point in hook_points:
         found = relations.get(point.module)
-        if found and found.error > allowed and point.label == f"layers.{point.layer}.mlp":
+        if found and found.error > allowed and point.kind == "mlp":
             raise InputError(
                 f"Hook point '{point.name}' does not hold the neurons of an MLP: it differs from every act(a) "
                 f"and act(a) * b of the linear modules before it by {found.error:.2g} of its norm (allowed {allowed:g}).",
                 f"Name a module and a side instead, such as '{point.module}:out'.",
             )
-    return tuple(p.name for p in read if relations[p.module].gated and relations[p.module].error <= allowed)
+    gated = [p.name for p in read if relations[p.module].gated and relations[p.module].error <= allowed]
+    experts = [p for p in hook_points if p.expert is not None]
+    return (*gated, *(p.name for p in experts if experts_of(loaded.model.get_submodule(p.module)).gated))
+
+
+def _prove_heads(
+    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+) -> None:
+    """Raise :class:`InputError` for a ``head`` point that is not made of heads on ``input_ids`` ``(1, time)``."""
+    heads = [point for point in hook_points if point.kind == "head"]
+    found = heads_in_pass(model, stack, input_ids) if heads else {}
+    for point in heads:
+        count, size = found.get(id(model.get_submodule(point.module)), 0), point.width // (point.heads or 1)
+        if count * size != _whole(model, point).width:
+            raise InputError(
+                f"Hook point '{point.name}' does not hold attention heads of {size} numbers on a text.",
+                f"Name a module and a side instead, such as '{point.module}:out'.",
+            )
+
+
+def _prove_mixers(
+    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+) -> None:
+    """Raise :class:`InputError` for a ``mixer`` point that passes nothing on from token to token."""
+    mixers = [point for point in hook_points if point.kind == "mixer"]
+    found = mixers_in_pass(model, stack, input_ids) if mixers else frozenset()
+    for point in mixers:
+        if id(model.get_submodule(point.module)) not in found:
+            raise InputError(
+                f"Hook point '{point.name}' does not follow from earlier tokens on a text, so it is no mixer.",
+                f"Name a module and a side instead, such as '{point.module}:out'.",
+            )
 
 
 # -- the price of a small dtype -------------------------------------------------------------------
@@ -227,9 +292,13 @@ def dtype_difference(
     in_float32 = partial(_call_with, loaded.model, weights)
     with record(loaded.model, hook_points) as recorder:
         own = recorder.run(input_ids, attention_mask)
+        missed = [recorder.unrouted]
     with record(loaded.model, hook_points, call=in_float32) as recorder:
         exact = recorder.run(input_ids, attention_mask)
+        missed.append(recorder.unrouted)
     inside = attention_mask.bool().to(own[0].device)
+    for unrouted in missed:
+        inside = inside if unrouted is None else inside & ~unrouted
     with torch.inference_mode():
         return {
             point.name: _dtype_difference(small[inside], full[inside])

@@ -57,7 +57,7 @@ def find_projections(model: PreTrainedModel, stack: LayerStack, layers: Collecti
     found is remembered while the model has the same modules: names must not change while neurons are ablated.
     """
     modules = [(layer, name, id(module)) for layer in layers for name, module in stack.layers[layer].named_modules()]
-    state = (stack.path, modules)
+    state = (stack.path, stack.members, modules)
     if model not in _known or _known[model][0] != state:
         _known[model] = state, _find(model, stack, layers)
     return _known[model][1]
@@ -67,12 +67,12 @@ def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) ->
     found: dict[int, str] = {}
     for in_stream in (True, False):
         widths = {
-            (layer, f"{stack.path}.{layer}.{name}"): width
+            (layer, f"{stack.path_of(layer)}.{name}"): width
             for layer in layers
             if layer not in found
             for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
         }
-        relations = neuron_relations(model, stack, [name for _, name in widths], _probe_ids(model)) if widths else {}
+        relations = neuron_relations(model, stack, [name for _, name in widths], probe_ids(model)) if widths else {}
         allowed = NEURON_TOLERANCE[_dtype(model)]
         ran = {name: place for place, (name, found) in enumerate(relations.items()) if found.error <= allowed}
         for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
@@ -100,12 +100,12 @@ def candidates(layer: nn.Module, hidden_size: int, *, in_stream: bool) -> dict[s
     }
 
 
-def _probe_ids(model: PreTrainedModel) -> Tensor:
+def probe_ids(model: PreTrainedModel, ids: Iterable[int] = _PROBE) -> Tensor:
     """Token ids ``(1, time)`` on which candidates are tried before a text is at hand."""
     import torch
 
     rows = len(embedding(model))
-    return torch.tensor([[i % rows for i in _PROBE]])
+    return torch.tensor([[i % rows for i in ids]])
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def neuron_relations(
     """
     import torch
 
-    traces = [_Trace(model, f"{stack.path}.{index}", layer, names) for index, layer in enumerate(stack.layers)]
+    traces = [_Trace(model, path, layer, names) for path, layer in stack.modules().items()]
     more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
     device = next(model.parameters()).device
     with ExitStack() as hooks, errors_of(model), torch.inference_mode():
@@ -159,6 +159,7 @@ class _Trace:
     relations: dict[str, Relation] = field(default_factory=dict)
     _linear: list[Tensor] = field(default_factory=list)
     _activated: list[Tensor] = field(default_factory=list)
+    _others: list[tuple[nn.Module, Tensor, Tensor]] = field(default_factory=list)  # module, input, output
 
     def attach(self) -> Iterator[Any]:
         """Hook the layer, its linear modules and its activation modules, and yield the handles."""
@@ -176,16 +177,32 @@ class _Trace:
                 yield module.register_forward_hook(self._keep(self._linear))
             elif type(module) in _activation_types():
                 yield module.register_forward_hook(self._keep(self._activated))
+            elif not any(True for _ in module.children()):
+                yield module.register_forward_hook(self._keep_both, with_kwargs=True)
 
     def _judge(self, name: str) -> Callable[..., None]:
         def judge(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             tensor = first_tensor(args or kwargs)
             if tensor is not None:
-                found = _relation_to_neurons(_rows(tensor), self._linear, self._activated, _functions_of(self.model))
+                found = self._relation(_rows(tensor))
                 worst = self.relations.setdefault(name, found)  # of several calls
                 self.relations[name] = max(worst, found, key=lambda relation: relation.error)
 
         return judge
+
+    def _relation(self, x: Tensor) -> Relation:
+        """That of ``x``, or of what a norm turned into ``x`` (BitNet): a number per token that divides all neurons."""
+        functions = _functions_of(self.model)
+        found = _relation_to_neurons(x, self._linear, self._activated, functions)
+        for module, given, made in self._others:
+            if found.error > min(NEURON_TOLERANCE.values()) and _equal(made, x) and _keeps_signs(module, given, made):
+                found = _relation_to_neurons(given, self._linear, self._activated, functions)
+        return found
+
+    def _keep_both(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        given, made = first_tensor(args or kwargs), first_tensor(output)
+        if given is not None and made is not None and given.shape == made.shape and given.is_floating_point():
+            self._others.append((module, _rows(given), _rows(made)))
 
     def _keep(self, kept: list[Tensor]) -> Callable[..., None]:
         def keep(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -198,6 +215,26 @@ class _Trace:
     def _end(self, *_: Any) -> None:
         self._linear.clear()
         self._activated.clear()
+        self._others.clear()
+
+
+def _equal(first: Tensor, second: Tensor) -> bool:
+    enough = min(NEURON_TOLERANCE.values())
+    return first.shape == second.shape and float((first - second).norm()) <= enough * float(second.norm())
+
+
+def _keeps_signs(module: nn.Module, given: Tensor, made: Tensor) -> bool:
+    """Whether other signs of coordinates of the input change the signs of these in the output, and nothing else.
+
+    A norm without a mean does that. One that takes the mean off, or a module that mixes coordinates, does not.
+    """
+    import torch
+
+    signs = torch.ones(given.shape[-1], device=given.device)
+    signs[::3] = -1
+    dtype = next((parameter.dtype for parameter in module.parameters()), given.dtype)
+    again = first_tensor(module.forward((given * signs).to(dtype)))
+    return again is not None and _equal(again.float(), made * signs)
 
 
 def _rows(tensor: Tensor) -> Tensor:

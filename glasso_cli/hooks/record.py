@@ -8,6 +8,7 @@ Gemma 3 270M).
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -62,7 +63,10 @@ class Recorder:
         self._accepted = set(inspect.signature(model.forward).parameters)
         self._device = next((item.device for item in model.parameters()), None)
         self._shaped: Shaped | None = None  # of the pass under way
+        self._tokens: tuple[int, int] | None = None  # (batch, time) of the last pass over tokens
         self._seen: dict[str, Tensor] = {}
+        self._runs: Counter[str] = Counter()  # of the module of each hook point in the pass under way
+        self._unrouted: Tensor | None = None
 
     def run(
         self,
@@ -75,12 +79,13 @@ class Recorder:
         Batches are padded on the right: a bare forward pass then gives every token its right position in
         any model. ``position_ids`` are passed on only where given. Raises :class:`InputError` for padding
         on the left without them, a hooked module that did not run or ran twice, and a tensor of another
-        shape than the hook point's.
+        shape than the hook point's. The neurons of an expert are zero at tokens of which it saw nothing:
+        :attr:`unrouted` tells these apart.
         """
         if attention_mask is not None and position_ids is None:
             _require_right_padding(attention_mask)
         inputs = self._inputs(input_ids, attention_mask, position_ids)
-        tokens = (input_ids.shape[0], input_ids.shape[1])
+        tokens = self._tokens = (input_ids.shape[0], input_ids.shape[1])
         return self.read(lambda: self._call(**inputs), lambda point, tensor: _as_tokens(point, tensor, tokens))
 
     def read(
@@ -93,12 +98,18 @@ class Recorder:
         import torch
 
         self._shaped, self._seen = shaped, {}
+        self._runs, self._unrouted = Counter(), None
         try:
             with errors or errors_of(self._model), torch.inference_mode(), suppress(_Stop):
                 forward()
         finally:
             self._shaped = None
         return self._take()
+
+    @property
+    def unrouted(self) -> Tensor | None:
+        """The tokens ``(batch, time)`` of the last pass that an expert of the hook points did not see; None without experts."""
+        return self._unrouted
 
     def _inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
         names = ("input_ids", "attention_mask", "position_ids")
@@ -111,6 +122,10 @@ class Recorder:
     def attach(self, point: HookPoint) -> Any:
         """Hook one point; returns the handle that removes the hook."""
         module = self._model.get_submodule(point.module)
+        if point.expert is not None:
+            return module.register_forward_pre_hook(
+                lambda module, args, kwargs: self._keep_expert(point, module, args, kwargs), with_kwargs=True
+            )
         if point.side == "out":
             return module.register_forward_hook(lambda module, args, output: self._keep(point, first_tensor(output)))
         return module.register_forward_pre_hook(
@@ -118,16 +133,31 @@ class Recorder:
             with_kwargs=True,
         )
 
+    def _keep_expert(self, point: HookPoint, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        from glasso_cli.hooks.routed import routed_neurons
+
+        if self._shaped is None or self._tokens is None:  # somebody else's pass
+            return
+        values, routed = routed_neurons(module, point, args, kwargs, self._tokens)
+        missed = ~routed.to(self._device)
+        self._unrouted = missed if self._unrouted is None else self._unrouted | missed
+        self._keep(point, values)
+
     def _keep(self, point: HookPoint, tensor: Tensor | None) -> None:
         import torch
 
         if self._shaped is None:  # somebody else's pass
             return
+        self._runs[point.name] += 1
+        if point.run is not None and self._runs[point.name] != point.run:
+            return
         if point.name in self._seen:
             raise InputError(
                 f"The module of hook point '{point.name}' ran more than once in one pass.",
-                "Layers that share weights cannot be told apart; choose another hook point.",
+                f"Name one of its runs, such as '{point.module}#1:{point.side}'.",
             )
+        if tensor is not None and point.part is not None:
+            tensor = tensor[..., point.part]
         shaped = self._shaped(point, tensor)
         # A copy even where nothing needs converting: a view would keep its whole parent alive.
         self._seen[point.name] = shaped.detach().to(device=self._device, dtype=torch.float32, copy=True)
@@ -136,10 +166,16 @@ class Recorder:
 
     def _take(self) -> list[Tensor]:
         seen, self._seen = self._seen, {}
-        missing = [point.name for point in self.points if point.name not in seen]
+        missing = [point for point in self.points if point.name not in seen]
         if missing:
+            runs = self._runs[missing[0].name]
+            if missing[0].run is not None and runs:
+                raise InputError(
+                    f"The module of hook point '{missing[0].name}' ran {runs} times in one pass.",
+                    f"Name one of the runs #1 to #{runs}.",
+                )
             raise InputError(
-                f"The module of hook point '{missing[0]}' did not run in the forward pass.",
+                f"The module of hook point '{missing[0].name}' did not run in the forward pass.",
                 "This model does not use it here; choose another hook point.",
             )
         return [seen[point.name] for point in self.points]

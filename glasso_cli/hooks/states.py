@@ -26,7 +26,7 @@ def require_hidden_states(
     after the final norm: then a module outside the layers must turn the one into the other. ``input_ids``
     ``(batch, time)`` need no padding; ``tolerance`` is relative to a token's norm.
     """
-    residual = [point for point in points if point.label == f"layers.{point.layer}.resid"]
+    residual = [point for point in points if point.kind == "resid"]
     if not residual:
         return
     states: list[Tensor] = []
@@ -68,6 +68,17 @@ def require_hidden_states(
                 "not its residual stream.",
                 _ADVICE,
             )
+
+
+def is_hidden_state(model: PreTrainedModel, stack: LayerStack, point: HookPoint) -> bool:
+    """Whether ``point``, which is labelled as the residual stream, is the model's hidden state on a few tokens."""
+    from glasso_cli.hooks.neurons import NEURON_TOLERANCE, probe_ids
+
+    try:
+        require_hidden_states(model, stack, [point], probe_ids(model), NEURON_TOLERANCE["float32"])
+    except InputError:
+        return False
+    return True
 
 
 _ADVICE = "Name a module and a side instead, such as 'model.layers.0.mlp:out'."

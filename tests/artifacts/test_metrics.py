@@ -125,6 +125,13 @@ def test_metrics_that_do_not_fit_are_refused(metrics: Any, said: str) -> None:
         metrics_of(FitMetrics, meta)
 
 
+def test_a_field_with_a_default_may_be_missing() -> None:
+    """Artifacts from before there were experts do not count tokens of other experts."""
+    older = metrics_of(FitMetrics, {"metrics": changed("collect", "tokens", "unrouted", value=...)})
+    assert older == FIT
+    assert older.collect.tokens.unrouted == 0
+
+
 def test_whole_numbers_are_floats_where_those_are_asked_for() -> None:
     assert metrics_of(CollectMetrics, {"metrics": to_json(COLLECT)}).n_effective.median == 8.5
     assert metrics_of(FitMetrics, {"metrics": changed("alpha", value=1)}).alpha == 1

@@ -29,6 +29,8 @@ class FakeRecorder:
     Neuron j of a token is ``100 * id + position + j / 10``; padding is nan. ``spoil`` changes the result.
     """
 
+    unrouted: torch.Tensor | None = None
+
     def __init__(self, spoil: Callable[[torch.Tensor], None] = lambda values: None) -> None:
         self.spoil = spoil
 
@@ -76,7 +78,7 @@ def test_special_tokens_are_masked_by_id_zero_included() -> None:
     reader = capture(MaskSection(special=True, first=0, massive=None))
     read = reader.read(one_batch([1, 5, 0, 6, 7], [1, 3, 4]))
     assert read.kept.tolist() == [False, True, False, True, False, False, True, True]
-    assert read.token_counts() == {"kept": 4, "special": 4, "first": 0, "massive": 0}
+    assert read.token_counts() == {"kept": 4, "special": 4, "first": 0, "unrouted": 0, "massive": 0}
 
 
 def test_without_special_ids_nothing_is_special() -> None:
@@ -127,7 +129,7 @@ def test_a_token_counts_for_the_first_rule_that_hits_it() -> None:
     reader = capture(MaskSection(special=True, first=2, massive=10.0))
     reader.limits = [0.0, 0.0]  # everything is massive
     read = reader.read(one_batch([1, 2, 3, 7, 4]))
-    assert read.token_counts() == {"kept": 0, "special": 2, "first": 1, "massive": 2}
+    assert read.token_counts() == {"kept": 0, "special": 2, "first": 1, "unrouted": 0, "massive": 2}
 
 
 @given(
@@ -168,3 +170,16 @@ def test_values_too_large_to_square_are_massive_not_broken() -> None:
     reader = capture(MaskSection(special=False, first=0, massive=10.0), spoil)
     reader.limits = [1e4, 1e4]
     assert reader.read(one_batch([2, 3, 4])).kept.tolist() == [True, False, True]
+
+
+def test_tokens_that_an_expert_did_not_see_are_masked_and_counted() -> None:
+    """After special and first tokens, before massive ones, and never in the median that says what is massive."""
+    recorder = fake_recorder()
+    recorder.unrouted = torch.tensor([[True, False, True, False, True]])
+    reader = Capture(recorder, POINTS, FRAME, MaskSection(special=True, first=1, massive=10.0))
+    read = reader.read(one_batch([2, 3, 4, 7, 5]))
+    assert read.kept.tolist() == [False, True, False, False, False]
+    assert read.token_counts() == {"kept": 1, "special": 1, "first": 1, "unrouted": 2, "massive": 0}
+    reader.set_limits(read)
+    norms = [float(part.norm()) for part in read.values[1].split([3, 2])]
+    assert reader.limits == pytest.approx([10 * norm for norm in norms])

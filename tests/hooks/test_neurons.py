@@ -51,13 +51,15 @@ def test_parallel_lists_of_attentions_and_feed_forwards_give_the_feed_forward(na
         check_hook_points(loaded, resolve_hook_points(model, [f"mlp.{layer}"]), TEXTS)
 
 
-@pytest.mark.parametrize("name", ["xlm-causal", "flaubert-masked"])
-def test_a_feed_forward_alone_is_not_the_residual_stream(name: str) -> None:
-    with (
-        loaded_in_memory(model_of(name), word_tokenizer()) as loaded,
-        pytest.raises(InputError, match=r"'transformer\.ffns\.1' is not the model's own hidden state 2"),
-    ):
-        check_hook_points(loaded, resolve_hook_points(loaded.model, ["resid.1"]), TEXTS)
+@pytest.mark.parametrize("name", ["xlm-causal", "xlm-masked", "flaubert-masked"])
+def test_of_lists_side_by_side_the_one_that_gives_the_hidden_state_is_the_residual_stream(name: str) -> None:
+    with loaded_in_memory(model_of(name), word_tokenizer()) as loaded:
+        (point,) = resolve_hook_points(loaded.model, ["resid.1"])
+        assert (point.name, point.label) == ("transformer.layer_norm2.1:out", "layers.1.resid")
+        check_hook_points(loaded, [point], TEXTS)
+        wrong = replace(point, name="transformer.ffns.1:out")
+        with pytest.raises(InputError, match=r"'transformer\.ffns\.1' is not the model's own hidden state 2"):
+            check_hook_points(loaded, [wrong], TEXTS)
 
 
 def test_a_bottleneck_is_not_taken_for_the_feed_forward() -> None:
@@ -69,14 +71,21 @@ def test_a_bottleneck_is_not_taken_for_the_feed_forward() -> None:
     torch.testing.assert_close(read(model, "mlp.1"), given.relu())
 
 
-def test_normed_neurons_are_read_by_their_full_name_only() -> None:
+def test_neurons_divided_by_a_norm_are_neurons() -> None:
+    """BitNet: a norm without a mean stands between the neurons and their projection; their signs stay arbitrary."""
     model = model_of("bitnet-causal")
+    (point,) = resolve_hook_points(model, ["mlp.0"])
+    assert point.name == "model.layers.0.mlp.down_proj:in"
+    with loaded_in_memory(model, word_tokenizer()) as loaded:
+        assert check_hook_points(loaded, [point], TEXTS).gated == (point.name,)
+
+
+def test_a_norm_that_takes_the_mean_off_gives_no_neurons() -> None:
+    model = model_of("bitnet-causal")
+    for layer in model.model.layers:
+        layer.mlp.ffn_sub_norm = nn.LayerNorm(48)
     with pytest.raises(InputError, match="no tensor that can be proved to hold the neurons"):
         resolve_hook_points(model, ["mlp.0"])
-    points = resolve_hook_points(model, ["model.layers.0.mlp.down_proj:in"])
-    assert points[0].label == points[0].name
-    with loaded_in_memory(model, word_tokenizer()) as loaded:
-        check_hook_points(loaded, points, TEXTS)
 
 
 def test_a_product_of_two_linear_modules_is_not_neurons(loaded: Callable[[str], LoadedModel]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from support.tiny_architectures import Architecture, tiny_model
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import record, resolve_hook_points
+from glasso_cli.hooks.invariants import check_hook_points
 from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import LoadedModel
 
@@ -144,6 +146,78 @@ def test_a_layer_without_mlp_lists_its_linear_modules(loaded: Callable[[str], Lo
     assert resolve_hook_points(model, ["mlp.0", "resid.1"])[1].label == "layers.1.resid"
 
 
-def test_layers_that_share_weights_are_refused(loaded: Callable[[str], LoadedModel]) -> None:
-    with pytest.raises(InputError, match="no list of 3 layers"):
-        resolve_hook_points(loaded("albert").model, ["resid.0"])
+def test_layers_that_share_weights_are_runs_of_one_module(loaded: Callable[[str], LoadedModel]) -> None:
+    points = resolve_hook_points(loaded("albert").model, ["mlp.*", "resid.-1"])
+    path = "albert.encoder.albert_layer_groups.0"
+    assert [(point.name, point.layer, point.run, point.label) for point in points] == [
+        (f"{path}.albert_layers.0.ffn_output#1:in", 0, 1, "layers.0.mlp"),
+        (f"{path}.albert_layers.0.ffn_output#2:in", 1, 2, "layers.1.mlp"),
+        (f"{path}#3:out", 2, 3, "layers.2.resid"),
+        (f"{path}.albert_layers.0.ffn_output#3:in", 2, 3, "layers.2.mlp"),
+    ]
+    check_hook_points(loaded("albert"), points)
+
+
+def test_a_run_is_named_in_full_or_after_a_short_form(loaded: Callable[[str], LoadedModel]) -> None:
+    albert, llama = loaded("albert").model, loaded("llama").model
+    path = "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn_output"
+    (named,), (short,) = resolve_hook_points(albert, [f"{path}#2:in"]), resolve_hook_points(albert, ["mlp.1"])
+    assert named == short
+    (first,) = resolve_hook_points(llama, ["mlp.1#1"])
+    assert (first.name, first.label) == ("model.layers.1.mlp.down_proj#1:in", "layers.1.mlp#1")
+    (head,) = resolve_hook_points(llama, ["head.1.0#1"])
+    assert (head.name, head.label, head.kind) == (
+        "model.layers.1.self_attn.o_proj#1:in[0:16]",
+        "layers.1.head#1.0",
+        "head",
+    )
+    for pattern in ("mlp.1#2", "resid.1#1", f"{path}#0:in", f"{path}#x:in"):
+        with pytest.raises(InputError):
+            resolve_hook_points(albert, [pattern])
+
+
+def test_a_head_is_a_part_of_what_all_heads_are(loaded: Callable[[str], LoadedModel]) -> None:
+    llama = loaded("llama").model
+    (both,), parts = resolve_hook_points(llama, ["head.1"]), resolve_hook_points(llama, ["head.1.*"])
+    path = "model.layers.1.self_attn.o_proj"
+    assert (both.name, both.width, both.heads, both.label) == (f"{path}:in", 32, 2, "layers.1.head")
+    assert [(part.name, part.width, part.label) for part in parts] == [
+        (f"{path}:in[0:16]", 16, "layers.1.head.0"),
+        (f"{path}:in[16:32]", 16, "layers.1.head.1"),
+    ]
+    assert both.neuron_ids == [name for part in parts for name in part.neuron_ids]
+    assert both.neuron_ids[17] == "layers.1.head.1[1]"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        ("head.1.2", "layer 1 has heads 0 to 1"),
+        ("head.9", "has layers 0 to 2"),
+        ("mlp.1.2", "says more than there is"),
+        ("expert.1", "incomplete"),
+        ("mixer.1", "has no mixer"),
+        ("expert.1.0", "has no experts"),
+    ],
+)
+def test_a_short_form_that_is_not_there_says_why(loaded: Callable[[str], LoadedModel], pattern: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve_hook_points(loaded("llama").model, [pattern])
+    assert says in caught.value.message
+
+
+def test_experts_are_named_by_layer_and_number(loaded: Callable[[str], LoadedModel]) -> None:
+    points = resolve_hook_points(loaded("mixtral").model, ["expert.1.[02]"])
+    assert [(point.name, point.label, point.width, point.expert) for point in points] == [
+        ("model.layers.1.mlp.experts:expert.0", "layers.1.expert.0", 24, 0),
+        ("model.layers.1.mlp.experts:expert.2", "layers.1.expert.2", 24, 2),
+    ]
+    assert points[0].neuron_ids[5] == "layers.1.expert.0[5]"
+    with pytest.raises(InputError, match="layer 1 has experts 0 to 3"):
+        resolve_hook_points(loaded("mixtral").model, ["expert.1.4"])
+
+
+def test_wildcards_skip_layers_of_another_kind() -> None:
+    model = tiny_model(Architecture("granitemoehybrid", "causal"))
+    assert [point.label for point in resolve_hook_points(model, ["head.*"])] == ["layers.1.head"]
+    assert [point.label for point in resolve_hook_points(model, ["mixer.*"])] == ["layers.0.mixer"]

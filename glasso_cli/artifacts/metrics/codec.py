@@ -1,9 +1,12 @@
-"""From dataclasses of metrics to JSON values and back: a field too many, too few or of another type is refused."""
+"""From dataclasses of metrics to JSON values and back: a field too many, too few or of another type is refused.
+
+A field with a default may be missing: it is one that older artifacts have not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -67,9 +70,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 def _dataclass(kind: Any, value: Any, where: str) -> Any:
     _checked(value, dict, where)
-    zeros = {item.name: 0 for item in fields(kind) if item.metadata == LEFT_OUT_AT_ZERO}
-    value = {**zeros, **value}
     wanted = {item.name: item for item in fields(kind)}
+    value = {name: item.default for name, item in wanted.items() if item.default is not MISSING} | value
     for names, what in ((wanted.keys() - value.keys(), "missing"), (value.keys() - wanted.keys(), "unknown")):
         if names:
             raise _MisfitError(f"{where}.{min(names)} is {what}")

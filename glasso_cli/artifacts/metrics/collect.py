@@ -7,8 +7,9 @@ from typing import Any
 
 from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_ZERO
 
-MASKS = ("special", "first", "massive")  # the rules that leave a token out of the statistics
-BORDER = "border"  # one more for images; a sample of other data is never at a border
+# The rules that leave a token, or another sample, out of the statistics; the first four in the order in which they apply.
+MASKS = ("special", "first", "unrouted", "massive", "border")
+SELDOM = frozenset({"unrouted", "border"})  # of experts and of images: not mentioned where they left nothing out
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,13 @@ class TokenCounts:
     first: int
     massive: int
     kept: int
+    unrouted: int = field(default=0, metadata=LEFT_OUT_AT_ZERO)  # sent to other experts than the one that was collected
     border: int = field(default=0, metadata=LEFT_OUT_AT_ZERO)
 
     def masked(self) -> str:
         """How many tokens each rule left out, in words."""
-        rules = (*MASKS, BORDER) if self.border else MASKS
-        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in rules)
+        shown = [rule for rule in MASKS if rule not in SELDOM or getattr(self, rule)]
+        return ", ".join(f"{getattr(self, rule):,} {rule}" for rule in shown)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,10 @@ class CollectSection(Section):
 
     hook_points: Strings = Field(
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
-        "resid.9 the residual stream after layer 9, whose basis is arbitrary. For model.kind torch, conv.3 names the channels of the fourth "
-        "convolution and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place.",
+        "head.9 what the attention heads of layer 9 give, head.9.1 one head; mixer.9 what a state-space model or linear attention "
+        "gives; expert.9.3 the hidden units of expert 3, over the tokens routed to it; resid.9 the residual stream after layer 9. "
+        "The basis of resid, and within a head, is arbitrary. For model.kind torch, conv.3 names the channels of the fourth convolution "
+        "and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place.",
         min_length=1,
     )
     neurons: Neurons = Field(

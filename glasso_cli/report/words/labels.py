@@ -69,7 +69,7 @@ def cut(text: str, most: int) -> str:
     return f"{head if whole in ('', 'after') else whole}…"
 
 
-_ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*)\[(?P<index>\d+)\]", re.DOTALL)
+_ID = re.compile(r"(?:.*\.)?(?P<kind>[A-Za-z_]\w*(?:[.#]\d+)*)\[(?P<index>\d+)\]", re.DOTALL)
 _LONGEST = 18
 
 

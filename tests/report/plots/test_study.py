@@ -97,9 +97,28 @@ def test_several_kinds_in_a_layer_are_told_apart() -> None:
     assert short_labels(ids, np.array([9, 9])) == ["L9·mlp·12", "L9·resid·12"]
 
 
+def test_heads_and_experts_keep_their_numbers() -> None:
+    ids = [
+        "layers.9.head.0[12]",
+        "layers.9.head.1[12]",
+        "layers.10.expert.3[5]",
+        "layers.11.mlp#2[7]",
+        "layers.12.head#2.0[1]",
+    ]
+    assert short_labels(ids, np.array([9, 9, 10, 11, 12])) == [
+        "L9·head.0·12",
+        "L9·head.1·12",
+        "L10·5",
+        "L11·7",
+        "L12·1",
+    ]
+
+
 @given(
     st.lists(
-        st.one_of(st.text(max_size=60), st.from_regex(r"layers\.[0-3]\.(mlp|resid)\[[0-9]\]", fullmatch=True)),
+        st.one_of(
+            st.text(max_size=60), st.from_regex(r"layers\.[0-3]\.(mlp|resid|head\.[01])\[[0-9]\]", fullmatch=True)
+        ),
         min_size=1,
         max_size=20,
         unique=True,

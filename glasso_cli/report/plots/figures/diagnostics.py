@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts.metrics.collect import BORDER, MASKS
+from glasso_cli.artifacts.metrics.collect import MASKS, SELDOM
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, percent
@@ -20,8 +20,9 @@ _RULES = {
     "read": "read",
     "special": "special tokens",
     "first": "first of a window",
+    "unrouted": "sent to other experts",
     "massive": "massive activation",
-    BORDER: "border of an image",
+    "border": "border of an image",
     "kept": "kept",
 }
 _BAR = 0.66
@@ -83,7 +84,7 @@ def _table(study: Study) -> dict[str, Any]:
     entries: list[tuple[str, Any, Any]] = [
         (f"tokens {rule}", "", amount)
         for rule, amount in sorted(asdict(stats.metrics.tokens).items())
-        if rule != BORDER or amount
+        if rule not in SELDOM or amount
     ]
     entries += [(f"effective tokens {k}", "", v) for k, v in sorted(asdict(stats.metrics.n_effective).items())]
     entries += [("tokens in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
@@ -128,11 +129,11 @@ def _draw_bars(axes: Axes, bars: _Bars, title: str, whole: float | None = None) 
 
 def _tokens(axes: Axes, study: Study) -> None:
     tokens = study.stats.metrics.tokens
-    rules = {rule: name for rule, name in _RULES.items() if rule != BORDER or tokens.border}
+    rules = {rule: name for rule, name in _RULES.items() if rule not in SELDOM or getattr(tokens, rule)}
     bars = _Bars(
         list(rules.values()),
         [float(getattr(tokens, rule)) for rule in rules],
-        frozenset(rules[rule] for rule in (*MASKS, BORDER) if rule in rules),
+        frozenset(rules[rule] for rule in MASKS if rule in rules),
     )
     _draw_bars(
         axes, bars, f"{study.stats.metrics.sample.capitalize()}s, and those masked (pale)", whole=float(tokens.read)
