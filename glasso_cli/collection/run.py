@@ -178,10 +178,12 @@ def read_texts(
 
     @contextmanager
     def fresh(seed: int) -> Iterator[Reading]:
-        from glasso_cli.hooks import record
+        from glasso_cli.hooks import record, resolve_hook_points
         from glasso_cli.models.reinitialised import reinitialised
 
         other = replace(loaded, model=reinitialised(loaded.model, seed))
+        if any(point.expert is not None for point in points):  # how experts are read is known of each module by itself
+            resolve_hook_points(other.model, [f"expert.{p.layer}.{p.expert}" for p in points if p.expert is not None])
         with record(other.model, points) as recorder:
             yield read_texts(
                 other,

@@ -78,7 +78,7 @@ def test_special_tokens_are_masked_by_id_zero_included() -> None:
     reader = capture(MaskSection(special=True, first=0, massive=None))
     read = reader.read(one_batch([1, 5, 0, 6, 7], [1, 3, 4]))
     assert read.kept.tolist() == [False, True, False, True, False, False, True, True]
-    assert read.token_counts() == {"kept": 4, "special": 4, "first": 0, "unrouted": 0, "massive": 0}
+    assert read.token_counts() == {"kept": 4, "special": 4, "first": 0, "massive": 0}
 
 
 def test_without_special_ids_nothing_is_special() -> None:
@@ -129,7 +129,7 @@ def test_a_token_counts_for_the_first_rule_that_hits_it() -> None:
     reader = capture(MaskSection(special=True, first=2, massive=10.0))
     reader.limits = [0.0, 0.0]  # everything is massive
     read = reader.read(one_batch([1, 2, 3, 7, 4]))
-    assert read.token_counts() == {"kept": 0, "special": 2, "first": 1, "unrouted": 0, "massive": 2}
+    assert read.token_counts() == {"kept": 0, "special": 2, "first": 1, "massive": 2}
 
 
 @given(

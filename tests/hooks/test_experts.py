@@ -48,9 +48,10 @@ def test_the_experts_give_the_same_however_the_network_computes_them(
     loaded: Callable[[str], LoadedModel], implementation: str
 ) -> None:
     model = deepcopy(loaded("mixtral").model)
-    points = resolve_hook_points(model, ["expert.1.2"])
+    points = resolve_hook_points(loaded("mixtral").model, ["expert.1.2"])
     with record(loaded("mixtral").model, points) as recorder:
         (expected,) = recorder.run(IDS)
+    assert resolve_hook_points(model, ["expert.1.2"]) == points
     model.set_experts_implementation(implementation)
     with record(model, points) as recorder:
         torch.testing.assert_close(recorder.run(IDS)[0], expected)

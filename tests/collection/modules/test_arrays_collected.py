@@ -40,7 +40,7 @@ def collect(
     stats, stored = collect_arrays_to_disk(
         network, corpus, section, folder, name="x", seed=0, reporter=PythonWarnings()
     )
-    return replace(stats, moments=np.stack([np.asarray(part) for part in stored.chunks()]))
+    return replace(stats, moments=np.stack([np.asarray(part) for part in stored["moments"].chunks()]))
 
 
 @pytest.fixture
