@@ -18,7 +18,7 @@ from glasso_cli.collection.block import BlockStatistics, Piece
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.normal_scores import NormalScores
 from glasso_cli.collection.pilot import Pilot
-from glasso_cli.collection.reading import Reader, Reading, Windowed
+from glasso_cli.collection.reading import Reader, Reading, Windowed, windows_of_block
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Reporter
@@ -172,7 +172,7 @@ class CorpusPass:
     ) -> Iterator[tuple[int, Iterable[ActivationBatch]]]:
         """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
         blocks = self.section.blocks
-        windows = [window for index in group for window in self.reading.block(index, blocks)]
+        windows = [window for index in group for window in windows_of_block(self.reading.windows, index, blocks)]
         read = self._read(self._reader(findings), windows, advance)
         if len(group) == 1:
             yield group[0], read

@@ -75,10 +75,11 @@ class Reading:
     pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
 
-    def block(self, index: int, blocks: int) -> list[Windowed]:
-        """The windows of one block: documents ``index``, ``index + blocks``, …
 
-        Neighbouring documents go to different blocks, so that an ordered corpus (all negative reviews first) does not make
-        blocks of different kinds.
-        """
-        return [window for window in self.windows if window.document % blocks == index]
+def windows_of_block(windows: Sequence[AnyWindow], index: int, blocks: int) -> list[AnyWindow]:
+    """The windows of one block: documents ``index``, ``index + blocks``, …
+
+    Neighbouring documents go to different blocks, so that an ordered corpus (all negative reviews first) does not make
+    blocks of different kinds.
+    """
+    return [window for window in windows if window.document % blocks == index]

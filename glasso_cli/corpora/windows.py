@@ -51,14 +51,6 @@ class TokenizedCorpus:
     n_empty: int
     n_tokens: int  # without special tokens
 
-    def block(self, index: int, blocks: int) -> list[Window]:
-        """The windows of one block: documents ``index``, ``index + blocks``, …
-
-        Neighbouring documents go to different blocks, so that an ordered corpus (all negative reviews first) does
-        not make blocks of different kinds.
-        """
-        return [window for window in self.windows if window.document % blocks == index]
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:

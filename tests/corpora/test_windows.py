@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tokenizers import TOKENIZERS, WORDS, bert_tokenizer, bos_tokenizer, plain_tokenizer, word_tokenizer
 
+from glasso_cli.collection.reading import windows_of_block
 from glasso_cli.corpora.windows import Window, batches, special_frame, tokenize
 from glasso_cli.errors import InputError
 
@@ -110,7 +111,7 @@ def test_windows_partition_documents(name: str, lengths: list[int], max_length: 
 @settings(deadline=None, max_examples=40)
 def test_blocks_partition_documents(count: int, lengths: list[int]) -> None:
     corpus = tokenize(map(document, lengths), BUILT["bos"], max_length=8, max_tokens=None)
-    blocks = [corpus.block(index, count) for index in range(count)]
+    blocks = [windows_of_block(corpus.windows, index, count) for index in range(count)]
     assert sorted(id(window) for block in blocks for window in block) == sorted(map(id, corpus.windows))
     owners = [{window.document for window in block} for block in blocks]
     assert sum(map(len, owners)) == corpus.n_documents

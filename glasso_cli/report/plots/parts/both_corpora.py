@@ -102,7 +102,7 @@ def _draw(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str
         if any(contexts for _, contexts in each.contexts):
             draw_contexts(axes, each.contexts, strongest, _WIDTH)
         else:
-            style.empty(axes, "No contexts were collected (collect.contexts: false).")
+            style.empty(axes, "No contexts were collected (collect.contexts: false), or the documents have no text.")
         top -= _HEAD + height + _SPACE
     return page.figure
 
