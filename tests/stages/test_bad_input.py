@@ -166,7 +166,7 @@ def test_an_artifact_of_a_newer_glasso_is_left_alone(runner: Runner) -> None:
     runner.collect()
     from_the_future(STATS)
     content = STATS.read_bytes()
-    assert "this one reads up to 3" in refused(runner, "fit", "c.yaml")
+    assert "this one reads up to 4" in refused(runner, "fit", "c.yaml")
     assert STATS.read_bytes() == content
 
 
