@@ -12,9 +12,9 @@ from glasso_cli.linalg.products import multiply
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_product_is_that_of_numpy(order: str, dtype: type[np.floating]) -> None:
     random = np.random.default_rng(0)
-    left, right = (
-        np.asarray(random.standard_normal(shape), dtype=dtype, order=how) for shape, how in zip([(5, 7), (7, 3)], order)
-    )
+    shapes = [(5, 7), (7, 3)]
+    rows = [random.standard_normal(shape).astype(dtype) for shape in shapes]
+    left, right = (np.asfortranarray(part) if how == "F" else part for part, how in zip(rows, order))
     product = multiply(left, right)
     assert product.dtype == dtype
     assert product.flags.c_contiguous

@@ -14,7 +14,7 @@ from support.tiny_models import TEXT
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedModel, T5Config, T5ForConditionalGeneration
 
 from glasso_cli.collection.run import collect_corpus
-from glasso_cli.config import CollectSection
+from glasso_cli.config import CollectSection, MaskSection
 from glasso_cli.errors import InputError
 from glasso_cli.models.encoder import patterns_in_part
 from glasso_cli.models.load import load_model
@@ -25,12 +25,19 @@ TEXTS = [" ".join(WORDS[(k * step + 3 * k) % len(WORDS)] for step in range(1, 25
 
 
 def t5(words: int) -> PreTrainedModel:
-    sizes: dict[str, Any] = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4}
-    return T5ForConditionalGeneration(T5Config(vocab_size=words, decoder_start_token_id=0, **sizes))
+    sizes: dict[str, Any] = {
+        "decoder_start_token_id": 0,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 48,
+        "num_layers": 3,
+        "num_heads": 4,
+    }
+    return T5ForConditionalGeneration(T5Config(vocab_size=words, **sizes))
 
 
 def bart(words: int) -> PreTrainedModel:
-    each = {f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in SIZES.items()}
+    each: dict[str, Any] = {f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in SIZES.items()}
     return BartForConditionalGeneration(BartConfig(vocab_size=words, d_model=32, **each))
 
 
@@ -54,7 +61,7 @@ def test_the_encoder_is_what_is_read(folder: Path) -> None:
     assert found.kind == "encoder"
     assert found.n_layers == 3
     assert any("only the encoder" in note for note in found.notes)
-    mask = {"special": False, "first": 0, "massive": None}
+    mask = MaskSection(special=False, first=0, massive=None)
     section = CollectSection(hook_points=("encoder.mlp.1", "resid.2"), blocks=8, contexts=False, mask=mask)
     with catch_warnings():
         simplefilter("ignore")
@@ -72,7 +79,7 @@ def test_a_model_in_memory_is_the_same(folder: Path) -> None:
     from transformers import AutoModelForSeq2SeqLM
 
     found = load_model(str(folder))
-    section = CollectSection(hook_points=("mlp.0",), blocks=4, contexts=False, mask={"massive": None})
+    section = CollectSection(hook_points=("mlp.0",), blocks=4, contexts=False, mask=MaskSection(massive=None))
     with catch_warnings():
         simplefilter("ignore")
         first = collect_corpus(found, TEXTS, section)

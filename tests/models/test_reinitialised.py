@@ -13,7 +13,9 @@ from glasso_cli.models.reinitialised import reinitialised
 
 def gpt2() -> GPT2LMHeadModel:
     torch.manual_seed(5)
-    model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=2, n_embd=16, vocab_size=50, n_positions=20)).eval()
+    model: GPT2LMHeadModel = GPT2LMHeadModel(
+        GPT2Config(n_layer=2, n_head=2, n_embd=16, vocab_size=50, n_positions=20)
+    ).eval()
     for weights in model.parameters():
         weights.data += 1  # as if trained
     return model
@@ -49,11 +51,15 @@ def test_any_module_of_torch_with_a_way_to_draw_its_weights() -> None:
     )
     for weights in trained.parameters():
         weights.data += 10
-    trained[1].running_mean += 7
+    norm = trained[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    norm.running_mean += 7
     fresh = reinitialised(trained, 0)
-    assert fresh[0].weight.dtype == torch.float64
-    assert float(fresh[0].weight.abs().max()) < 1
-    assert float(fresh[1].running_mean.abs().max()) == 0
+    state = fresh.state_dict()
+    assert state["0.weight"].dtype == torch.float64
+    assert float(state["0.weight"].abs().max()) < 1
+    assert float(state["1.running_mean"].abs().max()) == 0
     assert not fresh[1].training
 
 
