@@ -14,7 +14,7 @@ import torch
 from support.networks_page import CANNOT_BE_BUILT, ENCODER_DECODERS, parts, row, rows_on_the_page, shown, table
 from support.tiny_architectures import Architecture, architectures, tiny_model, word_tokenizer
 
-from glasso_cli.errors import InputError
+from glasso_cli.hooks import resolve_hook_points
 from glasso_cli.models.loaded import loaded_in_memory
 
 ROWS = rows_on_the_page()
@@ -46,13 +46,12 @@ def test_an_architecture_without_a_row_cannot_be_built(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
-def test_an_encoder_decoder_is_refused(name: str) -> None:
+def test_of_an_encoder_decoder_the_encoder_is_read(name: str) -> None:
     (architecture,) = (item for item in architectures() if str(item) == name)
-    with (
-        pytest.raises(InputError, match="is an encoder-decoder model"),
-        loaded_in_memory(tiny_model(architecture), word_tokenizer()),
-    ):
-        pass
+    with loaded_in_memory(tiny_model(architecture), word_tokenizer()) as loaded:
+        assert loaded.kind == "encoder"
+        (point,) = resolve_hook_points(loaded.model, ["mlp.1"])
+        assert point.name == "layers.1.fc2:in"
 
 
 def test_every_architecture_has_its_row() -> None:

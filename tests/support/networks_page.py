@@ -56,7 +56,7 @@ REASONS = {
     "did not run": "unused",
     "no list of": "layers",
     "no table of token embeddings": "tokens",
-    "neither a causal nor a masked": "kind",
+    "is no language model": "kind",
 }
 
 
