@@ -18,6 +18,7 @@ from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.models.dictionaries.dictionary import Dictionary
+from glasso_cli.models.dictionaries.hook_names import Hook
 from glasso_cli.models.dictionaries.registry import load_dictionary
 from glasso_cli.models.dictionaries.source import dictionary_digest, dictionary_folder
 
@@ -38,18 +39,32 @@ def dictionary_of(section: CollectSection) -> Dictionary | None:
     if sae.file is None:
         return None
     folder = dictionary_folder(Path(sae.file))
-    found = load_dictionary(folder, hook_in=section.sae_hook_point, scale=sae.scale, centre=sae.centre)
+    found = load_dictionary(folder, hook_in=sae.hook_point, scale=sae.scale, centre=sae.centre)
     if found.transcoder:
         raise InputError(
             f"{folder} holds a transcoder, whose fit is measured at a hook point that collect does not read.",
             "Give an autoencoder.",
         )
+    if section.hook_points:
+        found = _at(found, section.hook_points[0])
     if found.hook_in.point is None:
         raise InputError(
             f"The hook point of the dictionary {folder} is not known here (in its files: {found.hook_in.described}).",
             "Set collect.sae.hook_point, such as resid.12.",
         )
     return found
+
+
+def _at(dictionary: Dictionary, hook_point: str) -> Dictionary:
+    """The dictionary at the ``hook_point`` of the section, which must not contradict the files."""
+    hook = dictionary.hook_in
+    if hook.point not in (None, hook_point):
+        raise InputError(
+            f"collect.hook_points names '{hook_point}', but the dictionary {dictionary.source} was trained at "
+            f"{hook.described}.",
+            "Delete collect.hook_points; if the files are wrong, set collect.sae.hook_point.",
+        )
+    return replace(dictionary, hook_in=Hook(hook.given, hook_point))
 
 
 def require_point(points: Sequence[HookPoint], dictionary: Dictionary) -> None:
@@ -125,18 +140,21 @@ def _kept(work: CorpusPass, base: HookPoint, found: LatentFindings) -> np.ndarra
             f"{found.read:,} documents or more, and a graph needs two.",
             "Give more documents (collect.max_tokens), or lower collect.sae.least_documents.",
         )
-    _require_memory(work.section, len(kept))
+    _require_memory(work, len(kept))
     return kept
 
 
-def _require_memory(section: CollectSection, kept: int) -> None:
-    count = min(kept, section.neurons) if isinstance(section.neurons, int) else kept
-    needed, available = _COPIES * 8 * count**2, machine.available_memory()
+def _require_memory(work: CorpusPass, kept: int) -> None:
+    """Raise :class:`InputError` where the moments and the pilot sample of ``kept`` latents take more than there is."""
+    choice = work.section.neurons
+    count = min(kept, choice) if isinstance(choice, int) else kept
+    sample = sum(window.size for window in work.pilot_windows())
+    needed, available = _COPIES * 8 * count**2 + 2 * 4 * sample * kept, machine.available_memory()
     if needed > available:
         raise InputError(
-            f"The moments of {count:,} latents take about {needed / 1e9:.1f} GB of memory, and {available / 1e9:.1f} GB "
-            "are available.",
-            "Keep fewer: raise collect.sae.least_documents, or give a number in collect.neurons.",
+            f"Collecting {count:,} of {kept:,} latents takes about {needed / 1e9:.1f} GB of memory, and "
+            f"{available / 1e9:.1f} GB are available.",
+            "Keep fewer: raise collect.sae.least_documents, or name latents or give a number in collect.neurons.",
         )
 
 

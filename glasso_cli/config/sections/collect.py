@@ -154,7 +154,7 @@ class CollectSection(Section):
             self.hook_points and self.sae.hook_point and self.hook_points != (self.sae.hook_point,)
         ):
             raise ValueError(
-                "sae.file gives the latents of one hook point, and hook_points names others; delete hook_points"
+                "sae.file gives the latents of one hook point, and hook_points names others; delete hook_points, or name that one"
             )
         if self.transform == "normal_scores":
             raise ValueError(

@@ -134,6 +134,15 @@ def test_a_scale_that_is_not_in_the_files_is_taken_from_the_sample(latents: Late
     assert stats.metrics.invariants["dictionary"]["scale"] == pytest.approx(np.sqrt(D) / norm, rel=1e-5)
 
 
+def test_hook_points_may_say_what_the_files_say_and_nothing_else(latents: Latents) -> None:
+    sae = {"file": str(as_saelens(latents.folder)), "hook_point": None}
+    assert latents.collect(sae=sae, hook_points=["resid.1"]).layers[0] == 1
+    with pytest.raises(InputError, match=r"hook_points names 'resid\.0', but .* was trained at .*resid\.1"):
+        latents.collect(sae=sae, hook_points=["resid.0"])
+    wrongly_named = latents.collect(sae={**sae, "hook_point": "resid.0"}, hook_points=["resid.0"])
+    assert wrongly_named.layers[0] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -143,6 +152,7 @@ def test_a_scale_that_is_not_in_the_files_is_taken_from_the_sample(latents: Late
         ({"sae": {"hook_point": "mlp.1"}}, "reads 32 coordinates a token, but 'layers.1.mlp' has 48"),
         ({"sae": {"hook_point": "resid.*"}}, "names 3 hook points, but a dictionary reads one"),
         ({"sae": {"hook_point": None}}, "hook point of the dictionary .* is not known here"),
+        ({"sae": {"hook_point": None}, "hook_points": ["resid.*"]}, "names 3 hook points, but a dictionary reads one"),
         ({"sae": {"file": "nowhere"}}, "There is no dictionary nowhere"),
     ],
 )
@@ -165,6 +175,6 @@ def test_a_dictionary_that_does_not_fit_is_refused(loaded: Callable[[str], Loade
 
 def test_more_latents_than_memory_holds_are_refused(latents: Latents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 10_000)
-    with pytest.raises(InputError, match=r"latents take about .* of memory") as caught:
+    with pytest.raises(InputError, match=r"Collecting \d+ of \d+ latents takes about .* of memory") as caught:
         latents.collect()
     assert "collect.sae.least_documents" in caught.value.hint
