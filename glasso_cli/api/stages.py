@@ -35,7 +35,7 @@ def collect(
 
     The numbers are those of ``glasso collect``. ``hook_points`` are patterns such as ``mlp.9``, ``resid.*`` or
     ``model.layers.9.mlp.down_proj:in``. ``settings`` are the other keys of the section ``collect`` (``max_tokens``,
-    ``blocks``, ``transform``, ``mask``, …; `glasso schema collect` lists them). The model is read as it is, on its own
+    ``blocks``, ``transform``, ``mask``, ``sae``, …; `glasso schema collect` lists them). The model is read as it is, on its own
     device and in its own dtype. The result holds the moments of B blocks of p neurons: 2 B p² bytes.
 
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for a model

@@ -74,7 +74,8 @@ class CorpusPass:
             part = written_piece(path, *_PILOT)
         return _findings_of(part, self.reading.device)
 
-    def _run_pilot(self) -> PilotFindings:
+    def pilot_windows(self) -> list[Any]:
+        """The random windows of the pilot sample."""
         section = self.section
         large = section.transform == "normal_scores" or isinstance(section.neurons, int)
         tokens = section.pilot_tokens or (LARGE_PILOT_TOKENS if large else PILOT_TOKENS)
@@ -82,14 +83,21 @@ class CorpusPass:
             largest = max(window.size for window in self.reading.windows)
             room = GROUP_VALUES // sum(point.width for point in self.reading.points)
             tokens = max(tokens, min(self.reading.pilot_windows * largest, room))
-        windows = pilot.sample_windows(self.reading.windows, tokens, self.seed)
-        reader = self._reader()
-        difference = self._dtype_difference(windows)
+        return pilot.sample_windows(self.reading.windows, tokens, self.seed)
+
+    def pilot_sample(self, reader: Reader) -> ActivationBatch:
+        """The pilot sample, from which ``reader`` learns its limits; raises :class:`InputError` if all of it is masked."""
+        windows = self.pilot_windows()
         total = sum(window.size for window in windows)
         with self.reporter.progress(f"pilot {self.name}", total, self.reading.samples) as advance:
-            sample = join(list(self._read(reader, windows, advance)))
+            sample = join(list(self.read(reader, windows, advance)))
         refuse_all_masked(add_counts([sample.token_counts()]), self.reading.samples)
-        sample = reader.set_limits(sample)
+        return reader.set_limits(sample)
+
+    def _run_pilot(self) -> PilotFindings:
+        section, reader = self.section, self._reader()
+        difference = self._dtype_difference(self.pilot_windows())
+        sample = self.pilot_sample(reader)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
         examples = contexts.empty(len(columns), 0)
@@ -173,7 +181,7 @@ class CorpusPass:
         """Each block with its batches; those of a block that is alone in its group are read as they are taken."""
         blocks = self.section.blocks
         windows = [window for index in group for window in windows_of_block(self.reading.windows, index, blocks)]
-        read = self._read(self._reader(findings), windows, advance)
+        read = self.read(self._reader(findings), windows, advance)
         if len(group) == 1:
             yield group[0], read
             return
@@ -191,9 +199,10 @@ class CorpusPass:
 
     # -- reading --------------------------------------------------------------------------------------
 
-    def _read(
+    def read(
         self, reader: Reader, windows: Sequence[Windowed], advance: Callable[[float], None]
     ) -> Iterator[ActivationBatch]:
+        """The activations of ``windows``, batch by batch; ``advance`` hears of the samples that were read."""
         for batch in self._batches(windows):
             read = reader.read(batch)
             yield read

@@ -23,6 +23,7 @@ from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
+from glasso_cli.collection.dictionaries.reading import dictionary_of, latent_reading, require_point
 from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.reading import Reading
 from glasso_cli.config import CollectSection
@@ -93,8 +94,12 @@ def collect_to_disk(
     from glasso_cli.hooks.invariants import check_hook_points
     from glasso_cli.hooks.windows import lengths_can_mix
 
-    points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, section.hook_points))
+    dictionary = dictionary_of(section)
+    patterns = section.hook_points if dictionary is None else (str(dictionary.hook_in.point),)
+    points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
     _refuse_several_experts(points)
+    if dictionary is not None:
+        require_point(points, dictionary)
     length = section.max_length
     limit = longest_window(loaded.model)
     if limit is not None and limit < length:
@@ -106,10 +111,12 @@ def collect_to_disk(
     corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens)
     reporter.note(
         f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
-        f"{sum(point.width for point in points):,} neurons at {', '.join(p.label for p in points)}"
+        f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
+        f"at {', '.join(p.label for p in points)}"
     )
     invariants = check_hook_points(loaded, points)
-    for message in dict.fromkeys(_ARBITRARY[point.kind] for point in points if point.kind in _ARBITRARY):
+    arbitrary = [point.kind for point in points if point.kind in _ARBITRARY and dictionary is None]
+    for message in dict.fromkeys(_ARBITRARY[kind] for kind in arbitrary):
         reporter.warn(f"{name}: {message}")
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
@@ -123,6 +130,8 @@ def collect_to_disk(
         reading = read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed_lengths, reporter=reporter
         )
+        if dictionary is not None:
+            reading = latent_reading(CorpusPass(name, section, seed, reading, pieces, reporter), dictionary)
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
 
 

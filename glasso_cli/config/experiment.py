@@ -94,6 +94,8 @@ class Config(Section):
     @classmethod
     def _for_any_network(cls, value: CollectSection, info: ValidationInfo) -> CollectSection:
         model = info.data.get("model")
+        if isinstance(model, ModelSection) and model.kind == "torch" and value.sae.file is not None:
+            raise ValueError("sae is only for model.kind: hf, since dictionaries are of language models; delete it")
         if isinstance(model, ModelSection) and model.model_fields_set and model.kind == "hf":
             for name in ("positions", "axes"):
                 if name in value.model_fields_set:

@@ -15,6 +15,7 @@ from glasso_cli.config.sections.corpora import ARRAY_SOURCES, IMAGES_ONLY
 from glasso_cli.config.sections.model import TORCH_ONLY
 from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.models.dictionaries.source import pin_dictionary
 from glasso_cli.models.modules.network import network_digest
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
@@ -32,6 +33,11 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     section = public_fields(config.collect)
     documents.pop("files")
     section["neurons"] = neurons.without_path(config.collect.neurons)
+    if config.collect.sae.file is None:  # a key of neurons says nothing of dictionaries
+        section.pop("sae")
+    else:
+        section.pop("hook_points")
+        section["sae"] |= {"file": "a dictionary", "hook_point": config.collect.sae_hook_point}
     if config.model.kind == "torch":
         documents["source"] = config.corpora[corpus].source
         for name in ("arrays", "images"):
@@ -53,14 +59,20 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
-    """Digests of the model, the texts and the file of neuron ids."""
+    """Digests of the model, the texts, the file of neuron ids and the dictionary."""
     model, documents = config.model, config.corpora[corpus]
     other = model.kind == "torch"
     return {
         "model": network_digest(model) if other else model_digest(str(model.id), model.revision),
         "corpus": pin_arrays(corpus, documents) if other else pin_corpus(corpus, documents),
         **neurons.pin(config.collect.neurons),
+        **_dictionary(config),
     }
+
+
+def _dictionary(config: Config) -> dict[str, Any]:
+    sae = config.collect.sae
+    return {} if sae.file is None else {"sae": pin_dictionary(Path(sae.file), config.collect.sae_hook_point)}
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:

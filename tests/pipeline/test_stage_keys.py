@@ -24,6 +24,7 @@ READ_BY = {
 BY_CONTENT = {
     *(("corpora", "NAME", name) for name in ("files", "arrays", "images")),
     ("model", "weights"),
+    ("collect", "sae", "file"),
 }
 
 

@@ -62,6 +62,11 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("synth", "batch"): 2,
     ("synth", "cache"): "answers",
     ("collect", "hook_points"): ["resid.2"],
+    ("collect", "sae", "file"): "b",
+    ("collect", "sae", "hook_point"): "resid.2",
+    ("collect", "sae", "scale"): 2.0,
+    ("collect", "sae", "centre"): True,
+    ("collect", "sae", "least_documents"): 7,
     ("collect", "neurons"): 12,
     ("collect", "max_tokens"): 1_000,
     ("collect", "max_length"): 64,
@@ -176,6 +181,8 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data = example()
     if loc == ("model", "weights"):
         data["model"]["weights"] = "a.safetensors"
+    if loc[:2] == ("collect", "sae"):
+        data["collect"] = {"sae": {"file": "a"}}
     inner = data
     for key in loc[:-1]:
         inner = inner.setdefault(key, {})

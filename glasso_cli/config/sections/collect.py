@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
 
+from glasso_cli.config.sections.sae import SaeSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.values import Neurons, Strings
 
@@ -44,13 +47,20 @@ class MaskSection(Section):
 class CollectSection(Section):
     """How the statistics of the activations are collected."""
 
+    sae: SaeSection = Field(
+        default=SaeSection(),
+        description="A sparse dictionary whose latents are collected in the place of neurons.",
+    )
     hook_points: Strings = Field(
+        default=(),
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
         "head.9 what the attention heads of layer 9 give, head.9.1 one head; mixer.9 what a state-space model or linear attention "
         "gives; expert.9.3 the hidden units of expert 3, over the tokens routed to it; resid.9 the residual stream after layer 9. "
         "The basis of resid, and within a head, is arbitrary. For model.kind torch, conv.3 names the channels of the fourth convolution "
-        "and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place.",
-        min_length=1,
+        "and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place. Required, "
+        "unless sae.file is given.",
+        validate_default=True,
+        json_schema_extra={"minItems": 1},
     )
     neurons: Neurons = Field(
         default="all",
@@ -119,6 +129,42 @@ class CollectSection(Section):
         ge=16,
         le=10**8,
     )
+
+    @property
+    def sae_hook_point(self) -> str | None:
+        """The hook point of the dictionary, where the section gives it."""
+        return self.sae.hook_point or next(iter(self.hook_points), None)
+
+    @field_validator("hook_points", mode="before")
+    @classmethod
+    def _given(cls, value: Any, info: ValidationInfo) -> Any:
+        if value == [] or value == ():
+            sae = info.data.get("sae")
+            if isinstance(value, list):
+                raise ValueError("is empty")
+            if isinstance(sae, SaeSection) and sae.file is None:
+                raise PydanticCustomError("missing", "missing")
+        return value
+
+    @model_validator(mode="after")
+    def _of_latents(self) -> CollectSection:
+        if self.sae.file is None:
+            return self
+        if len(self.hook_points) > 1 or (
+            self.hook_points and self.sae.hook_point and self.hook_points != (self.sae.hook_point,)
+        ):
+            raise ValueError(
+                "sae.file gives the latents of one hook point, and hook_points names others; delete hook_points, or name that one"
+            )
+        if self.transform == "normal_scores":
+            raise ValueError(
+                "transform: normal_scores gives the many zeros of a latent ranks that mean nothing; set transform: none"
+            )
+        if self.null == "reinitialised":
+            raise ValueError(
+                "null: reinitialised has no latents, since the dictionary belongs to the trained network; set null: true"
+            )
+        return self
 
     @field_validator("axes")
     @classmethod

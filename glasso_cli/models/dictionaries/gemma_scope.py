@@ -52,6 +52,12 @@ def read(folder: Path) -> Dictionary:
     )
 
 
+def said_by_path(folder: Path) -> str:
+    """The hook points that are in the path; empty where it names none."""
+    hook_in, hook_out, _ = _hooks(folder.resolve().parts)
+    return ", ".join(dict.fromkeys(str(hook.given) for hook in (hook_in, hook_out) if hook.given))
+
+
 def _hooks(parts: tuple[str, ...]) -> tuple[Hook, Hook, str | None]:
     """What is read, what is reconstructed, and the model, as far as the path says."""
     release = _last(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", parts)

@@ -15,20 +15,28 @@ from glasso_cli.models.dictionaries.hook_names import Hook
 
 @dataclass(frozen=True)
 class Format:
-    """A library's way to save a dictionary: the file of weights, which tells it, and its companions."""
+    """A library's way to save a dictionary: the file of weights, which tells it, and its companions.
+
+    ``claims`` are files that may be missing. ``said_by_path(folder)`` is what no file holds, such as the hook point.
+    """
 
     weights: str
     others: tuple[str, ...]
     read: Callable[[Path], Dictionary]
+    claims: tuple[str, ...] = ()
+    said_by_path: Callable[[Path], str] = lambda folder: ""
 
 
 FORMATS = {
     "SAELens": Format(saelens.WEIGHTS, (saelens.SETTINGS,), saelens.read),
-    "sparsify": Format(sparsify.WEIGHTS, (sparsify.SETTINGS,), sparsify.read),
+    "sparsify": Format(sparsify.WEIGHTS, (sparsify.SETTINGS,), sparsify.read, said_by_path=sparsify.said_by_path),
     "dictionary_learning": Format(
-        dictionary_learning.WEIGHTS, (dictionary_learning.SETTINGS,), dictionary_learning.read
+        dictionary_learning.WEIGHTS,
+        (dictionary_learning.SETTINGS,),
+        dictionary_learning.read,
+        (dictionary_learning.MEASURED,),
     ),
-    "Gemma Scope": Format(gemma_scope.WEIGHTS, (), gemma_scope.read),
+    "Gemma Scope": Format(gemma_scope.WEIGHTS, (), gemma_scope.read, said_by_path=gemma_scope.said_by_path),
 }
 
 

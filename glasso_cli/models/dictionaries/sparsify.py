@@ -6,6 +6,7 @@ name the hook point; it is the name of the folder.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from glasso_cli.errors import InputError
@@ -54,3 +55,9 @@ def read(folder: Path) -> Dictionary:
         hook_in=module_input(name) if transcoder else module_output(name),
         hook_out=module_output(name),
     )
+
+
+def said_by_path(folder: Path) -> str:
+    """The name of the hook point, which is that of the folder; empty where it names none."""
+    name = folder.resolve().name
+    return name if re.search(r"\d", name) and "." in name else ""

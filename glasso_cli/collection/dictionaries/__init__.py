@@ -1,0 +1,1 @@
+"""Latents of a sparse dictionary in the place of neurons."""

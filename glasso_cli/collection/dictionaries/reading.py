@@ -1,0 +1,170 @@
+"""From a network at a hook point to the latents of a dictionary there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.collection.corpus_pass import CorpusPass
+from glasso_cli.collection.dictionaries.first_pass import LatentFindings, latent_findings, with_scale
+from glasso_cli.collection.dictionaries.point import latent_point
+from glasso_cli.collection.dictionaries.reader import LatentReader
+from glasso_cli.collection.reading import Reader, Reading
+from glasso_cli.config import CollectSection
+from glasso_cli.config.neurons import indices_of, wanted_ids
+from glasso_cli.engine import machine
+from glasso_cli.errors import InputError
+from glasso_cli.models.dictionaries.dictionary import Dictionary
+from glasso_cli.models.dictionaries.hook_names import Hook
+from glasso_cli.models.dictionaries.registry import load_dictionary
+from glasso_cli.models.dictionaries.source import dictionary_digest, dictionary_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glasso_cli.hooks import HookPoint
+
+_COPIES = 3  # of p² numbers of 8 bytes: sums of a block, their packed form, the covariance
+
+
+def dictionary_of(section: CollectSection) -> Dictionary | None:
+    """The dictionary that ``section`` names, with a hook point; None if it names none.
+
+    Raises :class:`InputError` for files that cannot be read, a transcoder, and a hook point that nobody named.
+    """
+    sae = section.sae
+    if sae.file is None:
+        return None
+    folder = dictionary_folder(Path(sae.file))
+    found = load_dictionary(folder, hook_in=sae.hook_point, scale=sae.scale, centre=sae.centre)
+    if found.transcoder:
+        raise InputError(
+            f"{folder} holds a transcoder, whose fit is measured at a hook point that collect does not read.",
+            "Give an autoencoder.",
+        )
+    if section.hook_points:
+        found = _at(found, section.hook_points[0])
+    if found.hook_in.point is None:
+        raise InputError(
+            f"The hook point of the dictionary {folder} is not known here (in its files: {found.hook_in.described}).",
+            "Set collect.sae.hook_point, such as resid.12.",
+        )
+    return found
+
+
+def _at(dictionary: Dictionary, hook_point: str) -> Dictionary:
+    """The dictionary at the ``hook_point`` of the section, which must not contradict the files."""
+    hook = dictionary.hook_in
+    if hook.point not in (None, hook_point):
+        raise InputError(
+            f"collect.hook_points names '{hook_point}', but the dictionary {dictionary.source} was trained at "
+            f"{hook.described}.",
+            "Delete collect.hook_points; if the files are wrong, set collect.sae.hook_point.",
+        )
+    return replace(dictionary, hook_in=Hook(hook.given, hook_point))
+
+
+def require_point(points: Sequence[HookPoint], dictionary: Dictionary) -> None:
+    """Raise :class:`InputError` unless ``points`` is one, and as wide as the dictionary reads."""
+    if len(points) != 1:
+        raise InputError(
+            f"'{dictionary.hook_in.point}' names {len(points)} hook points, but a dictionary reads one.",
+            "Set collect.sae.hook_point to one of them.",
+        )
+    if points[0].width != dictionary.d_in:
+        raise InputError(
+            f"The dictionary {dictionary.source} reads {dictionary.d_in} coordinates a token, "
+            f"but '{points[0].label}' has {points[0].width}.",
+            "Set collect.sae.hook_point to where the dictionary was trained, in the model that it was trained on.",
+        )
+
+
+def latent_reading(work: CorpusPass, dictionary: Dictionary) -> Reading:
+    """The reading of ``work``, which has one hook point, with the latents of ``dictionary`` in the place of its coordinates.
+
+    A first pass checks the fit and counts in how many documents each latent fires. Raises :class:`InputError` for a
+    dictionary that does not fit, and where fewer than two latents, or too many, are to be kept.
+    """
+    reading, (base,) = work.reading, work.reading.points
+    dictionary = dictionary.on(reading.device)
+    found = latent_findings(work, dictionary)
+    dictionary = with_scale(dictionary, found)
+    kept = _kept(work, base, found)
+    point = latent_point(base, kept.tolist())
+    left_out = int((found.documents < work.section.sae.least_documents).sum())
+    _tell(work, found, left_out)
+
+    def reader() -> Reader:
+        import torch
+
+        inner = reading.reader()
+        inner.limits = found.limits
+        return LatentReader(inner, dictionary, torch.from_numpy(kept).to(reading.device))
+
+    report = {"width": dictionary.width, "left_out": left_out, **found.fit}
+    report["sha256"] = dictionary_digest(Path(str(work.section.sae.file)))
+    return replace(
+        reading,
+        points=(point,),
+        gated=(False,),
+        reader=reader,
+        orientation=lambda: np.ones(len(kept), np.int8),  # latents are never negative
+        invariants={**reading.invariants, "dictionary": report},
+    )
+
+
+def _kept(work: CorpusPass, base: HookPoint, found: LatentFindings) -> np.ndarray:
+    """The latents to read, ascending: those in enough documents, and of these the ones that the section names."""
+    least = work.section.sae.least_documents
+    kept = np.flatnonzero(found.documents >= least)
+    wanted = wanted_ids(work.section.neurons)
+    if wanted is not None:
+        ids = latent_point(base, range(len(found.documents))).neuron_ids
+        named = np.array(indices_of(wanted, ids))
+        rare = named[found.documents[named] < least]
+        if len(rare):
+            raise InputError(
+                f"The latent '{ids[rare[0]]}' fires in {found.documents[rare[0]]:,} of {found.read:,} documents, fewer "
+                f"than the {least:,} of collect.sae.least_documents.",
+                "Leave it out of collect.neurons, lower collect.sae.least_documents, or give more text.",
+            )
+        if len(named) < 2:
+            raise InputError("collect.neurons names one latent, and a graph needs two.", "Name more latents.")
+        kept = named
+    if len(kept) < 2:
+        raise InputError(
+            f"{'One' if len(kept) else 'None'} of the {len(found.documents):,} latents fires in {least:,} of "
+            f"{found.read:,} documents or more, and a graph needs two.",
+            "Give more documents (collect.max_tokens), or lower collect.sae.least_documents.",
+        )
+    _require_memory(work, len(kept))
+    return kept
+
+
+def _require_memory(work: CorpusPass, kept: int) -> None:
+    """Raise :class:`InputError` where the moments and the pilot sample of ``kept`` latents take more than there is."""
+    choice = work.section.neurons
+    count = min(kept, choice) if isinstance(choice, int) else kept
+    sample = sum(window.size for window in work.pilot_windows())
+    needed, available = _COPIES * 8 * count**2 + 2 * 4 * sample * kept, machine.available_memory()
+    if needed > available:
+        raise InputError(
+            f"Collecting {count:,} of {kept:,} latents takes about {needed / 1e9:.1f} GB of memory, and "
+            f"{available / 1e9:.1f} GB are available.",
+            "Keep fewer: raise collect.sae.least_documents, or name latents or give a number in collect.neurons.",
+        )
+
+
+def _tell(work: CorpusPass, found: LatentFindings, left_out: int) -> None:
+    fit, width = found.fit, len(found.documents)
+    work.reporter.note(
+        f"collect {work.name}: the dictionary leaves {fit['fvu']:.3f} of the variance unexplained (at most "
+        f"{fit['bound']:.3g}), with {fit['l0']:.1f} latents a token, over {fit['tokens']:,} tokens"
+    )
+    work.reporter.note(
+        f"collect {work.name}: {width - left_out:,} of {width:,} latents fire in at least "
+        f"{work.section.sae.least_documents:,} of {found.read:,} documents; {left_out:,} are left out"
+    )
