@@ -64,16 +64,19 @@ def invert(matrix: np.ndarray, overwrite: bool = False) -> Inverse | None:
     return None if factor is None else factor.inverse()
 
 
-def factorise(matrix: np.ndarray, dtype: type[np.floating] = np.float64, overwrite: bool = False) -> Factor | None:
+def factorise(
+    matrix: np.ndarray, dtype: type[np.floating] = np.float64, overwrite: bool = False, clean: bool = False
+) -> Factor | None:
     """The Cholesky factor of a symmetric matrix in that precision, or None if it is not positive definite.
 
-    With ``overwrite`` the factor takes the place of a matrix that is row-major and of that precision already.
+    With ``overwrite`` the factor takes the place of a matrix that is row-major and of that precision already. A ``clean``
+    one is zero above the diagonal, where others hold whatever the matrix did.
     """
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
     own = np.asarray if overwrite else np.array
     work = own(matrix.T, dtype=dtype, order="F")
     (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
-    factor, failed = potrf(work, lower=1, overwrite_a=1, clean=0)
+    factor, failed = potrf(work, lower=1, overwrite_a=1, clean=clean)
     diagonal = factor.diagonal()
     if failed or not np.isfinite(diagonal).all():
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,10 @@ def kkt_residual(
     return worst
 
 
+def _as_it_is(point: np.ndarray) -> None:
+    """Other constraints there are none."""
+
+
 def certificate(
     precision: np.ndarray,
     covariance: np.ndarray,
@@ -69,13 +73,15 @@ def certificate(
     inverse: Inverse | None = None,
     enough: float = 0.0,
     units: np.ndarray | None = None,
+    also: Callable[[np.ndarray], None] = _as_it_is,
 ) -> Certificate:
     """How far ``precision`` is from the optimum, proved by a feasible point of the dual problem.
 
     The dual maximises log det W + p over |W_ij - S_ij| <= alpha_ij, W_ii = S_ii, W positive definite
     (Banerjee, El Ghaoui and d'Aspremont, 2008), so any such W bounds the optimum from below. A gap of
     ``enough`` nats per neuron is not improved by further dual points. ``units`` are as in :func:`kkt_residual`; the
-    objective and its gap are of the problem given (the gap is the same in all units).
+    objective and its gap are of the problem given (the gap is the same in all units). ``also`` moves a dual point, in
+    place, to where other constraints hold too.
     """
     inverse = inverse or invert(precision)
     if inverse is None:
@@ -84,7 +90,7 @@ def certificate(
     S, weights = free_diagonal(covariance, alpha)
     p = len(S)
     best = -np.inf
-    for log_determinant in _dual_log_dets(precision, inverse.matrix, S, weights):
+    for log_determinant in _dual_log_dets(precision, inverse.matrix, S, weights, also):
         best = max(best, log_determinant)
         if value - best - p <= enough * p:
             break
@@ -111,7 +117,9 @@ def _penalty(precision: np.ndarray, weights: Alpha) -> float:
     return float(costs[:filled].sum())
 
 
-def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha) -> Iterator[float]:
+def _dual_log_dets(
+    Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, also: Callable[[np.ndarray], None]
+) -> Iterator[float]:
     """log det of the dual points that Theta suggests, -inf where one is not positive definite.
 
     *Sign point*: the optimality conditions solved for W where they are equalities, S + alpha sign(Theta)
@@ -124,19 +132,20 @@ def _dual_log_dets(Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alp
     weights = np.broadcast_to(weights, S.shape)
     point = np.empty(S.shape)  # every point is built and factorised here
     for trust_signs in (True, False):
-        box_point(Theta, W, S, weights, trust_signs, point)
+        _box_point(Theta, W, S, weights, trust_signs, point)
+        also(point)
         log_determinant = log_det(point, overwrite=True)
         best = max(best, log_determinant)
         yield log_determinant
     if best == -np.inf:
         _segment_point(W, S, weights, point)
+        also(point)
         yield log_det(point, overwrite=True)
 
 
-def box_point(
+def _box_point(
     Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: np.ndarray, trust_signs: bool, point: np.ndarray
 ) -> None:
-    """The box point, or the sign point with ``trust_signs``, of :func:`_dual_log_dets` in ``point (p, p)``."""
     for rows in row_blocks(len(S)):
         some = weights[rows]
         step = np.clip(W[rows] - S[rows], -some, some)

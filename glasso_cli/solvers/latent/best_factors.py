@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from glasso_cli.linalg.cholesky import Inverse
+from glasso_cli.linalg.cholesky import Inverse, factorise
 from glasso_cli.linalg.products import multiply
 
 
@@ -73,18 +73,17 @@ def best_factors(
     Theta: np.ndarray, S: np.ndarray, trace_weights: np.ndarray, dtype: type[np.floating] = np.float64
 ) -> BestFactors | None:
     """For ``Theta (p, p)``, the covariance ``S`` and M = diag(``trace_weights (p,)``); None unless Theta is positive definite."""
-    work = np.array(Theta.T, dtype=dtype, order="F")
-    (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
-    lower, failed = potrf(work, lower=1, overwrite_a=1, clean=1)
-    diagonal = lower.diagonal()
-    if failed or not np.isfinite(diagonal).all():
+    factor = factorise(Theta, dtype, clean=True)
+    if factor is None:
         return None
+    lower = factor.lower
     less = S.astype(dtype)
     less.flat[:: len(S) + 1] -= trace_weights
     B = multiply(lower.T, multiply(less, lower))
     values, vectors = eigh(B, overwrite_a=True, check_finite=False, driver="evd")
     values, vectors = values[::-1].astype(np.float64), vectors[:, ::-1]
     b = values[values > 1]
-    log_det = 2 * float(np.log(diagonal, dtype=np.float64).sum())
-    log_det += float((b - 1 - np.log(b)).sum())  # tr((S - M) L) = sum (b - 1), log det(I - N) = -sum log b
+    log_det = factor.log_det + float(
+        (b - 1 - np.log(b)).sum()
+    )  # tr((S - M) L) = sum (b - 1), log det(I - N) = -sum log b
     return BestFactors(lower, vectors, values, log_det)

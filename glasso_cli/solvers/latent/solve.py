@@ -49,7 +49,7 @@ def solve(
     problem = FactorProblem.with_factors(covariance, alpha, mu)
     place = FactorPlace(problem.S, problem.trace_weights)
     result = solve_at(place, problem, init, tol, max_iter)
-    s = np.ones(len(covariance)) if problem.deviation is None else problem.deviation
+    s = problem.unit
     best = place.factorise(result.precision * np.multiply.outer(s, s), np.float64)
     assert best is not None
     return LatentResult(

@@ -27,6 +27,11 @@ class Problem:
 
     splits: ClassVar[bool] = True  # whether ADMM can take turns
 
+    @property
+    def unit(self) -> np.ndarray:
+        """s ``(p,)``, also where all are 1."""
+        return np.ones(len(self.S)) if self.deviation is None else self.deviation
+
     @classmethod
     def of(cls, covariance: np.ndarray, alpha: Alpha, overwrite: bool = False) -> Problem:
         """With ``overwrite``, S can take the place of the covariance."""
@@ -65,10 +70,15 @@ class Problem:
 
     def certificate(self, Theta: np.ndarray, inverse: Inverse, enough: float) -> Certificate:
         """That of :func:`base.certificate`, with the objective and the residual of the problem given."""
-        proof = certificate(Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation)
+        proof = certificate(
+            Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation, also=self.move_inside
+        )
         if self.deviation is None:
             return proof
         return replace(proof, objective=proof.objective + 2 * float(np.log(self.deviation).sum()))
+
+    def move_inside(self, W: np.ndarray) -> None:
+        """Move a dual point W, in place, to where the constraints hold that the plain problem does not have."""
 
     def as_given(self, Theta: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A precision and its inverse in the units of the covariance given, in the same arrays."""
