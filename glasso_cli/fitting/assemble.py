@@ -123,32 +123,24 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
 
 def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
     """The members of the artifact about the fit that edges were tested on; all are empty where that was the inverse."""
-    none, index = np.zeros(0), np.zeros(0, np.int32)
-    arrays: dict[str, np.ndarray] = {
-        "rows": index,
-        "cols": index,
-        "values": none,
-        "diagonal": none,
-        "factors": np.zeros((0, 0)),
-    }
-    if fit is not None:
-        arrays, _ = fit.to_arrays()
-    alpha = none if fit is None else np.array([fit.alpha])
-    return {"tested_alpha": alpha, **{f"tested_{name}": array for name, array in arrays.items()}}
+    alpha = np.zeros(0) if fit is None else np.array([fit.alpha])
+    return {"tested_alpha": alpha, **{f"tested_{name}": array for name, array in _arrays_of(fit).items()}}
 
 
 def _plain_fit(fit: PlainFit | None) -> dict[str, np.ndarray]:
     """The members of the artifact about the fit without hidden factors; all are empty where there is none."""
-    if fit is None:
-        none, index = np.zeros(0), np.zeros(0, np.int32)
-        return {f"plain_{name}": none for name in ("values", "diagonal")} | {
-            "plain_rows": index,
-            "plain_cols": index,
-            "plain_kept": np.zeros(0, bool),
-        }
-    point = fit.point
-    members = {"rows": point.rows, "cols": point.cols, "values": point.values, "diagonal": point.diagonal}
-    return {f"plain_{name}": array for name, array in members.items()} | {"plain_kept": fit.kept}
+    arrays = _arrays_of(None if fit is None else fit.point)
+    del arrays["factors"]
+    kept = np.zeros(0, bool) if fit is None else fit.kept
+    return {"plain_kept": kept, **{f"plain_{name}": array for name, array in arrays.items()}}
+
+
+def _arrays_of(point: PathPoint | None) -> dict[str, np.ndarray]:
+    """The arrays of a point by name; all are empty where there is none."""
+    if point is not None:
+        return point.to_arrays()[0]
+    none, index = np.zeros(0), np.zeros(0, np.int32)
+    return {"rows": index, "cols": index, "values": none, "diagonal": none, "factors": np.zeros((0, 0))}
 
 
 def _dependence(point: PathPoint, correlation: np.ndarray) -> Dependence:

@@ -9,10 +9,9 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.fit import FreshNetwork
 from glasso_cli.config import FitSection
-from glasso_cli.errors import InputError
 from glasso_cli.fitting import edge_table
 from glasso_cli.fitting.sample_fits import signed_pairs
-from glasso_cli.fitting.tested_edges import fit_at, tested_point
+from glasso_cli.fitting.tested_edges import fit_at, tested_anyhow
 from glasso_cli.graph.communities import find_communities
 from glasso_cli.inference.blocks import LEAST, Blocks, blocks_of_variation
 from glasso_cli.inference.factors import leading_factors
@@ -38,13 +37,8 @@ def fresh_network(
     if section.remove_factors:
         blocks = blocks.without(leading_factors(correlation, section.remove_factors))
         correlation = blocks.correlation()
-    alone = section.model_copy(update={"null": False})
-    point = fit_at(correlation, alpha, None, alone)
-    try:
-        tests = tested_point(point, correlation, fresh, blocks, alone).tests
-    except InputError:
-        by_lasso = alone.model_copy(update={"estimate": "lasso"})
-        tests = tested_point(point, correlation, fresh, blocks, by_lasso).tests
+    point = fit_at(correlation, alpha, None, section)
+    tests = tested_anyhow(point, correlation, fresh, blocks, section).tests
     kept = edge_table.filter_edges(tests, point.values < 0, section.fdr).mask
     sizes = np.abs(tests.partial_correlation[kept])
     communities = find_communities(len(correlation), point.rows[kept], point.cols[kept], sizes, seed)
@@ -53,8 +47,8 @@ def fresh_network(
         drawn=int(np.count_nonzero(kept)),
         discoveries=tests.discoveries,
         communities=int(communities.max(initial=-1)) + 1,
-        replication=_replication(blocks, alpha, alone),
-        replication_trained=_replication(trained, alpha, alone),
+        replication=_replication(blocks, alpha, section),
+        replication_trained=_replication(trained, alpha, section),
         variance_inflation=tests.inflation,
     )
 

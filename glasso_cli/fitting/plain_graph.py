@@ -9,9 +9,8 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PlainGraph
 from glasso_cli.config import FitSection
-from glasso_cli.errors import InputError
 from glasso_cli.fitting import edge_table
-from glasso_cli.fitting.tested_edges import fit_at, tested_point
+from glasso_cli.fitting.tested_edges import fit_at, tested_anyhow
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.pairs import pair_places
 from glasso_cli.solvers.path import PathPoint
@@ -52,11 +51,8 @@ def plain_fit(
 
     Its edges are tested as those of such a fit are; by the lasso where the inverse correlation does not exist.
     """
-    plain = section.model_copy(update={"method": "plain", "null": False})
+    plain = section.model_copy(update={"method": "plain"})
     point = fit_at(correlation, alpha, None, plain)
-    try:
-        tested = tested_point(point, correlation, stats, blocks, plain)
-    except InputError:  # the fit with factors does not need the inverse
-        tested = tested_point(point, correlation, stats, blocks, plain.model_copy(update={"estimate": "lasso"}))
+    tested = tested_anyhow(point, correlation, stats, blocks, plain)
     kept = edge_table.filter_edges(tested.tests, point.values < 0, section.fdr).mask
     return PlainFit(point, kept, EstimateUsed(tested.estimate, tested.alpha))

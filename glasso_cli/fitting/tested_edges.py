@@ -85,6 +85,20 @@ def tested_point(
     return EdgeTestResult(tests, kind, fit, null)
 
 
+def tested_anyhow(
+    point: PathPoint, correlation: np.ndarray, stats: ActivationStats, blocks: Blocks, section: FitSection
+) -> EdgeTestResult:
+    """As :func:`tested_point` without a null, but by the lasso where the inverse correlation does not exist.
+
+    For a graph that stands beside the one that was asked for, and does not decide whether there is a result.
+    """
+    alone = section.model_copy(update={"null": False})
+    try:
+        return tested_point(point, correlation, stats, blocks, alone)
+    except InputError:
+        return tested_point(point, correlation, stats, blocks, alone.model_copy(update={"estimate": "lasso"}))
+
+
 def _kind(section: FitSection, p: int, n_effective: float, blocks: Blocks) -> str:
     if section.method == "latent":
         return "latent"
