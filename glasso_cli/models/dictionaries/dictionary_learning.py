@@ -75,67 +75,64 @@ def _claims(path: Path) -> Claims:
 # -- the classes ------------------------------------------------------------------------------------
 
 
-def _linear(weights: Weights) -> dict[str, Any]:
-    """Encoder and decoder of ``nn.Linear``, whose weights stand the other way round."""
+def _linear(weights: Weights, b_dec: str, b_enc: str = "encoder.bias") -> dict[str, Any]:
+    """Encoder and decoder of ``nn.Linear``, whose weights stand the other way round, and their biases by name."""
     encoder = weights.take("encoder.weight", None, None)
     m, d = encoder.shape
-    return {"W_enc": encoder.T.contiguous(), "W_dec": weights.take("decoder.weight", d, m).T.contiguous()}
+    return {
+        "W_enc": encoder.T.contiguous(),
+        "W_dec": weights.take("decoder.weight", d, m).T.contiguous(),
+        "b_enc": weights.take(b_enc, m),
+        "b_dec": weights.take(b_dec, d),
+    }
+
+
+def _as_named(weights: Weights) -> dict[str, Any]:
+    """Encoder, decoder and biases that have our names and stand our way round."""
+    encoder = weights.take("W_enc", None, None)
+    d, m = encoder.shape
+    return {
+        "W_enc": encoder,
+        "W_dec": weights.take("W_dec", m, d),
+        "b_enc": weights.take("b_enc", m),
+        "b_dec": weights.take("b_dec", d),
+    }
 
 
 def _standard(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     weights.only({"bias", "encoder.weight", "encoder.bias", "decoder.weight"}, "AutoEncoder")
-    fields = _linear(weights)
-    d, m = fields["W_enc"].shape
-    return {
-        **fields,
-        "b_enc": weights.take("encoder.bias", m),
-        "b_dec": weights.take("bias", d),
-        "activation": "relu",
-    }
+    return {**_linear(weights, "bias"), "activation": "relu"}
 
 
 def _standard_new(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     weights.only({"decoder.bias", "encoder.weight", "encoder.bias", "decoder.weight"}, "AutoEncoderNew")
-    fields = _linear(weights)
-    d, m = fields["W_enc"].shape
-    return {
-        **fields,
-        "b_enc": weights.take("encoder.bias", m),
-        "b_dec": weights.take("decoder.bias", d),
-        "activation": "relu",
-        "subtract_b_dec": False,
-    }
+    return {**_linear(weights, "decoder.bias"), "activation": "relu", "subtract_b_dec": False}
 
 
 def _gated(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     names = {"decoder_bias", "encoder.weight", "r_mag", "gate_bias", "mag_bias", "decoder.weight"}
     weights.only(names, "GatedAutoEncoder")
-    fields = _linear(weights)
-    d, m = fields["W_enc"].shape
-    norm = _norms(fields["W_dec"], weights)
+    fields = _linear(weights, "decoder_bias", "gate_bias")
+    m, norm = len(fields["W_dec"]), _norms(fields["W_dec"], weights)
     return {
-        "W_enc": fields["W_enc"],
+        **fields,
         "W_dec": fields["W_dec"] / norm[:, None],
-        "b_enc": weights.take("gate_bias", m),
         "r_mag": weights.take("r_mag", m) + norm.log(),
         "b_mag": weights.take("mag_bias", m) * norm,
-        "b_dec": weights.take("decoder_bias", d),
         "activation": "gated",
     }
 
 
 def _jumprelu(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     weights.only({"W_enc", "b_enc", "W_dec", "b_dec", "threshold"}, "JumpReluAutoEncoder")
-    encoder = weights.take("W_enc", None, None)
-    d, m = encoder.shape
-    decoder = weights.take("W_dec", m, d)
-    norm = _norms(decoder, weights)
+    fields = _as_named(weights)
+    norm = _norms(fields["W_dec"], weights)
     return {
-        "W_enc": encoder * norm,
-        "W_dec": decoder / norm[:, None],
-        "b_enc": weights.take("b_enc", m) * norm,
-        "threshold": weights.take("threshold", m) * norm,
-        "b_dec": weights.take("b_dec", d),
+        **fields,
+        "W_enc": fields["W_enc"] * norm,
+        "W_dec": fields["W_dec"] / norm[:, None],
+        "b_enc": fields["b_enc"] * norm,
+        "threshold": weights.take("threshold", len(norm)) * norm,
         "activation": "jumprelu",
         "subtract_b_dec": False,
     }
@@ -144,61 +141,37 @@ def _jumprelu(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str
 def _topk(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     names = {"k", "threshold", "encoder.weight", "encoder.bias", "decoder.weight", "b_dec"}
     weights.only(names, "AutoEncoderTopK")
-    fields = _linear(weights)
-    d, m = fields["W_enc"].shape
+    fields = _linear(weights, "b_dec")
     k = whole_number(trainer, "k", path)
     if "k" in weights.tensors and int(weights.take("k")) != k:
         raise InputError(
             f"{path} gives k as {k}, but {weights.path} as {int(weights.take('k'))}.",
             "Give the settings and the weights of the same dictionary.",
         )
-    return {
-        **fields,
-        "b_enc": weights.take("encoder.bias", m),
-        "b_dec": weights.take("b_dec", d),
-        "activation": "topk",
-        "k": k,
-    }
+    return {**fields, "activation": "topk", "k": k}
 
 
 def _batch_topk(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     names = {"k", "threshold", "encoder.weight", "encoder.bias", "decoder.weight", "b_dec"}
     weights.only(names, "BatchTopKSAE")
-    fields = _linear(weights)
-    d, m = fields["W_enc"].shape
-    return {
-        **fields,
-        "b_enc": weights.take("encoder.bias", m),
-        "b_dec": weights.take("b_dec", d),
-        "activation": "jumprelu",
-        "threshold": _threshold(weights, m),
-    }
+    return _with_threshold(_linear(weights, "b_dec"), weights)
 
 
 def _matryoshka(weights: Weights, trainer: dict[str, Any], path: Path) -> dict[str, Any]:
     names = {"k", "threshold", "group_sizes", "W_enc", "b_enc", "W_dec", "b_dec"}
     weights.only(names, "MatryoshkaBatchTopKSAE")
-    encoder = weights.take("W_enc", None, None)
-    d, m = encoder.shape
-    return {
-        "W_enc": encoder,
-        "W_dec": weights.take("W_dec", m, d),
-        "b_enc": weights.take("b_enc", m),
-        "b_dec": weights.take("b_dec", d),
-        "activation": "jumprelu",
-        "threshold": _threshold(weights, m),
-    }
+    return _with_threshold(_as_named(weights), weights)
 
 
-def _threshold(weights: Weights, m: int) -> torch.Tensor:
-    """The one threshold that stands for the top k of a batch at inference, for each of m latents."""
+def _with_threshold(fields: dict[str, Any], weights: Weights) -> dict[str, Any]:
+    """``fields`` with the one threshold that stands for the top k of a batch at inference, for each latent."""
     threshold = weights.take("threshold")
     if float(threshold) < 0:
         raise InputError(
             f"{weights.path} selects its latents over a whole batch and holds no threshold for inference yet.",
             "Give a checkpoint from later in the training.",
         )
-    return threshold.expand(m).contiguous()
+    return {**fields, "activation": "jumprelu", "threshold": threshold.expand(len(fields["W_dec"])).contiguous()}
 
 
 def _norms(decoder: torch.Tensor, weights: Weights) -> torch.Tensor:
