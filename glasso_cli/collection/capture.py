@@ -43,20 +43,26 @@ class Capture:
         ids = torch.from_numpy(batch.ids)
         captured = self.recorder.run(ids, attention)
         inside = attention.to(captured[0].device)
-        layers = [values[inside] for values in captured]  # each (N, width)
-        norms = torch.stack([values.norm(dim=1) for values in layers])
-        self._refuse_non_finite(norms, layers)
-        tokens = ids[attention].to(inside.device)
-        values = layers[0] if len(layers) == 1 else torch.cat(layers, dim=1)
-        read = ActivationBatch(
-            values=values if self.columns is None else values[:, self.columns],
-            tokens=tokens,
-            rules=torch.zeros_like(tokens),
+        read, norms = self._side_by_side(
+            [values[inside] for values in captured],
+            tokens=ids[attention].to(inside.device),
             lengths=torch.from_numpy(batch.lengths).to(inside.device),
             documents=torch.from_numpy(batch.documents).to(inside.device),
         )
         unrouted = self.recorder.unrouted
         return self._mask(read, norms, None if unrouted is None else unrouted.to(inside.device)[inside])
+
+    def _side_by_side(
+        self, layers: Sequence[torch.Tensor], *, tokens: torch.Tensor, lengths: torch.Tensor, documents: torch.Tensor
+    ) -> tuple[ActivationBatch, torch.Tensor]:
+        """The values ``(N, width)`` of every hook point as one batch, nothing masked, and their norms ``(H, N)``."""
+        import torch
+
+        norms = torch.stack([values.norm(dim=1) for values in layers])
+        self._refuse_non_finite(norms, layers)
+        values = layers[0] if len(layers) == 1 else torch.cat(list(layers), dim=1)
+        chosen = values if self.columns is None else values[:, self.columns]
+        return ActivationBatch(chosen, tokens, torch.zeros_like(tokens), lengths, documents), norms
 
     def norms(self, batch: ActivationBatch, widths: Sequence[int]) -> torch.Tensor:
         """The norm of every token at every hook point, ``(H, N)``, of a batch with all columns."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glasso_cli.collection.batch import ActivationBatch
     from glasso_cli.collection.modules.grid import GridAutocorrelation
     from glasso_cli.hooks import HookPoint
+    from glasso_cli.models.network import Network
 
 
 class Windowed(Protocol):
@@ -56,10 +57,9 @@ class Reading:
     same documents by the network with fresh weights.
     """
 
+    network: Network
     points: Sequence[HookPoint]
     gated: Sequence[bool]  # of every hook point
-    model: ModelRead
-    device: torch.device
     windows: Sequence[Windowed]
     counts: DocumentCounts
     samples: str  # what a sample is called: tokens, positions, …
@@ -74,6 +74,16 @@ class Reading:
     fresh: Callable[[int], AbstractContextManager[Reading]]
     pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
+
+    @property
+    def device(self) -> torch.device:
+        """Of the activations."""
+        return self.network.device
+
+    @property
+    def model(self) -> ModelRead:
+        """What the artifact says of the network."""
+        return ModelRead(self.network.kind, self.network.dtype, self.network.n_layers)
 
 
 def windows_of_block(windows: Sequence[AnyWindow], index: int, blocks: int) -> list[AnyWindow]:

@@ -14,7 +14,7 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.metrics import CollectMetrics, to_json
-from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead, ModelRead
+from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.collection import block as blocks
 from glasso_cli.collection import contexts
@@ -209,10 +209,9 @@ def read_texts(
     gated = [point.name in invariants.gated for point in points]
     repeats = count_repeats(corpus)
     return Reading(
+        network=loaded,
         points=points,
         gated=gated,
-        model=ModelRead(loaded.kind, loaded.dtype, loaded.n_layers),
-        device=loaded.device,
         windows=corpus.windows,
         counts=DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly),
         samples="tokens",

@@ -31,16 +31,16 @@ class Positions:
     mean: bool
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class ArrayReader(Capture):
     """Reads the units of chosen neurons at several hook points, side by side in one matrix.
 
     A sample is left out by the first rule that hits it: ``first`` (of a sequence), ``border`` (of an image), ``massive``.
     """
 
-    network: ModuleNetwork | None = None
-    positions: Positions = Positions(None, False, False)
-    with_symbols: bool = False
+    network: ModuleNetwork
+    positions: Positions
+    with_symbols: bool
 
     def read(self, batch: Any) -> ActivationBatch:
         """The units at all samples of ``batch``; raises :class:`InputError` for values that are not finite."""
@@ -59,13 +59,9 @@ class ArrayReader(Capture):
                 lengths = torch.full_like(padded, taken)
             inside = torch.arange(taken, device=device) < lengths[:, None]
             layers = [values[inside] for values in captured]
-        norms = torch.stack([values.norm(dim=1) for values in layers])
-        self._refuse_non_finite(norms, layers)
-        values = layers[0] if len(layers) == 1 else torch.cat(layers, dim=1)
-        read = ActivationBatch(
-            values=values if self.columns is None else values[:, self.columns],
-            tokens=self._tokens(batch, len(values), device),
-            rules=torch.zeros(len(values), dtype=torch.int64, device=device),
+        read, norms = self._side_by_side(
+            layers,
+            tokens=self._tokens(batch, len(layers[0]), device),
             lengths=lengths,
             documents=torch.tensor([window.document for window in batch.windows], device=device),
         )
@@ -84,7 +80,6 @@ class ArrayReader(Capture):
 
     def _captured(self, batch: ArrayBatch) -> tuple[list[Tensor], Tensor]:
         """Units ``(items, positions, width)`` per hook point, and the length of each item."""
-        assert self.network is not None
         network, given = self.network, batch.to_tensors()
         count = len(batch.items)
         captured = self.recorder.read(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts.metrics.collect import DocumentCounts, ModelRead
+from glasso_cli.artifacts.metrics.collect import DocumentCounts
 from glasso_cli.collection.modules.grid import GridAutocorrelation
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
@@ -108,10 +108,9 @@ def _reading(
             yield _reading(other, points, recorder, corpus, section, invariants, seed)
 
     return Reading(
+        network=network,
         points=points,
         gated=[False] * len(points),
-        model=ModelRead(network.kind, network.dtype, network.n_layers),
-        device=network.device,
         windows=windows,
         counts=DocumentCounts(documents, 0, _identical(corpus, windows), 0),
         samples=("documents" if corpus.n_documents == len(corpus.items) else "items")
