@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.real_runs import Runner
+from support.real_runs import Runner, interrupted_after
+
+from glasso_cli.artifacts.pieces import write_piece
+from glasso_cli.collection import corpus_pass
 
 FRESH = "collect.null=reinitialised"
 
@@ -32,11 +35,20 @@ def test_the_seed_alone_decides_the_weights(runner: Runner) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> None:
+@pytest.mark.parametrize("finished", [1, 6, 8])
+def test_an_interrupted_collection_ends_in_the_same_bytes(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, finished: int
+) -> None:
+    monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", 1)
+    runner.collect(FRESH, out="whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(corpus_pass, "write_piece", interrupted_after(finished, write_piece))
+        with pytest.raises(KeyboardInterrupt):
+            runner.collect(FRESH)
+    assert not Path("out/collect/words.npz").exists()
     runner.collect(FRESH)
-    whole = Path("out/collect/words.npz").read_bytes()
-    runner.collect(FRESH, out="again")
-    assert Path("again/collect/words.npz").read_bytes() == whole
+    assert Path("out/collect/words.npz").read_bytes() == Path("whole/collect/words.npz").read_bytes()
+    assert not list(Path("out").rglob("block-*.npz"))
 
 
 @pytest.mark.slow
