@@ -8,6 +8,8 @@ import sys
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +219,17 @@ def test_the_diagnostics_table_holds_the_recorded_counts(make_study: Callable[..
     assert rows["tokens special", ""] == "20"
     assert rows["neurons", "dead"] == "1.0"
     assert rows["effective tokens median", ""] == "200.0"
+
+
+@pytest.mark.parametrize("decades", [1, 4, 9])
+def test_labels_below_a_distribution_stand_apart(make_study: Callable[..., Study], decades: int) -> None:
+    study = make_study()
+    wide = 10.0 ** np.linspace(-decades, 0, study.stats.n_neurons)
+    stats = replace(study.stats, std=wide, kurtosis=1 / wide - 2)
+    figure = picture_of(replace(study, stats=stats), "diagnostics").figure
+    figure.canvas.draw()
+    panels = {axes.get_title(loc="left") or axes.get_title(): axes for axes in figure.axes}
+    for title in ("Excess kurtosis", "Standard deviation"):
+        boxes = [label.get_window_extent() for label in panels[title].get_xticklabels() if label.get_text()]
+        assert boxes
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

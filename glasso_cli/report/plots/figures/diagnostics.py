@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ _RULES = {
     "kept": "kept",
 }
 _BAR = 0.66
+_APART = 0.16  # of the width of a distribution, between two labels below it
 _ROUND = [digit * 10.0**power for power in range(-9, 7) for digit in (1, 3)]
 
 
@@ -203,7 +204,7 @@ def _kurtosis(axes: Axes, study: Study) -> None:
     _distribution(axes, plain, "Excess kurtosis", "excess kurtosis (log scale)")
     if len(plain):
         shown = [t for t in (-1, 0, 3, 10, 30, 100, 300, 1000, 3000) if t + 3 <= 10 ** plain.max() * 1.1]
-        axes.set_xticks(np.log10(np.array(shown) + 3.0), [f"{t:,}".replace("-", "−") for t in shown])
+        _label(axes, np.log10(np.array(shown) + 3.0), [f"{t:,}".replace("-", "−") for t in shown])
         _median(axes, float(np.median(plain)), f"median {10 ** np.median(plain) - 3:.3g}")
 
 
@@ -213,7 +214,7 @@ def _deviation(axes: Axes, study: Study) -> None:
     _distribution(axes, values, "Standard deviation", "standard deviation (log scale)")
     if len(values):
         shown = [t for t in _ROUND if values.min() <= np.log10(t) <= values.max()]
-        axes.set_xticks(np.log10(shown), [style.plain(t) for t in shown])
+        _label(axes, np.log10(shown), [style.plain(t) for t in shown])
         _median(axes, float(np.median(values)), f"median {10 ** np.median(values):.2g}")
 
 
@@ -237,6 +238,16 @@ def _distribution(axes: Axes, values: np.ndarray, title: str, label: str) -> Non
         return
     sns.histplot(x=values, ax=axes, bins=40, color=style.ACCENT, edgecolor="white", linewidth=0.4)
     axes.set(xlabel=label, ylabel="neurons")
+
+
+def _label(axes: Axes, places: np.ndarray, labels: Sequence[str]) -> None:
+    """Ticks at increasing ``places (n,)``, without those that would stand in the label before them."""
+    left, right = axes.get_xlim()
+    chosen: list[int] = []
+    for index, place in enumerate(places):
+        if not chosen or place - places[chosen[-1]] >= _APART * (right - left):
+            chosen.append(index)
+    axes.set_xticks(places[chosen], [labels[index] for index in chosen])
 
 
 def _median(axes: Axes, place: float, text: str) -> None:
