@@ -85,20 +85,33 @@ class _Strongest:
         """Let windows compete by the largest of their values ``(b, T, p)``, -inf where a token does not count."""
         import torch
 
-        peaks, windows = padded.amax(dim=1).sort(dim=0, descending=True, stable=True)
-        both = torch.cat([self._peaks, peaks[:TOP].T], dim=1)
-        both, order = both.sort(dim=1, descending=True, stable=True)
-        self._peaks, order = both[:, :TOP], order[:, :TOP]
+        both = torch.cat([self._peaks, padded.amax(dim=1).T], dim=1)
+        self._peaks, order = _largest(both, TOP)
         neurons, ranks = torch.nonzero((order >= TOP) & self._peaks.isfinite(), as_tuple=True)
         if len(neurons) == 0:
             return
-        window = windows[order[neurons, ranks] - TOP, neurons]
+        window = order[neurons, ranks] - TOP
         # Only of the windows that enter, the place of the peak: the first of equals.
         rows = batch.starts()[window] + padded[window, :, neurons].argmax(dim=1)
         held = torch.arange(len(order), device=order.device)[:, None], order.clamp(max=TOP - 1)
         self.contexts = tuple(array[held] for array in self.contexts)
         for array, fresh in zip(self.contexts, _around(batch, neurons, rows), strict=True):
             array[neurons, ranks] = fresh
+
+
+def _largest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ``count`` largest of each row of ``values (p, n)`` float32 and their columns; the first of equals leads.
+
+    Whole numbers in the order of the values, with the column in their lower half, have no equals.
+    """
+    import torch
+
+    bits = (values + 0.0).view(torch.int32)  # adding zero makes -0 equal to 0
+    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # the bits of negative numbers count the other way
+    last = values.shape[1] - 1
+    places = torch.arange(last, -1, -1, device=values.device)
+    columns = last - ((ordered.long() << 32) + places).topk(count, dim=1).values.bitwise_and_(0xFFFFFFFF)
+    return values.gather(1, columns), columns
 
 
 def _arrays(contexts: Contexts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -53,9 +53,9 @@ class TailSums:
         """Add the squared distances ``(n, p)`` of tokens."""
         import torch
 
-        beyond = squares > self._lowest
         # On the processor, where the order of a sum is always the same.
-        found, neurons = squares[beyond].cpu(), torch.nonzero(beyond)[:, 1].cpu()
+        tokens, neurons = torch.nonzero(squares > self._lowest, as_tuple=True)
+        found, neurons = squares[tokens, neurons].cpu(), neurons.cpu()
         if len(found) == 0:
             return
         step = (found[:, None] > self._steps[neurons]).sum(1) - 1

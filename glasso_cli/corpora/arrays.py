@@ -51,7 +51,7 @@ class ArrayCorpus:
                 "Give arrays of numbers, or a model.target whose second value turns a document into one.",
             )
         array = np.ascontiguousarray(array, dtype=np.int64 if array.dtype.kind in "iub" else np.float32)
-        if not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"Document {index} has values that are not finite.", "Remove nan and infinite values.")
         return array
 

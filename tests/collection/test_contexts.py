@@ -82,6 +82,16 @@ def test_many_windows_of_few_strengths(pole: str) -> None:
     assert_same(streamed(batches, pole), searched(batches, SIGNS[pole]))
 
 
+def test_zeros_of_either_sign_are_equal() -> None:
+    """An activation function gives both; the first window leads."""
+    zeros = random_batch([3] * 30, p=2, seed=0)
+    either = replace(
+        zeros, values=torch.where(torch.arange(len(zeros.values)) % 2 == 0, -0.0, 0.0)[:, None].repeat(1, 2)
+    )
+    found = streamed([either])
+    np.testing.assert_array_equal(found.documents, np.tile(either.documents[:TOP].numpy(), (2, 1)))
+
+
 def test_a_neuron_of_the_other_sign_has_its_poles_exchanged() -> None:
     batches = [random_batch([9] * 5, seed=seed, first_document=100 * seed) for seed in range(5)]
     flipped = [replace(batch, values=-batch.values) for batch in batches]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
+from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.modules.grid import GridAutocorrelation
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
@@ -24,6 +25,7 @@ from glasso_cli.corpora.windows import Frame
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from glasso_cli.artifacts import ActivationStats
@@ -131,7 +133,7 @@ def _reading(
         ),
         orientation=lambda: np.ones(width, np.int8),
         symbols=None if symbols is None else lambda ids: _named(symbols, ids),
-        autocorrelation=lambda width, lags, device: GridAutocorrelation(width, grid, lags, device),
+        autocorrelation=lambda width, lags, device: _autocorrelation(width, grid, lags, device),
         dtype_difference=lambda batch: {},
         invariants=invariants,
         batch_samples=BATCH_TOKENS,
@@ -139,6 +141,15 @@ def _reading(
         pilot_windows=PILOT_WINDOWS,
         weighted_lags=True,
     )
+
+
+def _autocorrelation(
+    width: int, grid: tuple[int, int], lags: int, device: torch.device
+) -> Autocorrelation | GridAutocorrelation:
+    """The sums for one block: of a sequence, whose matrix products are faster than transforms, or of an image."""
+    if grid[0] == 1 < grid[1]:
+        return Autocorrelation(width, min(lags, grid[1] - 1), device)
+    return GridAutocorrelation(width, grid, lags, device)
 
 
 def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
@@ -200,10 +211,11 @@ def _windows(
     for document in sorted(by_document):
         items = by_document[document]
         if single:
-            windows.append(ArrayWindow(document, tuple(items), len(items)))
+            own = [ArrayWindow(document, tuple(items), len(items))]
         else:
-            windows += (ArrayWindow(document, (item,), lengths[item] if follows else fixed) for item in items)
-        total += sum(window.size for window in windows[-(1 if single else len(items)) :])
+            own = [ArrayWindow(document, (item,), lengths[item] if follows else fixed) for item in items]
+        windows += own
+        total += sum(window.size for window in own)
         documents += 1
         if section.max_tokens is not None and total >= section.max_tokens:
             break
