@@ -129,7 +129,8 @@ class CorpusPass:
         missing = [
             group for group in self._groups(len(findings.columns)) if any(done[index] is None for index in group)
         ]
-        total = sum(self._sizes()[index] for group in missing for index in group)
+        sizes = self._sizes()
+        total = sum(sizes[index] for group in missing for index in group)
         with self.reporter.progress(f"collect {self.name}", total, self.reading.samples) as advance:
             for group in missing:
                 self._make(group, findings, advance)

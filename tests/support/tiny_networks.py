@@ -52,6 +52,19 @@ class Recurrent(nn.Module):
         return made
 
 
+class Waves(nn.Module):
+    """Two padded convolutions over the steps of sequences of vectors ``(b, T, 4)``, the second with a stride."""
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(4, 5, 3, padding=1)
+        self.second = nn.Conv1d(5, 6, 5, stride=stride, padding=2)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        made: Tensor = self.second(torch.tanh(self.first(steps.mT)))
+        return made
+
+
 class Rows(nn.Module):
     """A perceptron on rows."""
 

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 class Positions:
     """How the positions at the hook points become samples.
 
-    ``left_out`` are the positions of each hook point at the border, ``(S,)`` bool. ``first`` positions of a sequence are
+    ``left_out`` are the positions of each hook point at the border, ``(S,)`` bool, where all items have one size. ``ends``
+    are how many of them lie at the start and at the end of sequences of any length. ``first`` positions of a sequence are
     left out, too. ``mean`` takes the mean of what is left, one sample for each item.
     """
 
     left_out: list[Tensor] | None
+    ends: list[tuple[int, int]]
     sequence: bool
     mean: bool
 
@@ -55,7 +57,7 @@ class ArrayReader(Capture):
             layers = [values[:, 0] for values in captured]
         else:
             taken = captured[0].shape[1]
-            if bool((padded == padded.max()).all()):  # no padding: every position counts
+            if _unpadded(padded):
                 lengths = torch.full_like(padded, taken)
             inside = torch.arange(taken, device=device) < lengths[:, None]
             layers = [values[inside] for values in captured]
@@ -92,9 +94,13 @@ class ArrayReader(Capture):
         import torch
 
         places = torch.arange(values.shape[1], device=values.device)
+        if _unpadded(lengths):
+            lengths = torch.full_like(lengths, values.shape[1])
         counted = (places < lengths[:, None]) if self.positions.sequence else torch.ones_like(values[:, :, 0]).bool()
         if self.positions.sequence:
             counted = counted & (places >= self.mask.first)
+            start, end = self.positions.ends[point]
+            counted = counted & (places >= start) & (places < lengths[:, None] - end)
         if self.positions.left_out is not None:
             counted = counted & ~self.positions.left_out[point].to(values.device)
         total = counted.sum(1)
@@ -110,7 +116,11 @@ class ArrayReader(Capture):
 
         if not self.positions.mean:
             if self.positions.sequence:
-                read = read.masked(read.position_of() < self.mask.first, "first")
+                place = read.position_of()
+                read = read.masked(place < self.mask.first, "first")
+                start, end = (max(widths) for widths in zip(*self.positions.ends))
+                left = read.lengths.repeat_interleave(read.lengths) - place
+                read = read.masked((place < start) | (left <= end), "border")
             if self.positions.left_out is not None:
                 anywhere = torch.stack(self.positions.left_out).any(0).to(read.rules.device)
                 read = read.masked(anywhere[read.position_of()], "border")
@@ -122,3 +132,8 @@ class ArrayReader(Capture):
         if not self.with_symbols:
             return torch.zeros(count, dtype=torch.int64, device=device)
         return torch.cat([torch.from_numpy(item) for item in batch.items]).to(device)
+
+
+def _unpadded(lengths: Tensor) -> bool:
+    """Whether sequences have one length, so that every position counts, however many there are at a hook point."""
+    return bool((lengths == lengths.max()).all())

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleNetwork
 
 PROBED = 16  # documents that show what depends on the border
+PROBED_LENGTHS = 8  # where sequences differ in length: of which the same is asked
 PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
 CHECKED = 4  # documents that go through the network one by one
 
@@ -82,21 +83,31 @@ def _reading(
     seed: int,
 ) -> Reading:
     mean, lengths = section.positions == "mean", _lengths(corpus)
-    grids = _grids(network, points, recorder, corpus)
+    longest_item = int(np.argmax(lengths))
+    grids = _grids(network, points, recorder, corpus.item(longest_item))
     if not mean and len(set(grids)) > 1:
-        sizes = ", ".join(f"{point.label}: {_shown(grid)}" for point, grid in zip(points, grids))
+        shown = ", ".join(f"{point.label}: {_shown(grid)}" for point, grid in zip(points, grids))
         raise InputError(
-            f"The hook points have different positions ({sizes}), so their units have no samples in common.",
+            f"The hook points have different positions ({shown}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
     sequence, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
     single = mean or int(np.prod(grids[0])) == 1
-    follows = sequence and grids[0][0] == len(corpus.item(0))
-    windows, documents = _windows(corpus, lengths, grids[0], section, single=single, follows=follows and not one_size)
-    positions = Positions(_left_out(network, points, corpus, grids, section) if one_size else None, sequence, mean)
+    follows = sequence and grids[0][0] == lengths[longest_item]
+    sizes = [int(np.prod(grids[0]))] * len(lengths)
+    if sequence and not one_size:
+        shortest = _grids(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
+        sizes = _sizes(lengths, shortest, grids[0][0])
+    windows, documents = _windows(corpus, lengths, sizes, section, single=single)
+    positions = Positions(
+        _left_out(network, points, corpus, grids, section) if one_size else None,
+        [(0, 0)] * len(points) if one_size or not sequence else _ends(network, points, corpus, lengths, section),
+        sequence,
+        mean,
+    )
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
-    longest = max(window.size for window in windows)
+    longest = grids[0][0] if sequence and not single else max(window.size for window in windows)
     grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
     width = sum(point.width for point in points)
 
@@ -164,16 +175,27 @@ def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
 
 
 def _lengths(corpus: ArrayCorpus) -> list[int]:
-    """The length of the first axis of every item; images are decoded later, and checked then."""
-    first = len(corpus.item(0))
-    lazy = callable(corpus.items[0]) or corpus.prepare is not None
-    return [first if lazy else len(item) if np.ndim(item) else 1 for item in corpus.items]
+    """The length of the first axis of every item; files of images are decoded later, and checked then."""
+    if callable(corpus.items[0]):
+        return [len(corpus.item(0))] * len(corpus.items)
+    if corpus.prepare is not None:
+        return [len(corpus.item(index)) for index in range(len(corpus.items))]
+    return [len(item) if np.ndim(item) else 1 for item in corpus.items]
+
+
+def _sizes(lengths: Sequence[int], shortest: int, longest: int) -> list[int]:
+    """About how many samples each sequence gives, from those of the shortest and of the longest one.
+
+    Exact where every step gives one. With a stride it is right within one, which is enough to fill batches.
+    """
+    ends = min(lengths), max(lengths)
+    return [round(size) for size in np.interp(lengths, ends, (shortest, longest)).tolist()]
 
 
 def _grids(
-    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, corpus: ArrayCorpus
+    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, item: np.ndarray
 ) -> list[tuple[int, ...]]:
-    """The positions at every hook point of the first item, by axis."""
+    """The positions at every hook point of one item, by axis."""
     import torch
 
     from glasso_cli.hooks.modules.axes import as_samples, grid_of
@@ -186,7 +208,7 @@ def _grids(
         grids[point.name] = grid_of(point, tensor) or (1,)
         return samples
 
-    batch = batch_of([torch.from_numpy(corpus.item(0))])
+    batch = batch_of([torch.from_numpy(item)])
     recorder.read(lambda: network.run(batch), shaped, network.errors())
     return [grids[point.name] for point in points]
 
@@ -194,14 +216,12 @@ def _grids(
 def _windows(
     corpus: ArrayCorpus,
     lengths: Sequence[int],
-    grid: tuple[int, ...],
+    sizes: Sequence[int],
     section: CollectSection,
     *,
     single: bool,
-    follows: bool,
 ) -> tuple[list[ArrayWindow], int]:
     """The windows up to the document that reaches ``max_tokens`` samples, and how many documents they are of."""
-    fixed = int(np.prod(grid))
     windows: list[ArrayWindow] = []
     total = 0
     by_document: dict[int, list[int]] = {}
@@ -211,9 +231,9 @@ def _windows(
     for document in sorted(by_document):
         items = by_document[document]
         if single:
-            own = [ArrayWindow(document, tuple(items), len(items))]
+            own = [ArrayWindow(document, tuple(items), len(items), max(lengths[item] for item in items))]
         else:
-            own = [ArrayWindow(document, (item,), lengths[item] if follows else fixed) for item in items]
+            own = [ArrayWindow(document, (item,), sizes[item], lengths[item]) for item in items]
         windows += own
         total += sum(window.size for window in own)
         documents += 1
@@ -249,6 +269,36 @@ def _left_out(
             "Take an earlier hook point or larger images; or set collect.mask.border to a number, 0 for none.",
         )
     return found
+
+
+def _ends(
+    network: ModuleNetwork,
+    points: Sequence[HookPoint],
+    corpus: ArrayCorpus,
+    lengths: Sequence[int],
+    section: CollectSection,
+) -> list[tuple[int, int]]:
+    """How many positions of each hook point depend on padding at both ends of sequences whose lengths differ."""
+    import torch
+
+    from glasso_cli.hooks.modules.border import ends_at_border
+
+    if section.mask.border != "auto":
+        return [(section.mask.border, section.mask.border)] * len(points)
+    different = sorted(set(lengths))
+    chosen = {different[place] for place in np.linspace(0, len(different) - 1, PROBED_LENGTHS).astype(int)}
+    batches = []
+    for length in sorted(chosen):
+        items = [index for index, found in enumerate(lengths) if found == length][:CHECKED]
+        batches.append(batch_of([torch.from_numpy(corpus.item(index)) for index in items]))
+    found = ends_at_border(network, points, batches)
+    unknown = next((point for point, ends in zip(points, found) if ends is None), None)
+    if unknown is not None:
+        raise InputError(
+            f"At {unknown.label}, all positions of a sequence depend on the padding at its ends, or positions in its middle do.",
+            "Take an earlier hook point or longer sequences; or set collect.mask.border to a number, 0 for none.",
+        )
+    return [ends for ends in found if ends is not None]
 
 
 def _identical(corpus: ArrayCorpus, windows: Sequence[ArrayWindow]) -> int:

@@ -21,11 +21,15 @@ MOST_VALUES = 2**22  # numbers that go into the network at once
 
 @dataclass(frozen=True, eq=False)
 class ArrayWindow:
-    """Items that are read side by side: one image or sequence, or the rows of a document; ``size`` samples."""
+    """Items that are read side by side: one image or sequence, or the rows of a document.
+
+    ``size`` is about how many samples they give, and ``length`` the longest first axis of an item.
+    """
 
     document: int
     items: tuple[int, ...]
     size: int
+    length: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +66,13 @@ def batch_of(items: Sequence[Tensor]) -> ModuleBatch:
 def batches(
     corpus: ArrayCorpus, windows: Sequence[ArrayWindow], budget: int, *, mixed_lengths: bool
 ) -> Iterator[ArrayBatch]:
-    """``windows`` from large to small in batches of at most ``budget`` samples, but at least one window."""
-    ordered = sorted(windows, key=lambda window: -window.size)
+    """``windows`` from large to small, equal ones from long to short, in batches of at most ``budget`` samples, but at least one window."""
+    ordered = sorted(windows, key=lambda window: (-window.size, -window.length))
     taken: list[ArrayWindow] = []
     items: list[np.ndarray] = []
     for window in ordered:
         own = [corpus.item(index) for index in window.items]
+        _check_length(window, own)
         full = bool(taken) and (
             taken[0].size * (len(taken) + 1) > budget
             or items[0].size * (len(items) + len(own)) > MOST_VALUES
@@ -80,6 +85,16 @@ def batches(
         items += own
     if taken:
         yield ArrayBatch(taken, items)
+
+
+def _check_length(window: ArrayWindow, items: Sequence[np.ndarray]) -> None:
+    """Raise :class:`InputError` for items that are not as long as they were taken to be, or as they were before."""
+    found = max(len(item) for item in items)
+    if found != window.length:
+        raise InputError(
+            f"Document {window.document} has {found} entries on its first axis, where {window.length} were expected.",
+            "Give images of one number of channels, and documents that are the same each time they are read.",
+        )
 
 
 def _two_different(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -31,8 +31,8 @@ class MaskSection(Section):
     )
     border: Literal["auto"] | int = Field(
         default="auto",
-        description="For model.kind torch: exclude the positions of an image that depend on the padding at its border. auto measures "
-        "which do; a number excludes so many at each side, and 0 none.",
+        description="For model.kind torch: exclude the positions of an image or a sequence that depend on the padding at its border. "
+        "auto measures which do; a number excludes so many at each side, and 0 none.",
         json_schema_extra={"minimum": 0},
     )
 

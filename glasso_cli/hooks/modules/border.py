@@ -38,6 +38,26 @@ def positions_at_border(network: ModuleNetwork, points: Sequence[HookPoint], bat
     return [_differ(one, other) for one, other in zip(plain, noisy, strict=True)]
 
 
+def ends_at_border(
+    network: ModuleNetwork, points: Sequence[HookPoint], batches: Sequence[ModuleBatch]
+) -> list[tuple[int, int] | None]:
+    """For each hook point, how many positions at the start and at the end of a sequence depend on padding.
+
+    Every batch holds sequences of one length; the largest numbers over ``batches`` count. None where one lies apart from
+    both ends, so that no number of positions at the ends holds them all.
+    """
+    found: list[tuple[int, int] | None] = [(0, 0)] * len(points)
+    for batch in batches:
+        for place, border in enumerate(positions_at_border(network, points, batch)):
+            clear = (~border).nonzero()[:, 0].tolist()
+            known = found[place]
+            if known is None or not clear or bool(border[clear[0] : clear[-1]].any()):
+                found[place] = None
+            else:
+                found[place] = max(known[0], clear[0]), max(known[1], len(border) - 1 - clear[-1])
+    return found
+
+
 def border_of(grid: Sequence[int], width: int) -> Tensor:
     """Which positions of a grid lie less than ``width`` from its border, ``(S,)`` bool."""
     import torch

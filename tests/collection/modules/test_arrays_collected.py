@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.tiny_networks import Convolutional, Recurrent, Rows, seeded
+from support.tiny_networks import Convolutional, Recurrent, Rows, Waves, seeded
 from torch import nn
 
 from glasso_cli.artifacts import ActivationStats
@@ -97,6 +97,62 @@ def test_steps_of_sequences_are_samples(budget: int, tmp_path: Path) -> None:
     values = np.concatenate(rows)
     assert stats.metrics.tokens.first == 24
     np.testing.assert_allclose(stats.covariance(), np.cov(values.T, bias=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("border", "positions"), [("auto", "each"), (0, "each"), ("auto", "mean")])
+def test_the_ends_of_sequences_depend_on_padding(stride: int, border: Any, positions: str, tmp_path: Path) -> None:
+    """Two padded convolutions reach three steps over each end."""
+    network = seeded(lambda: Waves(stride))
+    items = [RNG.standard_normal((length, 4)).astype(np.float32) for length in np.arange(24) % 5 + 10]
+    net: Any = network.module
+    with torch.inference_mode():
+        outputs = [net(torch.from_numpy(item)[None])[0].T.numpy() for item in items]
+    reach = [0, 0] if border == 0 else [-(-3 // stride), 0]
+    inner = []
+    for item, output in zip(items, outputs):
+        places = np.arange(len(output)) * stride
+        inside = (places >= 3) & (places < len(item) - 3) if border == "auto" else np.ones(len(output), bool)
+        if border == "auto" and stride == 2:  # at the end, the largest number over the lengths
+            inside = (np.arange(len(output)) >= reach[0]) & (np.arange(len(output)) < len(output) - 2)
+        inner.append(output[inside])
+    mask = {"massive": None, "first": 0, "border": border}
+    stats = collect(
+        network, corpus_of(items), "second:out", folder=tmp_path, mask=mask, positions=positions, contexts=False
+    )
+    expected = np.concatenate(inner if positions == "each" else [part.mean(0, keepdims=True) for part in inner])
+    assert stats.counts.sum() == len(expected)
+    np.testing.assert_allclose(stats.covariance(), np.cov(expected.T, bias=True), rtol=1e-4, atol=1e-6)
+    if positions == "each":
+        assert stats.metrics.tokens.border == sum(map(len, outputs)) - len(expected)
+
+
+def test_prepared_documents_have_the_lengths_that_they_are_prepared_to(tmp_path: Path) -> None:
+    """Every step counts, and no padding does, whatever the first document is."""
+    words = ["a" * (1 + index % 7) for index in range(24)]
+    generator = np.random.default_rng(1)
+    made = {word: generator.standard_normal((len(word), 4)).astype(np.float32) for word in words}
+    corpus = ArrayCorpus(words, np.arange(24), None, made.__getitem__)
+    network = seeded(lambda: nn.Sequential(nn.Linear(4, 3)))
+    mask = {"massive": None, "first": 0}
+    stats = collect(network, corpus, "0:out", folder=tmp_path, mask=mask)
+    net: Any = network.module
+    expected = np.concatenate([net(torch.from_numpy(made[word])).numpy() for word in words])
+    assert stats.counts.sum() == len(expected)
+    np.testing.assert_allclose(stats.covariance(), np.cov(expected.T, bias=True), rtol=1e-4, atol=1e-6)
+
+
+def test_documents_that_change_between_readings_are_refused(tmp_path: Path) -> None:
+    lengths = iter(range(3, 10_000))
+    corpus = ArrayCorpus(list(range(24)), np.arange(24), None, lambda item: np.ones((next(lengths), 4), np.float32))
+    with pytest.raises(InputError, match=r"entries on its first axis, where \d+ were expected"):
+        collect(seeded(lambda: nn.Sequential(nn.Linear(4, 3))), corpus, "0:out", folder=tmp_path)
+
+
+def test_ends_that_leave_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"second:out, all positions of a sequence depend on the padding"):
+        short = [RNG.standard_normal((length, 4)).astype(np.float32) for length in np.arange(24) % 5 + 2]
+        collect(seeded(Waves), corpus_of(short), "second:out", folder=tmp_path)
 
 
 def test_what_whole_numbers_stand_for_is_shown_in_contexts(tmp_path: Path) -> None:
