@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
     from glasso_cli.api.run import run as run
     from glasso_cli.api.stages import collect as collect
+    from glasso_cli.api.stages import collect_arrays as collect_arrays
     from glasso_cli.api.stages import compare as compare
     from glasso_cli.api.stages import fit as fit
     from glasso_cli.artifacts import ActivationStats as ActivationStats
@@ -38,6 +39,7 @@ _PUBLIC = {
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "collect": "glasso_cli.api.stages",
+    "collect_arrays": "glasso_cli.api.stages",
     "compare": "glasso_cli.api.stages",
     "fit": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -13,6 +13,8 @@ from glasso_cli.config import CollectSection, CompareSection, FitSection, public
 from glasso_cli.errors import InputError, extras_needed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from glasso_cli.comparison.estimates import Corpus
@@ -47,6 +49,44 @@ def collect(
     section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
     with loaded_in_memory(model, tokenizer) as loaded:
         stats = collect_corpus(loaded, texts, section, name=name, seed=seed)
+    return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
+
+
+@extras_needed()
+def collect_arrays(
+    module: nn.Module,
+    items: Sequence[Any] | np.ndarray,
+    hook_points: Sequence[str],
+    *,
+    documents: Sequence[Any] | np.ndarray | None = None,
+    symbols: Sequence[Any] | None = None,
+    adapter: Callable[[Tensor, Tensor], Any] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+    name: str = "corpus",
+    seed: int = 0,
+    **settings: Any,
+) -> ActivationStats:
+    """Statistics of the units of any torch module at ``hook_points`` over ``items``: images, sequences or rows.
+
+    The numbers are those of ``glasso collect`` with ``model.kind: torch``. ``items`` are arrays of one shape, or sequences
+    that differ in length; ``documents`` says which of them belong together, and each is one by itself without it.
+    ``symbols`` are what whole numbers in the items stand for. ``adapter(values, lengths)`` turns a batch ``(b, …)`` into the
+    arguments of the module, and ``prepare`` one item into an array. ``hook_points`` are patterns such as ``conv.3``,
+    ``rnn.0`` or ``blocks.3.act:out``; ``settings`` are the other keys of the section ``collect``. The module is read where
+    it is, in evaluation mode, and gets its modes back.
+
+    Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for a module
+    or hook points that cannot be read, for weights that are not float32, and for fewer than 16 documents.
+    """
+    from glasso_cli.collection.modules import run
+    from glasso_cli.console import PythonWarnings
+    from glasso_cli.corpora.arrays import arrays_in_memory
+    from glasso_cli.models.modules.network import network_in_memory, values_alone
+
+    section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
+    corpus = arrays_in_memory(items, documents, symbols, prepare)
+    with network_in_memory(module, adapter or values_alone, prepare) as network:
+        stats = run.collect_arrays(network, corpus, section, name=name, seed=seed, reporter=PythonWarnings())
     return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
 
 

@@ -66,12 +66,15 @@ def collect_corpus(
         stats, stored = collect_to_disk(
             loaded, texts, section, Path(folder), name=name, seed=seed, reporter=reporter or PythonWarnings()
         )
-        in_memory: dict[str, Any] = {name: _in_memory(parts) for name, parts in stored.items()}
-        return replace(stats, **in_memory)
+        return in_memory(stats, stored)
 
 
-def _in_memory(stored: Chunked) -> np.ndarray:
-    return np.stack([np.asarray(part, stored.dtype) for part in stored.chunks()])
+def in_memory(stats: ActivationStats, stored: dict[str, Chunked]) -> ActivationStats:
+    """``stats`` with the moments that lie on the disk, ``stored`` by their names."""
+    read: dict[str, Any] = {
+        name: np.stack([np.asarray(part, parts.dtype) for part in parts.chunks()]) for name, parts in stored.items()
+    }
+    return replace(stats, **read)
 
 
 def collect_to_disk(

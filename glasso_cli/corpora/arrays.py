@@ -74,13 +74,38 @@ def read_arrays(name: str, corpus: CorpusSection, prepare: Callable[[Any], Any] 
     if corpus.max_documents is not None:
         kept = np.flatnonzero(documents < corpus.max_documents)
         items, documents = [items[index] for index in kept], documents[kept]
-    found = len(set(documents.tolist()))
+    _refuse_few(documents, key)
+    return ArrayCorpus(items, documents, symbols, prepare)
+
+
+def arrays_in_memory(
+    items: Sequence[Any] | np.ndarray,
+    documents: Sequence[Any] | np.ndarray | None,
+    symbols: Sequence[Any] | None,
+    prepare: Callable[[Any], Any] | None,
+) -> ArrayCorpus:
+    """``items`` as a corpus, one document each unless ``documents`` says which belong together.
+
+    Raises :class:`InputError` for names of documents that are not one for each item, and for fewer than 16 documents.
+    """
+    owners = list(range(len(items))) if documents is None else list(documents)
+    if len(owners) != len(items):
+        raise InputError(
+            f"There are {len(owners):,} names of documents for {len(items):,} items.",
+            "Give one for each item, or none.",
+        )
+    numbers = _numbered(owners)
+    _refuse_few(numbers, "The corpus")
+    return ArrayCorpus(list(items), numbers, None if symbols is None else np.asarray(symbols), prepare)
+
+
+def _refuse_few(documents: np.ndarray, key: str) -> None:
+    found = len(np.unique(documents))
     if found < LEAST:
         raise InputError(
             f"{key} has {found} documents, but errors rest on documents and need at least {LEAST}.",
             "Give more documents; crops of one photograph or pieces of one recording are one document.",
         )
-    return ArrayCorpus(items, documents, symbols, prepare)
 
 
 def pin_arrays(name: str, corpus: CorpusSection) -> dict[str, Any]:

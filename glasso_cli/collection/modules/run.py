@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from glasso_cli.collection.modules.grid import GridAutocorrelation
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.run import BATCH_TOKENS, collect_reading
+from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import LEAST, ArrayCorpus
@@ -38,6 +39,17 @@ PROBED = 16  # documents that show what depends on the border
 PROBED_LENGTHS = 8  # where sequences differ in length: of which the same is asked
 PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
 CHECKED = 4  # documents that go through the network one by one
+
+
+def collect_arrays(
+    network: ModuleNetwork, corpus: ArrayCorpus, section: CollectSection, *, name: str, seed: int, reporter: Reporter
+) -> ActivationStats:
+    """As :func:`collect_arrays_to_disk`, in memory."""
+    with tempfile.TemporaryDirectory(prefix="glasso-") as folder:
+        pieces = Path(folder)
+        return in_memory(
+            *collect_arrays_to_disk(network, corpus, section, pieces, name=name, seed=seed, reporter=reporter)
+        )
 
 
 def collect_arrays_to_disk(

@@ -140,6 +140,36 @@ def network_of(
     return ModuleNetwork(module, device, adapter, prepare, name)
 
 
+@contextmanager
+def network_in_memory(
+    module: nn.Module, adapter: Callable[[Tensor, Tensor], Any], prepare: Callable[[Any], Any] | None
+) -> Iterator[ModuleNetwork]:
+    """A module in eval mode inside the block, where it is; or a copy, if a hook point could take recurrent layers apart.
+
+    Raises :class:`InputError` for weights that are not float32.
+    """
+    import torch
+
+    _refuse_unreadable(module)
+    other = next(
+        (item for item in module.parameters() if item.is_floating_point() and item.dtype != torch.float32), None
+    )
+    if other is not None:
+        raise InputError(
+            f"The module has weights of {str(other.dtype).removeprefix('torch.')}.",
+            "Give a float32 copy: module.float().",
+        )
+    device = next((item.device for item in module.parameters()), torch.device("cpu"))
+    if any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
+        module = copy.deepcopy(module)
+    modes = {part: part.training for part in module.modules()}
+    try:
+        yield ModuleNetwork(module.eval(), device, adapter, prepare, type(module).__name__)
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 def network_digest(section: ModelSection) -> dict[str, str]:
     """What pins a network of kind torch in a cache key: the digests of its code and of its weights."""
     from glasso_cli.digests import file_digests
