@@ -13,6 +13,7 @@ from glasso_cli.collection.dictionaries.first_pass import LatentFindings, latent
 from glasso_cli.collection.dictionaries.point import latent_point
 from glasso_cli.collection.dictionaries.reader import LatentReader
 from glasso_cli.collection.reading import Reader, Reading
+from glasso_cli.collection.sparse.products import PAYS_FROM
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.engine import machine
@@ -112,6 +113,7 @@ def latent_reading(work: CorpusPass, dictionary: Dictionary) -> Reading:
         gated=(False,),
         reader=reader,
         orientation=lambda: np.ones(len(kept), np.int8),  # latents are never negative
+        sparse=_pays(work, found, len(kept)),
         invariants={**reading.invariants, "dictionary": report},
     )
 
@@ -144,10 +146,21 @@ def _kept(work: CorpusPass, base: HookPoint, found: LatentFindings) -> np.ndarra
     return kept
 
 
+def _collected(work: CorpusPass, kept: int) -> int:
+    """How many of the ``kept`` latents are collected."""
+    choice = work.section.neurons
+    return min(kept, choice) if isinstance(choice, int) else kept
+
+
+def _pays(work: CorpusPass, found: LatentFindings, kept: int) -> bool:
+    """Whether few enough latents are active for sparse sums. A GPU multiplies dense matrices faster."""
+    few = PAYS_FROM * found.fit["l0"] <= _collected(work, kept)
+    return few and work.reading.device.type == "cpu"
+
+
 def _require_memory(work: CorpusPass, kept: int) -> None:
     """Raise :class:`InputError` where the moments and the pilot sample of ``kept`` latents take more than there is."""
-    choice = work.section.neurons
-    count = min(kept, choice) if isinstance(choice, int) else kept
+    count = _collected(work, kept)
     sample = sum(window.size for window in work.pilot_windows())
     needed, available = _COPIES * 8 * count**2 + 2 * 4 * sample * kept, machine.available_memory()
     if needed > available:
