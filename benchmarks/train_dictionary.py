@@ -78,7 +78,7 @@ def trained(x: torch.Tensor, y: torch.Tensor, latents: int, active: int, steps: 
     √d, a transcoder on those of mean distance √d from their mean; the factors are then multiplied into the weights.
     """
     alike = y is x
-    centres = [0.0, 0.0] if alike else [x.mean(0), y.mean(0)]
+    centres = [torch.zeros(()), torch.zeros(())] if alike else [x.mean(0), y.mean(0)]
     scale, scale_out = (x.shape[1] ** 0.5 / float((part - c).norm(dim=1).mean()) for part, c in zip((x, y), centres))
     x, y = x * scale, y * scale_out
     b_dec = y.mean(0).requires_grad_()
