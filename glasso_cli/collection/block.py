@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from glasso_cli.collection.shifted import ShiftedMoments
 from glasso_cli.linalg.moments import correlation, sum_packed
 
 if TYPE_CHECKING:
+    import torch
+
     from glasso_cli.collection.autocorrelation import Autocorrelation
     from glasso_cli.collection.batch import ActivationBatch
     from glasso_cli.collection.modules.grid import GridAutocorrelation
@@ -25,51 +27,74 @@ if TYPE_CHECKING:
 Piece = dict[str, np.ndarray]
 
 
-class BlockStatistics:
-    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
+class Products(Protocol):
+    """What is summed over products of values."""
+
+    def update(self, batch: ActivationBatch, kept: torch.Tensor) -> None:
+        """Add a batch; ``kept (n, p)`` are the values of its kept tokens."""
+
+    def finish(self) -> Piece:
+        """The sums as arrays: ``count``, ``sums``, ``moments``, those of the autocorrelation, ``null_moments`` if wanted."""
+
+
+class DenseProducts:
+    """The moments and the autocorrelation of one block, and those of the shifted neurons if there is a ``null_seed``."""
 
     def __init__(
         self,
         pilot: Pilot,
         autocorrelation: Autocorrelation | GridAutocorrelation,
-        *,
-        keep_contexts: bool,
         null_seed: tuple[int, ...] | None = None,
     ) -> None:
         width, device = len(pilot.mean), pilot.mean.device
         self._pilot = pilot
         self._moments = BlockMoments(width, device)
-        self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
         self._autocorrelation = autocorrelation
-        self._poles = PoleContexts(width, device) if keep_contexts else None
         self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
 
-    def update(self, batch: ActivationBatch) -> None:
-        """Add the kept tokens of a batch."""
-        kept = batch.values[batch.kept]
+    def update(self, batch: ActivationBatch, kept: torch.Tensor) -> None:
+        """Add a batch; ``kept (n, p)`` are the values of its kept tokens."""
         centred = self._pilot.centred(kept)
         self._moments.update(centred)
-        self._marginals.update(kept)
         self._autocorrelation.update(batch, centred)
-        if self._poles is not None:
-            self._poles.update(batch)
         if self._null is not None:
             self._null.update(centred)
 
     def finish(self) -> Piece:
-        """The block as arrays; second moments in float32, as they are stored."""
+        """The sums as arrays; second moments in float32, as they are stored."""
         block = self._moments.finish()
         piece: Piece = {
             "count": np.array(block.count),
             "sums": block.sums,
             "moments": block.moments.astype(np.float32),
-            **self._marginals.finish(),
             **self._autocorrelation.finish(),
         }
-        if self._poles is not None:
-            piece.update(self._poles.finish())
         if self._null is not None:
             piece["null_moments"] = self._null.finish().astype(np.float32)
+        return piece
+
+
+class BlockStatistics:
+    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
+
+    def __init__(self, pilot: Pilot, products: Products, *, keep_contexts: bool) -> None:
+        self._products = products
+        self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
+        self._poles = PoleContexts(len(pilot.mean), pilot.mean.device) if keep_contexts else None
+
+    def update(self, batch: ActivationBatch) -> None:
+        """Add the kept tokens of a batch."""
+        kept = batch.values[batch.kept]
+        self._products.update(batch, kept)
+        self._marginals.update(kept)
+        if self._poles is not None:
+            self._poles.update(batch)
+
+    def finish(self) -> Piece:
+        """The block as arrays."""
+        piece = {**self._products.finish(), **self._marginals.finish()}
+        if self._poles is not None:
+            piece.update(self._poles.finish())
         return piece
 
 

@@ -73,6 +73,7 @@ class Reading:
     batch_samples: dict[str, int]  # samples in a batch by default, by the kind of device
     fresh: Callable[[int], AbstractContextManager[Reading]]
     pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
+    sparse: bool = False  # whether the products of values are summed from those that are not zero
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
 
     @property

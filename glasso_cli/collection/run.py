@@ -23,7 +23,7 @@ from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
-from glasso_cli.collection.dictionaries.reading import dictionary_of, latent_reading, require_point
+from glasso_cli.collection.dictionaries.reading import dictionary_of, dictionary_points, latent_reading
 from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.reading import Reading
 from glasso_cli.config import CollectSection
@@ -98,11 +98,12 @@ def collect_to_disk(
     from glasso_cli.hooks.windows import lengths_can_mix
 
     dictionary = dictionary_of(section)
-    patterns = section.hook_points if dictionary is None else (str(dictionary.hook_in.point),)
-    points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
+
+    def resolve(patterns: Sequence[str]) -> tuple[HookPoint, ...]:
+        return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
+
+    points = resolve(section.hook_points) if dictionary is None else dictionary_points(dictionary, resolve)
     _refuse_several_experts(points)
-    if dictionary is not None:
-        require_point(points, dictionary)
     length = section.max_length
     limit = longest_window(loaded.model)
     if limit is not None and limit < length:

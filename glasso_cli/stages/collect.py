@@ -72,7 +72,9 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
 
 def _dictionary(config: Config) -> dict[str, Any]:
     sae = config.collect.sae
-    return {} if sae.file is None else {"sae": pin_dictionary(Path(sae.file), config.collect.sae_hook_point)}
+    return (
+        {} if sae.file is None else {"sae": pin_dictionary(Path(sae.file), config.collect.sae_hook_point, sae.output)}
+    )
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:

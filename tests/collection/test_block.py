@@ -10,7 +10,7 @@ from support.batches import kept_values, random_batch
 from glasso_cli.collection import pilot
 from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import ActivationBatch
-from glasso_cli.collection.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
+from glasso_cli.collection.block import BlockStatistics, DenseProducts, Merged, Piece, duplicates, merge, unusable
 from glasso_cli.collection.contexts import POLES, TOP, WIDTH
 from glasso_cli.collection.pilot import Pilot
 from glasso_cli.collection.tails import STEPS
@@ -26,7 +26,9 @@ def some_batches(count: int = 8) -> list[ActivationBatch]:
 def blocks(batches: list[ActivationBatch], count: int, measured: Pilot, contexts: bool = True) -> list[Piece]:
     pieces = []
     for index in range(count):
-        sums = BlockStatistics(measured, Autocorrelation(len(measured.mean), LAGS), keep_contexts=contexts)
+        sums = BlockStatistics(
+            measured, DenseProducts(measured, Autocorrelation(len(measured.mean), LAGS)), keep_contexts=contexts
+        )
         for batch in batches[index::count]:
             sums.update(batch)
         pieces.append(sums.finish())
@@ -79,7 +81,9 @@ def test_an_empty_block_changes_nothing() -> None:
     batches = some_batches(4)
     measured = pilot.measure_sample(batches[0], "none")
     pieces = blocks(batches, 2, measured)
-    nothing = BlockStatistics(measured, Autocorrelation(len(measured.mean), LAGS), keep_contexts=True).finish()
+    nothing = BlockStatistics(
+        measured, DenseProducts(measured, Autocorrelation(len(measured.mean), LAGS)), keep_contexts=True
+    ).finish()
     with_it, _ = together([*pieces, nothing], measured)
     without, _ = together(pieces, measured)
     np.testing.assert_array_equal(with_it.autocorrelation, without.autocorrelation)

@@ -64,6 +64,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("collect", "hook_points"): ["resid.2"],
     ("collect", "sae", "file"): "b",
     ("collect", "sae", "hook_point"): "resid.2",
+    ("collect", "sae", "output"): "*layers.2.mlp:out",
     ("collect", "sae", "scale"): 2.0,
     ("collect", "sae", "centre"): True,
     ("collect", "sae", "least_documents"): 7,
