@@ -59,6 +59,7 @@ def test_lite0_recognises_a_flower() -> None:
         assert int(module.eval()(image).argmax()) == 985  # daisy
 
 
+@pytest.mark.real
 def test_the_voice_encoder_is_that_of_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package reads files with two others, which are not installed and not needed for its network."""
     for name in ("resemblyzer.audio", "resemblyzer"):
