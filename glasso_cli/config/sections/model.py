@@ -28,7 +28,8 @@ class ModelSection(Section):
     id: PathText | None = Field(
         default=None,
         description="Id of a model on the Hugging Face hub, a local folder, or a model that comes as a Python package: "
-        "builtin:gemma-3-270m or builtin:smollm2-135m-instruct. For kind hf, which needs it.",
+        "builtin:gemma-3-270m or builtin:smollm2-135m-instruct. package:folder is a folder in an installed package. For kind hf, which "
+        "needs it.",
         validate_default=True,
     )
     target: CodeName | None = Field(

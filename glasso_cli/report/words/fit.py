@@ -13,6 +13,7 @@ from glasso_cli.artifacts.metrics.fit import (
     NullEdges,
     PlainGraph,
 )
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count, estimate_used, percent
 
 
@@ -117,12 +118,14 @@ def _null(null: NullEdges, metrics: FitMetrics) -> str:
 
 
 def _fresh_network(fresh: FreshNetwork, metrics: FitMetrics) -> str:
+    worth = metrics.collect.fresh_network
+    few = fewer_tokens_than_neurons(worth.median, metrics.neurons, "its tokens") if worth else ""
     return (
         f"the same architecture before training gives {fresh.at_alpha:,} edges at this alpha ({metrics.edges_at_alpha:,} "
         f"after training), {fresh.drawn:,} drawn by the same rules ({metrics.edges:,}) in "
         f"{fresh.communities:,} communities ({metrics.communities:,}); the two halves of the documents "
         f"share {_share(fresh.replication)} of their edges ({_share(fresh.replication_trained)})"
-    )
+    ) + (f"; before training, {few}, so that edges drawn there cannot be trusted" if few else "")
 
 
 def _share(value: float | None) -> str:
