@@ -60,7 +60,7 @@ class CorpusPass:
 
     @property
     def contexts(self) -> bool:
-        """Whether example contexts are kept: where they are wanted, and documents have text to show."""
+        """Whether example contexts are kept: where they are wanted, and samples can be shown."""
         return self.section.contexts and self.reading.symbols is not None
 
     # -- the pilot ------------------------------------------------------------------------------------
@@ -100,9 +100,9 @@ class CorpusPass:
         sample = self.pilot_sample(reader)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
-        examples = contexts.empty(len(columns), 0)
+        examples = contexts.empty(len(columns), 0, self.reading.extent)
         if self.contexts:
-            examples = contexts.quantile_contexts(sample)
+            examples = contexts.quantile_contexts(sample, self.reading.extent)
         measured = pilot.measure_sample(sample, section.transform)
         oriented = self.reading.orientation()
         return PilotFindings(measured, reader.limits, columns, examples, oriented[columns], difference)
@@ -166,7 +166,7 @@ class CorpusPass:
             sums = BlockStatistics(
                 findings.pilot,
                 self.reading.autocorrelation(len(findings.columns), section.lags, self.reading.device),
-                keep_contexts=self.contexts,
+                extent=self.reading.extent if self.contexts else None,
                 null_seed=(self.seed, index) if section.null is True else None,
             )
             tokens = Counter(dict.fromkeys(RULES, 0))

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
+from glasso_cli.collection.contexts import SAMPLES, WINDOWS
+from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
+from glasso_cli.collection.modules.places import find_places
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
@@ -79,6 +82,8 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
+    from glasso_cli.hooks.modules.receptive import receptive_fields
+
     mean, lengths = section.positions == "mean", _lengths(corpus)
     grids = _grids(network, points, recorder, corpus)
     if not mean and len(set(grids)) > 1:
@@ -91,10 +96,25 @@ def _reading(
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == len(corpus.item(0))
     windows, documents = _windows(corpus, lengths, grids[0], section, single=single, follows=follows and not one_size)
-    positions = Positions(_left_out(network, points, corpus, grids, section) if one_size else None, sequence, mean)
+    left_out = _left_out(network, points, corpus, grids, section) if one_size else None
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
     longest = max(window.size for window in windows)
+    positions = Positions(left_out, sequence, mean, 1 if single else longest)
+    samples = Samples(corpus, grids[0], positions.each, single)
+
+    def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
+        batch = batch_of(_spread(corpus, CHECKED))
+        places = find_places(
+            corpus.item(0),
+            grids[0],
+            len(points),
+            lambda axes: receptive_fields(network, points, batch, axes),
+            steps=longest if follows else 0,
+            single=single,
+        )
+        return samples.crops(ids, order, places)
+
     grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
     width = sum(point.width for point in points)
 
@@ -130,7 +150,9 @@ def _reading(
             not_finite="Check the data (their scale) and the weights.",
         ),
         orientation=lambda: np.ones(width, np.int8),
-        symbols=None if symbols is None else lambda ids: _named(symbols, ids),
+        symbols=samples.names if symbols is None else lambda ids: _named(symbols, ids),
+        extent=SAMPLES if symbols is None else WINDOWS,
+        crops=crops if symbols is None and section.contexts else None,
         autocorrelation=lambda width, lags, device: GridAutocorrelation(width, grid, lags, device),
         dtype_difference=lambda batch: {},
         invariants=invariants,
