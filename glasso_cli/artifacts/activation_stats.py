@@ -99,11 +99,16 @@ class ActivationStats(Artifact):
         return Crops(kind=kind, mark=mark, extent=extent, whole=whole, **arrays)
 
     @property
+    def has_words(self) -> bool:
+        """Whether there are contexts, and these are windows of text."""
+        return self.crop_kind is None and self.top_tokens.shape[1] > 0
+
+    @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
 
     def in_words(self) -> str:
-        return f"{self.n_neurons:,} neurons, {self.n_tokens:,} tokens in {len(self.counts)} blocks"
+        return f"{self.n_neurons:,} neurons, {self.n_tokens:,} {self.metrics.sample}s in {len(self.counts)} blocks"
 
     @property
     def n_tokens(self) -> int:

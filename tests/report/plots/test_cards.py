@@ -55,10 +55,10 @@ def test_peaks_stand_in_one_column() -> None:
     assert np.ptp(middles) <= 1
 
 
-def test_contexts_outside_the_text_are_left_out() -> None:
+def test_contexts_outside_the_text_are_left_out(make_study: Callable[..., Study]) -> None:
     tokens = np.array([[-1, -1, 2, 1, -1], [0, 1, 2, 3, 4]])
     values = np.where(tokens < 0, np.nan, tokens + 0.5)
-    found = read_contexts(tokens, values, np.array([7, -1]), np.array(TOKENS))
+    found = read_contexts(make_study().stats, 0, tokens, values, np.array([7, -1]))
     assert [context.tokens for context in found] == [(TOKENS[2], TOKENS[1])]
     assert (found[0].peak, found[0].value, found[0].document) == (0, 2.5, 7)
 

@@ -3,6 +3,9 @@
 import { contextsOf, corpusOf } from './data.js';
 import { createElement, hint, styleValue } from './draw.js';
 
+const CROP_SIDE = 64; // pixels on the screen of the longer side of a crop
+const CROP_SCALE = 3; // pixels of the canvas for one on the screen
+
 // An empty element that `fillContexts` fills: with `most` contexts of the heavier pole of a neuron, and half as many of
 // the other.
 export function contextsPlace(corpus, neuron, most = 8) {
@@ -26,7 +29,7 @@ async function contextLines(corpus, neuron, most) {
   const strongest = Math.max(1e-9, ...contexts.flatMap(({ values }) => values.map(Math.abs)));
   const heavier = contexts[0].pole;
   const ofPole = (pole, amount) => contexts.filter((context) => context.pole === pole).slice(0, amount);
-  const lines = (shown) => shown.map((context) => contextLine(context, strongest));
+  const lines = (shown) => contextElements(shown, strongest);
   if (most === 1) return lines(ofPole(heavier, 1));
   return [heavier, -heavier].flatMap((pole, place) => {
     const shown = lines(ofPole(pole, place ? Math.floor(most / 2) : most));
@@ -34,9 +37,67 @@ async function contextLines(corpus, neuron, most) {
   });
 }
 
+// Contexts in lines, or crops side by side.
+function contextElements(shown, strongest) {
+  if (!shown.some(({ crop }) => crop)) return shown.map((context) => contextLine(context, strongest));
+  return [createElement('div', { class: 'crops' }, ...shown.map(cropFigure))];
+}
+
+// The crop of a sample with its box, and below it its value and its document.
+function cropFigure({ document: number, peak, values, place, crop }) {
+  const where = `document ${number}${place && `, ${place}`}`;
+  const caption = createElement('figcaption', {}, createElement('strong', {}, `${values[peak]}`), ` ${number}`);
+  const picture = crop ? cropCanvas(crop, `${where}: ${values[peak]}`) : hint('no crop');
+  return createElement('figure', { title: where }, picture, caption);
+}
+
+function cropCanvas({ pixels, width, channels, rows, columns, box }, label) {
+  const scale = CROP_SIDE / Math.max(rows, columns);
+  const [shownWidth, shownHeight] = [columns * scale, Math.max(rows * scale, CROP_SIDE / 4)];
+  const canvas = createElement('canvas', { role: 'img', 'aria-label': label });
+  [canvas.width, canvas.height] = [shownWidth, shownHeight].map((side) => Math.round(side * CROP_SCALE));
+  canvas.style.setProperty('width', `${shownWidth}px`);
+  const context = canvas.getContext('2d');
+  context.imageSmoothingEnabled = false;
+  context.drawImage(cropPixels(pixels, width, channels, rows, columns), 0, 0, canvas.width, canvas.height);
+  if (box.length) {
+    const [x, y] = [canvas.width / columns, canvas.height / rows];
+    const [top, left, bottom, right] = box;
+    for (const [line, colour] of [
+      [2.2, '#000000'],
+      [1.2, '#E69F00'],
+    ]) {
+      context.lineWidth = line * CROP_SCALE;
+      context.strokeStyle = colour;
+      context.strokeRect(left * x, top * y, (right - left) * x, (bottom - top) * y);
+    }
+  }
+  return canvas;
+}
+
+// A canvas of one pixel for each of a crop, whose rows are `width` long in the block.
+function cropPixels(pixels, width, channels, rows, columns) {
+  const canvas = createElement('canvas', { width: columns, height: rows });
+  const context = canvas.getContext('2d');
+  const image = context.createImageData(columns, rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const [from, to] = [(row * width + column) * channels, 4 * (row * columns + column)];
+      for (let colour = 0; colour < 3; colour++) image.data[to + colour] = pixels[from + (channels === 3 ? colour : 0)];
+      image.data[to + 3] = 255;
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 // One context in one line: the token at the peak is marked, all tokens are shaded by the size of their values.
-function contextLine({ document: number, peak, tokens, values }, strongest) {
+function contextLine({ document: number, peak, tokens, values, place }, strongest) {
   const line = createElement('p', { class: 'context' });
+  if (place !== undefined) {
+    line.append(`document ${number}${place && `, ${place}`}: ${values[peak]}`);
+    return line;
+  }
   tokens.forEach((text, index) => {
     const token = createElement(index === peak ? 'mark' : 'span', {}, text);
     const share = Math.min(1, Math.abs(values[index]) / strongest);
