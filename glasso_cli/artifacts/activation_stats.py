@@ -108,7 +108,9 @@ class ActivationStats(Artifact):
         return len(self.neuron_ids)
 
     def in_words(self) -> str:
-        return f"{self.n_neurons:,} neurons, {self.n_tokens:,} {self.metrics.sample}s in {len(self.counts)} blocks"
+        of_texts = self.meta.get("metrics", {}).get("model", {}).get("kind") != "torch"
+        samples = f"{self.n_tokens:,} {'tokens' if of_texts else 'samples'}"
+        return f"{self.n_neurons:,} neurons, {samples} in {len(self.counts)} blocks"
 
     @property
     def n_tokens(self) -> int:

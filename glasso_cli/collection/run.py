@@ -358,8 +358,10 @@ def _documents_per_block(documents: int, count: int) -> np.ndarray:
 
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
     warn = reporter.warn
-    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
-        warn(f"{name}: {few}; give more text, or fewer neurons (collect.neurons).")
+    sample = stats.metrics.sample
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons, f"the {sample}s"):
+        more = "text" if sample == "token" else "documents"
+        warn(f"{name}: {few}; give more {more}, or fewer neurons (collect.neurons).")
     documents = stats.metrics.documents
     if documents.identical or documents.nearly_identical:
         nearly = f" and {documents.nearly_identical:,} are nearly so" if documents.nearly_identical else ""

@@ -150,7 +150,7 @@ def _versions() -> dict[str, str]:
 
 def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{metrics.tokens.kept:,} {'samples' if metrics.model.kind == 'torch' else 'tokens'} of {metrics.neurons:,} neurons "
+        f"{metrics.tokens.kept:,} {metrics.sample}s of {metrics.neurons:,} neurons "
         f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )
 

@@ -44,6 +44,7 @@ SCRIPTS = (
     *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
     *("edge-card.js", "tables.js", "activity.js", "cards.js", "export.js", "search.js", "controls.js", "main.js"),
 )
+STYLES = ("page.css", "contexts.css")
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
 
@@ -284,7 +285,7 @@ def _colours() -> dict[str, Any]:
 
 
 def _page(view: View, manifest: dict[str, Any], blocks: dict[str, Block]) -> Iterator[str]:
-    style = _read("page.css")
+    style = "".join(_read(name) for name in STYLES)
     script = program()
     allowed = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "

@@ -187,6 +187,7 @@ function communityName(name) {
 }
 
 function memberItem(neuron) {
-  const words = data.names[neuron] ? '' : quoted(peakTokens(activeCorpus(), neuron).slice(0, 3));
+  const hasWords = !data.names[neuron] && activeCorpus().crops === null;
+  const words = hasWords ? quoted(peakTokens(activeCorpus(), neuron).slice(0, 3)) : '';
   return createElement('li', {}, neuronButton(neuron), ` strength ${shown().strength[neuron].toFixed(2)} ${words}`);
 }

@@ -30,7 +30,7 @@ async function contextLines(corpus, neuron, most) {
   const heavier = contexts[0].pole;
   const ofPole = (pole, amount) => contexts.filter((context) => context.pole === pole).slice(0, amount);
   const lines = (shown) => contextElements(shown, strongest);
-  if (most === 1) return lines(ofPole(heavier, 1));
+  if (most === 1) return lines(ofPole(heavier, corpus.crops === null ? 1 : 4));
   return [heavier, -heavier].flatMap((pole, place) => {
     const shown = lines(ofPole(pole, place ? Math.floor(most / 2) : most));
     return shown.length ? [hint(pole > 0 ? 'positive pole' : 'negative pole'), ...shown] : [];
@@ -63,10 +63,11 @@ function cropCanvas({ pixels, width, channels, rows, columns, box }, label) {
   if (box.length) {
     const [x, y] = [canvas.width / columns, canvas.height / rows];
     const [top, left, bottom, right] = box;
-    for (const [line, colour] of [
-      [2.2, '#000000'],
-      [1.2, '#E69F00'],
-    ]) {
+    const lines = [
+      [2.2, 'black'],
+      [1.2, styleValue('--mark')],
+    ];
+    for (const [line, colour] of lines) {
       context.lineWidth = line * CROP_SCALE;
       context.strokeStyle = colour;
       context.strokeRect(left * x, top * y, (right - left) * x, (bottom - top) * y);

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from glasso_cli.graph import colours
 from glasso_cli.report.plots.parts import style
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _GAP = 0.2  # inches between groups
 _NAME = 0.2  # inches of the names of groups, above their crops
 _WORDS = 0.3  # inches of the two lines below a crop
 _SIZE = 6.2  # points
-_BOX = "#E69F00"  # seen on dark and on bright pixels, with its black border
+_BOX = colours.COMMUNITY[0]  # seen on dark and on bright pixels, with its black border
 
 
 class Shown(Protocol):
