@@ -40,6 +40,11 @@ class Crops:
         found = self.boxes[sample, self.points[neuron]]
         return None if np.isnan(found).any() else tuple(found.tolist())
 
+    @property
+    def points_at_steps(self) -> bool:
+        """Whether boxes are single steps, which are too narrow to be drawn as boxes."""
+        return self.mark == "step"
+
     @cached_property
     def in_words(self) -> str:
         """What crops and boxes are, in one sentence or two."""
@@ -59,7 +64,7 @@ class Crops:
             whole = "image" if self.kind == "image" else "sequence"
             return f"Each position depends on the whole {whole}; the box is its cell in the grid of positions."
         if self.mark == "step":
-            return "The box is the step."
+            return "A triangle points at the step."
         if self.mark == "whole":
             return "A sample is a whole document."
         sizes = dict.fromkeys(_by(size) if self.kind == "image" else f"{size[1]:,}" for size in self.field)

@@ -247,6 +247,7 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
             "selected": corpus.selected,
             "names": [_name(name) for name in corpus.community_names],
             "crops": None if corpus.shown is None else corpus.shown.crops.in_words,
+            "points_at_steps": corpus.shown is not None and corpus.shown.crops.points_at_steps,
         }
         for corpus in view.corpora
     ]

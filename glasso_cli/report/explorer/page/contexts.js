@@ -29,7 +29,7 @@ async function contextLines(corpus, neuron, most) {
   const strongest = Math.max(1e-9, ...contexts.flatMap(({ values }) => values.map(Math.abs)));
   const heavier = contexts[0].pole;
   const ofPole = (pole, amount) => contexts.filter((context) => context.pole === pole).slice(0, amount);
-  const lines = (shown) => contextElements(shown, strongest);
+  const lines = (shown) => contextElements(corpus, shown, strongest);
   if (most === 1) return lines(ofPole(heavier, corpus.crops === null ? 1 : 4));
   return [heavier, -heavier].flatMap((pole, place) => {
     const shown = lines(ofPole(pole, place ? Math.floor(most / 2) : most));
@@ -38,42 +38,57 @@ async function contextLines(corpus, neuron, most) {
 }
 
 // Contexts in lines, or crops side by side.
-function contextElements(shown, strongest) {
+function contextElements(corpus, shown, strongest) {
   if (!shown.some(({ crop }) => crop)) return shown.map((context) => contextLine(context, strongest));
-  return [createElement('div', { class: 'crops' }, ...shown.map(cropFigure))];
+  return [createElement('div', { class: 'crops' }, ...shown.map((context) => cropFigure(corpus, context)))];
 }
 
 // The crop of a sample with its box, and below it its value and its document.
-function cropFigure({ document: number, peak, values, place, crop }) {
+function cropFigure(corpus, { document: number, peak, values, place, crop }) {
   const where = `document ${number}${place && `, ${place}`}`;
   const caption = createElement('figcaption', {}, createElement('strong', {}, `${values[peak]}`), ` ${number}`);
-  const picture = crop ? cropCanvas(crop, `${where}: ${values[peak]}`) : hint('no crop');
+  const picture = crop ? cropCanvas(crop, `${where}: ${values[peak]}`, corpus.points_at_steps) : hint('no crop');
   return createElement('figure', { title: where }, picture, caption);
 }
 
-function cropCanvas({ pixels, width, channels, rows, columns, box }, label) {
+function cropCanvas({ pixels, width, channels, rows, columns, box }, label, isStep) {
   const scale = CROP_SIDE / Math.max(rows, columns);
   const [shownWidth, shownHeight] = [columns * scale, Math.max(rows * scale, CROP_SIDE / 4)];
   const canvas = createElement('canvas', { role: 'img', 'aria-label': label });
-  [canvas.width, canvas.height] = [shownWidth, shownHeight].map((side) => Math.round(side * CROP_SCALE));
+  const above = isStep ? 5 * CROP_SCALE : 0; // for the triangle
+  canvas.width = Math.round(shownWidth * CROP_SCALE);
+  canvas.height = Math.round(shownHeight * CROP_SCALE) + above;
   canvas.style.setProperty('width', `${shownWidth}px`);
   const context = canvas.getContext('2d');
   context.imageSmoothingEnabled = false;
-  context.drawImage(cropPixels(pixels, width, channels, rows, columns), 0, 0, canvas.width, canvas.height);
-  if (box.length) {
-    const [x, y] = [canvas.width / columns, canvas.height / rows];
-    const [top, left, bottom, right] = box;
-    const lines = [
-      [2.2, 'black'],
-      [1.2, styleValue('--mark')],
-    ];
-    for (const [line, colour] of lines) {
-      context.lineWidth = line * CROP_SCALE;
-      context.strokeStyle = colour;
-      context.strokeRect(left * x, top * y, (right - left) * x, (bottom - top) * y);
-    }
-  }
+  const picture = cropPixels(pixels, width, channels, rows, columns);
+  context.drawImage(picture, 0, above, canvas.width, canvas.height - above);
+  if (box.length) drawMark(context, box, canvas.width / columns, (canvas.height - above) / rows, above);
   return canvas;
+}
+
+// The box, or the triangle above a step.
+function drawMark(context, [top, left, bottom, right], x, y, above) {
+  const mark = styleValue('--mark');
+  if (above) {
+    const middle = ((left + right) / 2) * x;
+    context.fillStyle = mark;
+    context.beginPath();
+    context.moveTo(middle, above);
+    context.lineTo(middle - above * 0.6, 0);
+    context.lineTo(middle + above * 0.6, 0);
+    context.fill();
+    return;
+  }
+  const lines = [
+    [2.2, 'black'],
+    [1.2, mark],
+  ];
+  for (const [line, colour] of lines) {
+    context.lineWidth = line * CROP_SCALE;
+    context.strokeStyle = colour;
+    context.strokeRect(left * x, top * y, (right - left) * x, (bottom - top) * y);
+  }
 }
 
 // A canvas of one pixel for each of a crop, whose rows are `width` long in the block.

@@ -33,7 +33,7 @@ class Context:
     """One example: its tokens as text, their values, which one it is about, and where it comes from.
 
     A sample of an image or a sequence has one token, which says where in its document it is, and a ``crop (rows, columns,
-    1 or 3)`` with a ``box``: top, left, bottom and right.
+    1 or 3)`` with a ``box``: top, left, bottom and right. ``step`` says that the box is a single step.
     """
 
     tokens: tuple[str, ...]
@@ -42,6 +42,7 @@ class Context:
     document: int
     crop: np.ndarray | None = None
     box: tuple[float, ...] | None = None
+    step: bool = False
 
     @property
     def value(self) -> float:
@@ -83,6 +84,7 @@ def read_contexts(
                     int(documents[row]),
                     crops.picture(crops.of[sample]) if crops is not None and shown else None,
                     crops.box(sample, neuron) if crops is not None and shown else None,
+                    crops is not None and crops.points_at_steps,
                 )
             )
     return contexts

@@ -34,6 +34,10 @@ class Shown(Protocol):
         """Top, left, bottom and right in pixels."""
 
     @property
+    def step(self) -> bool:
+        """Whether the box is a single step."""
+
+    @property
     def value(self) -> float:
         """Of the neuron."""
 
@@ -107,8 +111,6 @@ def _size(context: Shown) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, context: Shown, left: float, down: float, room: float) -> None:
-    from matplotlib.patches import Rectangle
-
     height, width = _size(context)
     if context.crop is not None:
         pixels = context.crop if context.crop.shape[2] == 3 else context.crop[..., 0]
@@ -118,18 +120,23 @@ def _draw(axes: Axes, context: Shown, left: float, down: float, room: float) -> 
         )  # fmt: skip
         if context.box is not None:
             rows, columns = context.crop.shape[:2]
-            y, x = height / rows, width / columns
-            top, first, bottom, last = context.box
-            place = (left + first * x, down + top * y)
-            for line, colour in ((2.0, "black"), (1.0, _BOX)):
-                axes.add_patch(
-                    Rectangle(
-                        place, (last - first) * x, (bottom - top) * y, fill=False, edgecolor=colour, linewidth=line
-                    )
-                )
+            scale = np.array([height / rows, width / columns] * 2)
+            _draw_box(axes, np.array([down, left] * 2) + context.box * scale, context.step)
     value = f"{context.value:.3g}".replace("-", "−")
     middle = left + _SIDE / 2
     axes.text(middle, down + room + 0.07, value, fontsize=_SIZE, ha="center", va="center", weight="bold")
     axes.text(
         middle, down + room + 0.17, f"{context.document:,}", fontsize=_SIZE, ha="center", va="center", color=style.MUTED
     )
+
+
+def _draw_box(axes: Axes, box: np.ndarray, step: bool) -> None:
+    """A box given by its top, left, bottom and right in inches; a triangle above it where it is a step."""
+    from matplotlib.patches import Rectangle
+
+    top, left, bottom, right = box
+    if step:
+        axes.plot((left + right) / 2, top - 0.02, marker="v", markersize=4, color=_BOX, mec="black", mew=0.5)
+        return
+    for line, colour in ((2.0, "black"), (1.0, _BOX)):
+        axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=line))
