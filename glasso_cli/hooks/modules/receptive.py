@@ -3,11 +3,14 @@
 A strip of the document is replaced by noise, and every position whose units change depends on the strip. Strips along an
 axis give the first and the last place that counts, whatever the path through the network. A path that an activation
 function closes on one document is open on another, so several documents count together.
+
+Broad strips come first, then finer ones. Strips that are further apart than the longest field share a pass: at most one
+of them lies in the field of a position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleNetwork
 
 CHANGED = 1e-6  # of the mean norm: a smaller difference is rounding
-STRIPS = 128  # along an axis; a longer axis is measured in strips of several places
+STRIPS = 32  # along an axis, in the first round
+FINER = 8  # strips for one, in each further round
+PASSES = 256  # of a round at most; fields then end at the borders of the strips of the round before
 _SIZES = (
     1.0,
     4.0,
@@ -36,8 +41,8 @@ def receptive_fields(
     """The fields of all S positions at each hook point: first and one past the last place along each of ``axes``.
 
     Arrays are ``(S, len(axes), 2)`` int32. ``axes`` are those of one document of ``batch``, which are equally long and not
-    padded. A position that nothing changes has the empty field (0, 0). Fields are exact up to ``STRIPS`` places along an
-    axis; beyond, they end at the borders of strips.
+    padded. A position that nothing changes has the empty field (0, 0). Fields are exact unless that takes more than
+    ``PASSES``, or all fields reach into the first and the last of ``STRIPS`` strips: those are whole.
     """
     return [
         np.stack(of_point, axis=1)
@@ -51,7 +56,6 @@ def _along(network: ModuleNetwork, points: Sequence[HookPoint], batch: ModuleBat
 
     values, count = batch.values, len(batch.values)
     length = values.shape[axis + 1]
-    width = -(-length // STRIPS)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(values.shape, generator=generator) * (values.float().std() + 1e-6)
     sizes = torch.tensor([_SIZES[index % len(_SIZES)] for index in range(count)])
@@ -66,17 +70,57 @@ def _along(network: ModuleNetwork, points: Sequence[HookPoint], batch: ModuleBat
             )
 
         plain = read(values)
-        fields = [np.zeros((item.shape[1], 2), np.int32) for item in plain]
-        for start in range(0, length, width):
-            stop = min(start + width, length)
-            strip = (slice(None), *[slice(None)] * axis, slice(start, stop))
-            changed = values.clone()
-            changed[strip] += noise[strip]
-            for field, before, after in zip(fields, plain, read(changed), strict=True):
-                hit = _changed(before, after)
-                field[hit & (field[:, 1] == 0), 0] = start
-                field[hit, 1] = stop
-    return fields
+
+        def changed_by(places: np.ndarray) -> list[np.ndarray]:
+            """Which positions at each hook point change with ``places`` of the axis."""
+            chosen = torch.zeros(length, dtype=values.dtype)
+            chosen[torch.from_numpy(places)] = 1
+            given = values + noise * chosen.reshape(-1, *[1] * (values.ndim - 2 - axis))
+            return [_changed(before, after) for before, after in zip(plain, read(given), strict=True)]
+
+        return _narrowed(length, [item.shape[1] for item in plain], changed_by)
+
+
+def _narrowed(
+    length: int, positions: Sequence[int], changed_by: Callable[[np.ndarray], list[np.ndarray]]
+) -> list[np.ndarray]:
+    """The fields of ``positions`` of each hook point along an axis of ``length`` places."""
+    width = -(-length // STRIPS)
+    fields = [np.array([[0, length]]).repeat(count, axis=0) for count in positions]
+    fields = _round(length, width, length, fields, changed_by)
+    while width > 1:
+        longest = max(int(np.ptp(field, axis=1).max()) for field in fields)
+        if all((np.ptp(field, axis=1) == length)[field[:, 1] > 0].all() for field in fields):
+            break
+        finer = -(-width // FINER)
+        if -(-longest // finer) > PASSES:
+            break
+        fields, width = _round(length, finer, longest, fields, changed_by), finer
+    return [field.astype(np.int32) for field in fields]
+
+
+def _round(
+    length: int,
+    width: int,
+    longest: int,
+    fields: list[np.ndarray],
+    changed_by: Callable[[np.ndarray], list[np.ndarray]],
+) -> list[np.ndarray]:
+    """Narrower ``fields`` by strips of ``width`` places; none of the fields is longer than ``longest``."""
+    found = [np.zeros_like(field) for field in fields]
+    place = np.arange(length)
+    apart = -(-longest // width) + 1  # strips from one to the next of a pass
+    for first in range(min(apart, -(-length // width))):
+        strips = place[(place // width) % apart == first]
+        for field, new, hit in zip(fields, found, changed_by(strips), strict=True):
+            # The one strip of this pass that meets the field of each position.
+            strip = field[:, 0] // width
+            strip += (first - strip) % apart
+            start, stop = strip * width, np.minimum((strip + 1) * width, length)
+            hit = hit & (start < field[:, 1])
+            new[:, 0] = np.where(hit & ((new[:, 1] == 0) | (start < new[:, 0])), start, new[:, 0])
+            new[:, 1] = np.where(hit, np.maximum(new[:, 1], stop), new[:, 1])
+    return found
 
 
 def _changed(before: Tensor, after: Tensor) -> np.ndarray:

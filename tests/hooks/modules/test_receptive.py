@@ -8,6 +8,7 @@ import torch
 from support.tiny_networks import Recurrent, batch, seeded
 from torch import Tensor, nn
 
+from glasso_cli.hooks.modules import receptive
 from glasso_cli.hooks.modules.receptive import receptive_fields
 from glasso_cli.hooks.modules.resolve import resolve_module_points
 from glasso_cli.models.modules.network import ModuleBatch, ModuleNetwork
@@ -48,8 +49,8 @@ def test_fields_are_those_of_kernels_and_strides(
     for index, (kernel, stride, padding, dilation) in enumerate(layers):
         parts += [nn.Conv2d(8 if index else 3, 8, kernel, stride, padding, dilation), activation()]
     network = seeded(lambda: nn.Sequential(*parts))
-    (found,) = fields(network, batch(4, 3, 20, 26), f"{2 * len(layers) - 1}:out")
-    rows, columns = exact(20, layers), exact(26, layers)
+    (found,) = fields(network, batch(4, 3, 20, 75), f"{2 * len(layers) - 1}:out")
+    rows, columns = exact(20, layers), exact(75, layers)
     wanted = np.stack([np.repeat(rows, len(columns), axis=0), np.tile(columns, (len(rows), 1))], axis=1)
     np.testing.assert_array_equal(found, wanted)
 
@@ -96,9 +97,19 @@ def test_a_unit_that_nothing_changes_has_the_empty_field() -> None:
     assert not found.any()
 
 
-def test_long_axes_are_measured_in_strips() -> None:
+def test_long_axes_are_measured_by_few_passes() -> None:
     network = seeded(lambda: nn.Sequential(nn.Conv1d(1, 4, 9, stride=4), nn.ReLU()))
-    (found,) = fields(network, batch(4, 1, 300), "0:out", axes=(1,))
-    wanted = exact(300, [(9, 4, 0, 1)])
-    np.testing.assert_array_equal(found[:, 0, 0], wanted[:, 0] // 3 * 3)  # 100 strips of 3
-    np.testing.assert_array_equal(found[:, 0, 1], -(-wanted[:, 1] // 3) * 3)
+    passes = []
+    network.module.register_forward_pre_hook(lambda *_: passes.append(1))
+    (found,) = fields(network, batch(4, 1, 3000), "0:out", axes=(1,))
+    np.testing.assert_array_equal(found[:, 0], exact(3000, [(9, 4, 0, 1)]))
+    assert len(passes) < 100
+
+
+def test_fields_that_need_too_many_passes_end_at_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receptive, "PASSES", 12)
+    network = seeded(lambda: nn.Sequential(nn.Conv1d(1, 4, 40, stride=4), nn.ReLU()))
+    (found,) = fields(network, batch(4, 1, 640), "0:out", axes=(1,))
+    wanted = exact(640, [(40, 4, 0, 1)])
+    np.testing.assert_array_equal(found[:, 0, 0], wanted[:, 0] // 20 * 20)
+    np.testing.assert_array_equal(found[:, 0, 1], -(-wanted[:, 1] // 20) * 20)
