@@ -14,7 +14,7 @@ class Crops:
 
     ``kind`` is ``image``, ``sequence`` (steps from left to right, channels from above) or ``row`` (no crop). ``mark`` says
     what boxes are: ``field``, the receptive field; ``cell``, the share of a position in an image on all of which it
-    depends; ``step``; or ``whole``, no box, because a sample is a whole document.
+    depends; ``step``; or ``whole``, no box, because a sample is a whole document or has no place of its own.
     """
 
     kind: str
@@ -49,24 +49,25 @@ class Crops:
     def in_words(self) -> str:
         """What crops and boxes are, in one sentence or two."""
         if self.kind == "row":
-            return "Documents have no positions: the strongest ones are given by number."
-        shown = (
-            f"Crops are {_by(self.extent)} pixels of images of {_by(self.whole)}."
-            if self.kind == "image"
-            else f"Crops are up to {self.extent[1]:,} steps from left to right, with the {self.whole[0]:,} channels from above, each "
-            "on its own scale: bright is high."
+            return (
+                "Contexts are given by the number of their document and, where it has several samples, the place in it."
+            )
+        if self.kind == "image":
+            return f"Crops are {_by(self.extent)} pixels of images of {_by(self.whole)}. {self._box_in_words()}"
+        channels = (
+            "" if self.whole[0] == 1 else f", with the {self.whole[0]:,} channels from above, each on its own scale"
         )
-        return f"{shown} {self._box_in_words()}"
+        return f"Crops are up to {self.extent[1]:,} steps from left to right{channels}: bright is high. {self._box_in_words()}"
 
     def _box_in_words(self) -> str:
-        unit = "pixels" if self.kind == "image" else "steps"
+        unit, document = ("pixels", "image") if self.kind == "image" else ("steps", "sequence")
+        sees_all = f"Each position depends on the whole {document}"
         if self.mark == "cell":
-            whole = "image" if self.kind == "image" else "sequence"
-            return f"Each position depends on the whole {whole}; the box is its cell in the grid of positions."
+            return f"{sees_all}; the box is its cell in the grid of positions."
         if self.mark == "step":
             return "A triangle points at the step."
         if self.mark == "whole":
-            return "A sample is a whole document."
+            return f"{sees_all}." if self.field.any() else f"A sample is a whole {document}."
         sizes = dict.fromkeys(_by(size) if self.kind == "image" else f"{size[1]:,}" for size in self.field)
         return f"The box is the receptive field ({', '.join(sizes)} {unit})."
 
