@@ -107,7 +107,12 @@ def note_of(stats: ActivationStats, strongest: float | None = None) -> str:
     if stats.top_tokens.shape[1] == 0:
         return ""
     if stats.crops is not None:
-        return f"Contexts: {stats.crops.in_words} The value of the neuron and the document are below."
+        below = (
+            ""
+            if stats.crops.kind == "row"
+            else " Below a crop are the value of the neuron and the number of the document."
+        )
+        return f"{stats.crops.in_words}{below}"
     upto = "" if strongest is None else f", up to {strongest:.3g}"
     return (
         f"Contexts: the boxed token is the example's own. Shading is the size of a token's value{upto}: orange for positive, "
