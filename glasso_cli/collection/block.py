@@ -11,7 +11,7 @@ import numpy as np
 from glasso_cli.collection import contexts, marginals
 from glasso_cli.collection.autocorrelation import autocorrelation
 from glasso_cli.collection.block_moments import BlockMoments
-from glasso_cli.collection.contexts import POLES, Contexts, PoleContexts
+from glasso_cli.collection.contexts import POLES, Contexts, Extent, PoleContexts
 from glasso_cli.collection.marginals import Marginals
 from glasso_cli.collection.shifted import ShiftedMoments
 from glasso_cli.linalg.moments import correlation, sum_packed
@@ -75,12 +75,15 @@ class DenseProducts:
 
 
 class BlockStatistics:
-    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
+    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up.
 
-    def __init__(self, pilot: Pilot, products: Products, *, keep_contexts: bool) -> None:
+    ``extent`` is that of the contexts to keep, or None.
+    """
+
+    def __init__(self, pilot: Pilot, products: Products, *, extent: Extent | None) -> None:
         self._products = products
         self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
-        self._poles = PoleContexts(len(pilot.mean), pilot.mean.device) if keep_contexts else None
+        self._poles = PoleContexts(len(pilot.mean), pilot.mean.device, extent) if extent is not None else None
 
     def update(self, batch: ActivationBatch) -> None:
         """Add the kept tokens of a batch."""
@@ -110,7 +113,9 @@ class Merged:
     null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
 
 
-def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, *, weighted_lags: bool = False) -> Merged:
+def merge(
+    pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, extent: Extent, *, weighted_lags: bool = False
+) -> Merged:
     """What B blocks say together, added in the order given; ``variance (p,)`` is that of the transformed values.
 
     ``weighted_lags`` multiplies the autocorrelation at each lag by the root of how many pairs a sample has there, so that
@@ -135,15 +140,15 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, *, weight
         sums=sums,
         marginals=marginals.describe(count, total, centre, scale, lowest),
         autocorrelation=rho,
-        poles={pole: _merged_contexts(pieces, pole, width) for pole in POLES},
+        poles={pole: _merged_contexts(pieces, pole, width, extent) for pole in POLES},
         null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )
 
 
-def _merged_contexts(pieces: Sequence[Piece], pole: str, width: int) -> Contexts:
+def _merged_contexts(pieces: Sequence[Piece], pole: str, width: int, extent: Extent) -> Contexts:
     """Those of one of ``POLES``; none where none were kept."""
     parts = [contexts.read(piece, pole) for piece in pieces if f"{pole}_tokens" in piece]
-    return contexts.merge(parts, pole) if parts else contexts.empty(width, 0)
+    return contexts.merge(parts, pole, extent) if parts else contexts.empty(width, 0, extent)
 
 
 def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

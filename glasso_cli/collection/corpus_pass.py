@@ -61,7 +61,7 @@ class CorpusPass:
 
     @property
     def contexts(self) -> bool:
-        """Whether example contexts are kept: where they are wanted, and documents have text to show."""
+        """Whether example contexts are kept: where they are wanted, and samples can be shown."""
         return self.section.contexts and self.reading.symbols is not None
 
     # -- the pilot ------------------------------------------------------------------------------------
@@ -101,9 +101,9 @@ class CorpusPass:
         sample = self.pilot_sample(reader)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
-        examples = contexts.empty(len(columns), 0)
+        examples = contexts.empty(len(columns), 0, self.reading.extent)
         if self.contexts:
-            examples = contexts.quantile_contexts(sample)
+            examples = contexts.quantile_contexts(sample, self.reading.extent)
         measured = pilot.measure_sample(sample, section.transform)
         oriented = self.reading.orientation()
         return PilotFindings(measured, reader.limits, columns, examples, oriented[columns], difference)
@@ -164,7 +164,8 @@ class CorpusPass:
 
     def _make(self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]) -> None:
         for index, parts in self._by_block(group, findings, advance):
-            sums = BlockStatistics(findings.pilot, self._products(findings.pilot, index), keep_contexts=self.contexts)
+            extent = self.reading.extent if self.contexts else None
+            sums = BlockStatistics(findings.pilot, self._products(findings.pilot, index), extent=extent)
             tokens = Counter(dict.fromkeys(RULES, 0))
             for batch in parts:
                 sums.update(batch)

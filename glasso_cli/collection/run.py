@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from glasso_cli.collection import contexts
 from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.capture import Capture
-from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
 from glasso_cli.collection.dictionaries.reading import dictionary_of, dictionary_points, latent_reading
 from glasso_cli.collection.orientation import reference_orientation
@@ -304,7 +303,9 @@ def _assemble(
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot, weighted_lags=reading.weighted_lags)
+    merged = blocks.merge(
+        pieces, np.diag(covariance), findings.pilot, reading.extent, weighted_lags=reading.weighted_lags
+    )
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     metrics = CollectMetrics(
         model=reading.model,
@@ -338,7 +339,8 @@ def _assemble(
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(findings.examples, merged.poles, reading.symbols),
+        **contexts.context_arrays(findings.examples, merged.poles, reading.symbols, reading.crops),
+        **({} if reading.crops is None else {"crop_points": _points_of(reading.points)[findings.columns]}),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -348,34 +350,22 @@ def _assemble(
     return stats, stored
 
 
+def _points_of(points: Sequence[HookPoint]) -> np.ndarray:
+    """The index of the hook point of every neuron."""
+    return np.repeat(np.arange(len(points), dtype=np.int32), [point.width for point in points])
+
+
 def _documents_per_block(documents: int, count: int) -> np.ndarray:
     """How many of ``documents`` fall into each block when document i goes to block i mod ``count``."""
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(
-    examples: Contexts, poles: dict[str, Contexts], symbols: Callable[[np.ndarray], list[str]] | None
-) -> dict[str, np.ndarray]:
-    """The contexts of both poles and the examples from every fifth, their tokens as text."""
-    ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
-    words = [] if symbols is None else symbols(ids)
-    per_group = examples.documents.shape[1] // contexts.GROUPS
-    grouped = (len(examples.tokens), contexts.GROUPS, per_group)
-    arrays = {
-        "vocabulary": np.array(words, dtype=np.str_),
-        "quantile_tokens": quantile_tokens.reshape(*grouped, contexts.WIDTH),
-        "quantile_values": examples.values.reshape(*grouped, contexts.WIDTH),
-        "quantile_documents": examples.documents.reshape(grouped),
-    }
-    for (pole, held), tokens in zip(poles.items(), indices, strict=True):
-        arrays |= {f"{pole}_tokens": tokens, f"{pole}_values": held.values, f"{pole}_documents": held.documents}
-    return arrays
-
-
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
     warn = reporter.warn
-    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
-        warn(f"{name}: {few}; give more text, or fewer neurons (collect.neurons).")
+    sample = stats.metrics.sample
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons, f"the {sample}s"):
+        more = "text" if sample == "token" else "documents"
+        warn(f"{name}: {few}; give more {more}, or fewer neurons (collect.neurons).")
     documents = stats.metrics.documents
     if documents.identical or documents.nearly_identical:
         nearly = f" and {documents.nearly_identical:,} are nearly so" if documents.nearly_identical else ""

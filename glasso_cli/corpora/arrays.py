@@ -25,12 +25,14 @@ class ArrayCorpus:
     """N items, each an array, and the document that each belongs to, ``documents (N,)`` counted from 0.
 
     An item goes through the network as a whole. ``symbols`` are what whole numbers in the items stand for, if anything.
+    ``display`` is a mean and a standard deviation by channel that undo what was done to brightness from 0 to 1.
     """
 
     items: Sequence[Any]
     documents: np.ndarray
     symbols: np.ndarray | None = None
     prepare: Callable[[Any], Any] | None = None
+    display: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def n_documents(self) -> int:
@@ -75,7 +77,9 @@ def read_arrays(name: str, corpus: CorpusSection, prepare: Callable[[Any], Any] 
         kept = np.flatnonzero(documents < corpus.max_documents)
         items, documents = [items[index] for index in kept], documents[kept]
     _refuse_few(documents, key)
-    return ArrayCorpus(items, documents, symbols, prepare)
+    scaled = corpus.images is not None and prepare is None
+    display = (np.array(corpus.mean, np.float32), np.array(corpus.std, np.float32)) if scaled else None
+    return ArrayCorpus(items, documents, symbols, prepare, display)
 
 
 def arrays_in_memory(

@@ -279,8 +279,9 @@ class _Fit:
             )
 
     def _warn_few(self, p: int) -> None:
-        if few := fewer_tokens_than_neurons(self.stats.n_effective, p):
+        if few := fewer_tokens_than_neurons(self.stats.n_effective, p, f"the {self.stats.metrics.sample}s"):
+            more = "text" if self.stats.metrics.sample == "token" else "documents"
             self.reporter.warn(
                 f"{self.name}: {few}: error bars are too small, and only edges that come back in most half-samples "
-                "(frequency) can be trusted. Collect more text, or fit fewer neurons."
+                f"(frequency) can be trusted. Collect more {more}, or fit fewer neurons."
             )

@@ -44,7 +44,8 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
             documents.pop(name)
         if config.model.weights is not None:
             model["weights"] = "a file"
-        return {"model": model, "corpus": documents, "collect": section, "seed": config.seed}
+        # "crops" sets the keys apart from those of before arrays had contexts.
+        return {"model": model, "corpus": documents, "collect": section, "seed": config.seed, "crops": 1}
     # What is only for other networks is no part of the key of a language model.
     for name in ("kind", *TORCH_ONLY):
         model.pop(name)
@@ -151,7 +152,7 @@ def _versions() -> dict[str, str]:
 
 def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{metrics.tokens.kept:,} {'samples' if metrics.model.kind == 'torch' else 'tokens'} of {metrics.neurons:,} neurons "
+        f"{metrics.tokens.kept:,} {metrics.sample}s of {metrics.neurons:,} neurons "
         f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )
 

@@ -12,7 +12,6 @@ from glasso_cli.errors import InputError
 from glasso_cli.hooks.modules.axes import as_samples
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from glasso_cli.models.modules.network import ModuleNetwork
@@ -24,13 +23,14 @@ class Positions:
 
     ``left_out`` are the positions of each hook point at the border, ``(S,)`` bool, where all items have one size. ``ends``
     are how many of them lie at the start and at the end of sequences of any length. ``first`` positions of a sequence are
-    left out, too. ``mean`` takes the mean of what is left, one sample for each item.
+    left out, too. ``mean`` takes the mean of what is left, one sample for each item. An item has at most ``each`` samples.
     """
 
     left_out: list[Tensor] | None
     ends: list[tuple[int, int]]
     sequence: bool
     mean: bool
+    each: int
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,7 +63,7 @@ class ArrayReader(Capture):
             layers = [values[inside] for values in captured]
         read, norms = self._side_by_side(
             layers,
-            tokens=self._tokens(batch, len(layers[0]), device),
+            tokens=self._tokens(batch, len(layers[0]), lengths),
             lengths=lengths,
             documents=torch.tensor([window.document for window in batch.windows], device=device),
         )
@@ -126,12 +126,17 @@ class ArrayReader(Capture):
                 read = read.masked(anywhere[read.position_of()], "border")
         return read.masked(self._massive(norms), "massive")
 
-    def _tokens(self, batch: ArrayBatch, count: int, device: torch.device) -> Tensor:
+    def _tokens(self, batch: ArrayBatch, count: int, lengths: Tensor) -> Tensor:
+        """What whole numbers the documents have, or the number of each sample: ``each`` times its item, plus its position."""
         import torch
 
-        if not self.with_symbols:
-            return torch.zeros(count, dtype=torch.int64, device=device)
-        return torch.cat([torch.from_numpy(item) for item in batch.items]).to(device)
+        if self.with_symbols:
+            return torch.cat([torch.from_numpy(item) for item in batch.items]).to(lengths.device)
+        items = torch.tensor([item for window in batch.windows for item in window.items], device=lengths.device)
+        if count == len(items):
+            return items * self.positions.each
+        first = (items * self.positions.each - (lengths.cumsum(0) - lengths)).repeat_interleave(lengths)
+        return first + torch.arange(count, device=lengths.device)
 
 
 def _unpadded(lengths: Tensor) -> bool:

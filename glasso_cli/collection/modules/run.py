@@ -14,7 +14,10 @@ import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
 from glasso_cli.collection.autocorrelation import Autocorrelation
+from glasso_cli.collection.contexts import SAMPLES, WINDOWS
+from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
+from glasso_cli.collection.modules.places import find_places
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
@@ -94,6 +97,8 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
+    from glasso_cli.hooks.modules.receptive import receptive_fields
+
     mean, lengths = section.positions == "mean", _lengths(corpus)
     longest_item = int(np.argmax(lengths))
     grids = _grids(network, points, recorder, corpus.item(longest_item))
@@ -111,15 +116,33 @@ def _reading(
         shortest = _grids(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
         sizes = _sizes(lengths, shortest, grids[0][0])
     windows, documents = _windows(corpus, lengths, sizes, section, single=single)
+    longest = grids[0][0] if sequence and not single else max(window.size for window in windows)
     positions = Positions(
         _left_out(network, points, corpus, grids, section) if one_size else None,
         [(0, 0)] * len(points) if one_size or not sequence else _ends(network, points, corpus, lengths, section),
         sequence,
         mean,
+        1 if single else longest,
     )
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
-    longest = grids[0][0] if sequence and not single else max(window.size for window in windows)
+    samples = Samples(corpus, grids[0], positions.each, single)
+
+    def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
+        import torch
+
+        largest = [index for index, length in enumerate(lengths) if length == lengths[longest_item]]
+        batch = batch_of([torch.from_numpy(corpus.item(index)) for index in largest[:CHECKED]])
+        places = find_places(
+            corpus.item(longest_item),
+            grids[0],
+            len(points),
+            lambda axes: receptive_fields(network, points, batch, axes),
+            steps=longest if follows else 0,
+            single=single,
+        )
+        return samples.crops(ids, order, places)
+
     grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
     width = sum(point.width for point in points)
 
@@ -155,7 +178,9 @@ def _reading(
             not_finite="Check the data (their scale) and the weights.",
         ),
         orientation=lambda: np.ones(width, np.int8),
-        symbols=None if symbols is None else lambda ids: _named(symbols, ids),
+        symbols=samples.names if symbols is None else lambda ids: _named(symbols, ids),
+        extent=SAMPLES if symbols is None else WINDOWS,
+        crops=crops if symbols is None and section.contexts else None,
         autocorrelation=lambda width, lags, device: _autocorrelation(width, grid, lags, device),
         dtype_difference=lambda batch: {},
         invariants=invariants,

@@ -111,7 +111,8 @@ class CollectSection(Section):
         "as well says nothing about training.",
     )
     contexts: bool = Field(
-        default=True, description="Save example contexts of every neuron. They contain text of the corpus."
+        default=True,
+        description="Save example contexts of every neuron. They contain text of the corpus, or crops of its images.",
     )
     positions: Literal["each", "mean"] = Field(
         default="each",

@@ -21,7 +21,7 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
     """Name and text of every line, of the metrics of a fit and the settings of its configuration section."""
     lines = [
         ("neurons", f"{metrics.neurons:,}"),
-        ("tokens", _tokens(metrics.collect)),
+        (f"{metrics.collect.sample}s", _tokens(metrics.collect)),
         ("masked", f"{metrics.collect.tokens.masked()} of {metrics.collect.tokens.read:,}"),
         ("alpha", _alpha(metrics, settings["select"])),
         ("certificate", _certificate(metrics)),
@@ -93,10 +93,11 @@ def _false_edges(metrics: FitMetrics) -> str:
 def _errors(metrics: FitMetrics) -> str:
     if metrics.variance == "normal":
         return (
-            "those of Gaussian tokens with these autocorrelations (variance: normal); heavy tails make them too small"
+            f"those of Gaussian {metrics.collect.sample}s with these autocorrelations (variance: normal); heavy tails make "
+            "them too small"
         )
     return (
-        f"variance {metrics.variance_inflation:.3g} times that of Gaussian tokens with these autocorrelations, by a "
+        f"variance {metrics.variance_inflation:.3g} times that of Gaussian {metrics.collect.sample}s with these autocorrelations, by a "
         f"jackknife over documents ({metrics.variance})"
     )
 
