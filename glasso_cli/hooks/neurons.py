@@ -8,9 +8,8 @@ two halves of one output. A candidate that is the unchanged output of a linear m
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from glasso_cli.hooks.record import first_tensor
-from glasso_cli.models.forward import errors_of
+from glasso_cli.models.forward import errors_of, one_pass
 from glasso_cli.models.layers import embedding
 
 if TYPE_CHECKING:
@@ -49,21 +48,26 @@ def linear_widths(module: nn.Module) -> tuple[int, int] | None:
 _known: WeakKeyDictionary[nn.Module, tuple[object, dict[int, str]]] = WeakKeyDictionary()
 
 
-def find_projections(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+def find_projections(
+    model: PreTrainedModel, stack: LayerStack, layers: Collection[int], inputs: Mapping[str, Tensor] | None = None
+) -> dict[int, str]:
     """The linear module that reads the neurons, by layer; a layer where none is proved to is left out.
 
     Modules that lie between two tensors of the residual stream's width are tried before others. Of several that read
     neurons, the widest is taken (a narrow one is an adapter, as in Gemma 3n), and the last of these to run. What was
-    found is remembered while the model has the same modules: names must not change while neurons are ablated.
+    found is remembered while the model has the same modules: names must not change while neurons are ablated. ``inputs``
+    are arguments of the model by name; None gives it a few tokens.
     """
     modules = [(layer, name, id(module)) for layer in layers for name, module in stack.layers[layer].named_modules()]
     state = (stack.path, stack.members, modules)
     if model not in _known or _known[model][0] != state:
-        _known[model] = state, _find(model, stack, layers)
+        _known[model] = state, _find(model, stack, layers, inputs or probe_inputs(model))
     return _known[model][1]
 
 
-def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+def _find(
+    model: PreTrainedModel, stack: LayerStack, layers: Collection[int], inputs: Mapping[str, Tensor]
+) -> dict[int, str]:
     found: dict[int, str] = {}
     for in_stream in (True, False):
         widths = {
@@ -72,8 +76,8 @@ def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) ->
             if layer not in found
             for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
         }
-        relations = neuron_relations(model, stack, [name for _, name in widths], probe_ids(model)) if widths else {}
-        allowed = NEURON_TOLERANCE[_dtype(model)]
+        relations = neuron_relations(model, stack, [name for _, name in widths], inputs) if widths else {}
+        allowed = NEURON_TOLERANCE[str(next(model.parameters()).dtype).removeprefix("torch.")]
         ran = {name: place for place, (name, found) in enumerate(relations.items()) if found.error <= allowed}
         for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
             if name in ran:
@@ -108,6 +112,11 @@ def probe_ids(model: PreTrainedModel, ids: Iterable[int] = _PROBE) -> Tensor:
     return torch.tensor([[i % rows for i in ids]])
 
 
+def probe_inputs(model: PreTrainedModel, ids: Iterable[int] = _PROBE) -> dict[str, Tensor]:
+    """The arguments of a language model, by name, that give it :func:`probe_ids`."""
+    return {"input_ids": probe_ids(model, ids)}
+
+
 @dataclass(frozen=True)
 class Relation:
     """How far a tensor is from the closest recomputation, over its norm, and whether that was ``act(a) * b``.
@@ -124,28 +133,22 @@ _NONE = Relation(float("inf"), gated=False)
 
 
 def neuron_relations(
-    model: PreTrainedModel, stack: LayerStack, names: Collection[str], input_ids: Tensor
+    model: PreTrainedModel, stack: LayerStack, names: Collection[str], inputs: Mapping[str, Tensor]
 ) -> dict[str, Relation]:
     """For each linear module of ``names``, how its input relates to neurons: error 0 is exact, infinity is no relation.
 
-    One pass over ``input_ids`` ``(batch, time)``, whose order the result has; a module that does not run has no relation.
+    One pass over ``inputs``, arguments of the model by name, whose order the result has; a module that does not run has no relation.
     """
     import torch
 
     traces = [_Trace(model, path, layer, names) for path, layer in stack.modules().items()]
-    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
-    device = next(model.parameters()).device
     with ExitStack() as hooks, errors_of(model), torch.inference_mode():
         for trace in traces:
             for handle in trace.attach():
                 hooks.callback(handle.remove)
-        model(input_ids=input_ids.to(device), **more)
+        one_pass(model, inputs)
     relations = {name: relation for trace in traces for name, relation in trace.relations.items()}
     return relations | {name: _NONE for name in names if name not in relations}
-
-
-def _dtype(model: PreTrainedModel) -> str:
-    return str(embedding(model).dtype).removeprefix("torch.")
 
 
 @dataclass(eq=False)
