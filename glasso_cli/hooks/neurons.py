@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Function = Callable[[Tensor], Tensor]
 
 NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
+NOT_MLP_OF_IMAGES = re.compile(r"attn|attention", re.IGNORECASE)  # an MLP there may have names such as pwconv1
 # The distance of a candidate from its recomputation, over its norm; the recomputation rounds once or twice.
 NEURON_TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 0.03}
 _ACTIVATIONS = re.compile(r"hidden_act|activation|act_fn|afn|ffn_act", re.IGNORECASE)  # their keys in configurations
@@ -74,7 +75,9 @@ def _find(
             (layer, f"{stack.path_of(layer)}.{name}"): width
             for layer in layers
             if layer not in found
-            for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
+            for name, width in candidates(
+                stack.layers[layer], stack.hidden_size, _not_mlp(inputs), in_stream=in_stream
+            ).items()
         }
         relations = neuron_relations(model, stack, [name for _, name in widths], inputs) if widths else {}
         allowed = NEURON_TOLERANCE[str(next(model.parameters()).dtype).removeprefix("torch.")]
@@ -85,14 +88,21 @@ def _find(
     return found
 
 
-def candidates(layer: nn.Module, hidden_size: int, *, in_stream: bool) -> dict[str, int]:
+def _not_mlp(inputs: Mapping[str, Tensor]) -> re.Pattern[str]:
+    """What names of modules outside an MLP hold in a model with these arguments."""
+    return NOT_MLP_OF_IMAGES if "pixel_values" in inputs else NOT_MLP
+
+
+def candidates(
+    layer: nn.Module, hidden_size: int, not_mlp: re.Pattern[str] = NOT_MLP, *, in_stream: bool
+) -> dict[str, int]:
     """Input widths of the linear modules in ``layer`` that may read neurons.
 
-    Such a module lies outside attention, and another linear module gives its input width, or twice that: gate and value
+    Such a module lies outside attention, so that its name has nothing of ``not_mlp``, and another linear module gives its input width, or twice that: gate and value
     in one. ``in_stream``: both lie between tensors of the residual stream's width.
     """
     linear = {name: widths for name, module in layer.named_modules() if (widths := linear_widths(module))}
-    outside = {name: widths for name, widths in linear.items() if not NOT_MLP.search(name)}
+    outside = {name: widths for name, widths in linear.items() if not not_mlp.search(name)}
 
     def feeds(other: str, n_in: int) -> bool:
         return outside[other][1] in (n_in, 2 * n_in) and (outside[other][0] == hidden_size or not in_stream)
@@ -141,7 +151,7 @@ def neuron_relations(
     """
     import torch
 
-    traces = [_Trace(model, path, layer, names) for path, layer in stack.modules().items()]
+    traces = [_Trace(model, path, layer, names, _not_mlp(inputs)) for path, layer in stack.modules().items()]
     with ExitStack() as hooks, errors_of(model), torch.inference_mode():
         for trace in traces:
             for handle in trace.attach():
@@ -159,6 +169,7 @@ class _Trace:
     path: str
     layer: nn.Module
     names: Collection[str]
+    not_mlp: re.Pattern[str]
     relations: dict[str, Relation] = field(default_factory=dict)
     _linear: list[Tensor] = field(default_factory=list)
     _activated: list[Tensor] = field(default_factory=list)
@@ -171,7 +182,7 @@ class _Trace:
             return
         yield self.layer.register_forward_hook(self._end)
         for name, module in self.layer.named_modules():
-            if NOT_MLP.search(name):
+            if self.not_mlp.search(name):
                 continue
             full = f"{self.path}.{name}"
             if full in wanted:

@@ -16,7 +16,7 @@ from glasso_cli.collection.modules.grid import GridAutocorrelation
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.run import BATCH_TOKENS, collect_reading
+from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, warn_arbitrary
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import LEAST, ArrayCorpus
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
     from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.modules.tokens import Tokens
     from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.modules.network import ModuleNetwork
 
@@ -59,6 +60,7 @@ def collect_arrays_to_disk(
     chosen = _spread(corpus, CHECKED)
     points = resolve_module_points(network, section.hook_points, batch_of(chosen), section.axes)
     report = check_module_points(network, points, chosen, batch_of)
+    warn_arbitrary(points, name, reporter)
     with record(network.module, points) as recorder:
         reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
         samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
@@ -80,22 +82,27 @@ def _reading(
     seed: int,
 ) -> Reading:
     mean, lengths = section.positions == "mean", _lengths(corpus)
-    grids = _grids(network, points, recorder, corpus)
+    grids = _grids(network, points, recorder, corpus, int(np.argmax(lengths)))
     if not mean and len(set(grids)) > 1:
         sizes = ", ".join(f"{point.label}: {_shown(grid)}" for point, grid in zip(points, grids))
         raise InputError(
             f"The hook points have different positions ({sizes}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
-    sequence, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    line, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
-    follows = sequence and grids[0][0] == len(corpus.item(0))
+    follows = sequence and grids[0][0] == max(lengths)
+    tokens = _tokens(network, points, corpus, grids, one_size=one_size)
     windows, documents = _windows(corpus, lengths, grids[0], section, single=single, follows=follows and not one_size)
-    positions = Positions(_left_out(network, points, corpus, grids, section) if one_size else None, sequence, mean)
+    left_out = _left_out(network, points, corpus, grids, section) if one_size else None
+    positions = Positions(left_out, sequence, mean, tokens)
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
     longest = max(window.size for window in windows)
-    grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
+    grid = (1, longest) if single or line else (grids[0][0], int(np.prod(grids[0][1:])))
+    if tokens[0] is not None and tokens[0].grid is not None and section.mask.special and not single:
+        grid = tokens[0].grid
     width = sum(point.width for point in points)
 
     @contextmanager
@@ -153,16 +160,41 @@ def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
 
 
 def _lengths(corpus: ArrayCorpus) -> list[int]:
-    """The length of the first axis of every item; images are decoded later, and checked then."""
-    first = len(corpus.item(0))
-    lazy = callable(corpus.items[0]) or corpus.prepare is not None
-    return [first if lazy else len(item) if np.ndim(item) else 1 for item in corpus.items]
+    """The length of the first axis of every item as the network reads it; images are decoded later, and checked then."""
+    if callable(corpus.items[0]):
+        return [len(corpus.item(0))] * len(corpus.items)
+    if corpus.prepare is not None:
+        return [len(corpus.item(index)) for index in range(len(corpus.items))]
+    return [len(item) if np.ndim(item) else 1 for item in corpus.items]
+
+
+def _tokens(
+    network: ModuleNetwork,
+    points: Sequence[HookPoint],
+    corpus: ArrayCorpus,
+    grids: Sequence[tuple[int, ...]],
+    *,
+    one_size: bool,
+) -> list[Tokens | None]:
+    """How the tokens at each hook point of a model of transformers lie; None for what are no tokens."""
+    from glasso_cli.hooks.modules.tokens import tokens_of
+
+    first = batch_of(_spread(corpus, 1))
+    found = [tokens_of(network, point, first, grid[0]) for point, grid in zip(points, grids, strict=True)]
+    if one_size:
+        return found
+    if any(tokens is not None and bool(tokens.special.any()) for tokens in found):
+        raise InputError(
+            "This network puts special tokens among the others, and the documents differ in length.",
+            "Give documents of one length.",
+        )
+    return [None] * len(points)
 
 
 def _grids(
-    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, corpus: ArrayCorpus
+    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, corpus: ArrayCorpus, longest: int
 ) -> list[tuple[int, ...]]:
-    """The positions at every hook point of the first item, by axis."""
+    """The positions at every hook point of the longest item, by axis."""
     import torch
 
     from glasso_cli.hooks.modules.axes import as_samples, grid_of
@@ -175,7 +207,7 @@ def _grids(
         grids[point.name] = grid_of(point, tensor) or (1,)
         return samples
 
-    batch = batch_of([torch.from_numpy(corpus.item(0))])
+    batch = batch_of([torch.from_numpy(corpus.item(longest))])
     recorder.read(lambda: network.run(batch), shaped, network.errors())
     return [grids[point.name] for point in points]
 
@@ -190,7 +222,7 @@ def _windows(
     follows: bool,
 ) -> tuple[list[ArrayWindow], int]:
     """The windows up to the document that reaches ``max_tokens`` samples, and how many documents they are of."""
-    fixed = int(np.prod(grid))
+    fixed, longest = int(np.prod(grid)), max(lengths)
     windows: list[ArrayWindow] = []
     total = 0
     by_document: dict[int, list[int]] = {}
@@ -202,7 +234,10 @@ def _windows(
         if single:
             windows.append(ArrayWindow(document, tuple(items), len(items)))
         else:
-            windows += (ArrayWindow(document, (item,), lengths[item] if follows else fixed) for item in items)
+            windows += (
+                ArrayWindow(document, (item,), lengths[item] if follows else -(-fixed * lengths[item] // longest))
+                for item in items
+            )
         total += sum(window.size for window in windows[-(1 if single else len(items)) :])
         documents += 1
         if section.max_tokens is not None and total >= section.max_tokens:
@@ -227,6 +262,13 @@ def _left_out(
     from glasso_cli.hooks.modules.border import border_of, positions_at_border
 
     if all(int(np.prod(grid)) == 1 for grid in grids) or section.mask.border == 0:
+        return None
+    if network.kind != "torch" and all(len(grid) == 1 for grid in grids):  # attention lets all depend on all
+        if section.mask.border != "auto":
+            raise InputError(
+                f"{points[0].label} has tokens and no image with a border, so collect.mask.border has no effect.",
+                "Delete it.",
+            )
         return None
     if section.mask.border != "auto":
         return [border_of(grid, section.mask.border) for grid in grids]
