@@ -93,7 +93,7 @@ def find_layers_of_encoder(model: PreTrainedModel) -> LayerStack | None:
     from torch import nn
 
     config: Any = model.config
-    for part in ("vision_config", "audio_config", "backbone_config"):
+    for part in ("vision_config", "audio_config", "encoder_config", "backbone_config"):
         config = getattr(config, part, None) or config
     lists = [
         (name, module)
@@ -104,7 +104,13 @@ def find_layers_of_encoder(model: PreTrainedModel) -> LayerStack | None:
     if isinstance(depths, list | tuple) and (staged := _staged(lists, list(depths))):
         return staged
     n_layers = getattr(config, "num_hidden_layers", None)
-    stacks = [stack for stack in lists if len(stack[1]) == n_layers and isinstance(stack[1], nn.ModuleList)]
+    stacks = [
+        (name, module)
+        for name, module in lists
+        if len(module) == n_layers
+        and isinstance(module, nn.ModuleList)
+        and any(isinstance(part, nn.Linear) for part in module.modules())  # else convolutions before the layers
+    ]
     if not stacks:
         return None
     path, layers = _outermost(stacks)
