@@ -35,6 +35,7 @@ def require_model_files(model_id: str, folder: Path, trust: Collection[str], *, 
     if tokenizer and not any((folder / name).is_file() for name in TOKENIZER_FILES):
         code = list(folder.glob("tokenization*.py"))
         if not (code and "remote_code" in trust):
+            model_kind(model_id, load_config(model_id, folder, trust))  # says so of a model that reads no texts
             raise InputError(
                 f"The model '{model_id}' comes without a tokenizer.",
                 "Save the tokenizer into its folder: tokenizer.save_pretrained(folder).",

@@ -39,7 +39,7 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     else:
         section.pop("hook_points")
         section["sae"] |= {"file": "a dictionary", "hook_point": config.collect.sae_hook_point}
-    if Path(str(config.model.id)).is_dir():
+    if config.model.id is not None and Path(config.model.id).is_dir():
         model["id"] = "a local folder"
     if not config.corpora[corpus].has_texts:
         documents["source"] = config.corpora[corpus].source
@@ -115,7 +115,7 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     corpus, network = job.config.corpora[job.corpus], _network(job)
     return collect_arrays_to_disk(
         network,
-        read_arrays(job.corpus, corpus, None if corpus.is_prepared else network.prepare),
+        read_arrays(job.corpus, corpus, network.prepare),
         job.config.collect,
         job.pieces,
         name=job.corpus,
@@ -134,6 +134,7 @@ def _network(job: Job) -> ModuleNetwork:
     network = load_pretrained(
         str(model.id),
         reads=corpus.source,
+        prepares=not corpus.is_prepared,
         revision=model.revision,
         dtype=model.dtype,
         device=model.device,

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from glasso_cli.models.layers import LayerStack
 
 
+_SHAPES = {
+    "torch": "Check the shape and the type of the data; model.adapter turns a batch into the arguments of the network.",
+    "image": "Check the shape of the data: a model of images reads (channels, height, width), mostly of one size.",
+    "audio": "Check the shape of the data: recordings have one axis, and features have those that the model's own extractor "
+    "gives.",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class ModuleBatch:
     """Documents for one pass: ``values (b, …)`` padded at the end, and their ``lengths (b,)``."""
@@ -109,8 +117,7 @@ class ModuleNetwork:
         except Exception as error:  # code of others, which can raise anything
             said = " ".join(str(error).split())[:300]
             raise InputError(
-                f"The network '{self.name}' fails on a batch: {type(error).__name__}: {said}",
-                "Check the shape and the type of the data; model.adapter turns a batch into the arguments of the network.",
+                f"The network '{self.name}' fails on a batch: {type(error).__name__}: {said}", _SHAPES[self.kind]
             ) from error
 
 

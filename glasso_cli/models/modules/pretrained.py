@@ -34,6 +34,7 @@ def load_pretrained(
     model_id: str,
     *,
     reads: str = "arrays",
+    prepares: bool = True,
     revision: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
@@ -44,7 +45,7 @@ def load_pretrained(
 ) -> ModuleNetwork:
     """The model of images or sounds behind a hub id or a local folder, in float32, with its own preparation of documents.
 
-    ``reads`` is what the documents are: ``images``, ``arrays`` or ``module``. The other arguments are those of
+    ``reads`` is what the documents are: ``images``, ``arrays`` or ``module``. Without ``prepares``, they go in as they are. The other arguments are those of
     :func:`glasso_cli.models.load.load_model`. Raises :class:`InputError` for what cannot be used, and for documents of
     another kind, and :class:`ServiceError` for a hub that does not answer.
     """
@@ -73,8 +74,11 @@ def load_pretrained(
         model, info = from_folder(auto_class(config, kind), model_id, folder, "float32", None, trust)
         notes = _notes(model_id, model, info)
         network = pretrained_network(model, kind, device=target, name=model_id)
+        notes = (*notes, *network.notes)
+        if not prepares:
+            return replace(network, notes=notes)
         prepare, said = preparation(model_id, folder, kind, network.input_name)
-    return replace(network, prepare=prepare, notes=(*notes, *network.notes, said))
+    return replace(network, prepare=prepare, notes=(*notes, said))
 
 
 def pretrained_network(

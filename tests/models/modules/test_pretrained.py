@@ -143,3 +143,18 @@ def test_weights_that_are_a_pickle_are_refused(tmp_path: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(InputError, match="no safetensors weights"):
         load_pretrained(str(folder))
+
+
+@pytest.mark.slow
+def test_a_model_of_images_without_a_tokenizer_is_no_language_model(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no language model"):
+        load_model(str(pretrained_folders.vit(tmp_path)))
+
+
+@pytest.mark.slow
+def test_what_the_model_says_of_a_shape_comes_with_the_shape_it_reads(tmp_path: Path) -> None:
+    network = load_pretrained(str(pretrained_folders.vit(tmp_path)), prepares=False)
+    assert network.prepare is None
+    with pytest.raises(InputError, match=r"16\*16.* doesn't match model") as caught, network.errors():
+        network.run(batch_of([torch.zeros(3, 16, 16)]))
+    assert "(channels, height, width)" in caught.value.hint
