@@ -118,9 +118,8 @@ def collect_to_disk(
         f"at {', '.join(p.label for p in points)}"
     )
     invariants = check_hook_points(loaded, points)
-    arbitrary = [point.kind for point in points if point.kind in _ARBITRARY and dictionary is None]
-    for message in dict.fromkeys(_ARBITRARY[kind] for kind in arbitrary):
-        reporter.warn(f"{name}: {message}")
+    if dictionary is None:
+        warn_arbitrary(points, name, reporter)
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
             loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
@@ -253,6 +252,12 @@ _ARBITRARY = {
     "head": "the basis within an attention head is arbitrary where nothing acts on single coordinates of its values: compare "
     "heads, or directions within a head, not single coordinates.",
 }
+
+
+def warn_arbitrary(points: Sequence[HookPoint], name: str, reporter: Reporter) -> None:
+    """Warn of hook points whose coordinates another network with the same outputs does not have."""
+    for message in dict.fromkeys(_ARBITRARY[point.kind] for point in points if point.kind in _ARBITRARY):
+        reporter.warn(f"{name}: {message}")
 
 
 def _refuse_several_experts(points: Sequence[HookPoint]) -> None:

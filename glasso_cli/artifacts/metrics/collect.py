@@ -91,4 +91,4 @@ class CollectMetrics:
     @property
     def sample(self) -> str:
         """What one row of the statistics is called: a token, or for networks that read no texts a sample."""
-        return "sample" if self.model.kind == "torch" else "token"
+        return "sample" if self.model.kind in ("torch", "image", "audio") else "token"

@@ -90,12 +90,20 @@ def find_places(
         boxes = fields.transpose(0, 1, 3, 2).reshape(*fields.shape[:2], 4).astype(float)
         boxes[~found] = np.nan
         return Places(layout, "field", boxes, largest)
-    cells = grid if layout.kind == "image" else (1, *grid)
-    if len(cells) != 2:
+    places = grid if layout.kind == "image" else (1, *grid)
+    if len(places) != 2:
         return replace(none, layout=layout, largest=largest)
-    corner = np.stack(np.unravel_index(np.arange(count), cells), axis=1)
-    box = np.concatenate([corner, corner + 1], axis=1) * np.tile(np.divide(shape, cells), 2)
-    return Places(layout, "cell", np.tile(box, (hook_points, 1, 1)), largest)
+    return replace(cells(item, places, hook_points, count), layout=layout, largest=largest)
+
+
+def cells(item: np.ndarray, grid: tuple[int, ...], hook_points: int, count: int) -> Places:
+    """The cells of a ``grid`` of rows and columns over an item; of ``count`` positions, those beyond it have none."""
+    layout = layout_of(item, grid)
+    shape, inside = layout.picture(item).shape[1:], int(np.prod(grid))
+    corner = np.stack(np.unravel_index(np.arange(inside), grid), axis=1)
+    boxes = np.full((count, 4), np.nan)
+    boxes[:inside] = np.concatenate([corner, corner + 1], axis=1) * np.tile(np.divide(shape, grid), 2)
+    return Places(layout, "cell", np.tile(boxes, (hook_points, 1, 1)), np.zeros((hook_points, 2), np.int32))
 
 
 def _fields(item: np.ndarray, layout: Layout, grid: tuple[int, ...], measure: Measure) -> tuple[Layout, np.ndarray]:

@@ -17,11 +17,11 @@ from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.contexts import SAMPLES, WINDOWS
 from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
-from glasso_cli.collection.modules.places import find_places
+from glasso_cli.collection.modules.places import cells, find_places
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory
+from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory, warn_arbitrary
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import LEAST, ArrayCorpus
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
     from glasso_cli.hooks import HookPoint
+    from glasso_cli.hooks.modules.tokens import Tokens
     from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.modules.network import ModuleNetwork
 
@@ -77,6 +78,7 @@ def collect_arrays_to_disk(
     chosen = _spread(corpus, CHECKED)
     points = resolve_module_points(network, section.hook_points, batch_of(chosen), section.axes)
     report = check_module_points(network, points, chosen, batch_of)
+    warn_arbitrary(points, name, reporter)
     with record(network.module, points) as recorder:
         reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
         samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
@@ -108,33 +110,42 @@ def _reading(
             f"The hook points have different positions ({shown}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
-    sequence, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    line, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == lengths[longest_item]
+    tokens = _tokens(network, points, corpus, grids, one_size=one_size)
+    patches = tokens[0].grid if tokens[0] is not None and section.mask.special and not single else None
     sizes = [int(np.prod(grids[0]))] * len(lengths)
-    if sequence and not one_size:
+    if line and not one_size:
         shortest = _grids(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
         sizes = _sizes(lengths, shortest, grids[0][0])
     windows, documents = _windows(corpus, lengths, sizes, section, single=single)
-    longest = grids[0][0] if sequence and not single else max(window.size for window in windows)
+    longest = grids[0][0] if line and not single else max(window.size for window in windows)
     positions = Positions(
         _left_out(network, points, corpus, grids, section) if one_size else None,
         [(0, 0)] * len(points) if one_size or not sequence else _ends(network, points, corpus, lengths, section),
         sequence,
         mean,
         1 if single else longest,
+        tokens,
     )
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
-    samples = Samples(corpus, grids[0], positions.each, single)
+    samples = Samples(corpus, patches or grids[0], positions.each, single)
 
     def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
         import torch
 
+        item = corpus.item(longest_item)
+        if patches is not None and tokens[0] is not None:
+            count = int((~tokens[0].special).sum())
+            places = cells(item, (count // patches[1], patches[1]), len(points), grids[0][0])
+            return samples.crops(ids, order, places)
         largest = [index for index, length in enumerate(lengths) if length == lengths[longest_item]]
         batch = batch_of([torch.from_numpy(corpus.item(index)) for index in largest[:CHECKED]])
         places = find_places(
-            corpus.item(longest_item),
+            item,
             grids[0],
             len(points),
             lambda axes: receptive_fields(network, points, batch, axes),
@@ -143,7 +154,7 @@ def _reading(
         )
         return samples.crops(ids, order, places)
 
-    grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
+    grid = patches or ((1, longest) if single or line else (grids[0][0], int(np.prod(grids[0][1:]))))
     width = sum(point.width for point in points)
 
     @contextmanager
@@ -229,6 +240,29 @@ def _sizes(lengths: Sequence[int], shortest: int, longest: int) -> list[int]:
     return [round(size) for size in np.interp(lengths, ends, (shortest, longest)).tolist()]
 
 
+def _tokens(
+    network: ModuleNetwork,
+    points: Sequence[HookPoint],
+    corpus: ArrayCorpus,
+    grids: Sequence[tuple[int, ...]],
+    *,
+    one_size: bool,
+) -> list[Tokens | None]:
+    """How the tokens at each hook point of a model of transformers lie; None for what are no tokens."""
+    from glasso_cli.hooks.modules.tokens import tokens_of
+
+    first = batch_of(_spread(corpus, 1))
+    found = [tokens_of(network, point, first, grid[0]) for point, grid in zip(points, grids, strict=True)]
+    if one_size:
+        return found
+    if any(tokens is not None and bool(tokens.special.any()) for tokens in found):
+        raise InputError(
+            "This network puts special tokens among the others, and the documents differ in length.",
+            "Give documents of one length.",
+        )
+    return [None] * len(points)
+
+
 def _grids(
     network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, item: np.ndarray
 ) -> list[tuple[int, ...]]:
@@ -296,6 +330,13 @@ def _left_out(
     from glasso_cli.hooks.modules.border import border_of, positions_at_border
 
     if all(int(np.prod(grid)) == 1 for grid in grids) or section.mask.border == 0:
+        return None
+    if network.kind != "torch" and all(len(grid) == 1 for grid in grids):  # attention lets all depend on all
+        if section.mask.border != "auto":
+            raise InputError(
+                f"{points[0].label} has tokens and no image with a border, so collect.mask.border has no effect.",
+                "Delete it.",
+            )
         return None
     if section.mask.border != "auto":
         return [border_of(grid, section.mask.border) for grid in grids]

@@ -10,7 +10,7 @@ from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.values import CodeName, Numbers, Paths, PathText
 
 TEXT_SOURCES = ("dataset", "files", "topic")  # for language models
-ARRAY_SOURCES = ("arrays", "images", "module")  # for model.kind torch
+ARRAY_SOURCES = ("arrays", "images", "module")  # for networks that read no texts
 _DATASET_ONLY = ("config", "split", "revision", "streaming")
 IMAGES_ONLY = ("resize", "crop", "channels", "mean", "std")
 _BELONGS = {
@@ -21,7 +21,7 @@ _BELONGS = {
 
 
 class CorpusSection(Section):
-    """One corpus. Exactly one source is given: dataset, files or topic for texts; arrays, images or module for other networks."""
+    """One corpus. Exactly one source is given: dataset, files or topic for texts; arrays, images or module for networks that read no texts."""
 
     dataset: PathText | None = Field(
         default=None, description="Id of a dataset on the Hugging Face hub, such as stanfordnlp/imdb."
@@ -50,12 +50,13 @@ class CorpusSection(Section):
     )
     arrays: PathText | None = Field(
         default=None,
-        description="For model.kind torch: a .npy file with one document in each row, or an .npz file with values, and optional "
+        description="A .npy file with one document in each row, for a model of images or sounds or for model.kind torch; or an .npz file with values, and optional "
         "documents (whose rows belong together), lengths (of padded sequences) and symbols (what whole numbers stand for).",
     )
     images: PathText | None = Field(
         default=None,
-        description="For model.kind torch: a folder of images. Each image is a document, in the order of their names.",
+        description="A folder of images, for a model of images or for model.kind torch. Each image is a document, in the order of their "
+        "names. A model of kind hf prepares them by its preprocessor_config.json, unless one of the next five keys is given.",
     )
     resize: int | None = Field(
         default=None, description="For images: length of the shorter side in pixels; null keeps it.", ge=1, le=2**16
@@ -79,7 +80,7 @@ class CorpusSection(Section):
     )
     module: CodeName | None = Field(
         default=None,
-        description="For model.kind torch: Python code that gives the documents, as package.module:name: an iterable, or a function "
+        description="For networks that read no texts: Python code that gives the documents, as package.module:name: an iterable, or a function "
         "that returns one. It gives arrays, or pairs of an array and the name of its document.",
     )
     max_documents: int | None = Field(
@@ -107,6 +108,16 @@ class CorpusSection(Section):
         if not all(value > 0 for value in self.std):
             raise ValueError("std has a number that is not positive; values are divided by it")
         return self
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether a key of its own says how its images are prepared."""
+        return not self.model_fields_set.isdisjoint(IMAGES_ONLY)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether the documents are texts."""
+        return self.source in TEXT_SOURCES
 
     @property
     def source(self) -> str:
