@@ -54,7 +54,7 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     # What is only for other networks is no part of the key of a language model.
     for name in ("kind", *TORCH_ONLY):
         model.pop(name)
-    for name in (*ARRAY_SOURCES, *IMAGES_ONLY):
+    for name in (*ARRAY_SOURCES, "image", *IMAGES_ONLY):
         documents.pop(name)
     for name in ("positions", "axes"):
         section.pop(name)

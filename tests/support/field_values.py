@@ -34,6 +34,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("corpora", "NAME", "topic"): "another topic",
     ("corpora", "NAME", "arrays"): "b.npy",
     ("corpora", "NAME", "images"): "more images",
+    ("corpora", "NAME", "image"): "picture",
     ("corpora", "NAME", "resize"): 32,
     ("corpora", "NAME", "crop"): 24,
     ("corpora", "NAME", "channels"): 1,

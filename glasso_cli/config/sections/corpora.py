@@ -14,7 +14,7 @@ ARRAY_SOURCES = ("arrays", "images", "module")  # for networks that read no text
 _DATASET_ONLY = ("config", "split", "revision", "streaming")
 IMAGES_ONLY = ("resize", "crop", "channels", "mean", "std")
 _BELONGS = {
-    "dataset": (*_DATASET_ONLY, "text"),
+    "dataset": (*_DATASET_ONLY, "text", "image"),
     "files": ("lines", "text"),
     "images": IMAGES_ONLY,
 }
@@ -45,6 +45,11 @@ class CorpusSection(Section):
     text: str = Field(
         default="text", description="For dataset and files: name of the column or key that holds the text."
     )
+    image: str | None = Field(
+        default=None,
+        description="For dataset: name of the column that holds images. The images are the documents then, and no texts are read.",
+        min_length=1,
+    )
     topic: str | None = Field(
         default=None, description="A topic, such as climate change. The section synth says who writes the texts."
     )
@@ -59,7 +64,10 @@ class CorpusSection(Section):
         "names. A model of kind hf prepares them by its preprocessor_config.json, unless one of the next five keys is given.",
     )
     resize: int | None = Field(
-        default=None, description="For images: length of the shorter side in pixels; null keeps it.", ge=1, le=2**16
+        default=None,
+        description="For images, in a folder or a dataset: length of the shorter side in pixels; null keeps it.",
+        ge=1,
+        le=2**16,
     )
     crop: int | None = Field(
         default=None,
@@ -99,8 +107,13 @@ class CorpusSection(Section):
             raise ValueError("topic is empty; write what the texts should be about")
         if self.files is not None and not self.files:
             raise ValueError("files is empty; name at least one file")
-        for name in (*_DATASET_ONLY, "lines", "text", *IMAGES_ONLY):
-            if name in self.model_fields_set and name not in _BELONGS.get(given[0], ()):
+        belongs = _BELONGS.get(given[0], ())
+        if given[0] == "dataset" and self.image is not None:
+            if "text" in self.model_fields_set:
+                raise ValueError("a corpus has texts or images; delete text or image")
+            belongs = (*belongs, *IMAGES_ONLY)
+        for name in (*_DATASET_ONLY, "lines", "text", "image", *IMAGES_ONLY):
+            if name in self.model_fields_set and name not in belongs:
                 raise ValueError(f"{name} has no effect on a corpus given as {given[0]}; delete it")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
@@ -117,7 +130,7 @@ class CorpusSection(Section):
     @property
     def has_texts(self) -> bool:
         """Whether the documents are texts."""
-        return self.source in TEXT_SOURCES
+        return self.source in TEXT_SOURCES and self.image is None
 
     @property
     def source(self) -> str:
