@@ -93,7 +93,7 @@ def _reading(
     sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == max(lengths)
-    tokens = _tokens(network, points, corpus, grids, one_size=one_size)
+    tokens = _tokens(network, points, corpus.item(int(np.argmax(lengths))), grids, one_size=one_size)
     windows, documents = _windows(corpus, lengths, grids[0], section, single=single, follows=follows and not one_size)
     left_out = _left_out(network, points, corpus, grids, section) if one_size else None
     positions = Positions(left_out, sequence, mean, tokens)
@@ -171,16 +171,18 @@ def _lengths(corpus: ArrayCorpus) -> list[int]:
 def _tokens(
     network: ModuleNetwork,
     points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
+    longest: np.ndarray,
     grids: Sequence[tuple[int, ...]],
     *,
     one_size: bool,
 ) -> list[Tokens | None]:
-    """How the tokens at each hook point of a model of transformers lie; None for what are no tokens."""
+    """How the tokens of the longest item lie at each hook point of a model of transformers; None for what are no tokens."""
+    import torch
+
     from glasso_cli.hooks.modules.tokens import tokens_of
 
-    first = batch_of(_spread(corpus, 1))
-    found = [tokens_of(network, point, first, grid[0]) for point, grid in zip(points, grids, strict=True)]
+    batch = batch_of([torch.from_numpy(longest)])
+    found = [tokens_of(network, point, batch, grid[0]) for point, grid in zip(points, grids, strict=True)]
     if one_size:
         return found
     if any(tokens is not None and bool(tokens.special.any()) for tokens in found):
