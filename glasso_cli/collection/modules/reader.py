@@ -93,6 +93,12 @@ class ArrayReader(Capture):
         )
         for place, tokens in enumerate(self.positions.tokens):
             if tokens is not None:
+                if captured[place].shape[1] != len(tokens.order):
+                    raise InputError(
+                        f"A document has {captured[place].shape[1]} tokens at '{self.hook_points[place].name}', and the first "
+                        f"one has {len(tokens.order)}.",
+                        "Give documents of one size; for images, set crop.",
+                    )
                 captured[place] = captured[place][:, tokens.order.to(captured[place].device)]
         return captured, given.lengths.to(captured[0].device)
 

@@ -114,7 +114,8 @@ def _reading(
     sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == lengths[longest_item]
-    tokens = _tokens(network, points, corpus, grids, one_size=one_size)
+    item = corpus.item(longest_item)
+    tokens = _tokens(network, points, item, grids, one_size=one_size)
     patches = tokens[0].grid if tokens[0] is not None and section.mask.special and not single else None
     sizes = [int(np.prod(grids[0]))] * len(lengths)
     if line and not one_size:
@@ -137,13 +138,13 @@ def _reading(
     def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
         import torch
 
-        item = corpus.item(longest_item)
         if patches is not None and tokens[0] is not None:
             count = int((~tokens[0].special).sum())
             places = cells(item, (count // patches[1], patches[1]), len(points), grids[0][0])
             return samples.crops(ids, order, places)
-        largest = [index for index, length in enumerate(lengths) if length == lengths[longest_item]]
-        batch = batch_of([torch.from_numpy(corpus.item(index)) for index in largest[:CHECKED]])
+        largest = np.flatnonzero(np.array(lengths) == lengths[longest_item])
+        chosen = largest[np.unique(np.linspace(0, len(largest) - 1, CHECKED).astype(int))].tolist()
+        batch = batch_of([torch.from_numpy(corpus.item(index)) for index in chosen])
         places = find_places(
             item,
             grids[0],
@@ -243,16 +244,18 @@ def _sizes(lengths: Sequence[int], shortest: int, longest: int) -> list[int]:
 def _tokens(
     network: ModuleNetwork,
     points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
+    longest: np.ndarray,
     grids: Sequence[tuple[int, ...]],
     *,
     one_size: bool,
 ) -> list[Tokens | None]:
-    """How the tokens at each hook point of a model of transformers lie; None for what are no tokens."""
+    """How the tokens of the longest item lie at each hook point of a model of transformers; None for what are no tokens."""
+    import torch
+
     from glasso_cli.hooks.modules.tokens import tokens_of
 
-    first = batch_of(_spread(corpus, 1))
-    found = [tokens_of(network, point, first, grid[0]) for point, grid in zip(points, grids, strict=True)]
+    batch = batch_of([torch.from_numpy(longest)])
+    found = [tokens_of(network, point, batch, grid[0]) for point, grid in zip(points, grids, strict=True)]
     if one_size:
         return found
     if any(tokens is not None and bool(tokens.special.any()) for tokens in found):

@@ -149,6 +149,35 @@ def test_what_a_vision_transformer_has_not_is_refused(
 
 
 @pytest.mark.slow
+def test_documents_of_two_sizes_are_refused_where_tokens_have_places(tmp_path: Path) -> None:
+    from transformers import PvtV2Config, PvtV2Model
+
+    sizes: dict[str, Any] = {"num_encoder_blocks": 2, "depths": [1, 1], "hidden_sizes": [8, 16], "sr_ratios": [2, 1]}
+    more: dict[str, Any] = {
+        "num_attention_heads": [1, 2], "mlp_ratios": [2, 2], "patch_sizes": [7, 3], "strides": [4, 2]
+    }  # fmt: skip
+    PvtV2Model(PvtV2Config(image_size=32, **sizes, **more)).save_pretrained(tmp_path / "model")
+    network = load_pretrained(str(tmp_path / "model"))
+    images = [*IMAGES[:5], RNG.standard_normal((3, 64, 64)).astype(np.float32), *IMAGES[5:]]
+    with pytest.raises(InputError, match=r"has 256 tokens at .* and the first one has 64"):
+        collect(network, images, "mlp.0", folder=tmp_path / "a", batch_tokens=16)
+
+
+@pytest.mark.slow
+def test_special_tokens_of_a_sound_are_masked(tmp_path: Path) -> None:
+    from transformers import ASTConfig, ASTModel
+
+    model = ASTModel(ASTConfig(num_mel_bins=16, max_length=32, patch_size=8, **pretrained_folders.SIZES))
+    model.save_pretrained(tmp_path / "model")
+    network = load_pretrained(str(tmp_path / "model"))
+    features = [RNG.standard_normal((32, 16)).astype(np.float32) for _ in range(20)]
+    stats = collect(network, features, "mlp.1", folder=tmp_path / "a")
+    assert stats.metrics.tokens.special == 40
+    with pytest.raises(InputError, match="fails on a batch"):
+        collect(network, [*features, features[0][:24]], "mlp.1", folder=tmp_path / "b")
+
+
+@pytest.mark.slow
 def test_a_network_without_a_stack_says_what_can_be_read(tmp_path: Path) -> None:
     from transformers import MobileNetV1Config, MobileNetV1Model
 
