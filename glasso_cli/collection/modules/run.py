@@ -82,6 +82,8 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
+    import torch
+
     from glasso_cli.hooks.modules.receptive import receptive_fields
 
     mean, lengths = section.positions == "mean", _lengths(corpus)
@@ -104,9 +106,12 @@ def _reading(
     samples = Samples(corpus, grids[0], positions.each, single)
 
     def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
-        batch = batch_of(_spread(corpus, CHECKED))
+        first = 0  # the item of which the grid is known; fields are measured on others of its length
+        alike = np.flatnonzero(np.array(lengths) == lengths[first])
+        chosen = alike[np.unique(np.linspace(0, len(alike) - 1, CHECKED).astype(int))].tolist()
+        batch = batch_of([torch.from_numpy(corpus.item(index)) for index in chosen])
         places = find_places(
-            corpus.item(0),
+            corpus.item(first),
             grids[0],
             len(points),
             lambda axes: receptive_fields(network, points, batch, axes),
