@@ -18,6 +18,17 @@ from glasso_cli.collection.contexts import SAMPLES, WINDOWS
 from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
 from glasso_cli.collection.modules.places import cells, find_places
+from glasso_cli.collection.modules.positions import (
+    CHECKED,
+    at_border,
+    ends_at_padding,
+    grids_of,
+    lengths_of,
+    shown,
+    sizes_between,
+    spread,
+    tokens_in,
+)
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
@@ -30,19 +41,14 @@ from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
     from glasso_cli.hooks import HookPoint
-    from glasso_cli.hooks.modules.tokens import Tokens
     from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.modules.network import ModuleNetwork
 
-PROBED = 16  # documents that show what depends on the border
-PROBED_LENGTHS = 8  # where sequences differ in length: of which the same is asked
 PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
-CHECKED = 4  # documents that go through the network one by one
 
 
 def collect_arrays(
@@ -75,7 +81,7 @@ def collect_arrays_to_disk(
     from glasso_cli.hooks.modules.resolve import resolve_module_points
     from glasso_cli.hooks.record import record
 
-    chosen = _spread(corpus, CHECKED)
+    chosen = spread(corpus, CHECKED)
     points = resolve_module_points(network, section.hook_points, batch_of(chosen), section.axes)
     report = check_module_points(network, points, chosen, batch_of)
     warn_arbitrary(points, name, reporter)
@@ -101,31 +107,33 @@ def _reading(
 ) -> Reading:
     from glasso_cli.hooks.modules.receptive import receptive_fields
 
-    mean, lengths = section.positions == "mean", _lengths(corpus)
+    mean, lengths = section.positions == "mean", lengths_of(corpus)
     longest_item = int(np.argmax(lengths))
-    grids = _grids(network, points, recorder, corpus.item(longest_item))
+    item = corpus.item(longest_item)
+    grids = grids_of(network, points, recorder, item)
     if not mean and len(set(grids)) > 1:
-        shown = ", ".join(f"{point.label}: {_shown(grid)}" for point, grid in zip(points, grids))
+        sizes = ", ".join(f"{point.label}: {shown(grid)}" for point, grid in zip(points, grids))
         raise InputError(
-            f"The hook points have different positions ({shown}), so their units have no samples in common.",
+            f"The hook points have different positions ({sizes}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
     line, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
     sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == lengths[longest_item]
-    item = corpus.item(longest_item)
-    tokens = _tokens(network, points, item, grids, one_size=one_size)
+    tokens = tokens_in(network, points, item, grids, one_size=one_size)
     patches = tokens[0].grid if tokens[0] is not None and section.mask.special and not single else None
-    sizes = [int(np.prod(grids[0]))] * len(lengths)
+    counts = [int(np.prod(grids[0]))] * len(lengths)
     if line and not one_size:
-        shortest = _grids(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
-        sizes = _sizes(lengths, shortest, grids[0][0])
-    windows, documents = _windows(corpus, lengths, sizes, section, single=single)
+        shortest = grids_of(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
+        counts = sizes_between(lengths, shortest, grids[0][0])
+    windows, documents = _windows(corpus, lengths, counts, section, single=single)
     longest = grids[0][0] if line and not single else max(window.size for window in windows)
     positions = Positions(
-        _left_out(network, points, corpus, grids, section) if one_size else None,
-        [(0, 0)] * len(points) if one_size or not sequence else _ends(network, points, corpus, lengths, section),
+        at_border(network, points, corpus, grids, section) if one_size else None,
+        [(0, 0)] * len(points)
+        if one_size or not sequence
+        else ends_at_padding(network, points, corpus, lengths, section),
         sequence,
         mean,
         1 if single else longest,
@@ -212,81 +220,6 @@ def _autocorrelation(
     return GridAutocorrelation(width, grid, lags, device)
 
 
-def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
-    """Up to ``count`` items: the shortest and the longest of them, and others spread over the corpus."""
-    import torch
-
-    lengths = _lengths(corpus)
-    places = np.linspace(0, len(corpus.items) - 1, count).astype(int).tolist()
-    ends = [int(np.argmin(lengths)), int(np.argmax(lengths))] if len(set(lengths)) > 1 else []
-    chosen = dict.fromkeys([*ends, *places])
-    return [torch.from_numpy(corpus.item(index)) for index in list(chosen)[:count]]
-
-
-def _lengths(corpus: ArrayCorpus) -> list[int]:
-    """The length of the first axis of every item; files of images are decoded later, and checked then."""
-    if callable(corpus.items[0]):
-        return [len(corpus.item(0))] * len(corpus.items)
-    if corpus.prepare is not None:
-        return [len(corpus.item(index)) for index in range(len(corpus.items))]
-    return [len(item) if np.ndim(item) else 1 for item in corpus.items]
-
-
-def _sizes(lengths: Sequence[int], shortest: int, longest: int) -> list[int]:
-    """About how many samples each sequence gives, from those of the shortest and of the longest one.
-
-    Exact where every step gives one. With a stride it is right within one, which is enough to fill batches.
-    """
-    ends = min(lengths), max(lengths)
-    return [round(size) for size in np.interp(lengths, ends, (shortest, longest)).tolist()]
-
-
-def _tokens(
-    network: ModuleNetwork,
-    points: Sequence[HookPoint],
-    longest: np.ndarray,
-    grids: Sequence[tuple[int, ...]],
-    *,
-    one_size: bool,
-) -> list[Tokens | None]:
-    """How the tokens of the longest item lie at each hook point of a model of transformers; None for what are no tokens."""
-    import torch
-
-    from glasso_cli.hooks.modules.tokens import tokens_of
-
-    batch = batch_of([torch.from_numpy(longest)])
-    found = [tokens_of(network, point, batch, grid[0]) for point, grid in zip(points, grids, strict=True)]
-    if one_size:
-        return found
-    if any(tokens is not None and bool(tokens.special.any()) for tokens in found):
-        raise InputError(
-            "This network puts special tokens among the others, and the documents differ in length.",
-            "Give documents of one length.",
-        )
-    return [None] * len(points)
-
-
-def _grids(
-    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, item: np.ndarray
-) -> list[tuple[int, ...]]:
-    """The positions at every hook point of one item, by axis."""
-    import torch
-
-    from glasso_cli.hooks.modules.axes import as_samples, grid_of
-
-    grids: dict[str, tuple[int, ...]] = {}
-
-    def shaped(point: HookPoint, tensor: Tensor | None) -> Tensor:
-        samples = as_samples(point, tensor, 1)
-        assert tensor is not None
-        grids[point.name] = grid_of(point, tensor) or (1,)
-        return samples
-
-    batch = batch_of([torch.from_numpy(item)])
-    recorder.read(lambda: network.run(batch), shaped, network.errors())
-    return [grids[point.name] for point in points]
-
-
 def _windows(
     corpus: ArrayCorpus,
     lengths: Sequence[int],
@@ -322,66 +255,6 @@ def _windows(
     return windows, documents
 
 
-def _left_out(
-    network: ModuleNetwork,
-    points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
-    grids: Sequence[tuple[int, ...]],
-    section: CollectSection,
-) -> list[Tensor] | None:
-    """The positions of each hook point that lie at the border of an image; None where none can."""
-    from glasso_cli.hooks.modules.border import border_of, positions_at_border
-
-    if all(int(np.prod(grid)) == 1 for grid in grids) or section.mask.border == 0:
-        return None
-    if network.kind != "torch" and all(len(grid) == 1 for grid in grids):  # attention lets all depend on all
-        if section.mask.border != "auto":
-            raise InputError(
-                f"{points[0].label} has tokens and no image with a border, so collect.mask.border has no effect.",
-                "Delete it.",
-            )
-        return None
-    if section.mask.border != "auto":
-        return [border_of(grid, section.mask.border) for grid in grids]
-    found = positions_at_border(network, points, batch_of(_spread(corpus, PROBED)))
-    if section.positions == "each" and all(bool(border.all()) for border in found):
-        raise InputError(
-            f"Every position at {points[0].label} ({_shown(grids[0])}) depends on the padding at the border of the image.",
-            "Take an earlier hook point or larger images; or set collect.mask.border to a number, 0 for none.",
-        )
-    return found
-
-
-def _ends(
-    network: ModuleNetwork,
-    points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
-    lengths: Sequence[int],
-    section: CollectSection,
-) -> list[tuple[int, int]]:
-    """How many positions of each hook point depend on padding at both ends of sequences whose lengths differ."""
-    import torch
-
-    from glasso_cli.hooks.modules.border import ends_at_border
-
-    if section.mask.border != "auto":
-        return [(section.mask.border, section.mask.border)] * len(points)
-    different = sorted(set(lengths))
-    chosen = {different[place] for place in np.linspace(0, len(different) - 1, PROBED_LENGTHS).astype(int)}
-    batches = []
-    for length in sorted(chosen):
-        items = [index for index, found in enumerate(lengths) if found == length][:CHECKED]
-        batches.append(batch_of([torch.from_numpy(corpus.item(index)) for index in items]))
-    found = ends_at_border(network, points, batches)
-    unknown = next((point for point, ends in zip(points, found) if ends is None), None)
-    if unknown is not None:
-        raise InputError(
-            f"At {unknown.label}, all positions of a sequence depend on the padding at its ends, or positions in its middle do.",
-            "Take an earlier hook point or longer sequences; or set collect.mask.border to a number, 0 for none.",
-        )
-    return [ends for ends in found if ends is not None]
-
-
 def _identical(corpus: ArrayCorpus, windows: Sequence[ArrayWindow]) -> int:
     """How many documents are identical to an earlier one."""
     digests: dict[int, Any] = {}
@@ -394,7 +267,3 @@ def _identical(corpus: ArrayCorpus, windows: Sequence[ArrayWindow]) -> int:
 
 def _named(symbols: np.ndarray, ids: np.ndarray) -> list[str]:
     return [str(symbols[i]) if 0 <= i < len(symbols) else f"<{i}>" for i in ids.tolist()]
-
-
-def _shown(grid: Sequence[int]) -> str:
-    return " x ".join(map(str, grid))
