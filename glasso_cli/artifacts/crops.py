@@ -14,7 +14,7 @@ class Crops:
 
     ``kind`` is ``image``, ``sequence`` (steps from left to right, channels from above) or ``row`` (no crop). ``mark`` says
     what boxes are: ``field``, the receptive field; ``cell``, the share of a position in an image on all of which it
-    depends; ``step``; or ``whole``, no box, because a sample is a whole document or has no place of its own.
+    depends; ``patch``, the patch of a token; ``step``; or ``whole``, no box, because a sample is a whole document or has no place of its own.
     """
 
     kind: str
@@ -64,6 +64,8 @@ class Crops:
         sees_all = f"Each position depends on the whole {document}"
         if self.mark == "cell":
             return f"{sees_all}; the box is its cell in the grid of positions."
+        if self.mark == "patch":
+            return "The box is the patch of the token, which may depend on other patches, too."
         if self.mark == "step":
             return "A triangle points at the step."
         if self.mark == "whole":

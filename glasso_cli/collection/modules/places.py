@@ -93,17 +93,17 @@ def find_places(
     places = grid if layout.kind == "image" else (1, *grid)
     if len(places) != 2:
         return replace(none, layout=layout, largest=largest)
-    return replace(cells(item, places, hook_points, count), layout=layout, largest=largest)
+    return replace(patches_of(item, places, hook_points, count), layout=layout, mark="cell", largest=largest)
 
 
-def cells(item: np.ndarray, grid: tuple[int, ...], hook_points: int, count: int) -> Places:
-    """The cells of a ``grid`` of rows and columns over an item; of ``count`` positions, those beyond it have none."""
+def patches_of(item: np.ndarray, grid: tuple[int, ...], hook_points: int, count: int) -> Places:
+    """The patches of a ``grid`` of rows and columns over an item; of ``count`` positions, those beyond it have none."""
     layout = layout_of(item, grid)
     shape, inside = layout.picture(item).shape[1:], int(np.prod(grid))
     corner = np.stack(np.unravel_index(np.arange(inside), grid), axis=1)
     boxes = np.full((count, 4), np.nan)
     boxes[:inside] = np.concatenate([corner, corner + 1], axis=1) * np.tile(np.divide(shape, grid), 2)
-    return Places(layout, "cell", np.tile(boxes, (hook_points, 1, 1)), np.zeros((hook_points, 2), np.int32))
+    return Places(layout, "patch", np.tile(boxes, (hook_points, 1, 1)), np.zeros((hook_points, 2), np.int32))
 
 
 def _fields(item: np.ndarray, layout: Layout, grid: tuple[int, ...], measure: Measure) -> tuple[Layout, np.ndarray]:

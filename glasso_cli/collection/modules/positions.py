@@ -112,12 +112,7 @@ def at_border(
 
     if all(int(np.prod(grid)) == 1 for grid in grids) or section.mask.border == 0:
         return None
-    if network.kind != "torch" and all(len(grid) == 1 for grid in grids):  # attention lets all depend on all
-        if section.mask.border != "auto":
-            raise InputError(
-                f"{points[0].label} has tokens and no image with a border, so collect.mask.border has no effect.",
-                "Delete it.",
-            )
+    if all(len(grid) == 1 for grid in grids) and _are_tokens(network, points, section):
         return None
     if section.mask.border != "auto":
         return [border_of(grid, section.mask.border) for grid in grids]
@@ -128,6 +123,21 @@ def at_border(
             "Take an earlier hook point or larger images; or set collect.mask.border to a number, 0 for none.",
         )
     return found
+
+
+def _are_tokens(network: ModuleNetwork, points: Sequence[HookPoint], section: CollectSection) -> bool:
+    """Whether positions on one axis are tokens of a model of transformers, whose attention lets all depend on all.
+
+    Raises :class:`InputError` where a border is asked for all the same.
+    """
+    if network.kind == "torch":
+        return False
+    if section.mask.border not in ("auto", 0):
+        raise InputError(
+            f"{points[0].label} has tokens and no image with a border, so collect.mask.border has no effect.",
+            "Delete it.",
+        )
+    return True
 
 
 def ends_at_padding(
@@ -142,6 +152,8 @@ def ends_at_padding(
 
     from glasso_cli.hooks.modules.border import ends_at_border
 
+    if _are_tokens(network, points, section):
+        return [(0, 0)] * len(points)
     if section.mask.border != "auto":
         return [(section.mask.border, section.mask.border)] * len(points)
     different = sorted(set(lengths))

@@ -17,7 +17,7 @@ from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.contexts import SAMPLES, WINDOWS
 from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
-from glasso_cli.collection.modules.places import cells, find_places
+from glasso_cli.collection.modules.places import find_places, patches_of
 from glasso_cli.collection.modules.positions import (
     CHECKED,
     at_border,
@@ -148,7 +148,7 @@ def _reading(
 
         if patches is not None and tokens[0] is not None:
             count = int((~tokens[0].special).sum())
-            places = cells(item, (count // patches[1], patches[1]), len(points), grids[0][0])
+            places = patches_of(item, (count // patches[1], patches[1]), len(points), grids[0][0])
             return samples.crops(ids, order, places)
         largest = np.flatnonzero(np.array(lengths) == lengths[longest_item])
         chosen = largest[np.unique(np.linspace(0, len(largest) - 1, CHECKED).astype(int))].tolist()

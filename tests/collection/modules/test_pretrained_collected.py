@@ -73,6 +73,24 @@ def test_patches_are_samples_and_the_class_token_is_special(vit: ModuleNetwork, 
 
 
 @pytest.mark.slow
+def test_contexts_show_the_patch_of_a_token(vit: ModuleNetwork, tmp_path: Path) -> None:
+    """A token's patch has eight pixels along each side, and the crop is the image around it."""
+    stats = collect(vit, IMAGES, "mlp.1", folder=tmp_path / "a")
+    assert stats.crops is not None
+    assert (stats.crops.kind, stats.crops.mark) == ("image", "patch")
+    read = seen(vit, "vit.layers.1.mlp.fc2", torch.from_numpy(IMAGES))[:, 1:, 5]
+    image, patch = np.unravel_index(int(read.argmax()), read.shape)
+    sample, document = int(stats.top_tokens[5, 0, 0]), int(stats.top_documents[5, 0])
+    box = stats.crops.box(sample, 5)
+    assert box is not None
+    row, column = divmod(int(patch), 4)
+    assert document == image
+    assert (box[2] - box[0], box[3] - box[1]) == (8, 8)
+    assert stats.crops.sizes[stats.crops.of[sample]].tolist() == [32, 32]
+    assert box[:2] == (8 * row, 8 * column)
+
+
+@pytest.mark.slow
 def test_the_class_token_counts_where_the_mask_says_so(vit: ModuleNetwork, tmp_path: Path) -> None:
     stats = collect(vit, IMAGES, "mlp.1", folder=tmp_path / "a", mask={"special": False, "massive": None})
     tokens = seen(vit, "vit.layers.1.mlp.fc2", torch.from_numpy(IMAGES)).reshape(-1, 48)
