@@ -136,14 +136,9 @@ def _network(job: Job) -> ModuleNetwork:
         return load_network(model, job.config.seed)
     network = load_pretrained(
         str(model.id),
-        reads=corpus.source,
+        reads="images" if corpus.image is not None else corpus.source,
         prepares=not corpus.is_prepared,
-        revision=model.revision,
-        dtype=model.dtype,
-        device=model.device,
-        device_map=model.device_map,
-        trust=model.trust,
-        notify=job.console.note,
+        **_options(job),
     )
     for note in network.notes:
         job.console.note(f"{model.id}: {note}")
@@ -154,18 +149,19 @@ def _network(job: Job) -> ModuleNetwork:
     return network
 
 
+def _options(job: Job) -> dict[str, Any]:
+    """How the model of the configuration is loaded."""
+    names = ("revision", "dtype", "device", "device_map", "trust")
+    return {name: getattr(job.config.model, name) for name in names} | {"notify": job.console.note}
+
+
 def _load(job: Job) -> LoadedModel:
     from glasso_cli.models.load import load_model
 
     model = job.config.model
     loaded = load_model(
         str(model.id),
-        revision=model.revision,
-        dtype=model.dtype,
-        device=model.device,
-        device_map=model.device_map,
-        trust=model.trust,
-        notify=job.console.note,
+        **_options(job),
     )
     for note in loaded.notes:
         job.console.note(f"{model.id}: {note}")

@@ -10,10 +10,10 @@ import networks
 import numpy as np
 import pytest
 from networks import CONFIGS, NETWORKS, Row, agreement, line, rows_of, write
-from support.planted_corpora import FIT, statistics, tokens_of
+from support.planted_corpora import FIT, statistics, tokens_of, with_fresh
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.artifacts.metrics import FitMetrics, to_json
+from glasso_cli.artifacts.metrics import FitMetrics
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens
 from glasso_cli.artifacts.metrics.fit import NullEdges
 from glasso_cli.config.load import load_config
@@ -26,15 +26,7 @@ CHAIN = np.eye(12) + 0.4 * (np.eye(12, k=1) + np.eye(12, k=-1))
 def stats() -> ActivationStats:
     """A chain of twelve neurons, which are independent before training."""
     trained, fresh = (statistics(tokens_of(truth, 48, 60, seed=1)) for truth in (CHAIN, np.eye(12)))
-    metrics = replace(trained.metrics, fresh_network=fresh.metrics.n_effective)
-    return replace(
-        trained,
-        meta={**trained.meta, "metrics": to_json(metrics)},
-        fresh_counts=fresh.counts,
-        fresh_sums=fresh.sums,
-        fresh_moments=fresh.moments,
-        fresh_autocorrelation=fresh.autocorrelation,
-    )
+    return with_fresh(trained, fresh)
 
 
 @pytest.fixture(scope="module")

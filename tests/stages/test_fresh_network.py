@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.planted_corpora import FIT, statistics, tokens_of
+from support.planted_corpora import FIT, statistics, tokens_of, with_fresh
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.artifacts.metrics import to_json
 from glasso_cli.artifacts.metrics.collect import EffectiveTokens
 from glasso_cli.fitting.fresh_network import fresh_network
 from glasso_cli.fitting.run import fit_corpus
@@ -18,18 +17,6 @@ from glasso_cli.inference.blocks import Blocks
 
 def chain(p: int) -> np.ndarray:
     return np.eye(p) + 0.4 * (np.eye(p, k=1) + np.eye(p, k=-1))
-
-
-def with_fresh(trained: ActivationStats, fresh: ActivationStats) -> ActivationStats:
-    metrics = replace(trained.metrics, fresh_network=fresh.metrics.n_effective)
-    return replace(
-        trained,
-        meta={**trained.meta, "metrics": to_json(metrics)},
-        fresh_counts=fresh.counts,
-        fresh_sums=fresh.sums,
-        fresh_moments=fresh.moments,
-        fresh_autocorrelation=fresh.autocorrelation,
-    )
 
 
 @pytest.fixture(scope="module")
