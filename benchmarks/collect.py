@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import peak_bytes
 
 OUT = Path(__file__).parent / "out"
 HOOK_POINT = "mlp.9"
@@ -211,18 +212,7 @@ def _peak_of_one_run(arguments: argparse.Namespace) -> dict[str, float]:
             }
         )
         Pipeline(config, Console(quiet=True, as_json=True)).run(["collect"])
-    return {"tokens": arguments.memory, "peak": _peak_bytes()}
-
-
-def _peak_bytes() -> float:
-    """The most memory this process has held; Linux's ru_maxrss would start at what its parent held."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return float(line.split()[1]) * 1024
-    import resource
-
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return {"tokens": arguments.memory, "peak": peak_bytes()}
 
 
 def _row(measure: str, value: float, unit: str, setting: str) -> dict[str, Any]:

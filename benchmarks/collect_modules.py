@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import peak_bytes
 
 OUT = Path(__file__).parent / "out"
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -166,18 +167,7 @@ def _peak_of_one_run(name: str, rounds: int) -> dict[str, float]:
     network, section, corpus = _loaded(name, rounds)
     held = sum(item.nbytes for item in corpus.items)
     samples = _collect(network, corpus, section)
-    return {"samples": samples, "documents": held, "peak": _peak_bytes() - held}
-
-
-def _peak_bytes() -> float:
-    """The most memory this process has held, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return float(line.split()[1]) * 1024
-    import resource
-
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return {"samples": samples, "documents": held, "peak": peak_bytes() - held}
 
 
 def _row(network: str, measure: str, value: float, unit: str, setting: str) -> dict[str, Any]:

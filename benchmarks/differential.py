@@ -160,7 +160,8 @@ def estimate_corpus(tokens: np.ndarray) -> CorpusEstimate:
     none = np.zeros(0, dtype=np.int64)
     tests = edge_tests(estimate, S, blocks, R, none, none)
     n = effective_n(R, blocks.n_tokens).median
-    return CorpusEstimate(blocks, estimate, None, np.zeros((0, 0)), 0, R, n, tests.inflation, tests.freedom)
+    least = float(tests.variance == "jackknife")
+    return CorpusEstimate(blocks, estimate, None, np.zeros((0, 0)), 0, R, n, tests.inflation, tests.freedom, least)
 
 
 # -- the table --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
     python benchmarks/explorer.py                               10,000 planted neurons, 100,000 edges
     python benchmarks/explorer.py --experiment runs/demo ai     a fitted corpus: OUT and its name
+    python benchmarks/explorer.py --experiment runs/cnn low     a convolutional layer, whose contexts are crops
 
 The planted graph has 40 communities, 8 in 10 edges inside a community, eight alphas, and eight contexts of eleven tokens
 per neuron. The page is written with and without contexts. Measured in the browser, at 1280 x 900 pixels:
@@ -63,7 +64,7 @@ const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTime
   const [hover, click] = [[], []];
   const order = glasso.array('order');
   for (let i = 0; i < 30; i++) {
-    const neuron = order[i * 7];
+    const neuron = order[(i * 7) % order.length];
     const [x, y] = glasso.screenOf(neuron);
     let start = performance.now();
     canvas.dispatchEvent(new PointerEvent('pointermove', {pointerId: 1, clientX: left + x, clientY: top + y, bubbles: true}));
@@ -248,7 +249,7 @@ def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int 
 
 def _without_contexts(view: View) -> View:
     none = [
-        replace(corpus, documents=np.full_like(corpus.documents, -1), vocabulary=corpus.vocabulary[:1])
+        replace(corpus, documents=np.full_like(corpus.documents, -1), vocabulary=corpus.vocabulary[:1], shown=None)
         for corpus in view.corpora
     ]
     return replace(view, corpora=tuple(none))

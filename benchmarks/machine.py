@@ -41,3 +41,14 @@ def _r() -> str:
     call = 'cat(as.character(getRversion()), "with", basename(extSoftVersion()[["BLAS"]]))'
     done = subprocess.run(["Rscript", "-e", call], capture_output=True, text=True)
     return f"R {done.stdout.strip()}" if done.returncode == 0 else ""
+
+
+def peak_bytes() -> float:
+    """The most memory this process has held; Linux's ru_maxrss would start at what its parent held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) * 1024
+    import resource
+
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

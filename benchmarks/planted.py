@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 DEGREE = 4
+PAIRED = 0.8  # correlation of a planted pair
+FIRING = (0.005, 0.1)  # shares of the tokens at which the rarest and the commonest of sparse neurons are not zero
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Scenario:
     ar: float = 0.0  # AR(1) coefficient of every neuron
     heavy: bool = False  # a scale of its own per document
     factors: int = 0  # directions that move all neurons
+    sparse: bool = False  # neurons are zero at most tokens; the graph is one of pairs
     length: int = 40  # tokens of a document
 
 
@@ -25,6 +29,8 @@ SCENARIOS = {
     "ar": Scenario("AR(1) 0.7", ar=0.7),
     "heavy": Scenario("AR(1) 0.7, heavy tails", ar=0.7, heavy=True),
     "factors": Scenario("AR(1) 0.7, two factors", ar=0.7, factors=2),
+    "sparse": Scenario("independent tokens, mostly zero", sparse=True),
+    "sparse-ar": Scenario("AR(1) 0.7, mostly zero", ar=0.7, sparse=True),
 }
 
 
@@ -39,6 +45,18 @@ class Truth:
 def planted(p: int, seed: int) -> Truth:
     """Random edges of mean degree ``DEGREE``."""
     return truth_of(planted_precision(p, seed))
+
+
+def planted_pairs(p: int) -> Truth:
+    """Neurons 0 and 1, 2 and 3, … up to p / 2 depend on each other, and no others do: also after any function of each neuron.
+
+    The correlation of a pair is 0.8 before that.
+    """
+    pair = np.array([[1.0, PAIRED], [PAIRED, 1.0]])
+    precision = np.eye(p)
+    for first in range(0, p // 2 - 1, 2):
+        precision[first : first + 2, first : first + 2] = np.linalg.inv(pair)
+    return truth_of(precision)
 
 
 def planted_precision(p: int, seed: int) -> np.ndarray:
@@ -86,6 +104,9 @@ def documents(truth: Truth, scenario: Scenario, count: int, seed: int) -> np.nda
         tokens += _series(random, scenario, count, scenario.factors) @ loadings
     if scenario.heavy:
         tokens *= np.sqrt(5 / random.chisquare(5, count))[:, None, None]
+    if scenario.sparse:  # what is above a threshold; both neurons of a pair have nearly the same one
+        rates = np.geomspace(*FIRING, p)[random.permutation(p // 2).repeat(2) * 2 + np.arange(p) % 2]
+        tokens = np.maximum(tokens + ndtri(rates), 0.0)
     return np.asarray(tokens)
 
 

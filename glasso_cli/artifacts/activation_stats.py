@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
+from glasso_cli.artifacts.crops import Crops
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of, to_json
 from glasso_cli.artifacts.orientation import oriented, poles_of
 from glasso_cli.errors import InputError
@@ -67,6 +68,15 @@ class ActivationStats(Artifact):
     quantile_tokens: np.ndarray = array("p", "5", "E", "W", dtype="int32")
     quantile_values: np.ndarray = array("p", "5", "E", "W", dtype="float32")
     quantile_documents: np.ndarray = array("p", "5", "E", dtype="int32")
+    # of images, numeric sequences and rows alone, where contexts are samples (W = 1); see crops.py
+    crop_kind: np.ndarray | None = array("2", dtype="str", optional=True)  # kind and mark
+    crop_of: np.ndarray | None = array("V", dtype="int32", optional=True)
+    crop_pixels: np.ndarray | None = array("N", "h", "w", "k", dtype="uint8", optional=True)
+    crop_sizes: np.ndarray | None = array("N", "2", dtype="int32", optional=True)
+    crop_boxes: np.ndarray | None = array("V", "H", "4", dtype="float32", optional=True)
+    crop_field: np.ndarray | None = array("H", "2", dtype="int32", optional=True)
+    crop_extent: np.ndarray | None = array("2", "2", dtype="int32", optional=True)  # of a crop, of the first document
+    crop_points: np.ndarray | None = array("p", dtype="int32", optional=True)
 
     @cached_property
     def metrics(self) -> CollectMetrics:
@@ -78,12 +88,29 @@ class ActivationStats(Artifact):
         """The oriented copy."""
         return oriented(self)
 
+    @cached_property
+    def crops(self) -> Crops | None:
+        """What is around the samples that are contexts; None where contexts are windows of text, or were not kept."""
+        if self.crop_kind is None:
+            return None
+        names = ("of", "pixels", "sizes", "boxes", "field", "points")
+        arrays: dict[str, Any] = {name: getattr(self, f"crop_{name}") for name in names}
+        (kind, mark), (extent, whole) = self.crop_kind.tolist(), np.asarray(self.crop_extent)
+        return Crops(kind=kind, mark=mark, extent=extent, whole=whole, **arrays)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there are contexts, and these are windows of text."""
+        return self.crop_kind is None and self.top_tokens.shape[1] > 0
+
     @property
     def n_neurons(self) -> int:
         return len(self.neuron_ids)
 
     def in_words(self) -> str:
-        return f"{self.n_neurons:,} neurons, {self.n_tokens:,} tokens in {len(self.counts)} blocks"
+        of_texts = self.meta.get("metrics", {}).get("model", {}).get("kind") != "torch"
+        samples = f"{self.n_tokens:,} {'tokens' if of_texts else 'samples'}"
+        return f"{self.n_neurons:,} neurons, {samples} in {len(self.counts)} blocks"
 
     @property
     def n_tokens(self) -> int:

@@ -32,12 +32,14 @@ _COMPUTED: dict[str, Callable[[dict[str, int]], int]] = {
 }
 
 
-def array(*dimensions: str, dtype: str, may_be_empty: bool = False) -> Any:
+def array(*dimensions: str, dtype: str, may_be_empty: bool = False, optional: bool = False) -> Any:
     """A field that holds an array: a letter for every dimension, a number or a formula, and the type.
 
-    The same letter is the same length in all arrays of an artifact.
+    The same letter is the same length in all arrays of an artifact. The ``optional`` arrays of an artifact are all there, or
+    all of them are None and not in the file.
     """
-    return field(metadata={"dimensions": dimensions, "dtype": dtype, "may_be_empty": may_be_empty})
+    described = {"dimensions": dimensions, "dtype": dtype, "may_be_empty": may_be_empty, "optional": optional}
+    return field(default=None, metadata=described) if optional else field(metadata=described)
 
 
 def misfits(kind: type[Artifact], arrays: Mapping[str, np.ndarray]) -> list[str]:
@@ -45,9 +47,10 @@ def misfits(kind: type[Artifact], arrays: Mapping[str, np.ndarray]) -> list[str]
     wrong: list[str] = []
     size: dict[str, int] = {}
     for item in fields(kind):
-        if item.name == "meta":
+        values = arrays.get(item.name)
+        if values is None:  # meta, and optional arrays that are absent
             continue
-        values, declared, dtype = arrays[item.name], item.metadata["dimensions"], item.metadata["dtype"]
+        declared, dtype = item.metadata["dimensions"], item.metadata["dtype"]
         if (values.dtype.kind != "U") if dtype == "str" else (values.dtype != np.dtype(dtype)):
             wrong.append(f"{item.name} is {values.dtype}, not {dtype}")
         if values.size == 0 and item.metadata["may_be_empty"]:
@@ -104,7 +107,8 @@ class Artifact:
         if is_oriented(self):
             raise ValueError("an oriented copy cannot be saved: artifacts hold the model's own signs")
         names = [item.name for item in fields(self) if item.name != "meta"]
-        arrays: dict[str, np.ndarray | Chunked] = {name: getattr(self, name) for name in names}
+        held = {name: getattr(self, name) for name in names}
+        arrays: dict[str, np.ndarray | Chunked] = {name: value for name, value in held.items() if value is not None}
         return write_npz(path, {**arrays, **streamed}, self.described())
 
     def described(self) -> dict[str, Any]:
@@ -126,7 +130,10 @@ class Artifact:
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         verified_content(path)
         arrays, meta = map_npz(path)
+        optional = {item.name for item in fields(cls) if item.metadata.get("optional")}
         names = {item.name for item in fields(cls)} - {"meta"}
+        if optional.isdisjoint(arrays):
+            names -= optional
         missing = sorted(names - set(arrays))
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")

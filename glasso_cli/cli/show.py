@@ -37,7 +37,7 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
     if lines := _summary(meta):
         rows += [_row(name, text) for name, text in [*lines, ("more", "--json prints every number")]]
     else:
-        rows += _metrics(meta.get("metrics", {}))
+        rows += _metrics(_called(meta.get("metrics", {})))
     if meta.get("below"):
         rows.append(_row("target missed", meta["below"]))
     versions = ", ".join(f"{name} {version}" for name, version in meta.get("versions", {}).items())
@@ -53,6 +53,19 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
     if meta["kind"] == Comparison.kind:
         return comparison_summary(metrics_of(ComparisonMetrics, meta))
     return []
+
+
+def _called(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of a network that reads no texts, whose ``tokens`` are samples."""
+    if metrics.get("model", {}).get("kind") != "torch":
+        return metrics
+    names = {"tokens": "samples", "n_tokens": "n_samples"}
+    return {
+        names.get(name, name): {names.get(part, part): item for part, item in value.items()}
+        if isinstance(value, dict)
+        else value
+        for name, value in metrics.items()
+    }
 
 
 def _row(name: str, text: str, depth: int = 1) -> str:

@@ -41,14 +41,14 @@ class Autocorrelation:
         size = -(-longest // segments)
         segment, place = batch.position_of() // size, batch.position_of() % size
         rows = ((segment * windows + batch.window_of()) * size + place)[batch.kept]
-        partners = centred.new_zeros(segments * windows * size, lags).double()
-        partners.index_copy_(0, rows, _partners(batch, lags))
-        self._pairs[:lags] += partners.sum(0) / 2
-        grid = centred.new_zeros(len(partners), centred.shape[1]).index_copy_(0, rows, centred)
+        around = centred.new_zeros(segments * windows * size, lags).double()
+        around.index_copy_(0, rows, partners(batch, lags))
+        self._pairs[:lags] += around.sum(0) / 2
+        grid = centred.new_zeros(len(around), centred.shape[1]).index_copy_(0, rows, centred)
         for start in range(0, centred.shape[1], _PANEL):
             panel = slice(start, start + _PANEL)
             series = grid[:, panel].double().T.contiguous()
-            self._ends[panel, :lags] += series @ partners
+            self._ends[panel, :lags] += series @ around
             series = series.unflatten(1, (segments, windows, size))
             self._products[panel, :lags] += _lag_products(series, lags)
 
@@ -61,7 +61,7 @@ class Autocorrelation:
         }
 
 
-def _partners(batch: ActivationBatch, lags: int) -> torch.Tensor:
+def partners(batch: ActivationBatch, lags: int) -> torch.Tensor:
     """How many kept tokens (0, 1 or 2) stand k = 1 … ``lags`` away from each kept one, ``(n, lags)``."""
     from torch.nn.functional import pad
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from glasso_cli.collection import contexts, marginals
 from glasso_cli.collection.autocorrelation import autocorrelation
 from glasso_cli.collection.block_moments import BlockMoments
-from glasso_cli.collection.contexts import POLES, Contexts, PoleContexts
+from glasso_cli.collection.contexts import POLES, Contexts, Extent, PoleContexts
 from glasso_cli.collection.marginals import Marginals
 from glasso_cli.collection.shifted import ShiftedMoments
 from glasso_cli.linalg.moments import correlation, sum_packed
 
 if TYPE_CHECKING:
+    import torch
+
     from glasso_cli.collection.autocorrelation import Autocorrelation
     from glasso_cli.collection.batch import ActivationBatch
     from glasso_cli.collection.modules.grid import GridAutocorrelation
@@ -25,51 +27,77 @@ if TYPE_CHECKING:
 Piece = dict[str, np.ndarray]
 
 
-class BlockStatistics:
-    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up."""
+class Products(Protocol):
+    """What is summed over products of values."""
+
+    def update(self, batch: ActivationBatch, kept: torch.Tensor) -> None:
+        """Add a batch; ``kept (n, p)`` are the values of its kept tokens."""
+
+    def finish(self) -> Piece:
+        """The sums as arrays: ``count``, ``sums``, ``moments``, those of the autocorrelation, ``null_moments`` if wanted."""
+
+
+class DenseProducts:
+    """The moments and the autocorrelation of one block, and those of the shifted neurons if there is a ``null_seed``."""
 
     def __init__(
         self,
         pilot: Pilot,
         autocorrelation: Autocorrelation | GridAutocorrelation,
-        *,
-        keep_contexts: bool,
         null_seed: tuple[int, ...] | None = None,
     ) -> None:
         width, device = len(pilot.mean), pilot.mean.device
         self._pilot = pilot
         self._moments = BlockMoments(width, device)
-        self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
         self._autocorrelation = autocorrelation
-        self._poles = PoleContexts(width, device) if keep_contexts else None
         self._null = ShiftedMoments(width, null_seed, device) if null_seed is not None else None
 
-    def update(self, batch: ActivationBatch) -> None:
-        """Add the kept tokens of a batch."""
-        kept = batch.values[batch.kept]
+    def update(self, batch: ActivationBatch, kept: torch.Tensor) -> None:
+        """Add a batch; ``kept (n, p)`` are the values of its kept tokens."""
         centred = self._pilot.centred(kept)
         self._moments.update(centred)
-        self._marginals.update(kept)
         self._autocorrelation.update(batch, centred)
-        if self._poles is not None:
-            self._poles.update(batch)
         if self._null is not None:
             self._null.update(centred)
 
     def finish(self) -> Piece:
-        """The block as arrays; second moments in float32, as they are stored."""
+        """The sums as arrays; second moments in float32, as they are stored."""
         block = self._moments.finish()
         piece: Piece = {
             "count": np.array(block.count),
             "sums": block.sums,
             "moments": block.moments.astype(np.float32),
-            **self._marginals.finish(),
             **self._autocorrelation.finish(),
         }
-        if self._poles is not None:
-            piece.update(self._poles.finish())
         if self._null is not None:
             piece["null_moments"] = self._null.finish().astype(np.float32)
+        return piece
+
+
+class BlockStatistics:
+    """Accumulates one block; ``finish`` gives arrays to save, which :func:`merge` adds up.
+
+    ``extent`` is that of the contexts to keep, or None.
+    """
+
+    def __init__(self, pilot: Pilot, products: Products, *, extent: Extent | None) -> None:
+        self._products = products
+        self._marginals = Marginals(pilot.mean, pilot.std, pilot.steps)
+        self._poles = PoleContexts(len(pilot.mean), pilot.mean.device, extent) if extent is not None else None
+
+    def update(self, batch: ActivationBatch) -> None:
+        """Add the kept tokens of a batch."""
+        kept = batch.values[batch.kept]
+        self._products.update(batch, kept)
+        self._marginals.update(kept)
+        if self._poles is not None:
+            self._poles.update(batch)
+
+    def finish(self) -> Piece:
+        """The block as arrays."""
+        piece = {**self._products.finish(), **self._marginals.finish()}
+        if self._poles is not None:
+            piece.update(self._poles.finish())
         return piece
 
 
@@ -85,7 +113,9 @@ class Merged:
     null_moments: np.ndarray  # (p(p+1)/2,) float32, or empty
 
 
-def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, *, weighted_lags: bool = False) -> Merged:
+def merge(
+    pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, extent: Extent, *, weighted_lags: bool = False
+) -> Merged:
     """What B blocks say together, added in the order given; ``variance (p,)`` is that of the transformed values.
 
     ``weighted_lags`` multiplies the autocorrelation at each lag by the root of how many pairs a sample has there, so that
@@ -110,15 +140,15 @@ def merge(pieces: Sequence[Piece], variance: np.ndarray, pilot: Pilot, *, weight
         sums=sums,
         marginals=marginals.describe(count, total, centre, scale, lowest),
         autocorrelation=rho,
-        poles={pole: _merged_contexts(pieces, pole, width) for pole in POLES},
+        poles={pole: _merged_contexts(pieces, pole, width, extent) for pole in POLES},
         null_moments=sum_packed(null, width if null else 0).astype(np.float32),
     )
 
 
-def _merged_contexts(pieces: Sequence[Piece], pole: str, width: int) -> Contexts:
+def _merged_contexts(pieces: Sequence[Piece], pole: str, width: int, extent: Extent) -> Contexts:
     """Those of one of ``POLES``; none where none were kept."""
     parts = [contexts.read(piece, pole) for piece in pieces if f"{pole}_tokens" in piece]
-    return contexts.merge(parts, pole) if parts else contexts.empty(width, 0)
+    return contexts.merge(parts, pole, extent) if parts else contexts.empty(width, 0, extent)
 
 
 def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

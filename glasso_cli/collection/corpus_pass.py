@@ -14,11 +14,12 @@ from glasso_cli.artifacts.metrics.collect import TokenCounts
 from glasso_cli.artifacts.pieces import Part, read_piece, write_piece, written_piece
 from glasso_cli.collection import contexts, pilot
 from glasso_cli.collection.batch import RULES, ActivationBatch, add_counts, join
-from glasso_cli.collection.block import BlockStatistics, Piece
+from glasso_cli.collection.block import BlockStatistics, DenseProducts, Piece, Products
 from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.normal_scores import NormalScores
 from glasso_cli.collection.pilot import Pilot
 from glasso_cli.collection.reading import Reader, Reading, Windowed, windows_of_block
+from glasso_cli.collection.sparse.products import SparseProducts
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Reporter
@@ -60,7 +61,7 @@ class CorpusPass:
 
     @property
     def contexts(self) -> bool:
-        """Whether example contexts are kept: where they are wanted, and documents have text to show."""
+        """Whether example contexts are kept: where they are wanted, and samples can be shown."""
         return self.section.contexts and self.reading.symbols is not None
 
     # -- the pilot ------------------------------------------------------------------------------------
@@ -100,9 +101,9 @@ class CorpusPass:
         sample = self.pilot_sample(reader)
         columns = self._columns(sample)
         sample = replace(sample, values=sample.values[:, columns])
-        examples = contexts.empty(len(columns), 0)
+        examples = contexts.empty(len(columns), 0, self.reading.extent)
         if self.contexts:
-            examples = contexts.quantile_contexts(sample)
+            examples = contexts.quantile_contexts(sample, self.reading.extent)
         measured = pilot.measure_sample(sample, section.transform)
         oriented = self.reading.orientation()
         return PilotFindings(measured, reader.limits, columns, examples, oriented[columns], difference)
@@ -162,19 +163,22 @@ class CorpusPass:
         return sizes
 
     def _make(self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]) -> None:
-        section = self.section
         for index, parts in self._by_block(group, findings, advance):
-            sums = BlockStatistics(
-                findings.pilot,
-                self.reading.autocorrelation(len(findings.columns), section.lags, self.reading.device),
-                keep_contexts=self.contexts,
-                null_seed=(self.seed, index) if section.null is True else None,
-            )
+            extent = self.reading.extent if self.contexts else None
+            sums = BlockStatistics(findings.pilot, self._products(findings.pilot, index), extent=extent)
             tokens = Counter(dict.fromkeys(RULES, 0))
             for batch in parts:
                 sums.update(batch)
                 tokens.update(batch.token_counts())
             write_piece(self._piece(index), *_BLOCK, sums.finish(), {"tokens": tokens})
+
+    def _products(self, pilot: Pilot, index: int) -> Products:
+        """What sums the products of block ``index``."""
+        lags, null_seed = self.section.lags, (self.seed, index) if self.section.null is True else None
+        if self.reading.sparse:
+            return SparseProducts(pilot.centre(), lags, null_seed)
+        autocorrelation = self.reading.autocorrelation(len(pilot.mean), lags, self.reading.device)
+        return DenseProducts(pilot, autocorrelation, null_seed)
 
     def _by_block(
         self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts, ModelRead
+from glasso_cli.collection.contexts import WINDOWS, Extent
 
 if TYPE_CHECKING:
     import torch
@@ -52,8 +53,9 @@ class Reading:
     """A network at its hook points, and the documents that it reads.
 
     ``batches(windows, budget)`` gives batches of at most about ``budget`` samples, longest first. Documents and windows
-    are counted as they are read; ``symbols`` names the tokens of contexts by their ids, and is None where documents have
-    no text to show. ``autocorrelation(width, lags, device)`` makes the sums for one block. ``fresh(seed)`` is the reading of the
+    are counted as they are read. ``symbols`` names the tokens of contexts by their ids; ``extent`` is that of contexts.
+    Documents that are no texts have ``crops``, which show samples: see :func:`glasso_cli.collection.contexts.context_arrays`.
+    ``autocorrelation(width, lags, device)`` makes the sums for one block. ``fresh(seed)`` is the reading of the
     same documents by the network with fresh weights.
     """
 
@@ -66,13 +68,16 @@ class Reading:
     batches: Callable[[Sequence[Any], int], Iterator[Any]]
     reader: Callable[[], Reader]
     orientation: Callable[[], np.ndarray]
-    symbols: Callable[[np.ndarray], list[str]] | None
+    symbols: Callable[[np.ndarray], list[str]] | None  # None where contexts cannot be shown
     autocorrelation: Callable[[int, int, torch.device], Autocorrelation | GridAutocorrelation]
     dtype_difference: Callable[[Any], dict[str, Any]]
     invariants: dict[str, Any]
     batch_samples: dict[str, int]  # samples in a batch by default, by the kind of device
     fresh: Callable[[int], AbstractContextManager[Reading]]
     pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
+    sparse: bool = False  # whether the products of values are summed from those that are not zero
+    extent: Extent = WINDOWS
+    crops: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,9 +21,8 @@ from glasso_cli.collection import contexts
 from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.capture import Capture
-from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
-from glasso_cli.collection.dictionaries.reading import dictionary_of, latent_reading, require_point
+from glasso_cli.collection.dictionaries.reading import dictionary_of, dictionary_points, latent_reading
 from glasso_cli.collection.orientation import reference_orientation
 from glasso_cli.collection.reading import Reading
 from glasso_cli.config import CollectSection
@@ -98,11 +97,12 @@ def collect_to_disk(
     from glasso_cli.hooks.windows import lengths_can_mix
 
     dictionary = dictionary_of(section)
-    patterns = section.hook_points if dictionary is None else (str(dictionary.hook_in.point),)
-    points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
+
+    def resolve(patterns: Sequence[str]) -> tuple[HookPoint, ...]:
+        return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
+
+    points = resolve(section.hook_points) if dictionary is None else dictionary_points(dictionary, resolve)
     _refuse_several_experts(points)
-    if dictionary is not None:
-        require_point(points, dictionary)
     length = section.max_length
     limit = longest_window(loaded.model)
     if limit is not None and limit < length:
@@ -118,9 +118,8 @@ def collect_to_disk(
         f"at {', '.join(p.label for p in points)}"
     )
     invariants = check_hook_points(loaded, points)
-    arbitrary = [point.kind for point in points if point.kind in _ARBITRARY and dictionary is None]
-    for message in dict.fromkeys(_ARBITRARY[kind] for kind in arbitrary):
-        reporter.warn(f"{name}: {message}")
+    if dictionary is None:
+        warn_arbitrary(points, name, reporter)
     with record(loaded.model, points) as recorder:
         mixed_lengths = lengths_can_mix(
             loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
@@ -255,6 +254,12 @@ _ARBITRARY = {
 }
 
 
+def warn_arbitrary(points: Sequence[HookPoint], name: str, reporter: Reporter) -> None:
+    """Warn of hook points whose coordinates another network with the same outputs does not have."""
+    for message in dict.fromkeys(_ARBITRARY[point.kind] for point in points if point.kind in _ARBITRARY):
+        reporter.warn(f"{name}: {message}")
+
+
 def _refuse_several_experts(points: Sequence[HookPoint]) -> None:
     """Raise :class:`InputError` where ``points`` are of more than one expert.
 
@@ -303,7 +308,9 @@ def _assemble(
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
     dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    merged = blocks.merge(pieces, np.diag(covariance), findings.pilot, weighted_lags=reading.weighted_lags)
+    merged = blocks.merge(
+        pieces, np.diag(covariance), findings.pilot, reading.extent, weighted_lags=reading.weighted_lags
+    )
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     metrics = CollectMetrics(
         model=reading.model,
@@ -337,7 +344,8 @@ def _assemble(
         dead=dead,
         duplicate_of=duplicate_of,
         **merged.marginals,
-        **_context_arrays(findings.examples, merged.poles, reading.symbols),
+        **contexts.context_arrays(findings.examples, merged.poles, reading.symbols, reading.crops),
+        **({} if reading.crops is None else {"crop_points": _points_of(reading.points)[findings.columns]}),
     )
     stored = Chunked(
         np.dtype(np.float32),
@@ -347,34 +355,22 @@ def _assemble(
     return stats, stored
 
 
+def _points_of(points: Sequence[HookPoint]) -> np.ndarray:
+    """The index of the hook point of every neuron."""
+    return np.repeat(np.arange(len(points), dtype=np.int32), [point.width for point in points])
+
+
 def _documents_per_block(documents: int, count: int) -> np.ndarray:
     """How many of ``documents`` fall into each block when document i goes to block i mod ``count``."""
     return np.array([len(range(index, documents, count)) for index in range(count)])
 
 
-def _context_arrays(
-    examples: Contexts, poles: dict[str, Contexts], symbols: Callable[[np.ndarray], list[str]] | None
-) -> dict[str, np.ndarray]:
-    """The contexts of both poles and the examples from every fifth, their tokens as text."""
-    ids, (quantile_tokens, *indices) = contexts.vocabulary(examples.tokens, *(held.tokens for held in poles.values()))
-    words = [] if symbols is None else symbols(ids)
-    per_group = examples.documents.shape[1] // contexts.GROUPS
-    grouped = (len(examples.tokens), contexts.GROUPS, per_group)
-    arrays = {
-        "vocabulary": np.array(words, dtype=np.str_),
-        "quantile_tokens": quantile_tokens.reshape(*grouped, contexts.WIDTH),
-        "quantile_values": examples.values.reshape(*grouped, contexts.WIDTH),
-        "quantile_documents": examples.documents.reshape(grouped),
-    }
-    for (pole, held), tokens in zip(poles.items(), indices, strict=True):
-        arrays |= {f"{pole}_tokens": tokens, f"{pole}_values": held.values, f"{pole}_documents": held.documents}
-    return arrays
-
-
 def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
     warn = reporter.warn
-    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons):
-        warn(f"{name}: {few}; give more text, or fewer neurons (collect.neurons).")
+    sample = stats.metrics.sample
+    if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons, f"the {sample}s"):
+        more = "text" if sample == "token" else "documents"
+        warn(f"{name}: {few}; give more {more}, or fewer neurons (collect.neurons).")
     documents = stats.metrics.documents
     if documents.identical or documents.nearly_identical:
         nearly = f" and {documents.nearly_identical:,} are nearly so" if documents.nearly_identical else ""

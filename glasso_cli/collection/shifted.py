@@ -6,7 +6,7 @@ marginal and autocorrelation, but breaks what neurons have in common at a token.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,34 +20,50 @@ CHUNK = 4096  # tokens turned together: two neurons that share an offset in one 
 _PANEL = 64
 
 
-class ShiftedMoments:
-    """Accumulates one block; tokens come in the order of the stream, in pieces of any size."""
+class ShiftedTokens:
+    """Hands turned tokens on to ``add``; tokens come in the order of the stream, in pieces of any size."""
 
-    def __init__(self, width: int, seed: tuple[int, ...], device: torch.device | str = "cpu") -> None:
-        self._moments = BlockMoments(width, device)
+    def __init__(self, seed: tuple[int, ...], add: Callable[[torch.Tensor], None]) -> None:
+        self._add = add
         self._random = np.random.default_rng([*seed, 0x5417])
         self._held: list[torch.Tensor] = []
         self._count = 0
 
-    def update(self, centred: torch.Tensor) -> None:
-        """Add tokens ``(n, p)``, given as differences from the centre."""
-        self._held.append(centred)
-        self._count += len(centred)
+    def update(self, values: torch.Tensor) -> None:
+        """Take tokens ``(n, p)``."""
+        self._held.append(values)
+        self._count += len(values)
         while self._count >= 2 * CHUNK:  # what is left at the end is never a short chunk
             self._turn(CHUNK)
 
-    def finish(self) -> np.ndarray:
-        """The moments, packed row by row, ``(p (p + 1) / 2,)`` float64."""
+    def finish(self) -> None:
+        """Hand on what is left."""
         if self._count:
             self._turn(self._count)
-        return self._moments.finish().moments
 
     def _turn(self, count: int) -> None:
         import torch
 
         held = torch.cat(self._held)
         self._held, self._count = [held[count:]], len(held) - count
-        self._moments.update(rotate_columns(held[:count], self._random.integers(count, size=held.shape[1])))
+        self._add(rotate_columns(held[:count], self._random.integers(count, size=held.shape[1])))
+
+
+class ShiftedMoments:
+    """Accumulates one block; tokens come in the order of the stream, in pieces of any size."""
+
+    def __init__(self, width: int, seed: tuple[int, ...], device: torch.device | str = "cpu") -> None:
+        self._moments = BlockMoments(width, device)
+        self._tokens = ShiftedTokens(seed, self._moments.update)
+
+    def update(self, centred: torch.Tensor) -> None:
+        """Add tokens ``(n, p)``, given as differences from the centre."""
+        self._tokens.update(centred)
+
+    def finish(self) -> np.ndarray:
+        """The moments, packed row by row, ``(p (p + 1) / 2,)`` float64."""
+        self._tokens.finish()
+        return self._moments.finish().moments
 
 
 def rotate_columns(values: torch.Tensor, offsets: np.ndarray) -> torch.Tensor:

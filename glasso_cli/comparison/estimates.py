@@ -102,6 +102,7 @@ class CorpusEstimate:
     n_effective: float
     inflation: float
     freedom: float
+    least_inflation: float  # that the errors of its edges had: 1 where every pair had its own, else 0
 
     def side(self) -> Side:
         """What is compared."""
@@ -112,7 +113,9 @@ class CorpusEstimate:
         """The errors of pairs by themselves, where they are larger than those of a typical pair, and what the blocks say
         about all pairs of a ``group (k,)`` of neurons.
         """
-        inflation, moves = inflation_and_group(self.blocks, self.estimate, self.autocorrelation, rows, cols, group)
+        inflation, moves = inflation_and_group(
+            self.blocks, self.estimate, self.autocorrelation, rows, cols, group, self.least_inflation
+        )
         return PairInflation(np.maximum(inflation, 1.0), self.blocks.freedom), moves
 
     def halves(self) -> tuple[CorpusEstimate, CorpusEstimate] | None:
@@ -208,6 +211,7 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
         n_effective=stats.n_effective,
         inflation=metrics.variance_inflation,
         freedom=np.inf if freedom is None else freedom,
+        least_inflation=float(metrics.variance == "jackknife"),
     )
 
 

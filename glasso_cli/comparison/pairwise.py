@@ -246,6 +246,7 @@ def _described(corpus: Corpus) -> ComparedCorpus:
         edges=metrics.edges,
         alpha=metrics.alpha,
         variance_inflation=metrics.variance_inflation,
+        sample=metrics.collect.sample,
     )
 
 

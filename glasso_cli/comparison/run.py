@@ -76,9 +76,12 @@ def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> CommonN
 def _warn(comparison: Comparison, name: str, reporter: Reporter) -> None:
     metrics = comparison.metrics
     for corpus in metrics.corpora:
-        if few := fewer_tokens_than_neurons(corpus.n_effective, metrics.neurons, f"the tokens of {corpus.name}"):
+        if few := fewer_tokens_than_neurons(
+            corpus.n_effective, metrics.neurons, f"the {corpus.sample}s of {corpus.name}"
+        ):
+            more = "text" if corpus.sample == "token" else "documents"
             reporter.warn(
-                f"{name}: {few}: error bars are too small, and what differs cannot be trusted. Collect more text, compare "
+                f"{name}: {few}: error bars are too small, and what differs cannot be trusted. Collect more {more}, compare "
                 "fewer neurons, or believe compare.permutations alone."
             )
     for other, calibration in metrics.calibration.items():

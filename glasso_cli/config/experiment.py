@@ -15,7 +15,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
-from glasso_cli.config.sections.corpora import ARRAY_SOURCES, TEXT_SOURCES, CorpusSection
+from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
 from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, runtime
@@ -81,27 +81,36 @@ class Config(Section):
         model = info.data.get("model")
         if not isinstance(model, ModelSection) or not model.model_fields_set:
             return value
-        wanted = ARRAY_SOURCES if model.kind == "torch" else TEXT_SOURCES
-        for name, corpus in value.items():
-            if corpus.source not in wanted:
-                raise ValueError(
-                    f"{name!r} gives {corpus.source}, which a model of kind {model.kind} does not read; give "
-                    f"{', '.join(wanted)}, or set model.kind: {'hf' if model.kind == 'torch' else 'torch'}"
-                )
+        texts = {name: corpus.source for name, corpus in value.items() if corpus.has_texts}
+        others = {name: corpus.source for name, corpus in value.items() if not corpus.has_texts}
+        if texts and model.kind == "torch":
+            name, source = next(iter(texts.items()))
+            raise ValueError(
+                f"{name!r} gives {source}, which a model of kind torch does not read; give {', '.join(ARRAY_SOURCES)}, or "
+                "set model.kind: hf"
+            )
+        if texts and others:
+            (first, text), (second, other) = next(iter(texts.items())), next(iter(others.items()))
+            raise ValueError(
+                f"{first!r} gives {text} and {second!r} gives {other}, but a model reads texts or no texts"
+            )
         return value
 
     @field_validator("collect")
     @classmethod
     def _for_any_network(cls, value: CollectSection, info: ValidationInfo) -> CollectSection:
-        model = info.data.get("model")
-        if isinstance(model, ModelSection) and model.kind == "torch" and value.sae.file is not None:
-            raise ValueError("sae is only for model.kind: hf, since dictionaries are of language models; delete it")
-        if isinstance(model, ModelSection) and model.model_fields_set and model.kind == "hf":
+        corpora = info.data.get("corpora")
+        if not isinstance(corpora, dict) or not corpora:
+            return value
+        texts = all(corpus.has_texts for corpus in corpora.values())
+        if not texts and value.sae.file is not None:
+            raise ValueError("sae is only for texts, since dictionaries are of language models; delete it")
+        if texts:
             for name in ("positions", "axes"):
                 if name in value.model_fields_set:
-                    raise ValueError(f"{name} has no effect with model.kind: hf; delete it")
+                    raise ValueError(f"{name} has no effect on texts; delete it")
             if "border" in value.mask.model_fields_set:
-                raise ValueError("mask.border has no effect with model.kind: hf; delete it")
+                raise ValueError("mask.border has no effect on texts; delete it")
         return value
 
     @property

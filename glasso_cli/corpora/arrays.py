@@ -12,7 +12,8 @@ import numpy as np
 
 from glasso_cli import digests
 from glasso_cli.config import CorpusSection
-from glasso_cli.corpora.images import image_files, read_image
+from glasso_cli.corpora.documents import pin_corpus
+from glasso_cli.corpora.images import dataset_images, image_files, read_image
 from glasso_cli.errors import InputError
 from glasso_cli.models.modules.code import code_digest, errors_of_code, load_name
 
@@ -25,12 +26,14 @@ class ArrayCorpus:
     """N items, each an array, and the document that each belongs to, ``documents (N,)`` counted from 0.
 
     An item goes through the network as a whole. ``symbols`` are what whole numbers in the items stand for, if anything.
+    ``display`` is a mean and a standard deviation by channel that undo what was done to brightness from 0 to 1.
     """
 
     items: Sequence[Any]
     documents: np.ndarray
     symbols: np.ndarray | None = None
     prepare: Callable[[Any], Any] | None = None
+    display: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def n_documents(self) -> int:
@@ -68,6 +71,9 @@ def read_arrays(name: str, corpus: CorpusSection, prepare: Callable[[Any], Any] 
     elif corpus.images is not None:
         files = image_files(Path(corpus.images), key)
         items, owners = [_image(path, corpus, raw=prepare is not None) for path in files], list(range(len(files)))
+    elif corpus.dataset is not None:
+        items = dataset_images(corpus, raw=prepare is not None)
+        owners = range(len(items))
     else:
         items, owners, symbols = _of_code(str(corpus.module), f"{key}.module", corpus.max_documents)
     documents = _numbered(owners)
@@ -75,7 +81,9 @@ def read_arrays(name: str, corpus: CorpusSection, prepare: Callable[[Any], Any] 
         kept = np.flatnonzero(documents < corpus.max_documents)
         items, documents = [items[index] for index in kept], documents[kept]
     _refuse_few(documents, key)
-    return ArrayCorpus(items, documents, symbols, prepare)
+    scaled = corpus.module is None and corpus.arrays is None and prepare is None
+    display = (np.array(corpus.mean, np.float32), np.array(corpus.std, np.float32)) if scaled else None
+    return ArrayCorpus(items, documents, symbols, prepare, display)
 
 
 def arrays_in_memory(
@@ -116,6 +124,8 @@ def pin_arrays(name: str, corpus: CorpusSection) -> dict[str, Any]:
     if corpus.images is not None:
         files = image_files(Path(corpus.images), key)
         return {"sha256": digests.file_digests(files), "names": [path.name for path in files]}
+    if corpus.dataset is not None:
+        return pin_corpus(name, corpus)
     return {"code": code_digest(str(corpus.module), f"{key}.module")}
 
 

@@ -96,32 +96,37 @@ def _dataset_folder(corpus: CorpusSection) -> Path | None:
 
 
 def _dataset_rows(corpus: CorpusSection) -> Iterator[Row]:
+    with dataset_errors(corpus):
+        for number, row in enumerate(load_rows(corpus), 1):
+            yield f"row {number}", row
+
+
+def load_rows(corpus: CorpusSection) -> Any:
+    """The split of the dataset that ``corpus`` names, as `datasets` gives it; call it inside :func:`dataset_errors`."""
     folder, name = _dataset_folder(corpus), str(corpus.dataset)
     # The commit that the artifact's key names, even if the branch moves on in between. It also answers
     # at once where there is no network, and datasets only after half a minute.
     commit = None if folder else hub.dataset_commit(name, corpus.revision)
-    with _dataset_errors(name, corpus):
-        import datasets
-        from huggingface_hub.utils import logging
+    import datasets
+    from huggingface_hub.utils import logging
 
-        # What goes wrong is said once, below.
-        datasets.disable_progress_bars()
-        datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-        logging.set_verbosity_error()
-        rows = datasets.load_dataset(
-            str(folder or name),
-            corpus.config,
-            split=corpus.split,
-            revision=commit,
-            streaming=corpus.streaming,
-        )
-        for number, row in enumerate(rows, 1):
-            yield f"row {number}", row
+    # What goes wrong is said once, below.
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    logging.set_verbosity_error()
+    return datasets.load_dataset(
+        str(folder or name),
+        corpus.config,
+        split=corpus.split,
+        revision=commit,
+        streaming=corpus.streaming,
+    )
 
 
 @contextmanager
-def _dataset_errors(name: str, corpus: CorpusSection) -> Iterator[None]:
+def dataset_errors(corpus: CorpusSection) -> Iterator[None]:
     """Turn what datasets, the hub and the disk say into one sentence and one advice."""
+    name = str(corpus.dataset)
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from huggingface_hub.errors import HTTPError

@@ -21,8 +21,10 @@ from glasso_cli.fitting.plain_graph import PlainFit, plain_fit
 from glasso_cli.fitting.sample_curves import Resamples
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, blocks_of_variation, check_blocks
+from glasso_cli.inference.edges import EdgeTests
 from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 from glasso_cli.inference.factors import Factors, leading_factors
+from glasso_cli.inference.jackknife import LARGEST_SPREAD
 from glasso_cli.inference.select import select
 from glasso_cli.solvers import fit_path
 from glasso_cli.solvers.components import spanning_tree
@@ -151,12 +153,14 @@ class _Fit:
             self.reporter.warn(f"{self.name}: {chosen.warning}")
         self._warn_few(len(correlation))
         best = points[chosen.index]
+        tested = tested_point(best, correlation, stats, blocks, section)
+        self._tell_spread(tested.tests)
         findings = Findings(
             neurons=chosen_neurons,
             correlation=correlation,
             points=points,
             chosen=chosen,
-            tested=tested_point(best, correlation, stats, blocks, section),
+            tested=tested,
             stability=resamples.stability(best),
             factors=factors,
             removed=removed,
@@ -261,9 +265,23 @@ class _Fit:
             )
         return factors, None, correlation
 
+    def _tell_spread(self, tests: EdgeTests) -> None:
+        """Say where one inflation of the errors does not describe the pairs."""
+        if tests.spread <= LARGEST_SPREAD:
+            return
+        found = f"{self.name}: the errors of pairs differ from one factor on the formula by {tests.spread:.2g} times"
+        if self.section.variance == "auto":
+            self.reporter.note(f"{found}, so every pair has its own (fit.variance: jackknife)")
+        elif tests.variance == "pooled":
+            self.reporter.warn(
+                f"{found}, as those of neurons do that are mostly zero: fit.variance: pooled finds false edges or none. "
+                "Set fit.variance: auto."
+            )
+
     def _warn_few(self, p: int) -> None:
-        if few := fewer_tokens_than_neurons(self.stats.n_effective, p):
+        if few := fewer_tokens_than_neurons(self.stats.n_effective, p, f"the {self.stats.metrics.sample}s"):
+            more = "text" if self.stats.metrics.sample == "token" else "documents"
             self.reporter.warn(
                 f"{self.name}: {few}: error bars are too small, and only edges that come back in most half-samples "
-                "(frequency) can be trusted. Collect more text, or fit fewer neurons."
+                f"(frequency) can be trusted. Collect more {more}, or fit fewer neurons."
             )

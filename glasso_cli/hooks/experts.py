@@ -9,7 +9,6 @@ module's own output.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from itertools import product
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from glasso_cli.hooks.neurons import NEURON_TOLERANCE, probe_ids
 from glasso_cli.hooks.record import first_tensor
 from glasso_cli.hooks.routed import Experts, Taken, known, linear_of, neurons_of
-from glasso_cli.models.forward import errors_of
+from glasso_cli.models.forward import errors_of, one_pass
 from glasso_cli.models.layers import embedding
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ def expert_errors(
     import torch
 
     found: dict[int, list[tuple[Experts, float]]] = {}
-    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
     def judge(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         made = first_tensor(output)
@@ -65,7 +63,7 @@ def expert_errors(
     with ExitStack() as hooks, errors_of(model), torch.inference_mode():
         for module in modules:
             hooks.callback(module.register_forward_hook(judge, with_kwargs=True).remove)
-        model(input_ids=input_ids.to(next(model.parameters()).device), **more)
+        one_pass(model, {"input_ids": input_ids})
     return found
 
 

@@ -9,18 +9,17 @@ number of heads follows from the labels: no configuration is asked.
 
 from __future__ import annotations
 
-import inspect
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from glasso_cli.hooks.neurons import linear_widths, probe_ids
+from glasso_cli.hooks.neurons import linear_widths, probe_inputs
 from glasso_cli.hooks.record import first_tensor
-from glasso_cli.models.forward import errors_of
+from glasso_cli.models.forward import errors_of, one_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor, nn
     from transformers import PreTrainedModel
@@ -61,25 +60,24 @@ _SAME = frozenset(["_to_copy", "neg", "lift_fresh"])
 _known: WeakKeyDictionary[nn.Module, tuple[object, dict[int, int]]] = WeakKeyDictionary()
 
 
-def find_heads(model: PreTrainedModel, stack: LayerStack) -> dict[int, int]:
+def find_heads(model: PreTrainedModel, stack: LayerStack, inputs: Mapping[str, Tensor] | None = None) -> dict[int, int]:
     """The linear modules that read heads, by ``id``, with the number of heads of each.
 
-    One pass over a few tokens. What was found is remembered while the model has the same modules.
+    One pass over ``inputs`` of one document, arguments of the model by name, or over a few tokens. What was found is
+    remembered while the model has the same modules.
     """
     state = (stack.path, [(name, id(module)) for name, module in model.named_modules()])
     if model not in _known or _known[model][0] != state:
-        _known[model] = state, heads_in_pass(model, stack, probe_ids(model, _PROBE))
+        _known[model] = state, heads_in_pass(model, stack, inputs or probe_inputs(model, _PROBE))
     return _known[model][1]
 
 
-def heads_in_pass(model: PreTrainedModel, stack: LayerStack, input_ids: Tensor) -> dict[int, int]:
-    """As :func:`find_heads`, on ``input_ids (1, time)``."""
+def heads_in_pass(model: PreTrainedModel, stack: LayerStack, inputs: Mapping[str, Tensor]) -> dict[int, int]:
+    """As :func:`find_heads`, on ``inputs`` of one document, arguments of the model by name."""
     import torch
 
-    labels = _labels(input_ids.shape[1])
+    labels = _labels(inputs["input_ids"].shape[1] if "input_ids" in inputs else None)
     judged: dict[int, list[int | None]] = {}
-    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
-    device = next(model.parameters()).device
     with ExitStack() as hooks, errors_of(model), torch.no_grad():
         for module in model.modules():
             if linear_widths(module):
@@ -87,7 +85,7 @@ def heads_in_pass(model: PreTrainedModel, stack: LayerStack, input_ids: Tensor) 
         for layer in stack.modules().values():
             hooks.callback(layer.register_forward_hook(lambda *_: labels.forget()).remove)
         with labels:
-            model(input_ids=input_ids.to(device), **more)
+            one_pass(model, inputs)
     found = {module: set(counts) for module, counts in judged.items()}
     return {module: count for module, (count, *others) in found.items() if count is not None and not others}
 
@@ -106,10 +104,14 @@ class _Label:
 
     values: Tensor
     read: bool
+    time: int
 
 
-def _labels(time: int) -> Any:
-    """A mode of torch that labels the numbers of attention in a pass over ``time`` tokens."""
+def _labels(time: int | None) -> Any:
+    """A mode of torch that labels the numbers of attention in a pass over ``time`` tokens.
+
+    Where ``time`` is None, as for images, every attention has as many tokens as rows of queries.
+    """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -136,14 +138,15 @@ def _labels(time: int) -> Any:
         def heads_of(self, tensor: Tensor) -> int | None:
             """How many heads lie side by side in ``tensor``; None where it is not made of heads."""
             held = self._held.get(id(tensor))
-            return _heads_side_by_side(held[1], tensor.shape[-1], time) if held is not None else None
+            return _heads_side_by_side(held[1], tensor.shape[-1]) if held is not None else None
 
         def _follow(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
             if name in ("_softmax", "_safe_softmax"):
                 self._hold(out, _start(out, time, read=False) if args[1] in (-1, out.ndim - 1) else None)
             elif "scaled_dot_product" in name:
                 made, keys = first_tensor(out), args[1]
-                if made is not None and made.shape[-2] == time <= keys.shape[-2]:  # else it reads no tokens
+                # With other counts it reads no tokens of this pass.
+                if made is not None and (time is None or made.shape[-2] == time <= keys.shape[-2]):
                     self._hold(made, _start(made, time, read=True))
             elif any(id(item) in self._held for item in _tensors(args)):
                 try:
@@ -156,14 +159,18 @@ def _labels(time: int) -> Any:
             in_place = name.endswith("_") and not name.startswith("_")
             plain = name.removesuffix("_") if in_place else name
             labels = [self._label(item) for item in _tensors(args)]
-            read = all(label.read for label in labels if label is not None)
+            known = [label for label in labels if label is not None]
+            read, tokens = all(label.read for label in known), known[0].time
             made = first_tensor(out)
-            if plain in _SHAPE and made is not None and labels[0] is not None:
-                self._hold(made, _Label(labels[0].values.reshape(made.shape), read))
+            if any(label.time != tokens for label in known):  # of two attentions
+                for tensor in _tensors([out]):
+                    self._hold(tensor, None)
+            elif plain in _SHAPE and made is not None and labels[0] is not None:
+                self._hold(made, _Label(labels[0].values.reshape(made.shape), read, tokens))
             elif plain in _LAYOUT:
                 moved = func(*self._swapped(args), **{k: v for k, v in kwargs.items() if k != "memory_format"})
                 for tensor, values in zip(_tensors([out]), _tensors([moved]), strict=True):
-                    self._hold(tensor, _Label(values, read))
+                    self._hold(tensor, _Label(values, read, tokens))
             elif plain in _SAME and made is not None and labels[0] is not None:
                 self._hold(made, labels[0])
             elif plain == "bmm" and made is not None:
@@ -210,29 +217,38 @@ def _tensors(items: Any) -> list[Tensor]:
     return found
 
 
-def _start(made: Tensor, time: int, *, read: bool) -> _Label | None:
+def _start(made: Tensor, time: int | None, *, read: bool) -> _Label | None:
     """The labels of what has one row for each head and token; None for another shape."""
-    import torch
-
     rows = made.shape[:-1]
+    if time is None:
+        if len(rows) < 2 or (len(rows) < 3 and made.shape[-1] < rows[-1]):  # weights of something else
+            return None
+        return _numbered(made, rows[-1], len(rows) - 1, read=read)
     axes = [axis for axis, size in enumerate(rows) if size == time]
     if not axes or (not read and made.shape[-1] < time):
         return None
-    axis = axes[-1]
+    return _numbered(made, time, axes[-1], read=read)
+
+
+def _numbered(made: Tensor, time: int, axis: int, *, read: bool) -> _Label:
+    """The labels of what has its tokens on ``axis``."""
+    import torch
+
+    rows = made.shape[:-1]
     others = [size for place, size in enumerate(rows) if place != axis]
     heads = torch.arange(rows.numel() // time, device=made.device).reshape(others)
     tokens = torch.arange(time, device=made.device)
     shape = [time if place == axis else 1 for place in range(len(rows))]
     label = heads.unsqueeze(axis) * time + tokens.reshape(shape)
-    return _Label(label.unsqueeze(-1).expand(made.shape), read)
+    return _Label(label.unsqueeze(-1).expand(made.shape), read, time)
 
 
 def _product(first: _Label | None, second: _Label | None, made: Tensor) -> _Label | None:
     """The labels of a batched product of matrices, whose rows or columns keep theirs."""
     if first is not None and second is None and bool((first.values == first.values[..., :1]).all()):
-        return _Label(first.values[..., :1].expand(made.shape), read=True)
+        return _Label(first.values[..., :1].expand(made.shape), True, first.time)
     if second is not None and first is None and bool((second.values == second.values[..., :1, :]).all()):
-        return _Label(second.values[..., :1, :].expand(made.shape), read=True)
+        return _Label(second.values[..., :1, :].expand(made.shape), True, second.time)
     return None
 
 
@@ -246,14 +262,14 @@ def _combined(labels: list[_Label | None], made: Tensor, *, alone: bool) -> _Lab
     spread = [torch.broadcast_to(label.values, made.shape) for label in known]
     if any(not torch.equal(spread[0], other) for other in spread[1:]):
         return None
-    return _Label(spread[0], all(label.read for label in known))
+    return _Label(spread[0], all(label.read for label in known), known[0].time)
 
 
-def _heads_side_by_side(label: _Label, width: int, time: int) -> int | None:
+def _heads_side_by_side(label: _Label, width: int) -> int | None:
     """The number of heads in a tensor ``(1, time, width)`` or ``(time, width)``; None where it is no such thing."""
     import torch
 
-    values = label.values
+    values, time = label.values, label.time
     if not label.read or values.numel() != time * width:
         return None
     values = values.reshape(time, width)

@@ -7,7 +7,7 @@ token put in twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -88,12 +88,28 @@ def check_hook_points(
     }
     report = InvariantReport(projection, batching, TOLERANCE[loaded.dtype], _bos(loaded), len(ids))
     _refuse(report)
-    stack, longest = find_layers(loaded.model), max(ids, key=len)[None]
-    gated = _prove_neurons(loaded, stack, hook_points, longest)
-    _prove_heads(loaded.model, stack, hook_points, longest)
-    _prove_mixers(loaded.model, stack, hook_points, longest)
-    require_hidden_states(loaded.model, stack, hook_points, longest, report.tolerance)
+    longest = {"input_ids": max(ids, key=len)[None]}
+    gated = prove_short_forms(loaded.model, loaded.dtype, find_layers(loaded.model), hook_points, longest)
     return replace(report, gated=gated)
+
+
+def prove_short_forms(
+    model: PreTrainedModel,
+    dtype: str,
+    stack: LayerStack,
+    hook_points: Sequence[HookPoint],
+    inputs: Mapping[str, Tensor],
+) -> tuple[str, ...]:
+    """The names of the hook points whose neurons are ``act(a) * b``.
+
+    Raises :class:`InputError` for a short form that is not what it says on ``inputs`` of one document, arguments of the
+    model by name.
+    """
+    gated = _prove_neurons(model, dtype, stack, hook_points, inputs)
+    _prove_heads(model, stack, hook_points, inputs)
+    _prove_mixers(model, stack, hook_points, inputs)
+    require_hidden_states(model, stack, hook_points, inputs, TOLERANCE[dtype])
+    return gated
 
 
 # -- what is compared -----------------------------------------------------------------------------
@@ -213,12 +229,16 @@ def _refuse(report: InvariantReport) -> None:
 
 
 def _prove_neurons(
-    loaded: LoadedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+    model: PreTrainedModel,
+    dtype: str,
+    stack: LayerStack,
+    hook_points: Sequence[HookPoint],
+    inputs: Mapping[str, Tensor],
 ) -> tuple[str, ...]:
     """The names of the points that are ``act(a) * b``; raises :class:`InputError` for an ``mlp.N`` that is no neurons."""
-    read = [point for point in hook_points if _reads_linear(loaded.model, point)]
-    relations = neuron_relations(loaded.model, stack, [point.module for point in read], input_ids) if read else {}
-    allowed = NEURON_TOLERANCE[loaded.dtype]
+    read = [point for point in hook_points if _reads_linear(model, point)]
+    relations = neuron_relations(model, stack, [point.module for point in read], inputs) if read else {}
+    allowed = NEURON_TOLERANCE[dtype]
     for point in hook_points:
         found = relations.get(point.module)
         if found and found.error > allowed and point.kind == "mlp":
@@ -229,15 +249,15 @@ def _prove_neurons(
             )
     gated = [p.name for p in read if relations[p.module].gated and relations[p.module].error <= allowed]
     experts = [p for p in hook_points if p.expert is not None]
-    return (*gated, *(p.name for p in experts if experts_of(loaded.model.get_submodule(p.module)).gated))
+    return (*gated, *(p.name for p in experts if experts_of(model.get_submodule(p.module)).gated))
 
 
 def _prove_heads(
-    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], inputs: Mapping[str, Tensor]
 ) -> None:
-    """Raise :class:`InputError` for a ``head`` point that is not made of heads on ``input_ids`` ``(1, time)``."""
+    """Raise :class:`InputError` for a ``head`` point that is not made of heads for ``inputs``."""
     heads = [point for point in hook_points if point.kind == "head"]
-    found = heads_in_pass(model, stack, input_ids) if heads else {}
+    found = heads_in_pass(model, stack, inputs) if heads else {}
     for point in heads:
         count, size = found.get(id(model.get_submodule(point.module)), 0), point.width // (point.heads or 1)
         if count * size != _whole(model, point).width:
@@ -248,11 +268,11 @@ def _prove_heads(
 
 
 def _prove_mixers(
-    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], input_ids: Tensor
+    model: PreTrainedModel, stack: LayerStack, hook_points: Sequence[HookPoint], inputs: Mapping[str, Tensor]
 ) -> None:
     """Raise :class:`InputError` for a ``mixer`` point that passes nothing on from token to token."""
     mixers = [point for point in hook_points if point.kind == "mixer"]
-    found = mixers_in_pass(model, stack, input_ids) if mixers else frozenset()
+    found = mixers_in_pass(model, stack, inputs) if mixers else frozenset()
     for point in mixers:
         if id(model.get_submodule(point.module)) not in found:
             raise InputError(

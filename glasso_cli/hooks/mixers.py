@@ -7,19 +7,18 @@ is no mixer: its heads are found by :mod:`glasso_cli.hooks.heads`. An MLP does n
 
 from __future__ import annotations
 
-import inspect
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from glasso_cli.errors import InputError
-from glasso_cli.hooks.neurons import linear_widths, probe_ids
+from glasso_cli.hooks.neurons import linear_widths, probe_inputs
 from glasso_cli.hooks.record import first_tensor
-from glasso_cli.models.forward import errors_of
+from glasso_cli.models.forward import errors_of, one_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor, nn
     from transformers import PreTrainedModel
@@ -57,24 +56,22 @@ def find_mixers(model: PreTrainedModel, stack: LayerStack) -> frozenset[int]:
         )
     state = (stack.path, [(name, id(module)) for name, module in model.named_modules()])
     if model not in _known or _known[model][0] != state:
-        _known[model] = state, mixers_in_pass(model, stack, probe_ids(model, _PROBE))
+        _known[model] = state, mixers_in_pass(model, stack, probe_inputs(model, _PROBE))
     return _known[model][1]
 
 
-def mixers_in_pass(model: PreTrainedModel, stack: LayerStack, input_ids: Tensor) -> frozenset[int]:
-    """As :func:`find_mixers`, on ``input_ids (1, time)`` of at least five tokens."""
+def mixers_in_pass(model: PreTrainedModel, stack: LayerStack, inputs: Mapping[str, Tensor]) -> frozenset[int]:
+    """As :func:`find_mixers`, on ``inputs`` of one document, arguments of the model by name, with at least five tokens."""
     import torch
 
     found: set[int] = set()
-    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
-    device = next(model.parameters()).device
     calls: dict[int, _Call] = {}
     with ExitStack() as hooks, errors_of(model), torch.no_grad():
         for layer in stack.modules().values():
             for module in layer.modules():
                 hooks.callback(module.register_forward_hook(_keep(calls), with_kwargs=True).remove)
             hooks.callback(layer.register_forward_hook(_end(layer, stack.hidden_size, calls, found)).remove)
-        model(input_ids=input_ids.to(device), **more)
+        one_pass(model, inputs)
     return frozenset(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from glasso_cli.hooks.routed import Experts
 from glasso_cli.hooks.states import is_hidden_state
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
     from glasso_cli.models.layers import LayerStack
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """A model and its layers. Every method raises :class:`InputError` for a layer without the tensor it looks for."""
+    """A model and its layers. Every method raises :class:`InputError` for a layer without the tensor it looks for.
+
+    ``inputs`` of one document, arguments of the model by name, show what the layers do; None gives it a few tokens.
+    """
 
     model: PreTrainedModel
     stack: LayerStack
+    inputs: Mapping[str, Tensor] | None = None
 
     def mlp(self, layer: int) -> HookPoint:
         """What goes into the MLP's output projection."""
@@ -52,11 +56,13 @@ class Network:
         points = [HookPoint(name, layer, width, label) for name in names]
         if len(points) == 1:
             return points[0]
-        return next((point for point in points if is_hidden_state(self.model, self.stack, point)), points[0])
+        return next(
+            (point for point in points if is_hidden_state(self.model, self.stack, point, self.inputs)), points[0]
+        )
 
     def head(self, layer: int) -> HookPoint:
         """What goes into the output projection of attention, all heads side by side."""
-        heads = find_heads(self.model, self.stack)
+        heads = find_heads(self.model, self.stack, self.inputs)
         found = {path: heads[id(module)] for path, module in self._modules(layer) if id(module) in heads}
         if not found:
             raise InputError(
@@ -97,7 +103,7 @@ class Network:
     def projections(self) -> dict[int, str]:
         """The MLP's output projection by layer, from one or two passes over a few tokens; none in a layer of experts."""
         without_experts = [layer for layer in range(len(self.stack.layers)) if self._expert(layer) is None]
-        return find_projections(self.model, self.stack, without_experts)
+        return find_projections(self.model, self.stack, without_experts, self.inputs)
 
     def _expert(self, layer: int) -> str | None:
         modules = self.stack.layers[layer].named_modules()

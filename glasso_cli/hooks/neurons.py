@@ -8,9 +8,8 @@ two halves of one output. A candidate that is the unchanged output of a linear m
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from glasso_cli.hooks.record import first_tensor
-from glasso_cli.models.forward import errors_of
+from glasso_cli.models.forward import errors_of, one_pass
 from glasso_cli.models.layers import embedding
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     Function = Callable[[Tensor], Tensor]
 
 NOT_MLP = re.compile(r"attn|attention|mixer|mamba|conv|rotary|temporal|recurrent", re.IGNORECASE)
+NOT_MLP_OF_IMAGES = re.compile(r"attn|attention", re.IGNORECASE)  # an MLP there may have names such as pwconv1
 # The distance of a candidate from its recomputation, over its norm; the recomputation rounds once or twice.
 NEURON_TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 0.03}
 _ACTIVATIONS = re.compile(r"hidden_act|activation|act_fn|afn|ffn_act", re.IGNORECASE)  # their keys in configurations
@@ -49,31 +49,38 @@ def linear_widths(module: nn.Module) -> tuple[int, int] | None:
 _known: WeakKeyDictionary[nn.Module, tuple[object, dict[int, str]]] = WeakKeyDictionary()
 
 
-def find_projections(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+def find_projections(
+    model: PreTrainedModel, stack: LayerStack, layers: Collection[int], inputs: Mapping[str, Tensor] | None = None
+) -> dict[int, str]:
     """The linear module that reads the neurons, by layer; a layer where none is proved to is left out.
 
     Modules that lie between two tensors of the residual stream's width are tried before others. Of several that read
     neurons, the widest is taken (a narrow one is an adapter, as in Gemma 3n), and the last of these to run. What was
-    found is remembered while the model has the same modules: names must not change while neurons are ablated.
+    found is remembered while the model has the same modules: names must not change while neurons are ablated. ``inputs``
+    are arguments of the model by name; None gives it a few tokens.
     """
     modules = [(layer, name, id(module)) for layer in layers for name, module in stack.layers[layer].named_modules()]
     state = (stack.path, stack.members, modules)
     if model not in _known or _known[model][0] != state:
-        _known[model] = state, _find(model, stack, layers)
+        _known[model] = state, _find(model, stack, layers, inputs or probe_inputs(model))
     return _known[model][1]
 
 
-def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) -> dict[int, str]:
+def _find(
+    model: PreTrainedModel, stack: LayerStack, layers: Collection[int], inputs: Mapping[str, Tensor]
+) -> dict[int, str]:
     found: dict[int, str] = {}
     for in_stream in (True, False):
         widths = {
             (layer, f"{stack.path_of(layer)}.{name}"): width
             for layer in layers
             if layer not in found
-            for name, width in candidates(stack.layers[layer], stack.hidden_size, in_stream=in_stream).items()
+            for name, width in candidates(
+                stack.layers[layer], stack.hidden_size, _not_mlp(inputs), in_stream=in_stream
+            ).items()
         }
-        relations = neuron_relations(model, stack, [name for _, name in widths], probe_ids(model)) if widths else {}
-        allowed = NEURON_TOLERANCE[_dtype(model)]
+        relations = neuron_relations(model, stack, [name for _, name in widths], inputs) if widths else {}
+        allowed = NEURON_TOLERANCE[str(next(model.parameters()).dtype).removeprefix("torch.")]
         ran = {name: place for place, (name, found) in enumerate(relations.items()) if found.error <= allowed}
         for layer, name in sorted(widths, key=lambda key: (widths[key], ran.get(key[1], -1))):
             if name in ran:
@@ -81,14 +88,21 @@ def _find(model: PreTrainedModel, stack: LayerStack, layers: Collection[int]) ->
     return found
 
 
-def candidates(layer: nn.Module, hidden_size: int, *, in_stream: bool) -> dict[str, int]:
+def _not_mlp(inputs: Mapping[str, Tensor]) -> re.Pattern[str]:
+    """What names of modules outside an MLP hold in a model with these arguments."""
+    return NOT_MLP_OF_IMAGES if "pixel_values" in inputs else NOT_MLP
+
+
+def candidates(
+    layer: nn.Module, hidden_size: int, not_mlp: re.Pattern[str] = NOT_MLP, *, in_stream: bool
+) -> dict[str, int]:
     """Input widths of the linear modules in ``layer`` that may read neurons.
 
-    Such a module lies outside attention, and another linear module gives its input width, or twice that: gate and value
+    Such a module lies outside attention, so that its name has nothing of ``not_mlp``, and another linear module gives its input width, or twice that: gate and value
     in one. ``in_stream``: both lie between tensors of the residual stream's width.
     """
     linear = {name: widths for name, module in layer.named_modules() if (widths := linear_widths(module))}
-    outside = {name: widths for name, widths in linear.items() if not NOT_MLP.search(name)}
+    outside = {name: widths for name, widths in linear.items() if not not_mlp.search(name)}
 
     def feeds(other: str, n_in: int) -> bool:
         return outside[other][1] in (n_in, 2 * n_in) and (outside[other][0] == hidden_size or not in_stream)
@@ -108,6 +122,11 @@ def probe_ids(model: PreTrainedModel, ids: Iterable[int] = _PROBE) -> Tensor:
     return torch.tensor([[i % rows for i in ids]])
 
 
+def probe_inputs(model: PreTrainedModel, ids: Iterable[int] = _PROBE) -> dict[str, Tensor]:
+    """The arguments of a language model, by name, that give it :func:`probe_ids`."""
+    return {"input_ids": probe_ids(model, ids)}
+
+
 @dataclass(frozen=True)
 class Relation:
     """How far a tensor is from the closest recomputation, over its norm, and whether that was ``act(a) * b``.
@@ -124,28 +143,22 @@ _NONE = Relation(float("inf"), gated=False)
 
 
 def neuron_relations(
-    model: PreTrainedModel, stack: LayerStack, names: Collection[str], input_ids: Tensor
+    model: PreTrainedModel, stack: LayerStack, names: Collection[str], inputs: Mapping[str, Tensor]
 ) -> dict[str, Relation]:
     """For each linear module of ``names``, how its input relates to neurons: error 0 is exact, infinity is no relation.
 
-    One pass over ``input_ids`` ``(batch, time)``, whose order the result has; a module that does not run has no relation.
+    One pass over ``inputs``, arguments of the model by name, whose order the result has; a module that does not run has no relation.
     """
     import torch
 
-    traces = [_Trace(model, path, layer, names) for path, layer in stack.modules().items()]
-    more = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
-    device = next(model.parameters()).device
+    traces = [_Trace(model, path, layer, names, _not_mlp(inputs)) for path, layer in stack.modules().items()]
     with ExitStack() as hooks, errors_of(model), torch.inference_mode():
         for trace in traces:
             for handle in trace.attach():
                 hooks.callback(handle.remove)
-        model(input_ids=input_ids.to(device), **more)
+        one_pass(model, inputs)
     relations = {name: relation for trace in traces for name, relation in trace.relations.items()}
     return relations | {name: _NONE for name in names if name not in relations}
-
-
-def _dtype(model: PreTrainedModel) -> str:
-    return str(embedding(model).dtype).removeprefix("torch.")
 
 
 @dataclass(eq=False)
@@ -156,6 +169,7 @@ class _Trace:
     path: str
     layer: nn.Module
     names: Collection[str]
+    not_mlp: re.Pattern[str]
     relations: dict[str, Relation] = field(default_factory=dict)
     _linear: list[Tensor] = field(default_factory=list)
     _activated: list[Tensor] = field(default_factory=list)
@@ -168,7 +182,7 @@ class _Trace:
             return
         yield self.layer.register_forward_hook(self._end)
         for name, module in self.layer.named_modules():
-            if NOT_MLP.search(name):
+            if self.not_mlp.search(name):
                 continue
             full = f"{self.path}.{name}"
             if full in wanted:
@@ -233,7 +247,10 @@ def _keeps_signs(module: nn.Module, given: Tensor, made: Tensor) -> bool:
     signs = torch.ones(given.shape[-1], device=given.device)
     signs[::3] = -1
     dtype = next((parameter.dtype for parameter in module.parameters()), given.dtype)
-    again = first_tensor(module.forward((given * signs).to(dtype)))
+    try:
+        again = first_tensor(module.forward((given * signs).to(dtype)))
+    except Exception:  # code of others, which may need the axes of an image
+        return False
     return again is not None and _equal(again.float(), made * signs)
 
 

@@ -73,6 +73,25 @@ def _matches(network: Network, pattern: str) -> list[HookPoint]:
     return points
 
 
+def short_points(network: Network, pattern: str) -> list[HookPoint] | None:
+    """The hook points of a short form in a model of images or sounds; None for a pattern that is no short form.
+
+    Raises :class:`InputError` as :func:`resolve_hook_points` does, and for the forms of language models alone.
+    """
+    short = _SHORT.fullmatch(pattern)
+    if short is None:
+        return None
+    if short[1] not in ("mlp", "head", "resid"):
+        raise InputError(
+            f"The hook point '{pattern}' is for language models; this model reads no texts.",
+            "Use mlp.N, head.N, resid.N, conv.N, or the name of a module with :in or :out.",
+        )
+    points = _short_forms(network, pattern, *short.groups())
+    if not points:
+        raise _no_match(network.model, network.stack, pattern)
+    return points
+
+
 def _short_forms(
     network: Network, pattern: str, kind: str, index: str, part: str | None, run: str | None
 ) -> list[HookPoint]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.record import first_tensor, record
+from glasso_cli.models.forward import one_pass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
 
 def require_hidden_states(
-    model: PreTrainedModel, stack: LayerStack, points: Sequence[HookPoint], input_ids: Tensor, tolerance: float
+    model: PreTrainedModel,
+    stack: LayerStack,
+    points: Sequence[HookPoint],
+    inputs: Mapping[str, Tensor],
+    tolerance: float,
 ) -> None:
     """Raise :class:`InputError` unless every ``resid`` point of ``points`` is the model's hidden state after its layer.
 
     The model says what its hidden states are (``output_hidden_states``). The state after the last layer may be given
-    after the final norm: then a module outside the layers must turn the one into the other. ``input_ids``
-    ``(batch, time)`` need no padding; ``tolerance`` is relative to a token's norm.
+    after the final norm: then a module outside the layers must turn the one into the other. ``inputs`` are arguments of
+    the model by name, without padding; ``tolerance`` is relative to a token's norm.
     """
     residual = [point for point in points if point.kind == "resid"]
     if not residual:
@@ -33,20 +38,20 @@ def require_hidden_states(
     entering: list[Tensor] = []  # the first layer
     modules: list[tuple[str, Tensor, Tensor]] = []  # outside the layers: name, first input and output
 
-    def call(**inputs: Any) -> None:
-        output = model(**inputs, output_hidden_states=True)
+    def call() -> None:
+        output = one_pass(model, inputs, output_hidden_states=True)
         states.extend(getattr(output, "hidden_states", None) or ())
 
     def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         entering.extend(tensor for tensor in [first_tensor(args or kwargs)] if tensor is not None)
 
-    with ExitStack() as hooks, record(model, residual, stop=False, call=call) as recorder:
+    with ExitStack() as hooks, record(model, residual, stop=False) as recorder:
         for name, module in model.named_modules():
             if stack.layer_of(name) is None and not any(True for _ in module.children()):
                 keep = _keeper(name, modules)
                 hooks.callback(module.register_forward_hook(keep, with_kwargs=True).remove)
         hooks.callback(stack.layers[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
-        seen = recorder.run(input_ids)
+        seen = recorder.read(call, _as_it_is)
     n_layers = len(stack.layers)
     if len(states) != n_layers + 1:
         raise InputError(
@@ -70,18 +75,29 @@ def require_hidden_states(
             )
 
 
-def is_hidden_state(model: PreTrainedModel, stack: LayerStack, point: HookPoint) -> bool:
-    """Whether ``point``, which is labelled as the residual stream, is the model's hidden state on a few tokens."""
-    from glasso_cli.hooks.neurons import NEURON_TOLERANCE, probe_ids
+def is_hidden_state(
+    model: PreTrainedModel, stack: LayerStack, point: HookPoint, inputs: Mapping[str, Tensor] | None = None
+) -> bool:
+    """Whether ``point``, which is labelled as the residual stream, is the model's hidden state for ``inputs``.
+
+    These are arguments of the model by name; None gives it a few tokens.
+    """
+    from glasso_cli.hooks.neurons import NEURON_TOLERANCE, probe_inputs
 
     try:
-        require_hidden_states(model, stack, [point], probe_ids(model), NEURON_TOLERANCE["float32"])
+        require_hidden_states(model, stack, [point], inputs or probe_inputs(model), NEURON_TOLERANCE["float32"])
     except InputError:
         return False
     return True
 
 
 _ADVICE = "Name a module and a side instead, such as 'model.layers.0.mlp:out'."
+
+
+def _as_it_is(point: HookPoint, tensor: Tensor | None) -> Tensor:
+    import torch
+
+    return torch.empty(0) if tensor is None else tensor
 
 
 def _keeper(name: str, modules: list[tuple[str, Tensor, Tensor]]) -> Any:

@@ -25,7 +25,8 @@ from glasso_cli.inference.pairs import over_pairs
 from glasso_cli.linalg.precision import partial_correlation
 
 _ROUNDING = 1e-12  # relative, of a statistic of a pair by itself and among all
-VARIANCES = ("pooled", "normal", "jackknife")
+_ROWS = 256  # of a matrix that are computed at once
+VARIANCES = ("auto", "pooled", "normal", "jackknife")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,8 @@ class EdgeTests:
     q: np.ndarray  # (E,) over all pairs
     inflation: float  # of the variance over the formula's for Gaussian tokens with these autocorrelations
     freedom: float  # of the Student's t that z is judged by; inf for the normal distribution
+    variance: str  # which of VARIANCES z is judged by; never auto
+    spread: float  # by what factor the inflation differs from pair to pair; 1 where it was not measured
     nonzero: int  # of all pairs, those with q_zero up to ``fdr``
     discoveries: int  # of all pairs, those with q up to ``fdr``
     pairs: int
@@ -56,18 +59,22 @@ def edge_tests(
     *,
     fdr: float = 0.05,
     min_effect: float = 0.0,
-    variance: str = "pooled",
+    variance: str = "auto",
     inflation: float | None = None,
 ) -> EdgeTests:
     """Test all pairs of p neurons, and report the chosen ones ``rows (E,)`` < ``cols (E,)``.
 
     ``correlation (p, p)`` is the S of ``estimate``, of all tokens of ``blocks``, and ``autocorrelation (p, L)`` that of the
-    values at lags 1 to L. ``min_effect`` is the partial correlation up to which a pair is not of interest. ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the
-    median inflation that a jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself. The
-    standard errors of ``pooled`` are those of the chosen pairs themselves where these are larger: edges vary more
-    between documents than the null pairs that calibrate the test. ``inflation`` was found before and multiplies the formula
-    of ``normal``. Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless ``normal``),
-    and if fewer effective tokens are left than the estimate uses up.
+    values at lags 1 to L. ``min_effect`` is the partial correlation up to which a pair is not of interest.
+
+    ``variance``: ``normal`` takes the formula for Gaussian tokens; ``pooled`` multiplies it by the median inflation that a
+    jackknife over blocks of documents finds; ``jackknife`` takes that of every pair by itself, or ``normal`` where that is
+    larger; ``auto`` is ``pooled`` if one inflation describes the pairs, else ``jackknife``. The standard errors of
+    ``pooled`` are those of the chosen pairs themselves where these are larger: edges vary more between documents than the
+    null pairs that calibrate the test. ``inflation`` was found before and multiplies the formula of ``normal``.
+
+    Raises :class:`InputError` for another name, for fewer than four blocks with tokens (unless ``normal``), and if fewer
+    effective tokens are left than the estimate uses up.
     """
     formula = _Formula(estimate, np.asarray(autocorrelation, dtype=np.float64), blocks.n_tokens)
     errors = _errors(variance, inflation, formula, correlation, blocks)
@@ -77,7 +84,7 @@ def edge_tests(
     rho = np.clip(partial_correlation(rows, cols, T[rows, cols], T.diagonal()), -1.0, 1.0)
     relative = at_null / formula.own(rows, cols)  # one over the tokens that the estimate rests on
     growth = 0.0
-    if variance == "pooled" and len(rows):
+    if errors.variance == "pooled" and len(rows):
         own = pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols)
         relative = relative * np.maximum(own, 1.0)
         growth = _growth(own, rho)
@@ -95,6 +102,8 @@ def edge_tests(
         q=q_zero,
         inflation=errors.inflation,
         freedom=errors.freedom,
+        variance=errors.variance,
+        spread=errors.spread,
         nonzero=zero.discoveries(fdr),
         discoveries=zero.discoveries(fdr),
         pairs=len(zero.q),
@@ -185,9 +194,11 @@ class _Errors:
     """The variance that T_ij is judged by: the formula's times ``inflation``, or that of the pair itself."""
 
     formula: _Formula
+    variance: str
     inflation: float
     freedom: float = np.inf  # of Student's t; inf for the normal distribution
     of_pairs: np.ndarray | None = None  # (p, p)
+    spread: float = 1.0  # of the inflation from pair to pair
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         if self.of_pairs is not None:
@@ -210,25 +221,45 @@ def _errors(
     if variance not in VARIANCES:
         raise InputError(f"There is no variance '{variance}'.", f"Choose one of: {', '.join(VARIANCES)}.")
     p, estimate = len(correlation), formula.estimate
+    measured = "pooled" if variance == "auto" else variance
     if p < 2:
-        return _Errors(formula, 1.0)
+        return _Errors(formula, measured, 1.0)
     some = some_neurons(formula.autocorrelation)
     left = _tokens_left(formula, some)
     if variance == "normal":
-        return _Errors(formula, 1 / left if inflation is None else inflation)
+        return _Errors(formula, variance, 1 / left if inflation is None else inflation)
     # A jackknife of an inverse sees blocks that it was not fitted to, which are off by 1 / (1 - p / n) too much.
     null = formula.between(some, some)
-    if variance == "pooled":
+    if variance == "jackknife":
+        tails = Tails(some, null)
+        own = jackknife_variance(blocks, estimate, correlation, tails=tails)
+        typical = tails.typical()
+    else:
         typical = typical_errors(blocks, estimate, correlation, some, null)
-        if typical.inflation < _BLOCKS_AGREE:
-            return _Errors(formula, 1.0)
-        return _Errors(formula, typical.inflation * left, typical.freedom)
-    tails = Tails(some, null)
-    every = jackknife_variance(blocks, estimate, correlation, tails=tails)
-    every *= left
-    if tails.typical().inflation < _BLOCKS_AGREE:
-        return _Errors(formula, 1.0)
-    return _Errors(formula, tails.typical().inflation * left, len(blocks.filled) - 1, every)
+    if typical.inflation < _BLOCKS_AGREE:
+        return _Errors(formula, measured, 1.0)
+    if variance == "pooled" or (variance == "auto" and typical.one_for_all):
+        return _Errors(formula, "pooled", typical.inflation * left, typical.freedom, spread=typical.spread)
+    if variance == "auto":
+        own = jackknife_variance(blocks, estimate, correlation)
+    own *= left
+    _raise_to(own, formula, 1 / left)
+    inflation = max(typical.inflation * left, 1 / left)
+    return _Errors(formula, "jackknife", inflation, len(blocks.filled) - 1, own, typical.spread)
+
+
+def _raise_to(variance: np.ndarray, formula: _Formula, inflation: float) -> None:
+    """Let no ``variance (p, p)`` be smaller than the formula's times ``inflation``.
+
+    Two neurons that are rarely active, and never together, have hardly any error by a jackknife: no block tells of the
+    tokens where both would have been. The formula holds for them, whatever their distribution, if they are independent.
+    """
+    every = np.arange(len(variance))
+    for start in range(0, len(variance), _ROWS):
+        rows = slice(start, start + _ROWS)
+        least = formula.between(every[rows], every)
+        least *= inflation
+        np.maximum(variance[rows], least, out=variance[rows])
 
 
 def _tokens_left(formula: _Formula, some: np.ndarray) -> float:

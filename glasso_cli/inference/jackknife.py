@@ -1,8 +1,9 @@
 """How far off the formula for the errors is: the delete-one-block jackknife.
 
 Blocks of whole documents are left out one after the other. That makes no assumption about what tokens of a
-document have in common, or about tails. With B blocks it has only about B - 1 degrees of freedom, too few to test
-millions of pairs one by one, so by default it sets one number: the median over pairs of its variance over the formula's.
+document have in common, or about tails. With B blocks it has only about B - 1 degrees of freedom, which costs power in
+millions of tests. So it mostly sets one number: the median over pairs of its variance over the formula's. Where pairs are
+too different for one number, each has its own.
 
 The jackknife for blocks of unequal size is that of Busing, Meijer and van der Leeden (1999).
 """
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, ndtri
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks, check_blocks
@@ -24,6 +25,8 @@ from glasso_cli.inference.p_values.tails import freedom_of
 from glasso_cli.linalg.cholesky import factorise
 
 _NEURONS = 128  # whose pairs set the common factor
+LARGEST_SPREAD = 2.0  # of the inflation from pair to pair, up to which one inflation is taken for all
+_QUARTILES = (0.25, 0.75)
 
 
 def jackknife_variance(
@@ -125,6 +128,12 @@ class Typical:
 
     inflation: float  # of its variance over the formula's
     freedom: float  # of the Student's t that has the tails of its distribution; inf for the normal one
+    spread: float = 1.0  # by what factor the inflation of one pair differs from that of another, one standard deviation
+
+    @property
+    def one_for_all(self) -> bool:
+        """Whether one inflation describes the pairs."""
+        return self.spread <= LARGEST_SPREAD
 
 
 class Tails:
@@ -156,8 +165,21 @@ class Tails:
         freedom = max(1.0, float(second.sum() ** 2 / (second**2).sum()) - 1)
         median = 2 * float(gammaincinv(freedom / 2, 0.5)) / freedom
         excess = float((fourth - 3 * second**2).sum() / second.sum() ** 2)
-        inflation = float(np.median(self._sums.variance())) / median
-        return Typical(inflation, freedom_of(excess))
+        ratios = self._sums.variance()
+        return Typical(float(np.median(ratios)) / median, freedom_of(excess), spread_of(ratios, freedom))
+
+
+def spread_of(ratios: np.ndarray, freedom: float) -> float:
+    """By what factor, one standard deviation, the true values of estimated variance ``ratios (m,)`` differ; 1 if they do not.
+
+    Each ratio is estimated with ``freedom`` degrees of freedom. What this noise does to the logarithms of the ratios is taken
+    off. Both are measured by quartiles, so that pairs with an edge, which are few and vary more, do not count.
+    """
+    logs = np.log(np.maximum(np.quantile(ratios, _QUARTILES), np.finfo(float).tiny))
+    noise = np.log(gammaincinv(freedom / 2, _QUARTILES))
+    normal = 2 * float(ndtri(_QUARTILES[1]))  # between the quartiles of a normal variable of unit variance
+    excess = (np.ptp(logs) / normal) ** 2 - (np.ptp(noise) / normal) ** 2
+    return float(np.exp(np.sqrt(max(0.0, excess))))
 
 
 def typical_errors(

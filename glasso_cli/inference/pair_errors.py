@@ -5,6 +5,9 @@ that depend on each other often do so in some documents and hardly in others, an
 is then several times the formula's (on a layer of Gemma 3 270M, 2.5 times at 0.1 and 5 times at 0.2). A jackknife over blocks
 of documents sees that, pair by pair.
 
+Neurons that are mostly zero have no typical pair: most pairs are hardly ever active together, and have next to no variance
+between blocks. There the formula is the least that a typical pair is given, as in the tests of edges.
+
 How much an estimate that was fitted to the same tokens is off in addition is the same for all pairs and in the factor of a
 typical one, so it is the ratio that counts.
 """
@@ -40,17 +43,20 @@ def inflation_and_group(
     rows: np.ndarray,
     cols: np.ndarray,
     group: np.ndarray,
+    least: float = 0.0,
 ) -> tuple[np.ndarray, HeldPairs | None]:
     """The same, and what the blocks say about all pairs of a ``group (k,)`` of neurons; None for a group of none.
 
-    One pass over the blocks for both.
+    A typical pair has at least ``least`` times the variance of the formula: 1 where the errors of pairs have. One pass over
+    the blocks for both.
     """
     check_blocks(len(blocks.filled), "The error of a pair")
     if len(rows) == 0 and len(group) == 0:
         return np.zeros(0), None
     some = some_neurons(autocorrelation)
     chosen, of_group, of_some = held_pairs(blocks, estimate.theta, (rows, cols), (group, some))
-    return _relative(chosen, of_some, blocks, autocorrelation, (rows, cols), some), of_group if len(group) else None
+    relative = _relative(chosen, of_some, blocks, autocorrelation, (rows, cols), some, least)
+    return relative, of_group if len(group) else None
 
 
 def _relative(
@@ -60,6 +66,7 @@ def _relative(
     autocorrelation: np.ndarray,
     pairs: tuple[np.ndarray, np.ndarray],
     some: np.ndarray,
+    least: float,
 ) -> np.ndarray:
     """The variance of chosen pairs over that of a typical pair of ``some`` neurons, both relative to the formula's."""
     R = autocorrelation
@@ -68,6 +75,7 @@ def _relative(
     usual = of_some.variance() / pair_tau(*(R[some[ends]] for ends in among))
     freedom = blocks.freedom
     typical = float(np.median(usual)) * freedom / float(chi2.median(freedom))
+    typical = max(typical, least / blocks.n_tokens)
     if typical <= 0:  # all blocks hold the same documents
         return np.ones(len(variance))
     return np.asarray(variance / typical)

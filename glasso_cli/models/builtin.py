@@ -109,7 +109,7 @@ def builtin_folder(
 
 def _require_packages(name: str, builtin: BuiltinModel) -> None:
     needed = {"gguf": EXTRA} | {module: builtin.install for module, _ in builtin.chunks}
-    missing = [module for module in needed if not _places(module)]
+    missing = [module for module in needed if not package_folders(module)]
     if missing:
         raise InputError(
             f"The model '{PREFIX}{name}' needs the package '{missing[0]}', which is not installed.",
@@ -117,9 +117,12 @@ def _require_packages(name: str, builtin: BuiltinModel) -> None:
         )
 
 
-def _places(module: str) -> list[str]:
+def package_folders(module: str) -> list[str]:
     """The folders of an installed package, none without it; not imported, it may need more than is there."""
-    spec = importlib.util.find_spec(module)
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
     return list(spec.submodule_search_locations or ()) if spec else []
 
 
@@ -176,7 +179,7 @@ def _write_folder(builtin: BuiltinModel, folder: Path) -> None:
 
 def _read_chunks(builtin: BuiltinModel) -> bytes:
     """The GGUF file put together from its packages, its SHA-256 checked."""
-    paths = [Path(_places(module)[0], name) for module, name in builtin.chunks]
+    paths = [Path(package_folders(module)[0], name) for module, name in builtin.chunks]
     blob = b"".join(path.read_bytes() for path in paths if path.is_file())
     if hashlib.sha256(blob).hexdigest() != builtin.sha256:
         raise InputError(

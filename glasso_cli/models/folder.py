@@ -25,16 +25,17 @@ TOKENIZER_FILES = (
 LFS_POINTER = b"version https://git-lfs"
 
 
-def require_model_files(model_id: str, folder: Path, trust: Collection[str]) -> None:
-    """Check that ``folder`` holds a config, a tokenizer and complete weights.
+def require_model_files(model_id: str, folder: Path, trust: Collection[str], *, tokenizer: bool = True) -> None:
+    """Check that ``folder`` holds a config, complete weights and, for a language model, a ``tokenizer``.
 
     Raises :class:`InputError` for what is missing or cut short. Without a tokenizer, transformers would
     make an empty one without a word.
     """
     _require_config(model_id, folder)
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+    if tokenizer and not any((folder / name).is_file() for name in TOKENIZER_FILES):
         code = list(folder.glob("tokenization*.py"))
         if not (code and "remote_code" in trust):
+            model_kind(model_id, load_config(model_id, folder, trust))  # says so of a model that reads no texts
             raise InputError(
                 f"The model '{model_id}' comes without a tokenizer.",
                 "Save the tokenizer into its folder: tokenizer.save_pretrained(folder).",
@@ -182,17 +183,13 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
         MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     )
 
-    if getattr(config, "quantization_config", None):
-        raise InputError(
-            f"The weights of '{model_id}' are quantised, so its linear layers cannot be checked or intervened on.",
-            "Use the checkpoint it was quantised from.",
-        )
+    refuse_quantised(model_id, config)
     if config.is_encoder_decoder:
         if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
             return KIND
         raise InputError(
             f"'{model_id}' is an encoder-decoder model whose encoder does not read text.",
-            "Use an encoder-decoder, causal or masked model of text.",
+            _other_documents(config) or "Use an encoder-decoder, causal or masked model of text.",
         )
     written = " ".join(getattr(config, "architectures", None) or [])
     code = getattr(config, "auto_map", None) or {}
@@ -205,8 +202,44 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
         return "causal"
     raise InputError(
         f"'{model_id}' is a '{config.model_type}' model, which is no language model.",
-        "Use a language model.",
+        _other_documents(config) or "Use a language model.",
     )
+
+
+def _other_documents(config: PreTrainedConfig) -> str | None:
+    """What a model that reads no texts can be given; None for one that reads neither images nor sounds."""
+    kind = kind_of_arrays(config)
+    if kind is None:
+        return None
+    return f"It reads {'images: give images or arrays' if kind == 'image' else 'sounds: give arrays'} in corpora."
+
+
+def refuse_quantised(model_id: str, config: PreTrainedConfig) -> None:
+    """Raise :class:`InputError` for quantised weights."""
+    if getattr(config, "quantization_config", None):
+        raise InputError(
+            f"The weights of '{model_id}' are quantised, so its linear layers cannot be checked or intervened on.",
+            "Use the checkpoint it was quantised from.",
+        )
+
+
+def kind_of_arrays(config: PreTrainedConfig) -> str | None:
+    """``image`` or ``audio``, what a model of this configuration reads; None where it reads something else."""
+    from transformers.models.auto import modeling_auto as auto
+
+    images = (
+        auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+        auto.MODEL_FOR_IMAGE_MAPPING,
+        auto.MODEL_FOR_BACKBONE_MAPPING,
+    )
+    sounds = (
+        auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING,
+        auto.MODEL_FOR_CTC_MAPPING,
+        auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING,
+    )
+    if any(type(config) in mapping for mapping in images):
+        return "image"
+    return "audio" if any(type(config) in mapping for mapping in sounds) else None
 
 
 def one_line(reason: str, limit: int = 200) -> str:

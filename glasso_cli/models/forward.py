@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,14 @@ def longest_window(model: nn.Module) -> int | None:
             limits.append(module.num_embeddings - offset)
     positive = [limit for limit in limits if limit > 1]
     return min(positive) if positive else None
+
+
+def one_pass(model: Any, inputs: Mapping[str, Any], **more: Any) -> Any:
+    """The output of a model of transformers for ``inputs``, arguments by name, on its device and without a cache."""
+    device = next(model.parameters()).device
+    if "use_cache" in inspect.signature(model.forward).parameters:
+        more["use_cache"] = False
+    return model(**{name: value.to(device) for name, value in inputs.items()}, **more)
 
 
 @contextmanager

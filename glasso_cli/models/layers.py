@@ -1,10 +1,10 @@
-"""The stack of layers of a language model, found by structure."""
+"""The stack of layers of a model of transformers, found by structure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 
@@ -19,7 +19,8 @@ class LayerStack:
 
     A module that is several layers (ALBERT) is in ``layers`` as often as it runs. ``members`` then says which member of
     the list each layer is; None means one after the other. ``beside`` has the paths of other lists with one member for
-    each layer: XLM keeps its attentions, norms and feed-forwards apart.
+    each layer: XLM keeps its attentions, norms and feed-forwards apart. ``paths`` has the path of every layer where the
+    layers are in several lists, one for each stage (Swin); streams then differ in width, and ``hidden_size`` is 0.
     """
 
     path: str
@@ -27,9 +28,12 @@ class LayerStack:
     hidden_size: int
     members: tuple[int, ...] | None = None
     beside: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
     def path_of(self, layer: int) -> str:
         """The path of the module that is the layer."""
+        if self.paths:
+            return self.paths[layer]
         return f"{self.path}.{layer if self.members is None else self.members[layer]}"
 
     def modules(self) -> dict[str, nn.Module]:
@@ -38,6 +42,9 @@ class LayerStack:
 
     def layer_of(self, module_name: str, run: int | None = None) -> int | None:
         """The layer a module belongs to in a run of it, or None; the first that has it where there is no ``run``."""
+        if self.paths:
+            found = (layer for layer, path in enumerate(self.paths) if f"{module_name}.".startswith(f"{path}."))
+            return next(found, None)
         lists = "|".join(re.escape(path) for path in (self.path, *self.beside))
         match = re.match(rf"(?:{lists})\.(\d+)(\.|$)", module_name)
         if match is None or self.members is None:
@@ -72,11 +79,60 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
             f"'{type(model).__name__}' has no list of {n_layers} layers, so its layers cannot be told apart.",
             "Use another model: hook points are found by layer.",
         )
-    # Of lists side by side (XLM), the feed-forwards have most parameters.
-    path, layers = min(stacks, key=lambda stack: (stack[0].count("."), -sum(p.numel() for p in stack[1].parameters())))
+    path, layers = _outermost(stacks)
     parent = path.rpartition(".")[0]
     beside = tuple(name for name, _ in stacks if name != path and name.rpartition(".")[0] == parent)
     return LayerStack(path, tuple(layers), config.hidden_size, beside=beside)
+
+
+def find_layers_of_encoder(model: PreTrainedModel) -> LayerStack | None:
+    """The stack of layers of a model of images or sounds; None where the configuration does not say what a layer is.
+
+    The layers are a list of ``num_hidden_layers`` modules, or one list of ``depths`` modules for every stage.
+    """
+    from torch import nn
+
+    config: Any = model.config
+    for part in ("vision_config", "audio_config", "encoder_config", "backbone_config"):
+        config = getattr(config, part, None) or config
+    lists = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList | nn.Sequential) and len(module)
+    ]
+    depths = getattr(config, "depths", None)
+    if isinstance(depths, list | tuple) and (staged := _staged(lists, list(depths))):
+        return staged
+    n_layers = getattr(config, "num_hidden_layers", None)
+    stacks = [
+        (name, module)
+        for name, module in lists
+        if len(module) == n_layers
+        and isinstance(module, nn.ModuleList)
+        and any(isinstance(part, nn.Linear) for part in module.modules())  # else convolutions before the layers
+    ]
+    if not stacks:
+        return None
+    path, layers = _outermost(stacks)
+    return LayerStack(path, tuple(layers), int(getattr(config, "hidden_size", 0) or 0))
+
+
+def _outermost(stacks: list[tuple[str, Any]]) -> tuple[str, Any]:
+    """Of lists side by side, that with most parameters: the feed-forwards in XLM."""
+    return min(stacks, key=lambda stack: (stack[0].count("."), -sum(p.numel() for p in stack[1].parameters())))
+
+
+def _staged(lists: list[tuple[str, Any]], depths: list[int]) -> LayerStack | None:
+    """The layers of all stages, one after the other; ``lists`` whose names differ in one number are those of stages."""
+    groups: dict[str, list[tuple[str, Any]]] = {}
+    for name, module in lists:
+        groups.setdefault(re.sub(r"\d+", "*", name), []).append((name, module))
+    for pattern, stages in groups.items():
+        if pattern.count("*") <= 1 and [len(module) for _, module in stages] == depths:
+            paths = tuple(f"{name}.{place}" for name, module in stages for place in range(len(module)))
+            layers = tuple(layer for _, module in stages for layer in module)
+            return LayerStack(pattern, layers, 0, paths=paths)
+    return None
 
 
 def _shared_layers(model: PreTrainedModel, n_layers: int, hidden_size: int) -> LayerStack | None:

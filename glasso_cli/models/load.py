@@ -50,7 +50,7 @@ def load_model(
     Raises :class:`InputError` for what cannot be used and :class:`ServiceError` for a hub that does not
     answer.
     """
-    _require_options(dtype, trust)
+    require_options(dtype, trust)
     target = choose_device(device)
     folder = model_folder(model_id, revision, trust=trust, cache=cache, notify=notify)
     require_model_files(model_id, folder, trust)
@@ -75,7 +75,8 @@ def load_model(
     return loaded
 
 
-def _require_options(dtype: str, trust: Collection[str]) -> None:
+def require_options(dtype: str, trust: Collection[str]) -> None:
+    """Raise :class:`InputError` for a dtype or a trust that is not known."""
     if dtype not in ("auto", *DTYPES):
         raise InputError(f"The dtype '{dtype}' is not known.", f"Use auto or one of: {', '.join(DTYPES)}.")
     unknown = sorted(set(trust) - set(TRUST))
@@ -157,10 +158,26 @@ def _load_weights(
     device_map: str | None,
     trust: Collection[str],
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
     auto = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, KIND: AutoModelForSeq2SeqLM}[kind]
+    model, info = from_folder(auto, model_id, folder, dtype, device_map, trust)
+    notes = _notes(model_id, model, info)
+    if kind == KIND:
+        notes = (*notes, f"only the encoder of '{type(model).__name__}' reads the texts")
+        model = encoder_of(model)
+    return model, notes
+
+
+def from_folder(
+    auto: Any, model_id: str, folder: Path, dtype: str, device_map: str | None, trust: Collection[str]
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """A model that ``auto``, an auto class of transformers, makes of the files in ``folder``, and what it says of its weights.
+
+    Raises :class:`InputError` for weights that cannot be read or do not fit the configuration.
+    """
+    import torch
+
     try:
         loaded: Any = auto.from_pretrained(
             folder,
@@ -179,11 +196,13 @@ def _load_weights(
             "Download the model again, or upgrade transformers.",
         ) from error
     model, info = loaded
-    notes = _notes(model_id, model, info)
-    if kind == KIND:
-        notes = (*notes, f"only the encoder of '{type(model).__name__}' reads the texts")
-        model = encoder_of(model)
-    return model, notes
+    wrong = sorted(key for key, *_ in info["mismatched_keys"])
+    if wrong:
+        raise InputError(
+            f"The weights of '{model_id}' do not fit its config.json: '{wrong[0]}' has another shape.",
+            "Download the model again; the two belong to different models.",
+        )
+    return model, info
 
 
 def _device_map(device_map: str | None) -> str | None:
@@ -196,26 +215,25 @@ def _device_map(device_map: str | None) -> str | None:
 
 def _notes(model_id: str, model: PreTrainedModel, info: dict[str, Any]) -> tuple[str, ...]:
     """What to know about the checkpoint; :class:`InputError` when weights would be random."""
-    wrong = sorted(key for key, *_ in info["mismatched_keys"])
-    if wrong:
-        raise InputError(
-            f"The weights of '{model_id}' do not fit its config.json: '{wrong[0]}' has another shape.",
-            "Download the model again; the two belong to different models.",
-        )
     missing = sorted(info["missing_keys"])
     random = [key for key in missing if f"{model.base_model_prefix}." in key]
     if random:
-        raise InputError(
-            f"The checkpoint of '{model_id}' lacks {len(random)} of the weights of '{type(model).__name__}', "
-            f"such as '{random[0]}'; they would be random.",
-            "Download the model again; for a checkpoint of adapters, merge them into the model first.",
-        )
+        raise weights_missing(model_id, model, random)
     notes = []
     if missing:
         notes.append("the checkpoint has no language-model head; its logits are not used")
     if model.config.get_text_config() is not model.config:
         notes.append(f"only the text part of '{type(model).__name__}' sees input; images are not used")
     return tuple(notes)
+
+
+def weights_missing(model_id: str, model: PreTrainedModel, names: list[str]) -> InputError:
+    """The error for a checkpoint without the weights ``names``."""
+    return InputError(
+        f"The checkpoint of '{model_id}' lacks {len(names)} of the weights of '{type(model).__name__}', "
+        f"such as '{names[0]}'; they would be random.",
+        "Download the model again; for a checkpoint of adapters, merge them into the model first.",
+    )
 
 
 def _move(model_id: str, model: PreTrainedModel, device: torch.device) -> PreTrainedModel:

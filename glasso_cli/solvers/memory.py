@@ -3,6 +3,9 @@
 Measured by ``tests/solvers/test_memory.py`` as dense float64 buffers of the largest component, its covariance
 among them. Where a component is not all neurons, the covariance of all stands beside its own, and at the end the
 results of the components beside those of the whole.
+
+What newton takes grows with the entries of its answer, which are not known before: 9 buffers hold for an answer with 3 % of
+all pairs. With 10 % it takes up to 13, and with all of them 23 (measured for 800 neurons).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
     from glasso_cli.models.loaded import LoadedModel
+    from glasso_cli.models.modules.network import ModuleNetwork
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -38,33 +39,36 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     else:
         section.pop("hook_points")
         section["sae"] |= {"file": "a dictionary", "hook_point": config.collect.sae_hook_point}
-    if config.model.kind == "torch":
+    if config.model.id is not None and Path(config.model.id).is_dir():
+        model["id"] = "a local folder"
+    if not config.corpora[corpus].has_texts:
         documents["source"] = config.corpora[corpus].source
         for name in ("arrays", "images"):
             documents.pop(name)
         if config.model.weights is not None:
             model["weights"] = "a file"
-        return {"model": model, "corpus": documents, "collect": section, "seed": config.seed}
+        if config.model.kind == "hf":
+            documents["prepared_by_corpus"] = config.corpora[corpus].is_prepared
+        # "crops" sets the keys apart from those of before arrays had contexts.
+        return {"model": model, "corpus": documents, "collect": section, "seed": config.seed, "crops": 1}
     # What is only for other networks is no part of the key of a language model.
     for name in ("kind", *TORCH_ONLY):
         model.pop(name)
-    for name in (*ARRAY_SOURCES, *IMAGES_ONLY):
+    for name in (*ARRAY_SOURCES, "image", *IMAGES_ONLY):
         documents.pop(name)
     for name in ("positions", "axes"):
         section.pop(name)
     section["mask"].pop("border")
-    if Path(str(config.model.id)).is_dir():
-        model["id"] = "a local folder"
     return {"model": model, "corpus": documents, "collect": section, "seed": config.seed}
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, the file of neuron ids and the dictionary."""
     model, documents = config.model, config.corpora[corpus]
-    other = model.kind == "torch"
+    torch = model.kind == "torch"
     return {
-        "model": network_digest(model) if other else model_digest(str(model.id), model.revision),
-        "corpus": pin_arrays(corpus, documents) if other else pin_corpus(corpus, documents),
+        "model": network_digest(model) if torch else model_digest(str(model.id), model.revision),
+        "corpus": pin_corpus(corpus, documents) if documents.has_texts else pin_arrays(corpus, documents),
         **neurons.pin(config.collect.neurons),
         **_dictionary(config),
     }
@@ -72,7 +76,9 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
 
 def _dictionary(config: Config) -> dict[str, Any]:
     sae = config.collect.sae
-    return {} if sae.file is None else {"sae": pin_dictionary(Path(sae.file), config.collect.sae_hook_point)}
+    return (
+        {} if sae.file is None else {"sae": pin_dictionary(Path(sae.file), config.collect.sae_hook_point, sae.output)}
+    )
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
@@ -87,7 +93,7 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
-    stats, stored = _collect_arrays(job) if job.config.model.kind == "torch" else _collect_texts(job)
+    stats, stored = _collect_texts(job) if job.config.corpora[job.corpus].has_texts else _collect_arrays(job)
     job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), **stored)
     return _summary(stats.metrics)
 
@@ -108,12 +114,11 @@ def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
 
 def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.modules.run import collect_arrays_to_disk
-    from glasso_cli.models.modules.network import load_network
 
-    network = load_network(job.config.model, job.config.seed)
+    corpus, network = job.config.corpora[job.corpus], _network(job)
     return collect_arrays_to_disk(
         network,
-        read_arrays(job.corpus, job.config.corpora[job.corpus], network.prepare),
+        read_arrays(job.corpus, corpus, network.prepare),
         job.config.collect,
         job.pieces,
         name=job.corpus,
@@ -122,18 +127,41 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     )
 
 
+def _network(job: Job) -> ModuleNetwork:
+    from glasso_cli.models.modules.network import load_network
+    from glasso_cli.models.modules.pretrained import load_pretrained
+
+    model, corpus = job.config.model, job.config.corpora[job.corpus]
+    if model.kind == "torch":
+        return load_network(model, job.config.seed)
+    network = load_pretrained(
+        str(model.id),
+        reads="images" if corpus.image is not None else corpus.source,
+        prepares=not corpus.is_prepared,
+        **_options(job),
+    )
+    for note in network.notes:
+        job.console.note(f"{model.id}: {note}")
+    if corpus.is_prepared:
+        job.console.note(
+            f"{model.id}: images of {job.corpus} are prepared as corpora.{job.corpus} says, not as the model does"
+        )
+    return network
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """How the model of the configuration is loaded."""
+    names = ("revision", "dtype", "device", "device_map", "trust")
+    return {name: getattr(job.config.model, name) for name in names} | {"notify": job.console.note}
+
+
 def _load(job: Job) -> LoadedModel:
     from glasso_cli.models.load import load_model
 
     model = job.config.model
     loaded = load_model(
         str(model.id),
-        revision=model.revision,
-        dtype=model.dtype,
-        device=model.device,
-        device_map=model.device_map,
-        trust=model.trust,
-        notify=job.console.note,
+        **_options(job),
     )
     for note in loaded.notes:
         job.console.note(f"{model.id}: {note}")
@@ -149,7 +177,7 @@ def _versions() -> dict[str, str]:
 
 def _summary(metrics: CollectMetrics) -> str:
     return (
-        f"{metrics.tokens.kept:,} {'samples' if metrics.model.kind == 'torch' else 'tokens'} of {metrics.neurons:,} neurons "
+        f"{metrics.tokens.kept:,} {metrics.sample}s of {metrics.neurons:,} neurons "
         f"(masked: {metrics.tokens.masked()}; effectively independent: {metrics.n_effective.median:,.0f})"
     )
 

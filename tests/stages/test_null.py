@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.real_runs import Runner
+from support.real_runs import Runner, interrupted_after
 
+from glasso_cli.artifacts.pieces import write_piece
+from glasso_cli.collection import corpus_pass
 from glasso_cli.errors import InputError
 
 NULL = "collect.null=true"
@@ -36,11 +38,16 @@ def test_the_size_of_batches_does_not_change_it(runner: Runner, budget: int) -> 
 
 
 @pytest.mark.slow
-def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner) -> None:
+def test_an_interrupted_collection_ends_in_the_same_bytes(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_pass, "GROUP_TOKENS", 1)
+    runner.collect(NULL, out="whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(corpus_pass, "write_piece", interrupted_after(3, write_piece))
+        with pytest.raises(KeyboardInterrupt):
+            runner.collect(NULL)
+    assert not Path("out/collect/words.npz").exists()
     runner.collect(NULL)
-    whole = Path("out/collect/words.npz").read_bytes()
-    runner.collect(NULL, out="again")
-    assert Path("again/collect/words.npz").read_bytes() == whole
+    assert Path("out/collect/words.npz").read_bytes() == Path("whole/collect/words.npz").read_bytes()
 
 
 @pytest.mark.slow

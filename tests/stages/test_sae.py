@@ -110,7 +110,7 @@ def test_other_networks_have_no_dictionaries(latents: Runner) -> None:
         "corpora: {words: {arrays: a.npy}}\n"
         "collect: {sae: {file: parts}}\n"
     )
-    with pytest.raises(ConfigError, match=r"sae is only for model\.kind: hf"):
+    with pytest.raises(ConfigError, match=r"sae is only for texts"):
         load_config(Path("torch.yaml"))
 
 

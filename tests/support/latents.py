@@ -50,3 +50,21 @@ def parts_of(x: np.ndarray, threshold: float = 1e6) -> np.ndarray:
     """The latents ``(n, 3 d)`` of activations ``(n, d)`` in float64."""
     x = x.astype(np.float64)
     return np.concatenate([np.maximum(x, 0), np.maximum(-x, 0), np.where(x > threshold, x, 0)], axis=1)
+
+
+def write_transcoder(folder: Path, mlp: dict[str, np.ndarray], skip: float | None = None) -> Path:
+    """A transcoder in the format of SAELens that copies an MLP of ReLU neurons, of which ``mlp`` holds the weights of both linear
+    modules: ``W_enc (d, m)``, ``b_enc``, ``W_dec (m, d)``, ``b_dec``. ``skip`` adds so many times its input to the output.
+    """
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    d, m = mlp["W_enc"].shape
+    tensors = {name: np.ascontiguousarray(value, np.float32) for name, value in mlp.items()}
+    kind = "transcoder" if skip is None else "skip_transcoder"
+    if skip is not None:
+        tensors["W_skip"] = np.eye(d, dtype=np.float32) * np.float32(skip)
+    save_file(tensors, folder / "sae_weights.safetensors")
+    settings = {"architecture": kind, "d_in": d, "d_sae": m, "d_out": d, "normalize_activations": "none"}
+    (folder / "cfg.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder

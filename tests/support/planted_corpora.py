@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,19 @@ def statistics(tokens: np.ndarray, blocks: int = 16, ids: list[str] | None = Non
         quantile_tokens=np.zeros((p, 5, 1, 3), np.int32),
         quantile_values=np.zeros((p, 5, 1, 3), np.float32),
         quantile_documents=np.zeros((p, 5, 1), np.int32),
+    )
+
+
+def with_fresh(trained: ActivationStats, fresh: ActivationStats) -> ActivationStats:
+    """``trained`` with what ``fresh`` holds as the network with fresh weights."""
+    metrics = replace(trained.metrics, fresh_network=fresh.metrics.n_effective)
+    return replace(
+        trained,
+        meta={**trained.meta, "metrics": to_json(metrics)},
+        fresh_counts=fresh.counts,
+        fresh_sums=fresh.sums,
+        fresh_moments=fresh.moments,
+        fresh_autocorrelation=fresh.autocorrelation,
     )
 
 

@@ -25,7 +25,7 @@ MANY = torch.arange(5, 50)[None]  # so many that every expert sees some
 
 LINEAR = re.compile(r"(Addmm|Mm|Linear)Backward")
 ACTIVATION = re.compile(
-    r"(Gelu|GeLUFunction|Silu|Relu|LeakyRelu|Tanh|Sigmoid|Erf|Hardtanh|Hardswish|Mish|Softplus|Elu|XIELU|PreluKernel)\w*Backward"
+    r"(Gelu|GeLUFunction|Silu|Relu|LeakyRelu|Tanh|Sigmoid|Erf|Hardtanh|Hardswish|Hardsigmoid|Mish|Softplus|Elu|XIELU|PreluKernel)\w*Backward"
 )
 ELEMENTWISE = re.compile(
     r"(View|Reshape\w*|UnsafeView|Split\w*|Slice|Select|Unbind|Transpose|T|Permute|Clone|Alias|Mul|Add|Sub|Div|Pow|Neg|"
@@ -152,9 +152,8 @@ def prove_heads(model: Any, point: HookPoint) -> None:
     model.zero_grad()
 
 
-def reached(gradient: torch.Tensor) -> dict[tuple[int, int], float]:
+def reached(gradient: torch.Tensor, time: int = IDS.shape[1]) -> dict[tuple[int, int], float]:
     """The heads and tokens at which ``gradient`` of an attention is not zero, with its size there."""
-    time = IDS.shape[1]
     axes = [axis for axis, size in enumerate(gradient.shape[:-1]) if size == time]
     moved = gradient.abs().sum(-1).movedim(axes[-1], -1).reshape(-1, time)
     return {(int(head), int(token)): float(moved[head, token]) for head, token in moved.nonzero().tolist()}
@@ -299,9 +298,9 @@ def after(model: Any, point: HookPoint, layer: int) -> Iterator[Any]:
         if point.run < model.config.num_hidden_layers:
             yield model.get_submodule(point.module)
         return
-    parent = re.escape(lists.rpartition(".")[0])
+    parent = re.escape(f"{lists.rpartition('.')[0]}.") if "." in lists else ""
     for name, module in model.named_modules():
-        if re.fullmatch(rf"{parent}\.\w+\.{int(place) + 1}", name):
+        if re.fullmatch(rf"{parent}\w+\.{int(place) + 1}", name):
             yield module
 
 

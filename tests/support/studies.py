@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,36 @@ def make_stats(ids: np.ndarray, contexts: bool, dead: Sequence[int], meta: dict[
         quantile_tokens=grouped,
         quantile_values=rng.normal(size=grouped.shape).astype(np.float32),
         quantile_documents=np.zeros((p, 5, examples), np.int32),
+    )
+
+
+def with_crops(stats: ActivationStats, channels: int = 1, *, room: int = 12) -> ActivationStats:
+    """``stats`` whose contexts are samples of images, the first ``room`` of which have a crop; pixels tell crops apart."""
+    rng = np.random.default_rng(2)
+    p, samples = stats.n_neurons, 20
+    of = np.where(np.arange(samples) < room, np.arange(samples), -1).astype(np.int32)
+    pixels = np.arange(room, dtype=np.uint8)[:, None, None, None] + rng.integers(0, 9, (room, 6, 8, channels), np.uint8)
+    middle, arrays = WIDTH // 2, {}
+    for group in ("top", "bottom", "quantile"):
+        shape = getattr(stats, f"{group}_documents").shape
+        arrays[f"{group}_tokens"] = rng.integers(0, samples, (*shape, 1)).astype(np.int32)
+        arrays[f"{group}_values"] = getattr(stats, f"{group}_values")[..., middle : middle + 1]
+    return replace(
+        stats,
+        meta={
+            **stats.meta,
+            "metrics": {**stats.meta["metrics"], "model": {"kind": "torch", "dtype": "float32", "layers": 9}},
+        },
+        vocabulary=np.array([f"row {sample}, column 3" for sample in range(samples)]),
+        **arrays,
+        crop_kind=np.array(["image", "field"]),
+        crop_of=of,
+        crop_pixels=pixels,
+        crop_sizes=np.tile(np.array([6, 8], np.int32), (room, 1)),
+        crop_boxes=np.tile(np.array([1, 2, 4, 5], np.float32), (samples, 1, 1)),
+        crop_field=np.array([[3, 3]], np.int32),
+        crop_extent=np.array([[6, 8], [64, 48]], np.int32),
+        crop_points=np.zeros(p, np.int32),
     )
 
 

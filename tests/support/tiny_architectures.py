@@ -1,4 +1,4 @@
-"""A tiny random model of every causal and masked architecture that transformers knows, and a tokenizer for all."""
+"""A tiny random model of every architecture of texts that transformers knows, and a tokenizer for all."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Architecture:
     """A type of model, as its configuration names it, and the head that transformers puts on it."""
 
     model_type: str
-    kind: str  # causal or masked
+    kind: str  # causal, masked or encoder; image or audio in support.tiny_encoders
 
     @property
     def config(self) -> type[Any]:
@@ -106,6 +106,7 @@ def architectures() -> tuple[Architecture, ...]:
     heads = {
         "causal": modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         "masked": modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        "encoder": modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
     }
     configs = configuration_auto.CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
     pairs = {
@@ -119,9 +120,10 @@ def architectures() -> tuple[Architecture, ...]:
 def tiny_model(architecture: Architecture) -> Any:
     """A random model in float32; raises whatever its code raises, and ValueError for one that is not tiny."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-    auto: Any = AutoModelForCausalLM if architecture.kind == "causal" else AutoModelForMaskedLM
+    classes = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, "encoder": AutoModelForSeq2SeqLM}
+    auto: Any = classes[architecture.kind]
     more = MORE_CAUSAL.get(architecture.model_type, {}) if architecture.kind == "causal" else {}
     config = tiny_config(architecture.config, **more)
     with torch.device("meta"):

@@ -14,7 +14,7 @@ from glasso_cli.errors import InputError
 
 M = TypeVar("M")
 EMPTY_FOR_NONE = {"empty_for_none": True}  # metadata of a field whose None is written as {}
-LEFT_OUT_AT_ZERO = {"left_out_at_zero": True}  # metadata of a field that is not written where it is 0
+LEFT_OUT_AT_DEFAULT = {"left_out_at_default": True}  # metadata of a field that is not written where it has its default
 _ACCEPTED: dict[Any, tuple[type, ...]] = {float: (float, int), int: (int,), str: (str,), bool: (bool,)}
 
 
@@ -24,7 +24,7 @@ def to_json(value: Any) -> Any:
         return {
             item.name: _written(getattr(value, item.name), item.metadata)
             for item in fields(value)
-            if item.metadata != LEFT_OUT_AT_ZERO or getattr(value, item.name) != 0
+            if item.metadata != LEFT_OUT_AT_DEFAULT or getattr(value, item.name) != item.default
         }
     if isinstance(value, dict):
         return {name: to_json(item) for name, item in value.items()}

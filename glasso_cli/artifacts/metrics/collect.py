@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_ZERO
+from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_DEFAULT
 
 # The rules that leave a token, or another sample, out of the statistics; the first four in the order in which they apply.
 MASKS = ("special", "first", "unrouted", "massive", "border")
@@ -21,8 +21,10 @@ class TokenCounts:
     first: int
     massive: int
     kept: int
-    unrouted: int = field(default=0, metadata=LEFT_OUT_AT_ZERO)  # sent to other experts than the one that was collected
-    border: int = field(default=0, metadata=LEFT_OUT_AT_ZERO)
+    unrouted: int = field(
+        default=0, metadata=LEFT_OUT_AT_DEFAULT
+    )  # sent to other experts than the one that was collected
+    border: int = field(default=0, metadata=LEFT_OUT_AT_DEFAULT)
 
     def masked(self) -> str:
         """How many tokens each rule left out, in words."""
@@ -89,4 +91,4 @@ class CollectMetrics:
     @property
     def sample(self) -> str:
         """What one row of the statistics is called: a token, or for networks that read no texts a sample."""
-        return "sample" if self.model.kind == "torch" else "token"
+        return "sample" if self.model.kind in ("torch", "image", "audio") else "token"

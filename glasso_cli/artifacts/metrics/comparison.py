@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from glasso_cli.artifacts.metrics.codec import EMPTY_FOR_NONE
+from glasso_cli.artifacts.metrics.codec import EMPTY_FOR_NONE, LEFT_OUT_AT_DEFAULT
 from glasso_cli.artifacts.metrics.fit import EstimateUsed, PairCounts
 
 
@@ -18,6 +18,7 @@ class ComparedCorpus:
     edges: int
     alpha: float
     variance_inflation: float
+    sample: str = field(default="token", metadata=LEFT_OUT_AT_DEFAULT)  # what ``tokens`` counts
 
 
 @dataclass(frozen=True)

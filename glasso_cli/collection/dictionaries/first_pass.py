@@ -23,7 +23,7 @@ class LatentFindings:
     """What the first pass found of a dictionary of m latents.
 
     ``documents (m,)`` int64 are those that each latent fires in, of ``read`` in all. ``limits`` are the norms at the
-    hook point over which a token is massive. ``fit`` holds ``tokens``, ``fvu``, ``bound``, ``l0``, ``dead`` and
+    hook points over which a token is massive. ``fit`` holds ``tokens``, ``fvu``, ``bound``, ``l0``, ``dead`` and
     ``scale``.
     """
 
@@ -34,7 +34,7 @@ class LatentFindings:
 
 
 def latent_findings(work: CorpusPass, dictionary: Dictionary) -> LatentFindings:
-    """The findings over the hook point that ``work`` reads, taken from an interrupted run where there are some.
+    """The findings over the hook points that ``work`` reads, taken from an interrupted run where there are some.
 
     A scale that the files do not hold is taken from the pilot sample. Raises :class:`InputError` for a dictionary that
     does not fit.
@@ -57,11 +57,12 @@ def _checked(work: CorpusPass, reader: Reader, dictionary: Dictionary) -> tuple[
     """The dictionary with its scale, and how it fits a part of the pilot sample."""
     sample = work.pilot_sample(reader)
     kept = sample.values[sample.kept]
+    x, y = kept[:, : dictionary.d_in], kept[:, dictionary.d_in :] if dictionary.transcoder else None
     if dictionary.scale is None:
-        dictionary = dictionary.scaled_to(kept)
+        dictionary = dictionary.scaled_to(x)
     # Evenly spaced: batches come longest window first.
     rows = np.linspace(0, len(kept) - 1, min(len(kept), CHECKED)).astype(np.int64)
-    check = check_dictionary(dictionary, kept[rows])
+    check = check_dictionary(dictionary, x[rows], None if y is None else y[rows])
     fit = {"tokens": check.tokens, "fvu": check.fvu, "bound": check.bound, "l0": check.l0}
     return dictionary, {**fit, "dead": len(check.dead), "scale": dictionary.scale}
 
@@ -76,7 +77,9 @@ def _counted(work: CorpusPass, reader: Reader, dictionary: Dictionary) -> Latent
                 kept = batch.kept
                 documents = batch.documents[batch.window_of()][kept]
                 if len(documents):
-                    counts.update(dictionary.encode_sparse(batch.values[kept]), documents.cpu().numpy())
+                    counts.update(
+                        dictionary.encode_sparse(batch.values[kept, : dictionary.d_in]), documents.cpu().numpy()
+                    )
             counts.finish_documents()
     return counts
 

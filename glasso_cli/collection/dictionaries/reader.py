@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class LatentReader:
-    """Encodes what ``base`` reads at one hook point, and gives the latents ``kept (p,)`` as dense values.
+    """Encodes what ``base`` reads at the first hook point, and gives the latents ``kept (p,)`` as dense values.
 
-    Tokens are masked at the hook point, with the limits of ``base``, which are known before anything is encoded.
+    Tokens are masked at all hook points, with the limits of ``base``, which are known before anything is encoded. A
+    transcoder has a second one, which it predicts.
     """
 
     base: Reader
@@ -27,7 +28,7 @@ class LatentReader:
 
     @property
     def limits(self) -> list[float] | None:
-        """The norms at the hook point over which a token is massive."""
+        """The norms at the hook points over which a token is massive."""
         return self.base.limits
 
     @limits.setter
@@ -38,7 +39,7 @@ class LatentReader:
         """The latents of all tokens of ``batch``, ``(N, p)`` float32, masked tokens included."""
         read = self.base.read(batch)
         kept = self.kept if self.columns is None else self.kept[self.columns]
-        return replace(read, values=_dense(self.dictionary, read.values, kept))
+        return replace(read, values=_dense(self.dictionary, read.values[:, : self.dictionary.d_in], kept))
 
     def set_limits(self, sample: ActivationBatch) -> ActivationBatch:
         """The sample as it is: it was masked when it was read."""

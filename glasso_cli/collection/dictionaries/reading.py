@@ -13,6 +13,7 @@ from glasso_cli.collection.dictionaries.first_pass import LatentFindings, latent
 from glasso_cli.collection.dictionaries.point import latent_point
 from glasso_cli.collection.dictionaries.reader import LatentReader
 from glasso_cli.collection.reading import Reader, Reading
+from glasso_cli.collection.sparse.products import PAYS_FROM
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.engine import machine
@@ -23,7 +24,7 @@ from glasso_cli.models.dictionaries.registry import load_dictionary
 from glasso_cli.models.dictionaries.source import dictionary_digest, dictionary_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from glasso_cli.hooks import HookPoint
 
@@ -31,19 +32,19 @@ _COPIES = 3  # of p² numbers of 8 bytes: sums of a block, their packed form, th
 
 
 def dictionary_of(section: CollectSection) -> Dictionary | None:
-    """The dictionary that ``section`` names, with a hook point; None if it names none.
+    """The dictionary that ``section`` names, with its hook points; None if it names none.
 
-    Raises :class:`InputError` for files that cannot be read, a transcoder, and a hook point that nobody named.
+    Raises :class:`InputError` for files that cannot be read, and a hook point that nobody named.
     """
     sae = section.sae
     if sae.file is None:
         return None
     folder = dictionary_folder(Path(sae.file))
-    found = load_dictionary(folder, hook_in=sae.hook_point, scale=sae.scale, centre=sae.centre)
-    if found.transcoder:
+    found = load_dictionary(folder, hook_in=sae.hook_point, hook_out=sae.output, scale=sae.scale, centre=sae.centre)
+    if sae.output is not None and not found.transcoder:
         raise InputError(
-            f"{folder} holds a transcoder, whose fit is measured at a hook point that collect does not read.",
-            "Give an autoencoder.",
+            f"collect.sae.output is for transcoders, and {folder} holds an autoencoder, which reconstructs what it reads.",
+            "Delete collect.sae.output.",
         )
     if section.hook_points:
         found = _at(found, section.hook_points[0])
@@ -51,6 +52,11 @@ def dictionary_of(section: CollectSection) -> Dictionary | None:
         raise InputError(
             f"The hook point of the dictionary {folder} is not known here (in its files: {found.hook_in.described}).",
             "Set collect.sae.hook_point, such as resid.12.",
+        )
+    if found.transcoder and found.hook_out.point is None:
+        raise InputError(
+            f"The hook point that the transcoder {folder} predicts is not known here (in its files: {found.hook_out.described}).",
+            "Set collect.sae.output, such as *layers.12.mlp:out.",
         )
     return found
 
@@ -67,28 +73,54 @@ def _at(dictionary: Dictionary, hook_point: str) -> Dictionary:
     return replace(dictionary, hook_in=Hook(hook.given, hook_point))
 
 
-def require_point(points: Sequence[HookPoint], dictionary: Dictionary) -> None:
-    """Raise :class:`InputError` unless ``points`` is one, and as wide as the dictionary reads."""
+def dictionary_points(
+    dictionary: Dictionary, resolve: Callable[[Sequence[str]], Sequence[HookPoint]]
+) -> tuple[HookPoint, ...]:
+    """The hook point that ``dictionary`` reads, and after it the one that a transcoder predicts.
+
+    ``resolve`` finds the hook points of patterns. Raises :class:`InputError` unless each name is one hook point, and as wide as
+    the dictionary.
+    """
+    points = [_point(dictionary, "reads", str(dictionary.hook_in.point), dictionary.d_in, resolve)]
+    if dictionary.transcoder:
+        points.append(_point(dictionary, "predicts", str(dictionary.hook_out.point), dictionary.d_out, resolve))
+        if points[0].name == points[1].name:
+            raise InputError(
+                f"The transcoder {dictionary.source} would predict the hook point that it reads, '{points[0].name}'.",
+                "Set collect.sae.output to the hook point that it was trained to predict.",
+            )
+    return tuple(points)
+
+
+def _point(
+    dictionary: Dictionary,
+    does: str,
+    pattern: str,
+    width: int,
+    resolve: Callable[[Sequence[str]], Sequence[HookPoint]],
+) -> HookPoint:
+    key, points = "hook_point" if does == "reads" else "output", resolve((pattern,))
     if len(points) != 1:
         raise InputError(
-            f"'{dictionary.hook_in.point}' names {len(points)} hook points, but a dictionary reads one.",
-            "Set collect.sae.hook_point to one of them.",
+            f"'{pattern}' names {len(points)} hook points, but a dictionary {does} one.",
+            f"Set collect.sae.{key} to one of them.",
         )
-    if points[0].width != dictionary.d_in:
+    if points[0].width != width:
         raise InputError(
-            f"The dictionary {dictionary.source} reads {dictionary.d_in} coordinates a token, "
+            f"The dictionary {dictionary.source} {does} {width} coordinates a token, "
             f"but '{points[0].label}' has {points[0].width}.",
-            "Set collect.sae.hook_point to where the dictionary was trained, in the model that it was trained on.",
+            f"Set collect.sae.{key} to where the dictionary was trained, in the model that it was trained on.",
         )
+    return points[0]
 
 
 def latent_reading(work: CorpusPass, dictionary: Dictionary) -> Reading:
-    """The reading of ``work``, which has one hook point, with the latents of ``dictionary`` in the place of its coordinates.
+    """The reading of ``work``, at :func:`dictionary_points`, with the latents of ``dictionary`` in the place of coordinates.
 
     A first pass checks the fit and counts in how many documents each latent fires. Raises :class:`InputError` for a
     dictionary that does not fit, and where fewer than two latents, or too many, are to be kept.
     """
-    reading, (base,) = work.reading, work.reading.points
+    reading, base = work.reading, work.reading.points[0]
     dictionary = dictionary.on(reading.device)
     found = latent_findings(work, dictionary)
     dictionary = with_scale(dictionary, found)
@@ -112,6 +144,7 @@ def latent_reading(work: CorpusPass, dictionary: Dictionary) -> Reading:
         gated=(False,),
         reader=reader,
         orientation=lambda: np.ones(len(kept), np.int8),  # latents are never negative
+        sparse=_pays(work, found, len(kept)),
         invariants={**reading.invariants, "dictionary": report},
     )
 
@@ -144,10 +177,21 @@ def _kept(work: CorpusPass, base: HookPoint, found: LatentFindings) -> np.ndarra
     return kept
 
 
+def _collected(work: CorpusPass, kept: int) -> int:
+    """How many of the ``kept`` latents are collected."""
+    choice = work.section.neurons
+    return min(kept, choice) if isinstance(choice, int) else kept
+
+
+def _pays(work: CorpusPass, found: LatentFindings, kept: int) -> bool:
+    """Whether few enough latents are active for sparse sums. A GPU multiplies dense matrices faster."""
+    few = PAYS_FROM * found.fit["l0"] <= _collected(work, kept)
+    return few and work.reading.device.type == "cpu"
+
+
 def _require_memory(work: CorpusPass, kept: int) -> None:
     """Raise :class:`InputError` where the moments and the pilot sample of ``kept`` latents take more than there is."""
-    choice = work.section.neurons
-    count = min(kept, choice) if isinstance(choice, int) else kept
+    count = _collected(work, kept)
     sample = sum(window.size for window in work.pilot_windows())
     needed, available = _COPIES * 8 * count**2 + 2 * 4 * sample * kept, machine.available_memory()
     if needed > available:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ from glasso_cli.errors import InputError
 from glasso_cli.hooks.modules.axes import as_samples
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
+    from glasso_cli.hooks.modules.tokens import Tokens
     from glasso_cli.models.modules.network import ModuleNetwork
 
 
@@ -24,20 +25,23 @@ class Positions:
 
     ``left_out`` are the positions of each hook point at the border, ``(S,)`` bool, where all items have one size. ``ends``
     are how many of them lie at the start and at the end of sequences of any length. ``first`` positions of a sequence are
-    left out, too. ``mean`` takes the mean of what is left, one sample for each item.
+    left out, too. ``tokens`` say of each hook point in which order its positions are read, and which are special. ``mean``
+    takes the mean of what is left, one sample for each item. An item has at most ``each`` samples.
     """
 
     left_out: list[Tensor] | None
     ends: list[tuple[int, int]]
     sequence: bool
     mean: bool
+    each: int
+    tokens: Sequence[Tokens | None] = ()
 
 
 @dataclass(eq=False, kw_only=True)
 class ArrayReader(Capture):
     """Reads the units of chosen neurons at several hook points, side by side in one matrix.
 
-    A sample is left out by the first rule that hits it: ``first`` (of a sequence), ``border`` (of an image), ``massive``.
+    A sample is left out by the first rule that hits it: ``special`` (a token that is no place), ``first`` (of a sequence), ``border`` (of an image), ``massive``.
     """
 
     network: ModuleNetwork
@@ -63,7 +67,7 @@ class ArrayReader(Capture):
             layers = [values[inside] for values in captured]
         read, norms = self._side_by_side(
             layers,
-            tokens=self._tokens(batch, len(layers[0]), device),
+            tokens=self._tokens(batch, len(layers[0]), lengths),
             lengths=lengths,
             documents=torch.tensor([window.document for window in batch.windows], device=device),
         )
@@ -87,7 +91,21 @@ class ArrayReader(Capture):
         captured = self.recorder.read(
             lambda: network.run(given), lambda point, tensor: as_samples(point, tensor, count), network.errors()
         )
+        for place, tokens in enumerate(self.positions.tokens):
+            if tokens is not None:
+                if captured[place].shape[1] != len(tokens.order):
+                    raise InputError(
+                        f"A document has {captured[place].shape[1]} tokens at '{self.hook_points[place].name}', and the first "
+                        f"one has {len(tokens.order)}.",
+                        "Give documents of one size; for images, set crop.",
+                    )
+                captured[place] = captured[place][:, tokens.order.to(captured[place].device)]
         return captured, given.lengths.to(captured[0].device)
+
+    def _special(self, point: int) -> Tensor | None:
+        """Which positions of a hook point are special tokens, where the mask leaves these out."""
+        tokens = self.positions.tokens[point] if self.positions.tokens else None
+        return tokens.special if tokens is not None and self.mask.special else None
 
     def _mean(self, point: int, values: Tensor, lengths: Tensor) -> Tensor:
         """The mean over the positions of each item that no rule leaves out, ``(items, width)``."""
@@ -101,6 +119,9 @@ class ArrayReader(Capture):
             counted = counted & (places >= self.mask.first)
             start, end = self.positions.ends[point]
             counted = counted & (places >= start) & (places < lengths[:, None] - end)
+        special = self._special(point)
+        if special is not None:
+            counted = counted & ~special.to(values.device)
         if self.positions.left_out is not None:
             counted = counted & ~self.positions.left_out[point].to(values.device)
         total = counted.sum(1)
@@ -115,6 +136,9 @@ class ArrayReader(Capture):
         import torch
 
         if not self.positions.mean:
+            special = self._special(0)
+            if special is not None:
+                read = read.masked(special.to(read.rules.device)[read.position_of()], "special")
             if self.positions.sequence:
                 place = read.position_of()
                 read = read.masked(place < self.mask.first, "first")
@@ -126,12 +150,17 @@ class ArrayReader(Capture):
                 read = read.masked(anywhere[read.position_of()], "border")
         return read.masked(self._massive(norms), "massive")
 
-    def _tokens(self, batch: ArrayBatch, count: int, device: torch.device) -> Tensor:
+    def _tokens(self, batch: ArrayBatch, count: int, lengths: Tensor) -> Tensor:
+        """What whole numbers the documents have, or the number of each sample: ``each`` times its item, plus its position."""
         import torch
 
-        if not self.with_symbols:
-            return torch.zeros(count, dtype=torch.int64, device=device)
-        return torch.cat([torch.from_numpy(item) for item in batch.items]).to(device)
+        if self.with_symbols:
+            return torch.cat([torch.from_numpy(item) for item in batch.items]).to(lengths.device)
+        items = torch.tensor([item for window in batch.windows for item in window.items], device=lengths.device)
+        if count == len(items):
+            return items * self.positions.each
+        first = (items * self.positions.each - (lengths.cumsum(0) - lengths)).repeat_interleave(lengths)
+        return first + torch.arange(count, device=lengths.device)
 
 
 def _unpadded(lengths: Tensor) -> bool:

@@ -14,11 +14,25 @@ import numpy as np
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
 from glasso_cli.collection.autocorrelation import Autocorrelation
+from glasso_cli.collection.contexts import SAMPLES, WINDOWS
+from glasso_cli.collection.modules.crops import Samples
 from glasso_cli.collection.modules.grid import GridAutocorrelation
+from glasso_cli.collection.modules.places import find_places, patches_of
+from glasso_cli.collection.modules.positions import (
+    CHECKED,
+    at_border,
+    ends_at_padding,
+    grids_of,
+    lengths_of,
+    shown,
+    sizes_between,
+    spread,
+    tokens_in,
+)
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory
+from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory, warn_arbitrary
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import LEAST, ArrayCorpus
@@ -27,7 +41,6 @@ from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
@@ -35,10 +48,7 @@ if TYPE_CHECKING:
     from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.modules.network import ModuleNetwork
 
-PROBED = 16  # documents that show what depends on the border
-PROBED_LENGTHS = 8  # where sequences differ in length: of which the same is asked
 PILOT_WINDOWS = 64  # an image has many samples, and little to say about other images
-CHECKED = 4  # documents that go through the network one by one
 
 
 def collect_arrays(
@@ -71,9 +81,10 @@ def collect_arrays_to_disk(
     from glasso_cli.hooks.modules.resolve import resolve_module_points
     from glasso_cli.hooks.record import record
 
-    chosen = _spread(corpus, CHECKED)
+    chosen = spread(corpus, CHECKED)
     points = resolve_module_points(network, section.hook_points, batch_of(chosen), section.axes)
     report = check_module_points(network, points, chosen, batch_of)
+    warn_arbitrary(points, name, reporter)
     with record(network.module, points) as recorder:
         reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
         samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
@@ -94,33 +105,65 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
-    mean, lengths = section.positions == "mean", _lengths(corpus)
+    from glasso_cli.hooks.modules.receptive import receptive_fields
+
+    mean, lengths = section.positions == "mean", lengths_of(corpus)
     longest_item = int(np.argmax(lengths))
-    grids = _grids(network, points, recorder, corpus.item(longest_item))
+    item = corpus.item(longest_item)
+    grids = grids_of(network, points, recorder, item)
     if not mean and len(set(grids)) > 1:
-        shown = ", ".join(f"{point.label}: {_shown(grid)}" for point, grid in zip(points, grids))
+        sizes = ", ".join(f"{point.label}: {shown(grid)}" for point, grid in zip(points, grids))
         raise InputError(
-            f"The hook points have different positions ({shown}), so their units have no samples in common.",
+            f"The hook points have different positions ({sizes}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
-    sequence, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    line, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
+    sequence = line and network.kind != "image"
     single = mean or int(np.prod(grids[0])) == 1
     follows = sequence and grids[0][0] == lengths[longest_item]
-    sizes = [int(np.prod(grids[0]))] * len(lengths)
-    if sequence and not one_size:
-        shortest = _grids(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
-        sizes = _sizes(lengths, shortest, grids[0][0])
-    windows, documents = _windows(corpus, lengths, sizes, section, single=single)
+    tokens = tokens_in(network, points, item, grids, one_size=one_size)
+    patches = tokens[0].grid if tokens[0] is not None and section.mask.special and not single else None
+    counts = [int(np.prod(grids[0]))] * len(lengths)
+    if line and not one_size:
+        shortest = grids_of(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
+        counts = sizes_between(lengths, shortest, grids[0][0])
+    windows, documents = _windows(corpus, lengths, counts, section, single=single)
+    longest = grids[0][0] if line and not single else max(window.size for window in windows)
     positions = Positions(
-        _left_out(network, points, corpus, grids, section) if one_size else None,
-        [(0, 0)] * len(points) if one_size or not sequence else _ends(network, points, corpus, lengths, section),
+        at_border(network, points, corpus, grids, section) if one_size else None,
+        [(0, 0)] * len(points)
+        if one_size or not sequence
+        else ends_at_padding(network, points, corpus, lengths, section),
         sequence,
         mean,
+        1 if single else longest,
+        tokens,
     )
     mixed = bool(invariants["mixed_lengths"]) and (follows or one_size)
     symbols = corpus.symbols if follows and not single and corpus.item(0).ndim == 1 else None
-    longest = grids[0][0] if sequence and not single else max(window.size for window in windows)
-    grid = (1, longest) if single or sequence else (grids[0][0], int(np.prod(grids[0][1:])))
+    samples = Samples(corpus, patches or grids[0], positions.each, single)
+
+    def crops(ids: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
+        import torch
+
+        if patches is not None and tokens[0] is not None:
+            count = int((~tokens[0].special).sum())
+            places = patches_of(item, (count // patches[1], patches[1]), len(points), grids[0][0])
+            return samples.crops(ids, order, places)
+        largest = np.flatnonzero(np.array(lengths) == lengths[longest_item])
+        chosen = largest[np.unique(np.linspace(0, len(largest) - 1, CHECKED).astype(int))].tolist()
+        batch = batch_of([torch.from_numpy(corpus.item(index)) for index in chosen])
+        places = find_places(
+            item,
+            grids[0],
+            len(points),
+            lambda axes: receptive_fields(network, points, batch, axes),
+            steps=longest if follows else 0,
+            single=single,
+        )
+        return samples.crops(ids, order, places)
+
+    grid = patches or ((1, longest) if single or line else (grids[0][0], int(np.prod(grids[0][1:]))))
     width = sum(point.width for point in points)
 
     @contextmanager
@@ -155,7 +198,9 @@ def _reading(
             not_finite="Check the data (their scale) and the weights.",
         ),
         orientation=lambda: np.ones(width, np.int8),
-        symbols=None if symbols is None else lambda ids: _named(symbols, ids),
+        symbols=samples.names if symbols is None else lambda ids: _named(symbols, ids),
+        extent=SAMPLES if symbols is None else WINDOWS,
+        crops=crops if symbols is None and section.contexts else None,
         autocorrelation=lambda width, lags, device: _autocorrelation(width, grid, lags, device),
         dtype_difference=lambda batch: {},
         invariants=invariants,
@@ -173,56 +218,6 @@ def _autocorrelation(
     if grid[0] == 1 < grid[1]:
         return Autocorrelation(width, min(lags, grid[1] - 1), device)
     return GridAutocorrelation(width, grid, lags, device)
-
-
-def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
-    """Up to ``count`` items: the shortest and the longest of them, and others spread over the corpus."""
-    import torch
-
-    lengths = _lengths(corpus)
-    places = np.linspace(0, len(corpus.items) - 1, count).astype(int).tolist()
-    ends = [int(np.argmin(lengths)), int(np.argmax(lengths))] if len(set(lengths)) > 1 else []
-    chosen = dict.fromkeys([*ends, *places])
-    return [torch.from_numpy(corpus.item(index)) for index in list(chosen)[:count]]
-
-
-def _lengths(corpus: ArrayCorpus) -> list[int]:
-    """The length of the first axis of every item; files of images are decoded later, and checked then."""
-    if callable(corpus.items[0]):
-        return [len(corpus.item(0))] * len(corpus.items)
-    if corpus.prepare is not None:
-        return [len(corpus.item(index)) for index in range(len(corpus.items))]
-    return [len(item) if np.ndim(item) else 1 for item in corpus.items]
-
-
-def _sizes(lengths: Sequence[int], shortest: int, longest: int) -> list[int]:
-    """About how many samples each sequence gives, from those of the shortest and of the longest one.
-
-    Exact where every step gives one. With a stride it is right within one, which is enough to fill batches.
-    """
-    ends = min(lengths), max(lengths)
-    return [round(size) for size in np.interp(lengths, ends, (shortest, longest)).tolist()]
-
-
-def _grids(
-    network: ModuleNetwork, points: Sequence[HookPoint], recorder: Recorder, item: np.ndarray
-) -> list[tuple[int, ...]]:
-    """The positions at every hook point of one item, by axis."""
-    import torch
-
-    from glasso_cli.hooks.modules.axes import as_samples, grid_of
-
-    grids: dict[str, tuple[int, ...]] = {}
-
-    def shaped(point: HookPoint, tensor: Tensor | None) -> Tensor:
-        samples = as_samples(point, tensor, 1)
-        assert tensor is not None
-        grids[point.name] = grid_of(point, tensor) or (1,)
-        return samples
-
-    batch = batch_of([torch.from_numpy(item)])
-    recorder.read(lambda: network.run(batch), shaped, network.errors())
-    return [grids[point.name] for point in points]
 
 
 def _windows(
@@ -260,59 +255,6 @@ def _windows(
     return windows, documents
 
 
-def _left_out(
-    network: ModuleNetwork,
-    points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
-    grids: Sequence[tuple[int, ...]],
-    section: CollectSection,
-) -> list[Tensor] | None:
-    """The positions of each hook point that lie at the border of an image; None where none can."""
-    from glasso_cli.hooks.modules.border import border_of, positions_at_border
-
-    if all(int(np.prod(grid)) == 1 for grid in grids) or section.mask.border == 0:
-        return None
-    if section.mask.border != "auto":
-        return [border_of(grid, section.mask.border) for grid in grids]
-    found = positions_at_border(network, points, batch_of(_spread(corpus, PROBED)))
-    if section.positions == "each" and all(bool(border.all()) for border in found):
-        raise InputError(
-            f"Every position at {points[0].label} ({_shown(grids[0])}) depends on the padding at the border of the image.",
-            "Take an earlier hook point or larger images; or set collect.mask.border to a number, 0 for none.",
-        )
-    return found
-
-
-def _ends(
-    network: ModuleNetwork,
-    points: Sequence[HookPoint],
-    corpus: ArrayCorpus,
-    lengths: Sequence[int],
-    section: CollectSection,
-) -> list[tuple[int, int]]:
-    """How many positions of each hook point depend on padding at both ends of sequences whose lengths differ."""
-    import torch
-
-    from glasso_cli.hooks.modules.border import ends_at_border
-
-    if section.mask.border != "auto":
-        return [(section.mask.border, section.mask.border)] * len(points)
-    different = sorted(set(lengths))
-    chosen = {different[place] for place in np.linspace(0, len(different) - 1, PROBED_LENGTHS).astype(int)}
-    batches = []
-    for length in sorted(chosen):
-        items = [index for index, found in enumerate(lengths) if found == length][:CHECKED]
-        batches.append(batch_of([torch.from_numpy(corpus.item(index)) for index in items]))
-    found = ends_at_border(network, points, batches)
-    unknown = next((point for point, ends in zip(points, found) if ends is None), None)
-    if unknown is not None:
-        raise InputError(
-            f"At {unknown.label}, all positions of a sequence depend on the padding at its ends, or positions in its middle do.",
-            "Take an earlier hook point or longer sequences; or set collect.mask.border to a number, 0 for none.",
-        )
-    return [ends for ends in found if ends is not None]
-
-
 def _identical(corpus: ArrayCorpus, windows: Sequence[ArrayWindow]) -> int:
     """How many documents are identical to an earlier one."""
     digests: dict[int, Any] = {}
@@ -325,7 +267,3 @@ def _identical(corpus: ArrayCorpus, windows: Sequence[ArrayWindow]) -> int:
 
 def _named(symbols: np.ndarray, ids: np.ndarray) -> list[str]:
     return [str(symbols[i]) if 0 <= i < len(symbols) else f"<{i}>" for i in ids.tolist()]
-
-
-def _shown(grid: Sequence[int]) -> str:
-    return " x ".join(map(str, grid))

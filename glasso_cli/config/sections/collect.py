@@ -31,8 +31,8 @@ class MaskSection(Section):
     )
     border: Literal["auto"] | int = Field(
         default="auto",
-        description="For model.kind torch: exclude the positions of an image or a sequence that depend on the padding at its border. "
-        "auto measures which do; a number excludes so many at each side, and 0 none.",
+        description="For networks that read no texts: exclude the positions of an image or a sequence that depend on the padding at "
+        "its border. auto measures which do; a number excludes so many at each side, and 0 none.",
         json_schema_extra={"minimum": 0},
     )
 
@@ -56,7 +56,7 @@ class CollectSection(Section):
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
         "head.9 what the attention heads of layer 9 give, head.9.1 one head; mixer.9 what a state-space model or linear attention "
         "gives; expert.9.3 the hidden units of expert 3, over the tokens routed to it; resid.9 the residual stream after layer 9. "
-        "The basis of resid, and within a head, is arbitrary. For model.kind torch, conv.3 names the channels of the fourth convolution "
+        "The basis of resid, and within a head, is arbitrary. In networks that read no texts, conv.3 names the channels of the fourth convolution "
         "and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place. Required, "
         "unless sae.file is given.",
         validate_default=True,
@@ -111,16 +111,17 @@ class CollectSection(Section):
         "as well says nothing about training.",
     )
     contexts: bool = Field(
-        default=True, description="Save example contexts of every neuron. They contain text of the corpus."
+        default=True,
+        description="Save example contexts of every neuron. They contain text of the corpus, or crops of its images.",
     )
     positions: Literal["each", "mean"] = Field(
         default="each",
-        description="For model.kind torch: each takes every position of an image or a sequence as a sample; mean takes their mean, "
+        description="For networks that read no texts: each takes every position of an image or a sequence as a sample; mean takes their mean, "
         "one sample for each document, which also fits hook points with different numbers of positions.",
     )
     axes: str | None = Field(
         default=None,
-        description="For model.kind torch: the axes of the tensors at the hook points, one letter each: b documents, c units, and any "
+        description="For networks that read no texts: the axes of the tensors at the hook points, one letter each: b documents, c units, and any "
         "other letters positions, such as bchw or btc. null finds them by the kind of the module.",
     )
     batch_tokens: int | None = runtime(

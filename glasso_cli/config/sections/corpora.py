@@ -10,18 +10,18 @@ from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.values import CodeName, Numbers, Paths, PathText
 
 TEXT_SOURCES = ("dataset", "files", "topic")  # for language models
-ARRAY_SOURCES = ("arrays", "images", "module")  # for model.kind torch
+ARRAY_SOURCES = ("arrays", "images", "module")  # for networks that read no texts
 _DATASET_ONLY = ("config", "split", "revision", "streaming")
 IMAGES_ONLY = ("resize", "crop", "channels", "mean", "std")
 _BELONGS = {
-    "dataset": (*_DATASET_ONLY, "text"),
+    "dataset": (*_DATASET_ONLY, "text", "image"),
     "files": ("lines", "text"),
     "images": IMAGES_ONLY,
 }
 
 
 class CorpusSection(Section):
-    """One corpus. Exactly one source is given: dataset, files or topic for texts; arrays, images or module for other networks."""
+    """One corpus. Exactly one source is given: dataset, files or topic for texts; arrays, images or module for networks that read no texts."""
 
     dataset: PathText | None = Field(
         default=None, description="Id of a dataset on the Hugging Face hub, such as stanfordnlp/imdb."
@@ -45,20 +45,29 @@ class CorpusSection(Section):
     text: str = Field(
         default="text", description="For dataset and files: name of the column or key that holds the text."
     )
+    image: str | None = Field(
+        default=None,
+        description="For dataset: name of the column that holds images. The images are the documents then, and no texts are read.",
+        min_length=1,
+    )
     topic: str | None = Field(
         default=None, description="A topic, such as climate change. The section synth says who writes the texts."
     )
     arrays: PathText | None = Field(
         default=None,
-        description="For model.kind torch: a .npy file with one document in each row, or an .npz file with values, and optional "
+        description="A .npy file with one document in each row, for a model of images or sounds or for model.kind torch; or an .npz file with values, and optional "
         "documents (whose rows belong together), lengths (of padded sequences) and symbols (what whole numbers stand for).",
     )
     images: PathText | None = Field(
         default=None,
-        description="For model.kind torch: a folder of images. Each image is a document, in the order of their names.",
+        description="A folder of images, for a model of images or for model.kind torch. Each image is a document, in the order of their "
+        "names. A model of kind hf prepares them by its preprocessor_config.json, unless one of the next five keys is given.",
     )
     resize: int | None = Field(
-        default=None, description="For images: length of the shorter side in pixels; null keeps it.", ge=1, le=2**16
+        default=None,
+        description="For images, in a folder or a dataset: length of the shorter side in pixels; null keeps it.",
+        ge=1,
+        le=2**16,
     )
     crop: int | None = Field(
         default=None,
@@ -79,7 +88,7 @@ class CorpusSection(Section):
     )
     module: CodeName | None = Field(
         default=None,
-        description="For model.kind torch: Python code that gives the documents, as package.module:name: an iterable, or a function "
+        description="For networks that read no texts: Python code that gives the documents, as package.module:name: an iterable, or a function "
         "that returns one. It gives arrays, or pairs of an array and the name of its document.",
     )
     max_documents: int | None = Field(
@@ -98,8 +107,13 @@ class CorpusSection(Section):
             raise ValueError("topic is empty; write what the texts should be about")
         if self.files is not None and not self.files:
             raise ValueError("files is empty; name at least one file")
-        for name in (*_DATASET_ONLY, "lines", "text", *IMAGES_ONLY):
-            if name in self.model_fields_set and name not in _BELONGS.get(given[0], ()):
+        belongs = _BELONGS.get(given[0], ())
+        if given[0] == "dataset" and self.image is not None:
+            if "text" in self.model_fields_set:
+                raise ValueError("a corpus has texts or images; delete text or image")
+            belongs = (*belongs, *IMAGES_ONLY)
+        for name in (*_DATASET_ONLY, "lines", "text", "image", *IMAGES_ONLY):
+            if name in self.model_fields_set and name not in belongs:
                 raise ValueError(f"{name} has no effect on a corpus given as {given[0]}; delete it")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
@@ -107,6 +121,16 @@ class CorpusSection(Section):
         if not all(value > 0 for value in self.std):
             raise ValueError("std has a number that is not positive; values are divided by it")
         return self
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether a key of its own says how its images are prepared."""
+        return not self.model_fields_set.isdisjoint(IMAGES_ONLY)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether the documents are texts."""
+        return self.source in TEXT_SOURCES and self.image is None
 
     @property
     def source(self) -> str:

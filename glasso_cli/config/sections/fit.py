@@ -116,10 +116,12 @@ class FitSection(Section):
         "de-sparsified graphical lasso at alpha sqrt(log p / n) for p neurons and n effective tokens. auto means "
         "inverse if there are at least three effective tokens per neuron, else lasso.",
     )
-    variance: Literal["pooled", "normal", "jackknife"] = Field(
-        default="pooled",
+    variance: Literal["auto", "pooled", "normal", "jackknife"] = Field(
+        default="auto",
         description="Standard errors for the tests. normal is the formula for Gaussian tokens; pooled multiplies it by one factor "
-        "from a jackknife over document blocks; jackknife estimates the error of every pair by itself.",
+        "from a jackknife over document blocks; jackknife estimates the error of every pair by itself, and takes that of "
+        "normal where it is larger. auto means pooled, or jackknife if that factor differs between pairs by more than two, "
+        "as it does for neurons that are mostly zero.",
     )
     half_samples: int = Field(
         default=20,

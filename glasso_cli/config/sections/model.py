@@ -18,17 +18,18 @@ TORCH_ONLY = ("target", "args", "weights", "adapter")
 
 
 class ModelSection(Section):
-    """The network to study: a language model of transformers, or any torch.nn.Module."""
+    """The network to study: a model of transformers, or any torch.nn.Module."""
 
     kind: Literal["hf", "torch"] = Field(
         default="hf",
-        description="hf is a language model of transformers, named by id, that reads texts. torch is any torch.nn.Module, named by "
-        "target, that reads arrays or images.",
+        description="hf is a model of transformers, named by id, that reads texts, images or sounds. torch is any torch.nn.Module, "
+        "named by target, that reads arrays or images.",
     )
     id: PathText | None = Field(
         default=None,
         description="Id of a model on the Hugging Face hub, a local folder, or a model that comes as a Python package: "
-        "builtin:gemma-3-270m or builtin:smollm2-135m-instruct. For kind hf, which needs it.",
+        "builtin:gemma-3-270m or builtin:smollm2-135m-instruct. package:folder is a folder in an installed package. For kind hf, which "
+        "needs it.",
         validate_default=True,
     )
     target: CodeName | None = Field(

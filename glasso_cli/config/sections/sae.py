@@ -13,13 +13,18 @@ class SaeSection(Section):
 
     file: PathText | None = Field(
         default=None,
-        description="Folder with a sparse autoencoder of SAELens, sparsify, dictionary_learning or Gemma Scope, or its file of weights. "
+        description="Folder with a sparse autoencoder or a transcoder of SAELens, sparsify, dictionary_learning or Gemma Scope, or its file of weights. "
         "null collects neurons.",
     )
     hook_point: Text | None = Field(
         default=None,
         description="The hook point that the dictionary was trained at, such as resid.12; null takes it from its files, where they "
         "name it.",
+    )
+    output: Text | None = Field(
+        default=None,
+        description="The hook point that a transcoder predicts, such as *layers.12.mlp:out; null takes it from its files, where they "
+        "name it. Only for transcoders.",
     )
     scale: float | None = Field(
         default=None,

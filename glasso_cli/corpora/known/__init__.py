@@ -1,1 +1,1 @@
-"""Documents for networks of kind torch that come with packages: written digits, and words of the built-in texts."""
+"""Documents for networks of kind torch: written digits, words of the built-in texts, and computed sounds of voices."""

@@ -79,7 +79,19 @@ def check_module_points(
             # Documents of one length, twice in one batch.
             mixed = _batching(points, documents, alone, read, [[index, index] for index in range(len(documents))])
     _refuse(mixed, "differs between a document alone and the same document in a batch by", _BATCH)
+    _prove_short_forms(network, points, batch_of(documents[:1]))
     return ModuleReport(repeated, mixed, TOLERANCE, together or len(lengths) == 1, len(documents))
+
+
+def _prove_short_forms(network: ModuleNetwork, points: Sequence[HookPoint], batch: ModuleBatch) -> None:
+    """Raise :class:`InputError` for a short form of a layer that is not what it says on a document."""
+    if network.stack is None or not any(point.kind for point in points):
+        return
+    from glasso_cli.hooks.invariants import prove_short_forms
+
+    model: Any = network.module
+    with network.errors():
+        prove_short_forms(model, network.dtype, network.stack, points, network.inputs_of_one(batch))
 
 
 _OWN_STATE = (

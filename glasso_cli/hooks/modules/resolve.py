@@ -4,6 +4,8 @@
 ``conv.3``, ``conv.-1``       the channels of the fourth (of the last) convolution that runs, after its
                               normalisation and nonlinearity
 ``rnn.0``, ``rnn.*``          the hidden units of the first recurrent layer (of all of them)
+``mlp.3``, ``head.3``,        in a model of transformers that reads images or sounds, what they are in a language
+``resid.3``                   model (:mod:`glasso_cli.hooks.resolve`)
 ``features.*.act:out``       any module by its name (``*``, ``?`` and ``[…]``; ``*`` takes dots too) and
                               ``:in`` or ``:out``, its first input or output
 ===========================  =======================================================================
@@ -14,16 +16,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.modules.axes import axes_of
 from glasso_cli.hooks.modules.convolutions import convolutions
 from glasso_cli.hooks.modules.recurrent import recurrent_layers, unfuse
 from glasso_cli.hooks.modules.trace import trace
-from glasso_cli.hooks.point import SIDES, HookPoint
+from glasso_cli.hooks.network import Network
+from glasso_cli.hooks.point import KINDS, SIDES, HookPoint
 from glasso_cli.hooks.record import first_tensor
+from glasso_cli.hooks.resolve import short_points
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleBatch, ModuleNetwork
 
 _SHORT = re.compile(r"(conv|rnn)\.([^:]+)")
-_OF_TEXTS = re.compile(r"(mlp|resid)\.([^:]+)")
+_OF_LAYERS = re.compile(rf"({'|'.join(KINDS)})\.([^:]+)")
 
 
 def resolve_module_points(
@@ -44,40 +49,52 @@ def resolve_module_points(
     its layers where ``rnn.N`` names one. Raises :class:`InputError` for a pattern that matches nothing, with near names,
     for a side left out, and for a tensor that has no axis of units.
     """
-    found: dict[str, tuple[int | None, str]] = {}
+    found: dict[str, HookPoint] = {}
     calls = trace(network, batch)
     for pattern in patterns:
         matches = list(_matches(network, calls, pattern, batch))
         if not matches:
             raise _no_match(network.module, calls, pattern)
-        for name, layer, label in matches:
-            found.setdefault(name, (layer, label))
-    tensors = _tensors(network, list(found), batch)
-    points = [_point(network, name, layer, label, tensors, axes) for name, (layer, label) in found.items()]
+        for point in matches:
+            found.setdefault(point.name, point)
+    tensors = _tensors(network, list(found.values()), batch)
+    points = [_seen(network, point, tensors[point.name], axes) for point in found.values()]
     return tuple(sorted(points, key=lambda p: (-1 if p.layer is None else p.layer, p.name)))
 
 
-_Match = tuple[str, "int | None", str]  # name, layer and label
-
-
-def _matches(network: ModuleNetwork, calls: list[Call], pattern: str, batch: ModuleBatch) -> Iterator[_Match]:
-    if _OF_TEXTS.fullmatch(pattern):
-        raise InputError(
-            f"The hook point '{pattern}' is for language models (model.kind: hf).",
-            "Use conv.N, rnn.N, or the name of a module with :in or :out.",
-        )
+def _matches(network: ModuleNetwork, calls: list[Call], pattern: str, batch: ModuleBatch) -> Iterator[HookPoint]:
+    """The hook points of a pattern, whose widths and axes are not known yet."""
     short = _SHORT.fullmatch(pattern)
-    if short and short[1] == "conv":
+    if _OF_LAYERS.fullmatch(pattern):
+        yield from _of_layers(network, pattern, batch)
+    elif short and short[1] == "conv":
         places = convolutions(calls)
         for index in _indices(len(places), short[2]):
-            yield places[index], index, f"conv.{index}"
+            yield HookPoint(places[index], index, 0, f"conv.{index}")
     elif short:
         layers = recurrent_layers(calls)
         for index in _indices(len(layers), short[2]):
-            yield _recurrent(network, calls, *layers[index], batch), index, f"rnn.{index}"
+            yield HookPoint(_recurrent(network, calls, *layers[index], batch), index, 0, f"rnn.{index}")
     else:
         for name in _names_matching(network.module, pattern):
-            yield name, network.layer_of(name.rpartition(":")[0]), name
+            yield HookPoint(name, network.layer_of(name.rpartition(":")[0]), 0, name)
+
+
+def _of_layers(network: ModuleNetwork, pattern: str, batch: ModuleBatch) -> list[HookPoint]:
+    """The short forms of layers, which exist in models of transformers."""
+    if network.kind == "torch":
+        raise InputError(
+            f"The hook point '{pattern}' is for models of transformers (model.kind: hf).",
+            "Use conv.N, rnn.N, or the name of a module with :in or :out.",
+        )
+    if network.stack is None:
+        raise InputError(
+            f"'{type(network.module).__name__}' has no list of layers, so that '{pattern}' names nothing.",
+            "Use conv.N, or the name of a module with :in or :out.",
+        )
+    model: Any = network.module
+    with network.errors():
+        return short_points(Network(model, network.stack, network.inputs_of_one(batch)), pattern) or []
 
 
 def _indices(count: int, index: str) -> list[int]:
@@ -131,50 +148,43 @@ def _no_match(model: nn.Module, calls: list[Call], pattern: str) -> InputError:
 # -- what a name stands for -----------------------------------------------------------------------
 
 
-def _tensors(network: ModuleNetwork, names: Sequence[str], batch: ModuleBatch) -> dict[str, Tensor | None]:
-    """The tensor at each ``module:side`` in one pass; None where there is none."""
+def _tensors(network: ModuleNetwork, points: Sequence[HookPoint], batch: ModuleBatch) -> dict[str, Tensor | None]:
+    """The tensor at each hook point in one pass, by name; None where there is none."""
     from contextlib import ExitStack
 
     seen: dict[str, Tensor | None] = {}
     with ExitStack() as hooks, network.errors():
-        for name in names:
-            path, _, side = name.rpartition(":")
-            module = network.module.get_submodule(path)
-            if side == "out":
+        for point in points:
+            module = network.module.get_submodule(point.module)
+            if point.side == "out":
                 handle = module.register_forward_hook(
-                    lambda module, args, output, name=name: seen.update({name: first_tensor(output)})
+                    lambda module, args, output, name=point.name: seen.update({name: first_tensor(output)})
                 )
             else:
                 handle = module.register_forward_pre_hook(
-                    lambda module, args, kwargs, name=name: seen.update({name: first_tensor(args or kwargs)}),
+                    lambda module, args, kwargs, name=point.name: seen.update({name: first_tensor(args or kwargs)}),
                     with_kwargs=True,
                 )
             hooks.callback(handle.remove)
         network.run(batch)
-    for name in names:
-        if name not in seen:
+    for point in points:
+        if point.name not in seen:
             raise InputError(
-                f"The module of hook point '{name}' did not run in the forward pass.",
+                f"The module of hook point '{point.name}' did not run in the forward pass.",
                 "This network does not use it for this data; choose another hook point.",
             )
     return seen
 
 
-def _point(
-    network: ModuleNetwork,
-    name: str,
-    layer: int | None,
-    label: str,
-    tensors: dict[str, Tensor | None],
-    axes: str | None,
-) -> HookPoint:
-    tensor = tensors[name]
-    module = network.module.get_submodule(name.rpartition(":")[0])
+def _seen(network: ModuleNetwork, point: HookPoint, tensor: Tensor | None, axes: str | None) -> HookPoint:
+    """``point`` with the width and the axes of its ``tensor``."""
+    module = network.module.get_submodule(point.module)
     named = None if tensor is None else axes or axes_of(module, tensor)
     if tensor is None or named is None or len(named) != tensor.ndim:
         shape = "no tensor" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
         wanted = f", not one with the axes {axes}" if axes else ", in which no axis is known to be units"
         raise InputError(
-            f"Hook point '{name}' gives {shape}{wanted}.", "Choose another hook point, or give collect.axes."
+            f"Hook point '{point.name}' gives {shape}{wanted}.", "Choose another hook point, or give collect.axes."
         )
-    return HookPoint(name, layer, tensor.shape[named.index("c")], label, named)
+    width = tensor.shape[named.index("c")] if point.part is None else point.width
+    return replace(point, width=width, axes=named)

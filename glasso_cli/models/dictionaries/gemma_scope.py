@@ -58,6 +58,12 @@ def said_by_path(folder: Path) -> str:
     return ", ".join(dict.fromkeys(str(hook.given) for hook in (hook_in, hook_out) if hook.given))
 
 
+def predicted_by_path(folder: Path) -> str:
+    """The hook point that a transcoder predicts, where it is in the path; empty for an autoencoder."""
+    hook_in, hook_out, _ = _hooks(folder.resolve().parts)
+    return "" if hook_out == hook_in else str(hook_out.given)
+
+
 def _hooks(parts: tuple[str, ...]) -> tuple[Hook, Hook, str | None]:
     """What is read, what is reconstructed, and the model, as far as the path says."""
     release = _last(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", parts)

@@ -17,7 +17,8 @@ from glasso_cli.models.dictionaries.hook_names import Hook
 class Format:
     """A library's way to save a dictionary: the file of weights, which tells it, and its companions.
 
-    ``claims`` are files that may be missing. ``said_by_path(folder)`` is what no file holds, such as the hook point.
+    ``claims`` are files that may be missing. ``said_by_path(folder)`` is what no file holds, such as the hook
+    point; ``predicted_by_path(folder)`` is the part of that about what a transcoder predicts.
     """
 
     weights: str
@@ -25,18 +26,31 @@ class Format:
     read: Callable[[Path], Dictionary]
     claims: tuple[str, ...] = ()
     said_by_path: Callable[[Path], str] = lambda folder: ""
+    predicted_by_path: Callable[[Path], str] = lambda folder: ""
 
 
 FORMATS = {
     "SAELens": Format(saelens.WEIGHTS, (saelens.SETTINGS,), saelens.read),
-    "sparsify": Format(sparsify.WEIGHTS, (sparsify.SETTINGS,), sparsify.read, said_by_path=sparsify.said_by_path),
+    "sparsify": Format(
+        sparsify.WEIGHTS,
+        (sparsify.SETTINGS,),
+        sparsify.read,
+        said_by_path=sparsify.said_by_path,
+        predicted_by_path=sparsify.predicted_by_path,
+    ),
     "dictionary_learning": Format(
         dictionary_learning.WEIGHTS,
         (dictionary_learning.SETTINGS,),
         dictionary_learning.read,
         (dictionary_learning.MEASURED,),
     ),
-    "Gemma Scope": Format(gemma_scope.WEIGHTS, (), gemma_scope.read, said_by_path=gemma_scope.said_by_path),
+    "Gemma Scope": Format(
+        gemma_scope.WEIGHTS,
+        (),
+        gemma_scope.read,
+        said_by_path=gemma_scope.said_by_path,
+        predicted_by_path=gemma_scope.predicted_by_path,
+    ),
 }
 
 

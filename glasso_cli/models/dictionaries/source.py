@@ -35,12 +35,15 @@ def dictionary_digest(path: Path) -> str:
     return folder_digest(folder, [kind.weights, *kind.others, *kind.claims])
 
 
-def pin_dictionary(path: Path, hook_point: str | None) -> dict[str, str]:
+def pin_dictionary(path: Path, hook_point: str | None, output: str | None = None) -> dict[str, str]:
     """What a cache key holds of a dictionary: the digest of its files.
 
-    Where no ``hook_point`` is given, also the one that its path names, if no file does.
+    Where no ``hook_point`` is given, or no ``output`` of a transcoder, also what its path names, if no file does.
     """
     digest = {"sha256": dictionary_digest(path)}
     folder = dictionary_folder(path)
-    named = "" if hook_point else FORMATS[detect(folder)].said_by_path(folder)
+    if hook_point and output:
+        return digest
+    kind = FORMATS[detect(folder)]
+    named = kind.predicted_by_path(folder) if hook_point else kind.said_by_path(folder)
     return {**digest, "named": named} if named else digest

@@ -61,3 +61,8 @@ def said_by_path(folder: Path) -> str:
     """The name of the hook point, which is that of the folder; empty where it names none."""
     name = folder.resolve().name
     return name if re.search(r"\d", name) and "." in name else ""
+
+
+def predicted_by_path(folder: Path) -> str:
+    """The same of a transcoder; empty for an autoencoder."""
+    return said_by_path(folder) if read_settings(folder / SETTINGS).get("transcode") else ""

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from glasso_cli.config import ModelSection
+    from glasso_cli.models.layers import LayerStack
+
+
+_SHAPES = {
+    "torch": "Check the shape and the type of the data; model.adapter turns a batch into the arguments of the network.",
+    "image": "Check the shape of the data: a model of images reads (channels, height, width), mostly of one size.",
+    "audio": "Check the shape of the data: recordings have one axis, and features have those that the model's own extractor "
+    "gives.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +48,9 @@ class ModuleNetwork:
     """A module in eval mode, with the function that turns a batch into its arguments.
 
     ``adapter(values, lengths)`` gives a tensor, a tuple of arguments, or a dict of keyword arguments. ``prepare`` is
-    applied to each document before batches are made. Both implementations of
+    applied to each document before batches are made. ``kind`` is ``torch``, or ``image`` or ``audio`` for a model of
+    transformers, whose ``stack`` holds the layers that short forms name, if they can be told apart. Its adapter gives
+    keyword arguments under ``input_name``. ``notes`` say what was decided in loading. Both implementations of
     :class:`glasso_cli.models.network.Network` are read in the same way.
     """
 
@@ -50,15 +61,22 @@ class ModuleNetwork:
     name: str = "module"
     dtype: str = "float32"
     kind: str = "torch"
+    stack: LayerStack | None = None
+    input_name: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def n_layers(self) -> int:
-        """One more than the largest number in the names of the modules that a hook point could name."""
+        """That of the stack, or one more than the largest number in the names of the modules that a hook point could name."""
+        if self.stack is not None:
+            return len(self.stack.layers)
         layers = [self.layer_of(name) for name, _ in self.module.named_modules()]
         return max((layer + 1 for layer in layers if layer is not None), default=0)
 
     def layer_of(self, module: str) -> int | None:
-        """The first number in the name of a module, as in ``blocks.3.conv``; None without one."""
+        """The layer in the stack, or the first number in the name of a module, as in ``blocks.3.conv``; None without one."""
+        if self.stack is not None:
+            return self.stack.layer_of(module)
         found = re.search(r"(?:^|\.)(\d+)(?:\.|$)", module)
         return int(found[1]) if found else None
 
@@ -66,11 +84,21 @@ class ModuleNetwork:
         """The output for a batch; arithmetic is float32, also inside matrix products and convolutions."""
         import torch
 
+        args, kwargs = self.arguments(batch)
+        with exact_float32(), torch.inference_mode():
+            return self.module(*args, **kwargs)
+
+    def arguments(self, batch: ModuleBatch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the module is called with for a batch: arguments by place and by name, on its device."""
         given = self.adapter(batch.values.to(self.device), batch.lengths.to(self.device))
         args = given if isinstance(given, tuple) else () if isinstance(given, Mapping) else (given,)
         kwargs = dict(given) if isinstance(given, Mapping) else {}
-        with exact_float32(), torch.inference_mode():
-            return self.module(*_moved(args, self.device), **_moved(kwargs, self.device))
+        return _moved(args, self.device), _moved(kwargs, self.device)
+
+    def inputs_of_one(self, batch: ModuleBatch) -> dict[str, Any]:
+        """The arguments by name for the first document of a batch, without padding."""
+        length = int(batch.lengths[0])
+        return self.arguments(ModuleBatch(batch.values[:1, :length], batch.lengths[:1]))[1]
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -89,8 +117,7 @@ class ModuleNetwork:
         except Exception as error:  # code of others, which can raise anything
             said = " ".join(str(error).split())[:300]
             raise InputError(
-                f"The network '{self.name}' fails on a batch: {type(error).__name__}: {said}",
-                "Check the shape and the type of the data; model.adapter turns a batch into the arguments of the network.",
+                f"The network '{self.name}' fails on a batch: {type(error).__name__}: {said}", _SHAPES[self.kind]
             ) from error
 
 

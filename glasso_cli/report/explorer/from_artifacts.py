@@ -13,7 +13,7 @@ from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
-from glasso_cli.report.explorer.view import MOST_ALPHAS, Activity, Change, CorpusView, View
+from glasso_cli.report.explorer.view import MOST_ALPHAS, Activity, Change, CorpusView, ShownSamples, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.names import Name
 from glasso_cli.report.plots.contrast import Contrast
@@ -111,13 +111,12 @@ def corpus_view(
         tested=tested,
         communities=fit.communities[chosen],
         community_names=names,
-        vocabulary=stats.vocabulary,
         **_contexts(stats, collected),
         **tests,
     )
 
 
-def _contexts(stats: ActivationStats, neurons: np.ndarray) -> dict[str, np.ndarray]:
+def _contexts(stats: ActivationStats, neurons: np.ndarray) -> dict[str, Any]:
     """``poles (p, K)`` and the contexts of ``neurons (p,)``: those of the heavier pole, then those of the other."""
     width = stats.top_tokens.shape[2]
     shape = (len(neurons), CONTEXTS + CONTEXTS // 2)
@@ -130,7 +129,16 @@ def _contexts(stats: ActivationStats, neurons: np.ndarray) -> dict[str, np.ndarr
             poles[row, part], documents[row, part] = pole.sign, pole.documents
             tokens[row, part], values[row, part] = pole.tokens, pole.values
             start = part.stop
-    return {"poles": poles, "tokens": tokens, "values": values, "documents": documents}
+    found: dict[str, Any] = {"poles": poles, "values": values, "documents": documents}
+    if stats.crops is None:
+        return {**found, "vocabulary": stats.vocabulary, "tokens": tokens}
+    used = np.unique(documents[documents >= 0])
+    return {
+        **found,
+        "vocabulary": np.array([f"document {document}" for document in used.tolist()], dtype=np.str_),
+        "tokens": np.where(documents >= 0, np.searchsorted(used, documents), -1)[:, :, None],
+        "shown": ShownSamples(stats.crops, stats.vocabulary, tokens[:, :, 0], neurons),
+    }
 
 
 def _alphas_shown(fit: PrecisionPath) -> list[int]:
@@ -158,7 +166,7 @@ def _numbered(rows: np.ndarray, cols: np.ndarray, renamed: np.ndarray, p: int) -
     return pair_places(low, high, p), used
 
 
-def _tested(fit: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, np.ndarray]:
+def _tested(fit: PrecisionPath, renamed: np.ndarray, p: int) -> dict[str, Any]:
     part = fit.part()
     pairs, used = _numbered(fit.rows[part], fit.cols[part], renamed, p)
     order = used[np.argsort(pairs, kind="stable")]

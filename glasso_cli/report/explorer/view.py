@@ -8,9 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.artifacts.crops import Crops
 from glasso_cli.report.names import Name
 
 MOST_ALPHAS = 32  # bits of a presence mask
+
+
+@dataclass(frozen=True, eq=False)
+class ShownSamples:
+    """Contexts that are samples of images, sequences or rows: where they are in their documents, and their crops."""
+
+    crops: Crops
+    places: np.ndarray  # (V,) str
+    samples: np.ndarray  # (p, K) into places
+    neurons: np.ndarray  # (p,) into the neurons of ``crops``
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +55,7 @@ class CorpusView:
     tokens: np.ndarray  # (p, K, W) into vocabulary, -1 outside the text
     values: np.ndarray  # (p, K, W) nan outside the text
     documents: np.ndarray  # (p, K) -1 where there are fewer
+    shown: ShownSamples | None = None  # where contexts are samples: the vocabulary are documents, and W = 1
 
 
 @dataclass(frozen=True, eq=False)

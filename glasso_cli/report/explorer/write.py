@@ -32,10 +32,10 @@ from glasso_cli.report.explorer.blocks import (
     positions,
 )
 from glasso_cli.report.explorer.layout import lay_out
-from glasso_cli.report.explorer.view import Activity, Change, CorpusView, View
+from glasso_cli.report.explorer.view import Activity, Change, CorpusView, ShownSamples, View
 from glasso_cli.report.names import Name
 
-FORMAT = "glasso.explorer/5"
+FORMAT = "glasso.explorer/6"
 CHUNK = 256  # neurons per block of contexts, which the page reads when one of them is looked at
 CONTEXTS = 8  # of the heavier pole of a neuron, and half as many of the other
 _ENTRY = 250  # bytes of a block besides its text: its element and its entry in the manifest
@@ -44,6 +44,7 @@ SCRIPTS = (
     *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
     *("edge-card.js", "tables.js", "activity.js", "cards.js", "export.js", "search.js", "controls.js", "main.js"),
 )
+STYLES = ("page.css", "contexts.css")
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
 
@@ -173,15 +174,40 @@ def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
     blocks: dict[str, Block] = {}
     for start in range(0, view.p, CHUNK):
         chosen = order[start : start + CHUNK]
-        part = {
-            f"{letter}.contexts.{start // CHUNK}": packed_json(_context_rows(corpus, chosen))
-            for letter, corpus in zip("ab", view.corpora)
-        }
+        part: dict[str, Block] = {}
+        for letter, corpus in zip("ab", view.corpora):
+            name = f"{letter}.contexts.{start // CHUNK}"
+            part[name] = packed_json(_context_rows(corpus, chosen))
+            if corpus.shown is not None:
+                part |= _crops(corpus.shown, chosen, name)
         room -= sum(len(block.text) + _ENTRY for block in part.values())
         if room < 0:
             return blocks, view.p - start
         blocks |= part
     return blocks, 0
+
+
+def _crops(shown: ShownSamples, neurons: np.ndarray, name: str) -> dict[str, Block]:
+    """The crops of the samples of ``neurons``: one block of their pixels, and one that says where each sample is.
+
+    For every neuron and context: where it is in its document, and, if there is a crop, its number in the block, its rows and
+    columns, and the box in its pixels (top, left, bottom, right).
+    """
+    crops = shown.crops
+    samples = shown.samples[neurons]
+    used = crops.of[np.unique(samples[samples >= 0])]
+    used = np.unique(used[used >= 0])
+    rows = []
+    for neuron in neurons.tolist():
+        found: list[list[Any]] = []
+        for sample in shown.samples[neuron].tolist():
+            if sample < 0:
+                continue
+            crop, box = int(crops.of[sample]), crops.box(sample, int(shown.neurons[neuron]))
+            sizes = [int(np.searchsorted(used, crop)), *crops.sizes[crop].tolist()] if crop >= 0 else []
+            found.append([str(shown.places[sample]), sizes, [round(side, 2) for side in box or ()]])
+        rows.append(found)
+    return {f"{name}.samples": packed_json(rows), f"{name}.crops": packed(crops.pixels[used])}
 
 
 def _context_rows(corpus: CorpusView, neurons: np.ndarray) -> list[list[list[Any]]]:
@@ -220,6 +246,8 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
             "alphas": [float(alpha) for alpha in corpus.alphas],
             "selected": corpus.selected,
             "names": [_name(name) for name in corpus.community_names],
+            "crops": None if corpus.shown is None else corpus.shown.crops.in_words,
+            "points_at_steps": corpus.shown is not None and corpus.shown.crops.points_at_steps,
         }
         for corpus in view.corpora
     ]
@@ -258,7 +286,7 @@ def _colours() -> dict[str, Any]:
 
 
 def _page(view: View, manifest: dict[str, Any], blocks: dict[str, Block]) -> Iterator[str]:
-    style = _read("page.css")
+    style = "".join(_read(name) for name in STYLES)
     script = program()
     allowed = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,8 +36,15 @@ def read_material(stats: ActivationStats) -> Material:
     """The peaks and the text of the strongest contexts at both poles, with oriented signs.
 
     The examples of fifths are left out: they come from the few documents of the pilot pass, and where ranks are rounded they
-    depend on the sign of the neuron.
+    depend on the sign of the neuron. Places in images and sequences are no words, and give none.
     """
+    if not stats.has_words:
+        nothing = {
+            f"{pole}_{name}": getattr(stats, f"{pole}_{name}")[:, :0]
+            for pole in ("top", "bottom")
+            for name in ("tokens", "values", "documents")
+        }
+        stats = replace(stats, vocabulary=stats.vocabulary[:0], **nothing)
     windows = (stats.top_tokens, stats.bottom_tokens)
     documents = (stats.top_documents, stats.bottom_documents)
     words, indices = read_words(stats.vocabulary, *windows)

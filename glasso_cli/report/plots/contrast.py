@@ -109,7 +109,7 @@ class Contrast:
         """Model, corpora, size and rule, for under the headline of a picture."""
         metrics = self.comparison.metrics
         worth = ", ".join(
-            f"{corpus.name} {corpus.tokens:,} {self.first.metrics.sample}s (worth {corpus.n_effective:,.0f} independent ones)"
+            f"{corpus.name} {corpus.tokens:,} {corpus.sample}s (worth {corpus.n_effective:,.0f} independent ones)"
             for corpus in metrics.corpora
         )
         return "  ·  ".join(

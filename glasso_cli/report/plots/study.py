@@ -145,6 +145,11 @@ class Study:
 
     # -- names --------------------------------------------------------------------------------------
 
+    @property
+    def has_words(self) -> bool:
+        """Whether contexts are text, so that neurons can have names."""
+        return self.stats.has_words
+
     @cached_property
     def _material(self) -> Material:
         return read_material(self.stats)

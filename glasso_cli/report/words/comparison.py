@@ -69,7 +69,7 @@ def power(metrics: ComparisonMetrics) -> str:
 def halves(metrics: ComparisonMetrics) -> str:
     """What the same rules find between the halves of one corpus, the first corpus first."""
     calibration = {corpus.name: metrics.calibration[corpus.name] for corpus in metrics.corpora}
-    why = "too few tokens or blocks of documents for its halves"
+    why = f"too few {metrics.corpora[0].sample}s or blocks of documents for its halves"
     if all(result is None for result in calibration.values()):
         return f"no corpus is compared with itself: {why}"
     return "halves of one corpus: " + ", ".join(
@@ -85,7 +85,7 @@ def comparison_summary(metrics: ComparisonMetrics) -> list[tuple[str, str]]:
         lines.append(
             (
                 f"{letter}: {corpus.name}",
-                f"{corpus.tokens:,} tokens, worth {corpus.n_effective:,.0f} independent ones; {corpus.edges:,} edges "
+                f"{corpus.tokens:,} {corpus.sample}s, worth {corpus.n_effective:,.0f} independent ones; {corpus.edges:,} edges "
                 f"at alpha {corpus.alpha:.4g}",
             )
         )

@@ -13,6 +13,7 @@ from glasso_cli.artifacts.metrics.fit import (
     NullEdges,
     PlainGraph,
 )
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
 from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count, estimate_used, percent
 
 
@@ -20,7 +21,7 @@ def fit_summary(metrics: FitMetrics, settings: dict[str, Any]) -> list[tuple[str
     """Name and text of every line, of the metrics of a fit and the settings of its configuration section."""
     lines = [
         ("neurons", f"{metrics.neurons:,}"),
-        ("tokens", _tokens(metrics.collect)),
+        (f"{metrics.collect.sample}s", _tokens(metrics.collect)),
         ("masked", f"{metrics.collect.tokens.masked()} of {metrics.collect.tokens.read:,}"),
         ("alpha", _alpha(metrics, settings["select"])),
         ("certificate", _certificate(metrics)),
@@ -92,10 +93,11 @@ def _false_edges(metrics: FitMetrics) -> str:
 def _errors(metrics: FitMetrics) -> str:
     if metrics.variance == "normal":
         return (
-            "those of Gaussian tokens with these autocorrelations (variance: normal); heavy tails make them too small"
+            f"those of Gaussian {metrics.collect.sample}s with these autocorrelations (variance: normal); heavy tails make "
+            "them too small"
         )
     return (
-        f"variance {metrics.variance_inflation:.3g} times that of Gaussian tokens with these autocorrelations, by a "
+        f"variance {metrics.variance_inflation:.3g} times that of Gaussian {metrics.collect.sample}s with these autocorrelations, by a "
         f"jackknife over documents ({metrics.variance})"
     )
 
@@ -117,12 +119,14 @@ def _null(null: NullEdges, metrics: FitMetrics) -> str:
 
 
 def _fresh_network(fresh: FreshNetwork, metrics: FitMetrics) -> str:
+    worth = metrics.collect.fresh_network
+    few = fewer_tokens_than_neurons(worth.median, metrics.neurons, "its tokens") if worth else ""
     return (
         f"the same architecture before training gives {fresh.at_alpha:,} edges at this alpha ({metrics.edges_at_alpha:,} "
         f"after training), {fresh.drawn:,} drawn by the same rules ({metrics.edges:,}) in "
         f"{fresh.communities:,} communities ({metrics.communities:,}); the two halves of the documents "
         f"share {_share(fresh.replication)} of their edges ({_share(fresh.replication_trained)})"
-    )
+    ) + (f"; before training, {few}, so that edges drawn there cannot be trusted" if few else "")
 
 
 def _share(value: float | None) -> str:

@@ -50,7 +50,7 @@ def test_patterns_name_modules_and_rows_have_no_positions() -> None:
         ("rnn.0", r"matches no recurrent layer: this network has none"),
         ("secnd:out", r"matches no module.*'second:out'"),
         ("second", r"does not say which side.*second:in"),
-        ("mlp.3", r"is for language models"),
+        ("mlp.3", r"is for models of transformers"),
     ],
 )
 def test_a_pattern_that_names_nothing_is_refused(pattern: str, words: str) -> None:

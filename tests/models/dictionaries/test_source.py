@@ -54,6 +54,22 @@ def test_what_only_the_path_says_counts_unless_it_is_given(
     assert pin_dictionary(path, "resid.1") == {"sha256": dictionary_digest(path)}
 
 
+@pytest.mark.parametrize(
+    ("place", "file", "settings", "named"),
+    [
+        ("gemma-scope-2b-pt-transcoders/layer_20/width_16k", "params.npz", {}, "blocks.20.hook_mlp_out"),
+        ("layers.9.mlp", "sae.safetensors", {"transcode": True}, "layers.9.mlp"),
+        ("layers.9.mlp", "sae.safetensors", {"transcode": False}, None),
+    ],
+)
+def test_what_a_transcoder_predicts_is_given_by_itself(
+    folder: Folder, place: str, file: str, settings: dict[str, bool], named: str | None
+) -> None:
+    path = folder(("cfg.json", settings), file, {"W_enc": np.zeros((2, 3), np.float32)}, place)
+    assert pin_dictionary(path, "resid.1").get("named") == named
+    assert pin_dictionary(path, "resid.1", "resid.2") == {"sha256": dictionary_digest(path)}
+
+
 @pytest.mark.parametrize("name", ["nowhere", "notes.txt"])
 def test_what_is_no_dictionary_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("none")

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from support.browser import Page
 from support.explorer_views import two_corpora
+from support.studies import with_crops
 
+from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.graph import colours
 from glasso_cli.report.explorer import write_explorer
 from glasso_cli.report.explorer.from_artifacts import view_of
@@ -23,6 +25,38 @@ from glasso_cli.report.plots.study import Study
 
 pytestmark = pytest.mark.browser
 HOSTILE = ['<img src=x onerror="window.hit=1">', "a,b", 'say "hi"', "two\nlines", "</script><b>", "&lt;", "é🎬", "#x"]
+
+
+def test_crops_are_drawn_with_their_boxes(make_study: Callable[..., Study], opened: Callable[..., Page]) -> None:
+    study = make_study(p=30, edges=40)
+    study = replace(study, stats=with_crops(study.stats, 3, room=20))
+    crops = study.stats.crops
+    assert crops is not None
+    page = opened(view_of(study))
+    neuron = int(page.run("return glasso.array('order')[0]"))
+    page.set(neuron=neuron)
+    page.wait("while (!document.querySelector('#card figure')) await new Promise((go) => setTimeout(go, 10));")
+    poles = pole_contexts(study.stats, int(study.fit.neurons[neuron]), 8)
+    tokens = np.concatenate([pole.tokens[:, 0] for pole in poles])
+    figures = page.run("return [...document.querySelectorAll('#card figure')].map((figure) => figure.title)")
+    documents = np.concatenate([pole.documents for pole in poles])
+    assert figures == [f"document {document}, row {token}, column 3" for document, token in zip(documents, tokens)]
+    # In the middle of a pixel outside the box, and on the line of the box.
+    pixel = (
+        "const canvas = document.querySelector('#card figure canvas'); const context = canvas.getContext('2d');"
+        "const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);"
+        "const place = (x, y) => 4 * (Math.floor(y * height / 6) * width + Math.floor(x * width / 8));"
+        "const at = (x, y) => [...data.slice(place(x, y), place(x, y) + 3)];"
+        "return [at(7.5, 5.5), at(0.5, 0.5), at(3.5, 1)];"
+    )
+    first = crops.picture(crops.of[tokens[0]])
+    assert page.run(pixel) == [first[5, 7].tolist(), first[0, 0].tolist(), [230, 159, 0]]
+    assert "receptive field (3 x 3 pixels)" in page.text("#card")
+    page.set(neuron=None, tab="neurons")
+    assert "document" in page.text("#neuron-table")
+    assert "score of the name" not in page.text("#neuron-table")
+    found = page.run("return glasso.search(arguments[0]).map(({neuron}) => neuron)", f"document {documents[0]}")
+    assert neuron in found
 
 
 def test_the_first_view_says_what_it_is(opened: Callable[..., Page], make_study: Callable[..., Study]) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
-from support.studies import TOKENS
+from matplotlib.patches import Rectangle
+from support.studies import TOKENS, with_crops
 
+from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.report.plots.figures import cards
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.contexts import Context, arrange, read_contexts
@@ -55,12 +59,61 @@ def test_peaks_stand_in_one_column() -> None:
     assert np.ptp(middles) <= 1
 
 
-def test_contexts_outside_the_text_are_left_out() -> None:
+def test_contexts_outside_the_text_are_left_out(make_study: Callable[..., Study]) -> None:
     tokens = np.array([[-1, -1, 2, 1, -1], [0, 1, 2, 3, 4]])
     values = np.where(tokens < 0, np.nan, tokens + 0.5)
-    found = read_contexts(tokens, values, np.array([7, -1]), np.array(TOKENS))
+    found = read_contexts(make_study().stats, 0, tokens, values, np.array([7, -1]))
     assert [context.tokens for context in found] == [(TOKENS[2], TOKENS[1])]
     assert (found[0].peak, found[0].value, found[0].document) == (0, 2.5, 7)
+
+
+# -- crops --------------------------------------------------------------------------------------------
+
+
+def with_pictures(study: Study, channels: int = 1, **options: Any) -> Study:
+    return replace(study, stats=with_crops(study.stats, channels, **options))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_card_shows_crops_with_their_boxes_and_values(make_study: Callable[..., Study], channels: int) -> None:
+    study = with_pictures(make_study(section={"cards": 1}), channels, room=20)
+    picture = next(cards.pictures(study))
+    stats, crops = study.stats, study.stats.crops
+    assert crops is not None
+    row = int(study.fit.neurons[study.by_strength[0]])
+    shown = [image for axes in picture.figure.axes for image in axes.get_images()]
+    groups = [(pole.tokens[:, 0], pole.values[:, 0]) for pole in pole_contexts(stats, row, 8)]
+    tokens = np.concatenate([tokens for tokens, _ in groups])
+    for image, token in zip(shown, tokens):
+        np.testing.assert_array_equal(np.squeeze(image.get_array()), np.squeeze(crops.picture(crops.of[token])))
+    assert len(shown) == len(tokens) + 10  # and two of each fifth
+    texts = {text.get_text() for axes in picture.figure.axes for text in axes.texts}
+    assert {f"{value:.3g}".replace("-", "−") for _, values in groups for value in values} <= texts
+    boxes = [patch for patch in shown[0].axes.patches if isinstance(patch, Rectangle)]
+    left, right, low, high = shown[0].get_extent()
+    inside = [box for box in boxes if left <= box.get_x() <= right and high <= box.get_y() <= low]
+    assert len(inside) == 2  # a black line below a bright one
+    assert inside[0].get_width() / (right - left) == pytest.approx(3 / 8)
+    assert inside[0].get_height() / (low - high) == pytest.approx(3 / 6)
+    assert "receptive field (3 x 3 pixels)" in " ".join(text.get_text() for text in picture.figure.texts)
+
+
+def test_places_in_images_are_no_words(make_study: Callable[..., Study]) -> None:
+    study = with_pictures(make_study(section={"cards": 1}))
+    assert not any(study.names.texts)
+    assert not any(name.words for name in study.community_names)
+    picture = next(cards.pictures(study))
+    words = " ".join(text.get_text() for axes in picture.figure.axes for text in axes.texts) + picture.alt
+    assert "name" not in words
+    assert "token" not in words
+    assert "every fifth of the samples" in " ".join(axes.get_title() for axes in picture.figure.axes)
+
+
+def test_contexts_without_room_for_crops_say_where_they_are(make_study: Callable[..., Study]) -> None:
+    study = with_pictures(make_study(section={"cards": 1}), room=0)
+    picture = next(cards.pictures(study))
+    assert not [image for axes in picture.figure.axes for image in axes.get_images()]
+    assert any("column 3" in text.get_text() for axes in picture.figure.axes for text in axes.texts)
 
 
 # -- letters ------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ function neuronCard(neuron) {
     ...neighbourLists(neuron),
     ...CORPORA.flatMap((each) => [
       createElement('h3', {}, CORPORA.length > 1 ? `Strongest contexts in ${each.name}` : 'Strongest contexts'),
+      ...(each.crops === null ? [] : [hint(each.crops)]),
       contextsPlace(each, neuron),
     ]),
   ];
@@ -99,6 +100,7 @@ function neuronCard(neuron) {
 
 // The name with its score, or the reason why there is none.
 function neuronName(neuron) {
+  if (activeCorpus().crops !== null) return [];
   const score = data.name_scores[neuron];
   const known = Number.isNaN(score) ? 'too few documents' : `AUC on other documents ${score.toFixed(2)}`;
   if (!data.names[neuron]) return [hint(`No name: no words tell its poles apart (${known}).`)];
@@ -175,6 +177,7 @@ function communityCard(community) {
 }
 
 function communityName(name) {
+  if (activeCorpus().crops !== null) return [];
   if (!name) return [createElement('p', {}, 'No name: no words tell its neurons apart on other documents.')];
   const where = 'Words at the peaks of its neurons’ contexts more often than of all others’';
   return [
@@ -184,6 +187,7 @@ function communityName(name) {
 }
 
 function memberItem(neuron) {
-  const words = data.names[neuron] ? '' : quoted(peakTokens(activeCorpus(), neuron).slice(0, 3));
+  const hasWords = !data.names[neuron] && activeCorpus().crops === null;
+  const words = hasWords ? quoted(peakTokens(activeCorpus(), neuron).slice(0, 3)) : '';
   return createElement('li', {}, neuronButton(neuron), ` strength ${shown().strength[neuron].toFixed(2)} ${words}`);
 }

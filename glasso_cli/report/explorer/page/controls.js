@@ -29,6 +29,10 @@ export function setUpControls() {
     byId('exports').append(createButton(properties, kind.toUpperCase()));
   }
   byId('fit').addEventListener('click', showAll);
+  if (CORPORA[0].crops !== null) {
+    byId('search-label').textContent = 'Find a neuron, a community, or the neurons that are strong in a document';
+    byId('search').placeholder = `${data.labels[0]}, C4, document 5`;
+  }
   byId('search').addEventListener('input', showResults);
   byId('controls').addEventListener('submit', (event) => {
     event.preventDefault();

@@ -212,17 +212,34 @@ export function entryOf(corpus, edge) {
   return corpus.alphas[31 - Math.clz32(mask & -mask)];
 }
 
-// The contexts of a neuron in a corpus, or null where the page has none.
+// The contexts of a neuron in a corpus, or null where the page has none. Those that are samples of images or sequences
+// have a `place`, and a `crop` where there was room for one.
 export async function contextsOf(corpus, neuron) {
   const rank = data.rankOf[neuron];
-  const part = await readBlock(`${corpus.letter}.contexts.${Math.floor(rank / manifest.chunk)}`);
+  const name = `${corpus.letter}.contexts.${Math.floor(rank / manifest.chunk)}`;
+  const part = await readBlock(name);
   if (!part) return null;
-  return part[rank % manifest.chunk].map(([document, peak, tokens, values, pole]) => ({
+  const samples = corpus.crops === null ? null : await samplesOf(name, rank % manifest.chunk);
+  return part[rank % manifest.chunk].map(([document, peak, tokens, values, pole], index) => ({
     document,
     peak,
     values,
     pole,
     tokens: tokens.map((token) => corpus.vocabulary[token]),
+    ...samples?.[index],
+  }));
+}
+
+async function samplesOf(name, place) {
+  const [samples, pixels] = await Promise.all([readBlock(`${name}.samples`), readBlock(`${name}.crops`)]);
+  const [, height, width, channels] = manifest.blocks[`${name}.crops`].shape;
+  const size = height * width * channels;
+  return samples[place].map(([where, [number, rows, columns], box]) => ({
+    place: where,
+    crop:
+      number === undefined
+        ? null
+        : { pixels: pixels.subarray(number * size, (number + 1) * size), width, channels, rows, columns, box },
   }));
 }
 

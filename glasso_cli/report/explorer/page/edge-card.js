@@ -118,6 +118,8 @@ function changeOf(i, j) {
 function sharedPeaks(corpus, i, j) {
   const [first, second] = [i, j].map((neuron) => new Set(peakTokens(corpus, neuron).map((word) => word.toLowerCase())));
   const both = [...first].filter((word) => word && second.has(word));
-  if (!both.length) return 'No token is among the strongest of both.';
-  return `Both are strongest at: ${quoted(both.slice(0, 6))}`;
+  const areWords = corpus.crops === null;
+  if (!both.length) return `No ${areWords ? 'token' : 'document'} is among the strongest of both.`;
+  const shown = both.slice(0, 6);
+  return `Both are strongest at: ${areWords ? quoted(shown) : shown.join(', ')}`;
 }

@@ -96,6 +96,7 @@ export function showResults() {
   );
   byId('results').replaceChildren(...items);
   if (!text.trim() || results.length) return;
-  const nothing = 'Nothing has this name, and no neuron has this word at the peak of its contexts.';
+  const peak = CORPORA[0].crops === null ? 'this word at the peak of' : 'this document among';
+  const nothing = `Nothing has this name, and no neuron has ${peak} its contexts.`;
   byId('results').append(createElement('li', { class: 'hint' }, nothing));
 }

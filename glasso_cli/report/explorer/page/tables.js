@@ -1,6 +1,6 @@
 // The edges and the neurons shown as tables: everything in the graph can be read and reached here.
 
-import { changeQ, data, entryOf, manifest, peakTokens, testOf, unscaled } from './data.js';
+import { CORPORA, changeQ, data, entryOf, manifest, peakTokens, testOf, unscaled } from './data.js';
 import {
   byId,
   communityButton,
@@ -166,13 +166,21 @@ const CHANGE_COLUMNS = [
 // -- columns of neurons -------------------------------------------------------------------------------
 
 const communityOf = (neuron) => activeCorpus().communities[neuron];
-const strongestAt = (neuron, most) => quoted(peakTokens(activeCorpus(), neuron).slice(0, most));
+const strongestAt = (neuron, most) => {
+  const strongest = peakTokens(activeCorpus(), neuron).slice(0, most);
+  return activeCorpus().crops === null ? quoted(strongest) : strongest.join(', ');
+};
 
 function sumColumn(title, name, text) {
   const value = (neuron) => shown()[name][neuron];
   return { title, cell: (neuron) => text(value(neuron)), sortBy: value };
 }
 
+const NAME_COLUMN = {
+  title: 'score of the name',
+  cell: (neuron) => (data.names[neuron] ? data.name_scores[neuron].toFixed(2) : '–'),
+  sortBy: (neuron) => (data.names[neuron] ? data.name_scores[neuron] : -1),
+};
 const NEURON_COLUMNS = [
   { title: 'neuron', word: true, cell: neuronButton, sortBy: (neuron) => data.labels[neuron] },
   {
@@ -181,11 +189,7 @@ const NEURON_COLUMNS = [
     cell: (neuron) => communityButton(activeCorpus(), communityOf(neuron)),
     sortBy: (neuron) => -communityOf(neuron),
   },
-  {
-    title: 'score of the name',
-    cell: (neuron) => (data.names[neuron] ? data.name_scores[neuron].toFixed(2) : '–'),
-    sortBy: (neuron) => (data.names[neuron] ? data.name_scores[neuron] : -1),
-  },
+  ...(CORPORA[0].crops === null ? [NAME_COLUMN] : []), // places in images and sequences give no names
   sumColumn('edges', 'degree', formatCount),
   sumColumn('strength', 'strength', (value) => value.toFixed(3)),
   sumColumn('expected influence', 'influence', (value) => formatSigned(value)),

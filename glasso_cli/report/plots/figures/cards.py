@@ -16,8 +16,16 @@ from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.graph import colours
 from glasso_cli.report.names import NeuronNames
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_contexts, read_pole
-from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+from glasso_cli.report.plots.parts.contexts import (
+    Context,
+    draw_contexts,
+    height_of,
+    none_in_words,
+    note_of,
+    read_contexts,
+    read_pole,
+)
+from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name, count, cut, signed
 
@@ -33,7 +41,6 @@ _GROUPS = ("lowest fifth", "2nd fifth", "3rd fifth", "4th fifth", "highest fifth
 _TEXT, _GAP, _NAMED = 8.7, 0.45, 2.55  # inches: contexts, space, names of neighbours
 _SIDE = _NAMED + 2.35  # with their bars
 _FACTS, _TITLE = 0.72, 0.32  # inches: the row of figures, a title above a block
-_NONE = "No contexts were collected (collect.contexts: false), or the documents have no text."
 
 
 @dataclass(frozen=True)
@@ -78,11 +85,11 @@ def _slug(label: str) -> str:
 
 def _card(study: Study, rank: int, neuron: int) -> _Card:
     stats, row = study.stats, int(study.fit.neurons[neuron])
-    poles = [read_pole(pole, stats.vocabulary) for pole in pole_contexts(stats, row, _TOP)]
+    poles = [read_pole(stats, row, pole) for pole in pole_contexts(stats, row, _TOP)]
     groups = []
     for group in reversed(range(stats.quantile_tokens.shape[1])):
         tokens, values = stats.quantile_tokens[row, group], stats.quantile_values[row, group]
-        contexts = read_contexts(tokens, values, stats.quantile_documents[row, group], stats.vocabulary)
+        contexts = read_contexts(stats, row, tokens, values, stats.quantile_documents[row, group])
         groups.append((_GROUPS[group], _spread(contexts, _PER_GROUP)))
     return _Card(rank, neuron, poles, groups, _neighbours(study, neuron))
 
@@ -119,7 +126,7 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
         ("strength", f"{study.strength[neuron]:.2f}"),
         ("expected influence", f"{study.influence[neuron]:+.2f}"),
         (f"community{size}", community_name(community)),
-        ("score of the name", _score(study.names, neuron)),
+        *([("score of the name", _score(study.names, neuron))] if study.has_words else []),
     ]
 
 
@@ -130,14 +137,13 @@ def _score(names: NeuronNames, neuron: int) -> str:
 def _note(study: Study, card: _Card) -> str:
     words = []
     if card.poles:
-        words.append(
-            "Contexts: the boxed token is the example's own. Shading is the size of a token's value, up to "
-            f"{card.strongest:.3g}: orange for positive, violet for negative. The pole that is heavier in this corpus is first. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
-        )
+        words.append(f"{note_of(study.stats, card.strongest)} The pole that is heavier in this corpus is first.")
     words.append("Neighbours: partial correlation (bar and number), and r, the plain correlation of the pair.")
-    words.append(
-        "Names: words at the strongest contexts, the heavier pole first. Score: how well they tell the pole apart on other documents (AUC)."
-    )
+    if study.has_words:
+        words.append(
+            "Names: words at the strongest contexts, the heavier pole first. Score: how well they tell the pole apart on other "
+            "documents (AUC)."
+        )
     return " ".join(words)
 
 
@@ -150,8 +156,11 @@ def _alt(study: Study, card: _Card) -> str:
     if near:
         text += f"; strongest neighbour {study.titles[near[0].neuron]} at {signed(near[0].rho)}"
     for name, contexts in card.poles:
-        peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in contexts[:5])
-        text += f"; {name} on the tokens {', '.join(peaks)}"
+        if study.has_words:
+            peaks = dict.fromkeys(drawable(c.tokens[c.peak]).strip() for c in contexts[:5])
+            text += f"; {name} on the tokens {', '.join(peaks)}"
+        else:
+            text += f"; {name} in the documents {', '.join(str(c.document) for c in contexts[:5])}"
     return text + "."
 
 
@@ -180,8 +189,8 @@ def _table(study: Study, card: _Card) -> dict[str, Any]:
 
 
 def _draw(study: Study, card: _Card) -> Figure:
-    upper = max(height_of(sum(len(pole) for _, pole in card.poles)), 0.5)
-    lower = max(height_of(sum(len(group) for _, group in card.groups)), 0.5)
+    upper = max(height_of(card.poles, _TEXT), 0.5)
+    lower = max(height_of(card.groups, _TEXT), 0.5)
     body = max(_FACTS + 2 * _TITLE + upper + lower + 0.2, 4.6)
     name = drawable(str(study.fit.neuron_ids[card.neuron]))
     headline = f"Neuron {drawable(study.titles[card.neuron])}  ({name}): number {card.rank} by strength"
@@ -190,9 +199,11 @@ def _draw(study: Study, card: _Card) -> Figure:
     paper = _Paper(page.figure, page.top)
     _draw_facts(paper.axes(0.3, 0.0, width - 0.6, _FACTS), _facts(study, card.neuron))
     top = paper.axes(0.3, _FACTS + _TITLE, _TEXT, upper)
-    _draw_block(top, "Where it is strongest, at both poles", card.poles, card.strongest)
+    none = none_in_words(study.stats)
+    _draw_block(top, "Where it is strongest, at both poles", card.poles, card.strongest, none)
     below = paper.axes(0.3, _FACTS + 2 * _TITLE + upper + 0.1, _TEXT, lower)
-    _draw_block(below, "From high to low: examples of every fifth of the tokens", card.groups, card.strongest)
+    fifths = f"From high to low: examples of every fifth of the {study.stats.metrics.sample}s"
+    _draw_block(below, fifths, card.groups, card.strongest, none)
     side = paper.axes(0.3 + _TEXT + _GAP + _NAMED, _FACTS + _TITLE, _SIDE - _NAMED, body - _FACTS - _TITLE - 0.1)
     _draw_neighbours(side, study, card)
     return page.figure
@@ -218,13 +229,13 @@ def _draw_facts(axes: Axes, facts: list[tuple[str, str]]) -> None:
         axes.text(place, 0.26, name, fontsize=8, color=style.MUTED, va="center")
 
 
-def _draw_block(axes: Axes, title: str, groups: list[tuple[str, list[Context]]], strongest: float) -> None:
+def _draw_block(axes: Axes, title: str, groups: list[tuple[str, list[Context]]], strongest: float, none: str) -> None:
     axes.set_title(title)
     if any(contexts for _, contexts in groups):
         draw_contexts(axes, groups, strongest, _TEXT)
     else:
         axes.set_axis_off()
-        axes.text(0, 0.7, _NONE, transform=axes.transAxes, color=style.MUTED)
+        axes.text(0, 0.7, none, transform=axes.transAxes, color=style.MUTED)
 
 
 def _draw_neighbours(axes: Axes, study: Study, card: _Card) -> None:

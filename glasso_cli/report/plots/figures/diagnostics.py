@@ -80,15 +80,18 @@ def _alt(study: Study) -> str:
 
 def _table(study: Study) -> dict[str, Any]:
     """One row per number drawn in a bar or a band; the values of every neuron are in neurons.csv."""
-    stats = study.stats
+    stats, sample = study.stats, study.stats.metrics.sample
     low, middle, high = _bands(study)
     entries: list[tuple[str, Any, Any]] = [
-        (f"tokens {rule}", "", amount)
+        (f"{sample}s {rule}", "", amount)
         for rule, amount in sorted(asdict(stats.metrics.tokens).items())
         if rule not in SELDOM or amount
     ]
-    entries += [(f"effective tokens {k}", "", v) for k, v in sorted(asdict(stats.metrics.n_effective).items())]
-    entries += [("tokens in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
+    entries += [
+        (f"effective {sample}s {k.replace('token', sample)}", "", v)
+        for k, v in sorted(asdict(stats.metrics.n_effective).items())
+    ]
+    entries += [(f"{sample}s in block", i, int(amount)) for i, amount in enumerate(stats.counts)]
     neurons = _neuron_bars(study)
     entries += [("neurons", name, value) for name, value in zip(neurons.names, neurons.values)]
     for name, band in (("5 %", low), ("median", middle), ("95 %", high)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.report.plots.contrast import Contrast
-from glasso_cli.report.plots.parts.both_corpora import NOTE, Neurons, picture
+from glasso_cli.report.plots.parts.both_corpora import Neurons, contexts_note, picture
 from glasso_cli.report.plots.parts.style import Picture
 from glasso_cli.report.words.labels import count, signed
 
@@ -31,7 +31,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
         _in_words,
         kind="rewired",
         headline=f"{most} from {a} (A) to {b} (B)",
-        note=f"Ranked by the sum of the changes of partial correlations. {NOTE} {contrast.doubt}",
+        note=f"Ranked by the sum of the changes of partial correlations. {contexts_note(contrast)} {contrast.doubt}",
         alt=f"{most} ({contrast.title})",
     )
 

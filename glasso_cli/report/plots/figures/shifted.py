@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from glasso_cli.report.plots.contrast import Contrast
-from glasso_cli.report.plots.parts.both_corpora import NOTE, Neurons, picture
+from glasso_cli.report.plots.parts.both_corpora import Neurons, contexts_note, picture
 from glasso_cli.report.plots.parts.style import Picture
 from glasso_cli.report.words.labels import count, signed
 
@@ -29,7 +29,7 @@ def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
         _in_words,
         kind="shifted",
         headline=headline,
-        note=f"Ranked by the p-value of the difference of means. {NOTE} {contrast.activation_doubt}",
+        note=f"Ranked by the p-value of the difference of means. {contexts_note(contrast)} {contrast.activation_doubt}",
         alt=headline,
     )
 

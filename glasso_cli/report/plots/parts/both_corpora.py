@@ -11,19 +11,22 @@ import numpy as np
 from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.contexts import Context, draw_contexts, height_of, read_pole
-from glasso_cli.report.plots.parts.glyphs import UNDRAWABLE, drawable
+from glasso_cli.report.plots.parts.contexts import (
+    Context,
+    draw_contexts,
+    height_of,
+    none_in_words,
+    note_of,
+    read_pole,
+)
+from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.words.labels import titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NOTE = (
-    "Below each neuron its strongest contexts in A and in B, at both poles: the boxed token is the example's own, shading is "
-    "the size of a token's value, orange for positive and violet for negative. ⏎ is a newline, "
-    f"{UNDRAWABLE} a character that no installed font can draw."
-)
 _PER_CORPUS = 3  # contexts of the heavier pole, and half as many of the other
+_CROPS = 6  # in the place of these, where contexts are crops
 _WIDTH = 9.2  # inches
 _HEAD = 0.52  # inches, the two lines above the contexts of a neuron
 _SPACE = 0.18
@@ -72,23 +75,35 @@ def picture(
         )
         for neuron in chosen
     ]
+    has_contexts = any(contexts for each in entries for _, contexts in each.contexts)
     first = "; ".join(titled(each.label, each.name) for each in entries[:5])
     figure = _draw(contrast, entries, headline, note)
-    return style.Picture(kind, figure, f"{alt}: {first}, with their contexts in both.", _table(contrast, entries))
+    return style.Picture(
+        kind,
+        figure,
+        f"{alt}: {first}{', with their contexts in both' if has_contexts else ''}.",
+        _table(contrast, entries),
+    )
 
 
 def _contexts(contrast: Contrast, *rows: int) -> list[tuple[str, list[Context]]]:
     """The contexts at ``rows`` of the statistics of A and of B; those of the heavier pole come first."""
     return [
-        (f"{letter}, {pole.name.split()[0]}", read_pole(pole, stats.vocabulary)[1])
+        (f"{letter}, {pole.name.split()[0]}", read_pole(stats, row, pole)[1])
         for letter, stats, row in zip("AB", (contrast.first, contrast.second), rows)
-        for pole in pole_contexts(stats, row, _PER_CORPUS)
+        for pole in pole_contexts(stats, row, _PER_CORPUS if stats.crops is None else _CROPS)
     ]
+
+
+def contexts_note(contrast: Contrast) -> str:
+    """What is below each neuron, and how it is to be read; empty where no contexts were kept."""
+    words = note_of(contrast.first)
+    return words and f"Below each neuron its strongest contexts in A and in B, at both poles. {words}"
 
 
 def _draw(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str) -> Figure:
     """One page with all ``entries`` below each other."""
-    heights = [height_of(max(1, sum(len(contexts) for _, contexts in each.contexts))) for each in entries]
+    heights = [height_of(each.contexts, _WIDTH) for each in entries]
     body = sum(heights) + len(entries) * (_HEAD + _SPACE)
     page = style.page(contrast, headline, note, (_WIDTH + 0.6, body), auto=False, signs=True)
     w, h = page.figure.get_size_inches()
@@ -102,7 +117,7 @@ def _draw(contrast: Contrast, entries: Sequence[Entry], headline: str, note: str
         if any(contexts for _, contexts in each.contexts):
             draw_contexts(axes, each.contexts, strongest, _WIDTH)
         else:
-            style.empty(axes, "No contexts were collected (collect.contexts: false), or the documents have no text.")
+            style.empty(axes, none_in_words(contrast.first))
         top -= _HEAD + height + _SPACE
     return page.figure
 

@@ -1,7 +1,8 @@
 """Example contexts of a neuron, one a line, with the token of interest in one column.
 
 A concordance: the eye compares what stands left and right of the boxed token. Token texts come from the corpus and are
-drawn as they are: no markup of any kind is read into them.
+drawn as they are: no markup of any kind is read into them. Samples of images and sequences are drawn by
+:mod:`glasso_cli.report.plots.parts.crops`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.orientation import Pole
-from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.glyphs import MONO, SANS, cells, drawable, wide_fonts
+from glasso_cli.report.plots.parts import crops, style
+from glasso_cli.report.plots.parts.glyphs import MONO, SANS, UNDRAWABLE, cells, drawable, wide_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,12 +30,19 @@ _NAMES = 14  # cells of the names of groups
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """One example: its tokens as text, their values, which one it is about, and where it comes from."""
+    """One example: its tokens as text, their values, which one it is about, and where it comes from.
+
+    A sample of an image or a sequence has one token, which says where in its document it is, and a ``crop (rows, columns,
+    1 or 3)`` with a ``box``: top, left, bottom and right. ``step`` says that the box is a single step.
+    """
 
     tokens: tuple[str, ...]
     values: np.ndarray
     peak: int
     document: int
+    crop: np.ndarray | None = None
+    box: tuple[float, ...] | None = None
+    step: bool = False
 
     @property
     def value(self) -> float:
@@ -55,23 +64,60 @@ class Piece:
 
 
 def read_contexts(
-    tokens: np.ndarray, values: np.ndarray, documents: np.ndarray, vocabulary: np.ndarray
+    stats: ActivationStats, neuron: int, tokens: np.ndarray, values: np.ndarray, documents: np.ndarray
 ) -> list[Context]:
     """The examples of ``tokens (K, W)`` and ``values (K, W)`` that exist: those with a document."""
     contexts = []
-    middle = tokens.shape[1] // 2
+    middle, crops = tokens.shape[1] // 2, stats.crops
     for row in np.flatnonzero(documents >= 0):
         inside = np.flatnonzero(tokens[row] >= 0)
         if middle in inside:
-            texts = tuple(vocabulary[tokens[row, inside]].tolist())
+            texts = tuple(stats.vocabulary[tokens[row, inside]].tolist())
             peak = int(np.searchsorted(inside, middle))
-            contexts.append(Context(texts, values[row, inside], peak, int(documents[row])))
+            sample = int(tokens[row, middle])
+            shown = crops is not None and crops.of[sample] >= 0
+            contexts.append(
+                Context(
+                    texts,
+                    values[row, inside],
+                    peak,
+                    int(documents[row]),
+                    crops.picture(crops.of[sample]) if crops is not None and shown else None,
+                    crops.box(sample, neuron) if crops is not None and shown else None,
+                    crops is not None and crops.points_at_steps,
+                )
+            )
     return contexts
 
 
-def read_pole(pole: Pole, vocabulary: np.ndarray) -> tuple[str, list[Context]]:
-    """The name of a pole and its examples."""
-    return pole.name, read_contexts(pole.tokens, pole.values, pole.documents, vocabulary)
+def read_pole(stats: ActivationStats, neuron: int, pole: Pole) -> tuple[str, list[Context]]:
+    """The name of a pole of a neuron, given by index, and its examples."""
+    return pole.name, read_contexts(stats, neuron, pole.tokens, pole.values, pole.documents)
+
+
+def none_in_words(stats: ActivationStats) -> str:
+    """Why a neuron has no contexts."""
+    if stats.top_tokens.shape[1] == 0:
+        return "No contexts were collected (collect.contexts)."
+    return "At no pole is the neuron strong enough for contexts."
+
+
+def note_of(stats: ActivationStats, strongest: float | None = None) -> str:
+    """How contexts are to be read; empty where there are none. ``strongest`` is the value at the dark end of the shading."""
+    if stats.top_tokens.shape[1] == 0:
+        return ""
+    if stats.crops is not None:
+        below = (
+            ""
+            if stats.crops.kind == "row"
+            else " Below a crop are the value of the neuron and the number of the document."
+        )
+        return f"{stats.crops.in_words}{below}"
+    upto = "" if strongest is None else f", up to {strongest:.3g}"
+    return (
+        f"Contexts: the boxed token is the example's own. Shading is the size of a token's value{upto}: orange for positive, "
+        f"violet for negative. ⏎ is a newline, {UNDRAWABLE} a character that no installed font can draw."
+    )
 
 
 def arrange(context: Context, room: int) -> list[Piece]:
@@ -109,16 +155,24 @@ def _cut(text: str, room: int) -> str:
 # -- drawing ------------------------------------------------------------------------------------------
 
 
-def height_of(rows: int) -> float:
-    """Inches that ``rows`` lines and the heads of their columns take."""
-    return (rows + 1) * SIZE * _LEADING / 72
+Groups = Sequence[tuple[str, Sequence[Context]]]
 
 
-def draw_contexts(axes: Axes, groups: Sequence[tuple[str, Sequence[Context]]], strongest: float, width: float) -> None:
-    """Lines of contexts in ``axes``, ``width`` inches wide; ``groups`` are named in their first line.
+def height_of(groups: Groups, width: float) -> float:
+    """Inches that :func:`draw_contexts` takes for ``groups`` in ``width`` inches."""
+    if crops.has_crops(groups):
+        return crops.height_of(groups, width)
+    return (max(1, sum(len(contexts) for _, contexts in groups)) + 1) * SIZE * _LEADING / 72
+
+
+def draw_contexts(axes: Axes, groups: Groups, strongest: float, width: float) -> None:
+    """Lines of contexts, or crops, in ``axes``, ``width`` inches wide; ``groups`` are named where they begin.
 
     Tokens are shaded by the size of their value, up to ``strongest``, in one hue for each sign.
     """
+    if crops.has_crops(groups):
+        crops.draw_crops(axes, groups, width)
+        return
     rows = sum(len(contexts) for _, contexts in groups)
     named = _NAMES if any(name for name, _ in groups) else 0
     room = int(width * 72 / _CELL) - _PREFIX - named

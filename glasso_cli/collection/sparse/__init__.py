@@ -1,0 +1,1 @@
+"""The same sums over values that are mostly zero, from those that are not."""
