@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.config import ModelSection
+from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
 from glasso_cli.models.encoder import KIND, encoder_of
@@ -72,6 +74,22 @@ def load_model(
         notes=notes,
     )
     check_canary(loaded)
+    return loaded
+
+
+def load_configured(section: ModelSection, reporter: Reporter) -> LoadedModel:
+    """The language model that a section of kind hf names; ``reporter`` hears what a reader of the results should know."""
+    loaded = load_model(
+        str(section.id),
+        revision=section.revision,
+        dtype=section.dtype,
+        device=section.device,
+        device_map=section.device_map,
+        trust=section.trust,
+        notify=reporter.note,
+    )
+    for note in loaded.notes:
+        reporter.note(f"{section.id}: {note}")
     return loaded
 
 
