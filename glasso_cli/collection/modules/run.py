@@ -71,11 +71,11 @@ def collect_arrays_to_disk(
     from glasso_cli.hooks.modules.resolve import resolve_module_points
     from glasso_cli.hooks.record import record
 
-    chosen = _spread(corpus, CHECKED)
+    chosen = spread(corpus, CHECKED)
     points = resolve_module_points(network, section.hook_points, batch_of(chosen), section.axes)
     report = check_module_points(network, points, chosen, batch_of)
     with record(network.module, points) as recorder:
-        reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
+        reading = read_items(network, points, recorder, corpus, section, report.as_meta(), seed)
         samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
         documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
         reporter.note(
@@ -85,7 +85,7 @@ def collect_arrays_to_disk(
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
 
 
-def _reading(
+def read_items(
     network: ModuleNetwork,
     points: Sequence[HookPoint],
     recorder: Recorder,
@@ -94,6 +94,7 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
+    """A network at its hook points, and the items of a corpus that it reads."""
     mean, lengths = section.positions == "mean", _lengths(corpus)
     longest_item = int(np.argmax(lengths))
     grids = _grids(network, points, recorder, corpus.item(longest_item))
@@ -130,7 +131,7 @@ def _reading(
 
         other = replace(network, module=reinitialised(network.module, seed))
         with record(other.module, points) as recorder:
-            yield _reading(other, points, recorder, corpus, section, invariants, seed)
+            yield read_items(other, points, recorder, corpus, section, invariants, seed)
 
     return Reading(
         network=network,
@@ -175,7 +176,7 @@ def _autocorrelation(
     return GridAutocorrelation(width, grid, lags, device)
 
 
-def _spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
+def spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
     """Up to ``count`` items: the shortest and the longest of them, and others spread over the corpus."""
     import torch
 
@@ -274,7 +275,7 @@ def _left_out(
         return None
     if section.mask.border != "auto":
         return [border_of(grid, section.mask.border) for grid in grids]
-    found = positions_at_border(network, points, batch_of(_spread(corpus, PROBED)))
+    found = positions_at_border(network, points, batch_of(spread(corpus, PROBED)))
     if section.positions == "each" and all(bool(border.all()) for border in found):
         raise InputError(
             f"Every position at {points[0].label} ({_shown(grids[0])}) depends on the padding at the border of the image.",
