@@ -112,7 +112,12 @@ class Config(Section):
 
     @field_validator("intervene")
     @classmethod
-    def _on_known_texts(cls, value: InterveneSection, info: ValidationInfo) -> InterveneSection:
+    def _of_neurons(cls, value: InterveneSection, info: ValidationInfo) -> InterveneSection:
+        collect = info.data.get("collect")
+        if isinstance(collect, CollectSection) and collect.sae.file is not None:
+            raise ValueError(
+                "changes neurons, and collect.sae collects latents of a dictionary; delete one of them, or make two experiments"
+            )
         corpora = info.data.get("corpora") or {}
         if value.corpus is not None and corpora and value.corpus not in corpora:
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")

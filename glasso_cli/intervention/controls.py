@@ -94,7 +94,8 @@ def _of_rows(edit: Edit) -> Any:
     """The change of an edit, for values of any number of axes ``(rows, …, neurons)``."""
 
     def change(current: Tensor) -> Tensor:
-        return edit.change(current.reshape(current.shape[0], -1, current.shape[-1])).reshape(current.shape)
+        apart = current.reshape(current.shape[0], -1, current.shape[-1])
+        return edit.change(apart).to(current.dtype).reshape(current.shape)
 
     return change
 

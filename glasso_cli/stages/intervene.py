@@ -14,7 +14,6 @@ from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
-from glasso_cli.errors import ConfigError
 from glasso_cli.models.modules.code import code_digest
 from glasso_cli.models.modules.network import network_digest
 from glasso_cli.models.source import model_digest
@@ -84,11 +83,6 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 def make(job: Job) -> str:
     """Measure the effects and write them with their table."""
     config = job.config
-    if config.collect.sae.file is not None:
-        raise ConfigError(
-            "intervene changes neurons, and collect.sae collects latents of a dictionary.",
-            "Collect neurons (collect.hook_points) in an experiment of its own.",
-        )
     stats = ActivationStats.load(job.upstream["collect"])
     fit = PrecisionPath.load(job.upstream["fit"]) if config.intervene.reads_fit else None
     made = (_of_arrays if config.model.kind == "torch" else _of_texts)(job, stats, fit)

@@ -124,3 +124,11 @@ def test_other_modes_and_outputs(two_layers: Runner, mode: str) -> None:
     assert made.outputs.tolist() == ["loss", "kl", "logit_difference"]
     assert (made.output_effects[:, :, 1] > 0).all()
     assert (made.output_errors > 0).all()
+
+
+@pytest.mark.slow
+def test_a_model_in_bfloat16(two_layers: Runner) -> None:
+    settings = overrides(model={"dtype": "bfloat16"}, intervene={"changes": ["step", "mean", "resample", "zero"]})
+    two_layers.run("collect", "intervene", set_=settings)
+    assert np.isfinite(load().effects).all()
+    assert load().metrics.impossible.self_patch == 0

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glasso_cli.config.sections.section import Section
-from glasso_cli.config.sections.values import CorpusName, Neurons, Strings, Text, as_tuple, code_name
+from glasso_cli.config.sections.values import CorpusName, Neurons, Strings, Text, as_tuple, code_name, shown
 
 Change = Literal["step", "mean", "resample", "zero"]
 OUTPUTS = ("loss", "kl", "logit_difference")
+
+
+def _at(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else (value,)
+    if value == "all":
+        return value
+    if not items:
+        raise ValueError("is an empty list; give all, or positions and tokens")
+    for item in items:
+        if (
+            isinstance(item, bool)
+            or not isinstance(item, int | str)
+            or item == ""
+            or (isinstance(item, int) and item < 0)
+        ):
+            raise ValueError(f"should be all, or positions from 0 and texts of tokens, not {shown(item)}")
+    return tuple(items)
+
+
+At = Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(_at)]
 
 
 class InterveneSection(Section):
@@ -40,7 +60,7 @@ class InterveneSection(Section):
         default={},
         description="Groups of neurons that are changed together: a list of ids under a name of your choice.",
     )
-    communities: Annotated[tuple[int, ...], BeforeValidator(as_tuple)] = Field(
+    communities: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(as_tuple)] = Field(
         default=(),
         description="Communities of the fitted graph, by number, whose neurons are changed together (needs `fit`).",
     )
@@ -51,7 +71,7 @@ class InterveneSection(Section):
         min_length=1,
     )
     delta: float = Field(default=0.5, description="Size of a step, in standard deviations of the neuron.", gt=0, le=100)
-    at: Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(as_tuple)] = Field(
+    at: At = Field(
         default="all",
         description="Where neurons are changed: at all tokens, or at a list of positions in a window (numbers, from 0) and tokens "
         "(texts, such as ' the'). Effects are then averaged from the first such token of a window on.",
@@ -110,6 +130,14 @@ class InterveneSection(Section):
         description="List every pair of source and target in the .csv; false lists the found ones, at most 100,000.",
     )
 
+    @field_validator("changes", "outputs", "stratify", "communities")
+    @classmethod
+    def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        twice = next((item for item in value if value.count(item) > 1), None)
+        if twice is not None:
+            raise ValueError(f"names {shown(twice)} twice; delete one")
+        return value
+
     @field_validator("outputs")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,8 +159,6 @@ class InterveneSection(Section):
             )
         if ("logit_difference" in self.outputs) != (len(self.logit_tokens) == 2):
             raise ValueError("logit_difference in outputs goes together with two logit_tokens")
-        if self.at == ():
-            raise ValueError("at is an empty list; give all, or positions and tokens")
         return self
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from glasso_cli.artifacts import Interventions
@@ -79,7 +81,12 @@ def _effects(metrics: InterventionMetrics, item: EffectsFound) -> str:
 
 
 def _test(metrics: InterventionMetrics) -> str:
-    floor = f" (no p-value is below {metrics.smallest_p:.1g})" if metrics.smallest_p else ""
+    least = math.ceil(metrics.smallest_p * metrics.pairs / metrics.fdr)
+    floor = (
+        f" (no p-value is below {metrics.smallest_p:.1g}, so that effects are found only if {least:,} or more are)"
+        if least
+        else ""
+    )
     return f"{metrics.test}{floor}; effects of more than {metrics.min_effect:g}, q <= {metrics.fdr:g} over all pairs of source and target"
 
 
@@ -116,10 +123,11 @@ def neuron_summary(artifact: Interventions, name: str) -> list[tuple[str, str]]:
     Raises :class:`InputError` for a name that is neither a source nor a target.
     """
     source, target = artifact.require(name)
+    turned = oriented(artifact)
     lines: list[tuple[str, str]] = []
     for row, kind in enumerate(artifact.changes.tolist()):
         if source is not None:
-            lines += _listed(artifact, row, f"{kind} of {name}", (row, source), artifact.target_ids, "targets")
+            lines += _listed(turned, row, f"{kind} of {name}", (row, source), artifact.target_ids, "targets")
         if target is not None:
             lines += _listed(
                 artifact, row, f"{kind}, on {name}", (row, slice(None), target), artifact.source_ids, "sources"
@@ -130,8 +138,8 @@ def neuron_summary(artifact: Interventions, name: str) -> list[tuple[str, str]]:
 def _listed(
     artifact: Interventions, row: int, title: str, at: tuple[int | slice, ...], names: np.ndarray, what: str
 ) -> list[tuple[str, str]]:
-    turned, by = oriented(artifact), artifact.metrics.effects[row].tested
-    effects, errors, rms, q = (getattr(turned, field)[at] for field in ("effects", "errors", "rms", "q_values"))
+    by = artifact.metrics.effects[row].tested
+    effects, errors, rms, q = (getattr(artifact, field)[at] for field in ("effects", "errors", "rms", "q_values"))
     sizes = np.abs(effects) if by == "mean" else rms
     found = q <= artifact.metrics.fdr
     lines = [(title, f"{int(found.sum()):,} of {len(names):,} {what} found")]
