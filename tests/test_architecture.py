@@ -50,6 +50,7 @@ FOLDERS = [
     "comparison",
     "report",
     "collection",
+    "intervention",
     "stages",
     "api",
     "cli",

@@ -107,11 +107,29 @@ def _turned_joint(fit: Any) -> dict[str, Any]:
     return {name: getattr(fit, name) * signs for name in ("values", "partial_correlations")}
 
 
+def _turned_interventions(found: Any) -> dict[str, Any]:
+    """A step has the sign of its source and of its target; other changes do not depend on the sign of the source."""
+    target = found.target_orientation
+    sources = [
+        found.source_orientation if change == "step" else np.ones(len(found.source_ids), np.int8)
+        for change in found.changes
+    ]
+    signs = np.array(sources)[:, :, None] * target
+    steps = found.source_orientation[found.linear_sources][:, None] * target
+    return {
+        "effects": found.effects * signs,
+        "block_sums": found.block_sums * signs[:, :, None],
+        "linear_effects": found.linear_effects * steps,
+        "random_effects": found.random_effects * target,
+    }
+
+
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "activation-stats": _turned_stats,
     "precision-path": _turned_fit,
     "comparison": _turned_comparison,
     "joint-precision": _turned_joint,
+    "interventions": _turned_interventions,
 }
 
 

@@ -190,6 +190,11 @@ _stage_command(
     "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
+_stage_command(
+    "intervene",
+    "Change neurons and measure the effects on later ones: OUT/intervene/CORPUS.npz and .csv.",
+    "glasso intervene my.yaml --set intervene.sources=40",
+)
 
 
 @app.command("visualize")
@@ -262,15 +267,27 @@ def plan(config: ConfigPath, set_: Set = None, as_json: Json = False, debug: Deb
 def show(
     artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="A .npz, .dot or .json file that glasso wrote.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print all metadata as JSON.")] = False,
+    neuron: Annotated[
+        str | None,
+        typer.Option(
+            "--neuron",
+            metavar="ID",
+            help="For interventions: print the effects of one neuron, and those of others on it.",
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Print what a file is, what it was made from, and its main numbers.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
     $ glasso show runs/demo/fit/ai.npz
+    $ glasso show runs/demo/intervene/ai.npz --neuron 'layers.8.mlp[1234]'
     """
-    from glasso_cli.cli.show import describe
+    from glasso_cli.cli.show import describe, describe_neuron
 
+    if neuron is not None:
+        print(describe_neuron(artifact, neuron))
+        return
     print(describe(artifact, as_json=as_json))
     if not as_json:
         from glasso_cli.cli.graph_preview import preview

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, PrecisionPath
+from glasso_cli.artifacts import Comparison, Interventions, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, metrics_of
+from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, InterventionMetrics, metrics_of
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
+from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -28,6 +29,15 @@ def describe(path: Path, *, as_json: bool) -> str:
             f"{path} has metadata that do not fit its kind, '{meta['kind']}'.",
             "Run its stage again, or look at all of it with --json.",
         ) from error
+
+
+def describe_neuron(path: Path, name: str) -> str:
+    """What interventions found about one neuron or group: the strongest effects that it has, and that others have on it.
+
+    Raises :class:`InputError` for another kind of artifact, and for a name that is neither a source nor a target.
+    """
+    rows = [_row(name, text, width=24) for name, text in neuron_summary(Interventions.load(path), name)]
+    return "\n".join(visible(row) for row in [str(path), *rows])
 
 
 def _in_words(path: Path, meta: dict[str, Any]) -> str:
@@ -47,11 +57,13 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
 
 
 def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of every line about a fit or a comparison; empty for any other kind."""
+    """Name and text of every line about a fit, a comparison or interventions; empty for any other kind."""
     if meta["kind"] == PrecisionPath.kind:
         return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
     if meta["kind"] == Comparison.kind:
         return comparison_summary(metrics_of(ComparisonMetrics, meta))
+    if meta["kind"] == Interventions.kind:
+        return interventions_summary(metrics_of(InterventionMetrics, meta))
     return []
 
 
@@ -68,8 +80,8 @@ def _called(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(name: str, text: str, depth: int = 1) -> str:
-    return f"{'  ' * depth + name:<16}  {text}"
+def _row(name: str, text: str, depth: int = 1, width: int = 16) -> str:
+    return f"{'  ' * depth + name:<{width}}  {text}"
 
 
 def _metrics(metrics: dict[str, Any], depth: int = 1) -> list[str]:

@@ -17,6 +17,7 @@ from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
 from glasso_cli.config.sections.fit import FitSection
+from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.synth import SynthSection
@@ -45,6 +46,11 @@ class Config(Section):
     )
     visualize: VisualizeSection = Field(default=VisualizeSection(), description="Which figures are drawn, and how.")
     compare: CompareSection = Field(default=CompareSection(), description="How corpora are compared.")
+
+    intervene: InterveneSection = Field(
+        default=InterveneSection(),
+        description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
 
     @field_validator("name")
     @classmethod
@@ -111,6 +117,19 @@ class Config(Section):
                     raise ValueError(f"{name} has no effect on texts; delete it")
             if "border" in value.mask.model_fields_set:
                 raise ValueError("mask.border has no effect on texts; delete it")
+        return value
+
+    @field_validator("intervene")
+    @classmethod
+    def _of_neurons(cls, value: InterveneSection, info: ValidationInfo) -> InterveneSection:
+        collect = info.data.get("collect")
+        if isinstance(collect, CollectSection) and collect.sae.file is not None:
+            raise ValueError(
+                "changes neurons, and collect.sae collects latents of a dictionary; delete one of them, or make two experiments"
+            )
+        corpora = info.data.get("corpora") or {}
+        if value.corpus is not None and corpora and value.corpus not in corpora:
+            raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
         return value
 
     @property

@@ -84,9 +84,9 @@ class Recorder:
         """
         if attention_mask is not None and position_ids is None:
             _require_right_padding(attention_mask)
-        inputs = self._inputs(input_ids, attention_mask, position_ids)
+        inputs = self.inputs(input_ids, attention_mask, position_ids)
         tokens = self._tokens = (input_ids.shape[0], input_ids.shape[1])
-        return self.read(lambda: self._call(**inputs), lambda point, tensor: _as_tokens(point, tensor, tokens))
+        return self.read(lambda: self._call(**inputs), lambda point, tensor: as_tokens(point, tensor, tokens))
 
     def read(
         self, forward: Callable[[], Any], shaped: Shaped, errors: AbstractContextManager[None] | None = None
@@ -111,7 +111,8 @@ class Recorder:
         """The tokens ``(batch, time)`` of the last pass that an expert of the hook points did not see; None without experts."""
         return self._unrouted
 
-    def _inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
+    def inputs(self, *tensors: Tensor | None) -> dict[str, Any]:
+        """What the model is called with for ids, an attention mask and positions, as little as it needs to give all layers."""
         names = ("input_ids", "attention_mask", "position_ids")
         given = zip(names, tensors, strict=True)
         spare_work = {"use_cache": False, "logits_to_keep": 1}
@@ -201,7 +202,7 @@ def first_tensor(value: Any) -> Tensor | None:
     return next((item for item in items if isinstance(item, torch.Tensor)), None)
 
 
-def _as_tokens(point: HookPoint, tensor: Tensor | None, tokens: tuple[int, int]) -> Tensor:
+def as_tokens(point: HookPoint, tensor: Tensor | None, tokens: tuple[int, int]) -> Tensor:
     """``tensor`` as ``(batch, time, width)``; some modules see batch and time in one dimension."""
     width = point.width or (tensor.shape[-1] if tensor is not None and tensor.ndim else 0)
     expected = (*tokens, width)

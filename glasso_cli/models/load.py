@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.config import ModelSection
+from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
 from glasso_cli.models.encoder import KIND, encoder_of
@@ -73,6 +75,19 @@ def load_model(
     )
     check_canary(loaded)
     return loaded
+
+
+def load_configured(section: ModelSection, reporter: Reporter) -> LoadedModel:
+    """The language model that a section of kind hf names; ``reporter`` hears what a reader of the results should know."""
+    loaded = load_model(str(section.id), **options_of(section), notify=reporter.note)
+    for note in loaded.notes:
+        reporter.note(f"{section.id}: {note}")
+    return loaded
+
+
+def options_of(section: ModelSection) -> dict[str, Any]:
+    """How a section of kind hf says that its model is loaded: keyword arguments of :func:`load_model`."""
+    return {name: getattr(section, name) for name in ("revision", "dtype", "device", "device_map", "trust")}
 
 
 def require_options(dtype: str, trust: Collection[str]) -> None:

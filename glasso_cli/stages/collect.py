@@ -24,7 +24,6 @@ from glasso_cli.pipeline.stage import Stage
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
-    from glasso_cli.models.loaded import LoadedModel
     from glasso_cli.models.modules.network import ModuleNetwork
 
 
@@ -100,9 +99,10 @@ def make(job: Job) -> str:
 
 def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.run import collect_to_disk
+    from glasso_cli.models.load import load_configured
 
     return collect_to_disk(
-        _load(job),
+        load_configured(job.config.model, job.console),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
         job.pieces,
@@ -128,6 +128,7 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
 
 
 def _network(job: Job) -> ModuleNetwork:
+    from glasso_cli.models.load import options_of
     from glasso_cli.models.modules.network import load_network
     from glasso_cli.models.modules.pretrained import load_pretrained
 
@@ -138,7 +139,8 @@ def _network(job: Job) -> ModuleNetwork:
         str(model.id),
         reads="images" if corpus.image is not None else corpus.source,
         prepares=not corpus.is_prepared,
-        **_options(job),
+        **options_of(model),
+        notify=job.console.note,
     )
     for note in network.notes:
         job.console.note(f"{model.id}: {note}")
@@ -147,25 +149,6 @@ def _network(job: Job) -> ModuleNetwork:
             f"{model.id}: images of {job.corpus} are prepared as corpora.{job.corpus} says, not as the model does"
         )
     return network
-
-
-def _options(job: Job) -> dict[str, Any]:
-    """How the model of the configuration is loaded."""
-    names = ("revision", "dtype", "device", "device_map", "trust")
-    return {name: getattr(job.config.model, name) for name in names} | {"notify": job.console.note}
-
-
-def _load(job: Job) -> LoadedModel:
-    from glasso_cli.models.load import load_model
-
-    model = job.config.model
-    loaded = load_model(
-        str(model.id),
-        **_options(job),
-    )
-    for note in loaded.notes:
-        job.console.note(f"{model.id}: {note}")
-    return loaded
 
 
 def _versions() -> dict[str, str]:

@@ -126,6 +126,25 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("compare", "min_shift"): 0.5,
     ("compare", "min_ratio"): 2.0,
     ("compare", "contexts"): 3,
+    ("intervene", "source"): "mlp.0",
+    ("intervene", "targets"): ["mlp.2"],
+    ("intervene", "sources"): 12,
+    ("intervene", "stratify"): ["degree"],
+    ("intervene", "groups"): {"pair": ["layers.1.mlp[0]", "layers.1.mlp[1]"]},
+    ("intervene", "communities"): [0],
+    ("intervene", "changes"): ["zero"],
+    ("intervene", "delta"): 1.0,
+    ("intervene", "at"): [3, " the"],
+    ("intervene", "mode"): "direct",
+    ("intervene", "outputs"): ["kl"],
+    ("intervene", "logit_tokens"): [" yes", " no"],
+    ("intervene", "trust"): ["import"],
+    ("intervene", "corpus"): "NAME",
+    ("intervene", "tokens"): 500,
+    ("intervene", "blocks"): 4,
+    ("intervene", "fdr"): 0.1,
+    ("intervene", "min_effect"): 0.1,
+    ("intervene", "all_pairs"): True,
 }
 RUNTIME = {
     ("out",),
@@ -183,6 +202,9 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data = example()
     if loc == ("model", "weights"):
         data["model"]["weights"] = "a.safetensors"
+    if loc == ("intervene", "logit_tokens"):
+        tokens = {} if value is DEFAULT else {"outputs": ["logit_difference"]}
+        data["intervene"] = {"outputs": [], **tokens}
     if loc[:2] == ("collect", "sae"):
         data["collect"] = {"sae": {"file": "a"}}
     inner = data

@@ -86,7 +86,7 @@ def collect_arrays_to_disk(
     report = check_module_points(network, points, chosen, batch_of)
     warn_arbitrary(points, name, reporter)
     with record(network.module, points) as recorder:
-        reading = _reading(network, points, recorder, corpus, section, report.as_meta(), seed)
+        reading = read_items(network, points, recorder, corpus, section, report.as_meta(), seed)
         samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
         documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
         reporter.note(
@@ -96,7 +96,7 @@ def collect_arrays_to_disk(
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
 
 
-def _reading(
+def read_items(
     network: ModuleNetwork,
     points: Sequence[HookPoint],
     recorder: Recorder,
@@ -105,6 +105,7 @@ def _reading(
     invariants: dict[str, Any],
     seed: int,
 ) -> Reading:
+    """A network at its hook points, and the items of a corpus that it reads."""
     from glasso_cli.hooks.modules.receptive import receptive_fields
 
     mean, lengths = section.positions == "mean", lengths_of(corpus)
@@ -173,7 +174,7 @@ def _reading(
 
         other = replace(network, module=reinitialised(network.module, seed))
         with record(other.module, points) as recorder:
-            yield _reading(other, points, recorder, corpus, section, invariants, seed)
+            yield read_items(other, points, recorder, corpus, section, invariants, seed)
 
     return Reading(
         network=network,

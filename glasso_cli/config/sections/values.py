@@ -64,14 +64,15 @@ def _corpus_name(value: str) -> str:
     return value
 
 
-def _code_name(value: str) -> str:
+def code_name(value: str) -> str:
+    """``value``, a name of Python code; raises ``ValueError`` for anything else."""
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", value):
         raise ValueError(f"{shown(value)} is no name of Python code; write it as package.module:name")
     return value
 
 
 Text = Annotated[str, Field(min_length=1)]
-CodeName = Annotated[str, AfterValidator(_code_name)]
+CodeName = Annotated[str, AfterValidator(code_name)]
 PathText = Annotated[str, AfterValidator(expanded)]
 Strings = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(lambda v: (v,) if isinstance(v, int | float) else as_tuple(v))]

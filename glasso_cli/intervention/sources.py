@@ -1,0 +1,152 @@
+"""Which neurons are changed: single neurons, all, a list, a sample of every kind, groups and communities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glasso_cli.config.neurons import indices_of, wanted_ids
+from glasso_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PARTS = 3  # of the neurons with edges by degree, and of all neurons by write norm
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The p neurons of the source hook point that were collected and vary.
+
+    ``places (p,)`` are their coordinates at the hook point. ``degrees (p,)`` are -1 where a neuron was not fitted, and
+    ``write_norms (p,)`` nan where the module that reads the neurons is not linear.
+    """
+
+    ids: np.ndarray
+    places: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    orientation: np.ndarray
+    degrees: np.ndarray
+    write_norms: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Neurons that are changed together: one, or a group. ``members`` index into the candidates."""
+
+    name: str
+    members: tuple[int, ...]
+    weight: float = 1.0  # how many candidates a drawn neuron stands for
+
+    @property
+    def alone(self) -> bool:
+        return len(self.members) == 1
+
+
+def choose(
+    candidates: Candidates,
+    choice: int | str | tuple[str, ...],
+    stratify: Sequence[str],
+    seed: int,
+) -> list[Source]:
+    """The single neurons that ``choice`` stands for: all, a list or file of ids, or a number drawn from all strata alike.
+
+    Raises :class:`InputError` for an unknown neuron.
+    """
+    ids = candidates.ids.tolist()
+    if isinstance(choice, int):
+        drawn, weights = draw(strata(candidates, stratify), min(choice, len(ids)), seed)
+        return [Source(ids[index], (index,), weight) for index, weight in zip(drawn.tolist(), weights.tolist())]
+    wanted = wanted_ids(choice)
+    places = range(len(ids)) if wanted is None else indices_of(wanted, ids)
+    return [Source(ids[index], (index,)) for index in places]
+
+
+def groups_of(candidates: Candidates, groups: Mapping[str, Sequence[str]]) -> list[Source]:
+    """Groups of neurons by their ids; raises :class:`InputError` for an unknown neuron."""
+    ids = candidates.ids.tolist()
+    return [Source(name, tuple(indices_of(members, ids))) for name, members in groups.items()]
+
+
+def communities_of(
+    candidates: Candidates, wanted: Sequence[int], ids: np.ndarray, communities: np.ndarray
+) -> list[Source]:
+    """Communities of a fit by number: their members among the candidates; ``ids`` and ``communities (n,)`` are of its neurons.
+
+    Raises :class:`InputError` for a community that has no neuron among the candidates.
+    """
+    place = {name: index for index, name in enumerate(candidates.ids.tolist())}
+    found = []
+    for number in wanted:
+        members = [place[name] for name in ids[communities == number].tolist() if name in place]
+        if not members:
+            raise InputError(
+                f"Community {number} of the fit has no neuron at the source hook point.",
+                f"Its communities are numbered from 0 to {int(communities.max())}; choose others (intervene.communities).",
+            )
+        found.append(Source(f"community {number}", tuple(members)))
+    return found
+
+
+def strata(candidates: Candidates, by: Sequence[str]) -> np.ndarray:
+    """A number for each candidate ``(p,)``: neurons with the same number are alike in what ``by`` names.
+
+    By ``degree``: neurons that were not fitted, those without edges, and thirds of the rest. By ``write_norm``: thirds.
+    """
+    labels = np.zeros(len(candidates.ids), dtype=np.int64)
+    if "degree" in by:
+        degrees = candidates.degrees
+        labels = np.where(degrees > 0, 2, np.where(degrees == 0, 1, 0))
+        labels[degrees > 0] += _thirds(degrees[degrees > 0].astype(float))
+    if "write_norm" in by and np.isfinite(candidates.write_norms).all():
+        labels = labels * _PARTS + _thirds(candidates.write_norms)
+    return labels
+
+
+def _thirds(values: np.ndarray) -> np.ndarray:
+    """Thirds by rank, 0 to 2; equal values are in one."""
+    cuts = np.quantile(values, [k / _PARTS for k in range(1, _PARTS)]) if len(values) else []
+    return np.searchsorted(cuts, values, side="left")
+
+
+def draw(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` of the items with ``labels (p,)``, as many of each label as there are, up to an equal share.
+
+    Gives their sorted indices and, for each, how many items of its label it stands for.
+    """
+    rng = np.random.default_rng(seed)
+    kinds, sizes = np.unique(labels, return_counts=True)
+    shares = np.zeros(len(kinds), dtype=np.int64)
+    while (left := count - int(shares.sum())) > 0:
+        open_ = np.flatnonzero(shares < sizes)
+        each = max(1, left // len(open_))
+        for kind in open_[:left]:
+            shares[kind] += min(each, sizes[kind] - shares[kind])
+    drawn, weights = [], []
+    for kind, size, share in zip(kinds, sizes, shares):
+        members = np.flatnonzero(labels == kind)
+        drawn.append(rng.permutation(members)[:share])
+        weights.append(np.full(share, size / max(share, 1)))
+    chosen = np.concatenate(drawn)
+    order = np.argsort(chosen)
+    return chosen[order], np.concatenate(weights)[order]
+
+
+def write_vectors(module: nn.Module, places: np.ndarray) -> np.ndarray | None:
+    """What each neuron adds to the output of the linear ``module`` that reads it, ``(n, d)``; None for another module."""
+    import torch
+
+    from glasso_cli.hooks.neurons import linear_widths
+
+    widths = linear_widths(module)
+    if widths is None:
+        return None
+    weight = next(module.parameters())
+    with torch.no_grad():
+        one = torch.zeros(len(places), widths[0], device=weight.device, dtype=weight.dtype)
+        one[torch.arange(len(places)), torch.from_numpy(places).long()] = 1
+        return np.asarray((module(one) - module(torch.zeros_like(one[:1]))).float().cpu().numpy())

@@ -1,0 +1,169 @@
+"""From a network, its statistics and texts to effects: neurons are changed, and later ones are measured.
+
+A finished batch of documents is a file, so an interrupted run continues where it was and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
+from glasso_cli.artifacts.tables import write_table
+from glasso_cli.config import Config, neurons, public_fields
+from glasso_cli.corpora.arrays import pin_arrays, read_arrays
+from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.models.modules.code import code_digest
+from glasso_cli.models.modules.network import network_digest
+from glasso_cli.models.source import model_digest
+from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.stage import Stage
+from glasso_cli.report.words.interventions import one_line
+
+_BY_CONTENT = ("files", "arrays", "images")
+
+
+def targets(config: Config) -> list[str]:
+    """Every corpus, if the configuration has a section `intervene`."""
+    return list(config.corpora) if "intervene" in config.model_fields_set else []
+
+
+def texts_of(config: Config, corpus: str) -> str:
+    """The corpus on whose texts effects are measured."""
+    return config.intervene.corpus or corpus
+
+
+def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
+    """The statistics; the fit, if its degrees or communities decide on the sources; texts on a topic."""
+    read = [("collect", corpus)]
+    if config.intervene.reads_fit:
+        read.append(("fit", corpus))
+    if config.corpora[texts_of(config, corpus)].topic is not None:
+        read.append(("synth", texts_of(config, corpus)))
+    return read
+
+
+def settings(config: Config, corpus: str) -> dict[str, Any]:
+    """What of the configuration decides the effects; the network is that of the statistics."""
+    section = public_fields(config.intervene)
+    section["sources"] = neurons.without_path(config.intervene.sources)
+    texts = public_fields(config.corpora[texts_of(config, corpus)])
+    for name in _BY_CONTENT:
+        texts.pop(name)
+    collect = public_fields(config.collect)
+    return {
+        "intervene": section,
+        "texts": {**texts, "source": config.corpora[texts_of(config, corpus)].source},
+        "collect": {name: collect[name] for name in ("max_length", "mask", "axes")},
+        "seed": config.seed,
+    }
+
+
+def pins(config: Config, corpus: str) -> dict[str, Any]:
+    """Digests of the model, the texts, the file of neuron ids and the code of outputs."""
+    name = texts_of(config, corpus)
+    model, texts, other = config.model, config.corpora[name], config.model.kind == "torch"
+    found: dict[str, Any] = {
+        "model": network_digest(model) if other else model_digest(str(model.id), model.revision),
+        "texts": pin_arrays(name, texts) if other else pin_corpus(name, texts),
+        **neurons.pin(config.intervene.sources),
+    }
+    if config.intervene.code:
+        found["outputs"] = {name: code_digest(name, "intervene.outputs") for name in config.intervene.code}
+    return found
+
+
+def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
+    """Where the effects and their table go."""
+    folder = config.folder / "intervene"
+    return folder / f"{corpus}.npz", (folder / f"{corpus}.csv",)
+
+
+def make(job: Job) -> str:
+    """Measure the effects and write them with their table."""
+    config = job.config
+    stats = ActivationStats.load(job.upstream["collect"])
+    fit = PrecisionPath.load(job.upstream["fit"]) if config.intervene.reads_fit else None
+    made = (_of_arrays if config.model.kind == "torch" else _of_texts)(job, stats, fit)
+    made = replace(made, meta=job.meta(made.meta["metrics"], versions=_versions()))
+    (table,) = job.target.companions
+    write_table(table, made.pair_columns(everything=config.intervene.all_pairs))
+    job.save(made)
+    return one_line(made.metrics)
+
+
+def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
+    from glasso_cli.intervention.texts import choose_texts, intervene_texts
+    from glasso_cli.models.load import load_configured
+
+    config = job.config
+    name = texts_of(config, job.corpus)
+    manifest = job.upstream.get("synth" if name == job.corpus else f"synth/{name}")
+    loaded = load_configured(config.model, job.console)
+    texts = choose_texts(
+        loaded,
+        lambda: read_documents(name, config.corpora[name], manifest),
+        stats if name == job.corpus else None,
+        config.collect,
+        config.intervene,
+        name=name,
+    )
+    return intervene_texts(
+        loaded,
+        texts,
+        stats,
+        fit,
+        config.collect,
+        config.intervene,
+        job.pieces,
+        name=job.corpus,
+        seed=config.seed,
+        reporter=job.console,
+    )
+
+
+def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
+    from glasso_cli.intervention.arrays import intervene_arrays
+    from glasso_cli.models.modules.network import load_network
+
+    config = job.config
+    name = texts_of(config, job.corpus)
+    network = load_network(config.model, config.seed)
+    return intervene_arrays(
+        network,
+        read_arrays(name, config.corpora[name], network.prepare),
+        stats,
+        fit,
+        config.collect,
+        config.intervene,
+        job.pieces,
+        read=name,
+        name=job.corpus,
+        seed=config.seed,
+        reporter=job.console,
+    )
+
+
+def _versions() -> dict[str, str]:
+    import torch
+    import transformers
+
+    return {"torch": torch.__version__, "transformers": transformers.__version__}
+
+
+STAGE = Stage(
+    version=1,
+    sections=("model", "corpora", "collect", "fit", "intervene"),
+    after=("collect", "fit", "synth"),
+    settings=settings,
+    pins=pins,
+    paths=paths,
+    make=make,
+    targets=targets,
+    no_targets=(
+        "The configuration has no section `intervene`.",
+        "Add one, such as `intervene: {sources: 40}`, or give a value of it: --set intervene.sources=40.",
+    ),
+    upstream=upstream,
+)
