@@ -24,7 +24,6 @@ from glasso_cli.pipeline.stage import Stage
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
-    from glasso_cli.models.modules.network import ModuleNetwork
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -114,8 +113,10 @@ def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
 
 def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.modules.run import collect_arrays_to_disk
+    from glasso_cli.models.modules.configured import configured_network
 
-    corpus, network = job.config.corpora[job.corpus], _network(job)
+    corpus = job.config.corpora[job.corpus]
+    network = configured_network(job.config, job.corpus, job.console)
     return collect_arrays_to_disk(
         network,
         read_arrays(job.corpus, corpus, network.prepare),
@@ -125,30 +126,6 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
         seed=job.config.seed,
         reporter=job.console,
     )
-
-
-def _network(job: Job) -> ModuleNetwork:
-    from glasso_cli.models.load import options_of
-    from glasso_cli.models.modules.network import load_network
-    from glasso_cli.models.modules.pretrained import load_pretrained
-
-    model, corpus = job.config.model, job.config.corpora[job.corpus]
-    if model.kind == "torch":
-        return load_network(model, job.config.seed)
-    network = load_pretrained(
-        str(model.id),
-        reads="images" if corpus.image is not None else corpus.source,
-        prepares=not corpus.is_prepared,
-        **options_of(model),
-        notify=job.console.note,
-    )
-    for note in network.notes:
-        job.console.note(f"{model.id}: {note}")
-    if corpus.is_prepared:
-        job.console.note(
-            f"{model.id}: images of {job.corpus} are prepared as corpora.{job.corpus} says, not as the model does"
-        )
-    return network
 
 
 def _versions() -> dict[str, str]:

@@ -63,10 +63,10 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, the file of neuron ids and the code of outputs."""
     name = texts_of(config, corpus)
-    model, texts, other = config.model, config.corpora[name], config.model.kind == "torch"
+    model, texts = config.model, config.corpora[name]
     found: dict[str, Any] = {
-        "model": network_digest(model) if other else model_digest(str(model.id), model.revision),
-        "texts": pin_arrays(name, texts) if other else pin_corpus(name, texts),
+        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
+        "texts": pin_corpus(name, texts) if texts.has_texts else pin_arrays(name, texts),
         **neurons.pin(config.intervene.sources),
     }
     if config.intervene.code:
@@ -85,7 +85,7 @@ def make(job: Job) -> str:
     config = job.config
     stats = ActivationStats.load(job.upstream["collect"])
     fit = PrecisionPath.load(job.upstream["fit"]) if config.intervene.reads_fit else None
-    made = (_of_arrays if config.model.kind == "torch" else _of_texts)(job, stats, fit)
+    made = (_of_texts if config.corpora[job.corpus].has_texts else _of_arrays)(job, stats, fit)
     made = replace(made, meta=job.meta(made.meta["metrics"], versions=_versions()))
     (table,) = job.target.companions
     write_table(table, made.pair_columns(everything=config.intervene.all_pairs))
@@ -125,11 +125,11 @@ def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> In
 
 def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
     from glasso_cli.intervention.arrays import intervene_arrays
-    from glasso_cli.models.modules.network import load_network
+    from glasso_cli.models.modules.configured import configured_network
 
     config = job.config
     name = texts_of(config, job.corpus)
-    network = load_network(config.model, config.seed)
+    network = configured_network(config, name, job.console)
     return intervene_arrays(
         network,
         read_arrays(name, config.corpora[name], network.prepare),
