@@ -155,9 +155,10 @@ def _network(job: Job) -> ModuleNetwork:
 
 
 def _load(job: Job) -> LoadedModel:
+    from glasso_cli.hooks.parts import part_named
     from glasso_cli.models.load import load_model
 
-    model = job.config.model
+    model, section = job.config.model, job.config.collect
     loaded = load_model(
         str(model.id),
         revision=model.revision,
@@ -165,6 +166,7 @@ def _load(job: Job) -> LoadedModel:
         device=model.device,
         device_map=model.device_map,
         trust=model.trust,
+        part=part_named([*section.hook_points, section.sae.hook_point or ""]),
         notify=job.console.note,
     )
     for note in loaded.notes:
