@@ -156,12 +156,14 @@ def _options(job: Job) -> dict[str, Any]:
 
 
 def _load(job: Job) -> LoadedModel:
+    from glasso_cli.hooks.parts import part_named
     from glasso_cli.models.load import load_model
 
-    model = job.config.model
+    model, section = job.config.model, job.config.collect
     loaded = load_model(
         str(model.id),
         **_options(job),
+        part=part_named([*section.hook_points, section.sae.hook_point or ""]),
     )
     for note in loaded.notes:
         job.console.note(f"{model.id}: {note}")
