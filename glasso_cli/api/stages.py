@@ -36,7 +36,8 @@ def collect(
     """Statistics of the activations of ``model`` at ``hook_points`` over ``texts``, one document each.
 
     The numbers are those of ``glasso collect``. ``hook_points`` are patterns such as ``mlp.9``, ``resid.*`` or
-    ``model.layers.9.mlp.down_proj:in``. ``settings`` are the other keys of the section ``collect`` (``max_tokens``,
+    ``model.layers.9.mlp.down_proj:in``; with ``decoder.`` before each, an encoder-decoder model is read in its decoder.
+    ``settings`` are the other keys of the section ``collect`` (``max_tokens``,
     ``blocks``, ``transform``, ``mask``, ``sae``, …; `glasso schema collect` lists them). The model is read as it is, on its own
     device and in its own dtype. The result holds the moments of B blocks of p neurons: 2 B p² bytes.
 
@@ -44,10 +45,12 @@ def collect(
     or hook points that cannot be read and for texts that leave no token.
     """
     from glasso_cli.collection.run import collect_corpus
+    from glasso_cli.hooks.parts import part_named
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
-    with loaded_in_memory(model, tokenizer) as loaded:
+    part = part_named([*section.hook_points, section.sae.hook_point or ""])
+    with loaded_in_memory(model, tokenizer, part=part) as loaded:
         stats = collect_corpus(loaded, texts, section, name=name, seed=seed)
     return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
 

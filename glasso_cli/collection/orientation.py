@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def reference_orientation(
     windows = _windows(loaded) if any(gated) else []
     if not windows:
         return np.ones(sum(widths), np.int8)
-    reader = Capture(recorder, points, special_frame(loaded.tokenizer), MaskSection())
+    reader = Capture(recorder, points, special_frame(loaded.tokenizer, loaded.start), MaskSection())
     # Windows of one length, without padding: nothing depends on how they are batched.
     pages = batches(windows, budget=_BUDGET, pad_id=padding_id(loaded.tokenizer), mixed_lengths=False)
     sample = reader.set_limits(join([reader.read(page) for page in pages]))
@@ -71,9 +71,10 @@ def _windows(loaded: LoadedModel) -> list[Window]:
     """The beginnings of built-in passages, the topics in turn; none where the tokenizer has no token for them."""
     length = min(LENGTH, longest_window(loaded.model) or LENGTH)
     passages = chain.from_iterable(zip(*(topics.passages(topic) for topic in topics.TOPICS)))
-    tokenizer: Any = loaded.tokenizer
     try:
-        corpus = tokenize(list(passages)[:WINDOWS], tokenizer, max_length=length, max_tokens=None)
+        corpus = tokenize(
+            list(passages)[:WINDOWS], loaded.tokenizer, max_length=length, max_tokens=None, start=loaded.start
+        )
     except InputError:
         return []
     first = {window.document: window for window in reversed(corpus.windows)}

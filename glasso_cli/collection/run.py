@@ -33,7 +33,6 @@ from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
-from glasso_cli.models.encoder import patterns_in_part
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import padding_id
 
@@ -94,6 +93,7 @@ def collect_to_disk(
 
     from glasso_cli.hooks import record, resolve_hook_points
     from glasso_cli.hooks.invariants import check_hook_points
+    from glasso_cli.hooks.parts import patterns_in_part
     from glasso_cli.hooks.windows import lengths_can_mix
 
     dictionary = dictionary_of(section)
@@ -111,7 +111,7 @@ def collect_to_disk(
             "for more."
         )
         length = limit
-    corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens)
+    corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens, start=loaded.start)
     reporter.note(
         f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
         f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
@@ -207,7 +207,7 @@ def read_texts(
                 reporter=reporter,
             )
 
-    frame, pad_id = special_frame(loaded.tokenizer), padding_id(loaded.tokenizer)
+    frame, pad_id = special_frame(loaded.tokenizer, loaded.start), padding_id(loaded.tokenizer)
     gated = [point.name in invariants.gated for point in points]
     repeats = count_repeats(corpus)
     return Reading(

@@ -27,6 +27,7 @@ class Frame:
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
     special: tuple[int, ...]  # every special id, those two included
+    start: tuple[int, ...] = ()  # what a decoder reads before all that
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,8 @@ class Batch:
         return np.arange(self.ids.shape[1])[None, :] < self.lengths[:, None]
 
 
-def special_frame(tokenizer: Any) -> Frame:
-    """What ``tokenizer`` adds around a text, found by encoding one with and without."""
+def special_frame(tokenizer: Any, start: int | None = None) -> Frame:
+    """What ``tokenizer`` adds around a text, found by encoding one with and without, after a decoder's ``start`` token."""
     with errors_of_tokenizer():
         plain = tokenizer("a", add_special_tokens=False)["input_ids"]
         framed = tokenizer("a", add_special_tokens=True)["input_ids"]
@@ -76,11 +77,12 @@ def special_frame(tokenizer: Any) -> Frame:
             "The tokenizer has no token for the letter 'a', nor one for what it does not know.",
             "Use a tokenizer with a token for unknown text.",
         )
-    for start in range(len(framed) - len(plain) + 1):
-        if framed[start : start + len(plain)] == plain:
-            stop = start + len(plain)
-            special = {*_special_ids(tokenizer), *framed[:start], *framed[stop:]}
-            return Frame(tuple(framed[:start]), tuple(framed[stop:]), tuple(sorted(special)))
+    before = () if start is None else (start,)
+    for place in range(len(framed) - len(plain) + 1):
+        if framed[place : place + len(plain)] == plain:
+            stop = place + len(plain)
+            special = {*_special_ids(tokenizer), *framed[:place], *framed[stop:], *before}
+            return Frame(tuple(framed[:place]), tuple(framed[stop:]), tuple(sorted(special)), before)
     raise InputError(
         "The tokenizer changes a text when it adds special tokens.",
         "Use a tokenizer that puts them before and after the text.",
@@ -95,13 +97,15 @@ def _special_ids(tokenizer: Any) -> set[int]:
     return named | marked
 
 
-def tokenize(texts: Iterable[str], tokenizer: Any, *, max_length: int, max_tokens: int | None) -> TokenizedCorpus:
+def tokenize(
+    texts: Iterable[str], tokenizer: Any, *, max_length: int, max_tokens: int | None, start: int | None = None
+) -> TokenizedCorpus:
     """The windows of ``texts``, up to and including the document that reaches ``max_tokens``.
 
-    Raises :class:`InputError` when no document holds a token.
+    Each window begins with the ``start`` token of a decoder, where there is one. Raises :class:`InputError` when no document holds a token.
     """
-    frame = special_frame(tokenizer)
-    room = max_length - len(frame.prefix) - len(frame.suffix)
+    frame = special_frame(tokenizer, start)
+    room = max_length - len(frame.start) - len(frame.prefix) - len(frame.suffix)
     if room < 1:
         raise InputError(
             f"collect.max_length {max_length} leaves no room beside the special tokens.",
@@ -142,7 +146,7 @@ def _cut(ids: Sequence[int], room: int, frame: Frame) -> Iterator[np.ndarray]:
         part = tuple(ids[start : start + room])
         # A text that already spells its first special token must not get it twice.
         doubled = bool(frame.prefix) and part[: len(frame.prefix)] == frame.prefix
-        yield np.array((*(() if doubled else frame.prefix), *part, *frame.suffix), dtype=np.int32)
+        yield np.array((*frame.start, *(() if doubled else frame.prefix), *part, *frame.suffix), dtype=np.int32)
 
 
 def batches(windows: Sequence[Window], *, budget: int, pad_id: int, mixed_lengths: bool = True) -> Iterator[Batch]:

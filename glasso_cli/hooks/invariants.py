@@ -308,8 +308,7 @@ def dtype_difference(
     """
     import torch
 
-    weights = {name: p.float() for name, p in loaded.model.named_parameters()}
-    in_float32 = partial(_call_with, loaded.model, weights)
+    in_float32 = partial(_call_with, loaded.model, _weights_in_float32(loaded.model))
     with record(loaded.model, hook_points) as recorder:
         own = recorder.run(input_ids, attention_mask)
         missed = [recorder.unrouted]
@@ -326,10 +325,20 @@ def dtype_difference(
         }
 
 
+def _weights_in_float32(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The weights of every module by their names, each once: a module that has two names would keep these weights."""
+    once = {id(weight): weight.float() for weight in model.parameters()}
+    return {
+        f"{path}.{name}" if path else name: once[id(weight)]
+        for path, module in model.named_modules()
+        for name, weight in module.named_parameters(recurse=False, remove_duplicate=False)
+    }
+
+
 def _call_with(model: PreTrainedModel, weights: dict[str, Tensor], **inputs: Any) -> Any:
     from torch.func import functional_call
 
-    return functional_call(model, weights, (), inputs)
+    return functional_call(model, weights, (), inputs, tie_weights=False)
 
 
 def _dtype_difference(small: Tensor, full: Tensor) -> DtypeDifference:

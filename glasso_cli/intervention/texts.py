@@ -14,10 +14,10 @@ from glasso_cli.console import Reporter
 from glasso_cli.corpora.windows import TokenizedCorpus, tokenize
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import resolve_hook_points
+from glasso_cli.hooks.parts import patterns_in_part
 from glasso_cli.intervention.feed import text_feed
 from glasso_cli.intervention.run import Texts, intervene
 from glasso_cli.intervention.study import choose_points, run_order
-from glasso_cli.models.encoder import patterns_in_part
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import LoadedModel, encode
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasso_cli.errors import InputError
-from glasso_cli.models.encoder import KIND
+from glasso_cli.models.encoder_decoder import ENCODER
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -175,7 +175,7 @@ def _config_error(model_id: str, reason: str) -> InputError:
 def model_kind(model_id: str, config: PreTrainedConfig) -> str:
     """``causal``, ``masked`` or ``encoder``; :class:`InputError` for what is neither, and for quantised weights.
 
-    Of an encoder-decoder model the encoder is read.
+    Of an encoder-decoder model the encoder is read, unless somebody asks for the decoder.
     """
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -186,7 +186,7 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
     refuse_quantised(model_id, config)
     if config.is_encoder_decoder:
         if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
-            return KIND
+            return ENCODER
         raise InputError(
             f"'{model_id}' is an encoder-decoder model whose encoder does not read text.",
             _other_documents(config) or "Use an encoder-decoder, causal or masked model of text.",

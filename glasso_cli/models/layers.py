@@ -63,7 +63,7 @@ def find_layers(model: PreTrainedModel) -> LayerStack:
     from torch import nn
 
     config = model.config.get_text_config()
-    n_layers = getattr(config, "num_hidden_layers", 0)
+    n_layers = getattr(model, "n_layers", None) or getattr(config, "num_hidden_layers", 0)
     stacks = [
         (name, module)
         for name, module in model.named_modules()

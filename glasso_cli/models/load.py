@@ -2,7 +2,7 @@
 
 Weights come from safetensors. A pickled checkpoint and Python code from a model repository can run anything
 on this machine, so both need to be named in ``trust``. The model is used as it is: nothing folded, centred
-or rewritten. Of an encoder-decoder model the encoder is what is read.
+or rewritten. Of an encoder-decoder model one part is read, the encoder unless the decoder is asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from glasso_cli.config import ModelSection
 from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
-from glasso_cli.models.encoder import KIND, encoder_of
+from glasso_cli.models.encoder_decoder import ENCODER, part_of_model
 from glasso_cli.models.folder import load_config, model_kind, one_line, require_model_files
 from glasso_cli.models.layers import embedding, find_layers
 from glasso_cli.models.loaded import LoadedModel
@@ -39,6 +39,7 @@ def load_model(
     device: str = "auto",
     device_map: str | None = None,
     trust: Collection[str] = (),
+    part: str = ENCODER,
     cache: Path | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> LoadedModel:
@@ -46,7 +47,7 @@ def load_model(
 
     ``dtype`` auto is float32 on every device, so that a result never depends on where it was computed.
     ``device`` auto takes a GPU where there is one; ``device_map="auto"`` spreads the layers over all GPUs
-    (needs accelerate). ``cache`` holds converted builtin models, by default the user's cache folder.
+    (needs accelerate). ``part`` is what is read of an encoder-decoder model, ``encoder`` or ``decoder``. ``cache`` holds converted builtin models, by default the user's cache folder.
     ``notify`` is told before slow steps.
 
     Raises :class:`InputError` for what cannot be used and :class:`ServiceError` for a hub that does not
@@ -61,6 +62,11 @@ def load_model(
         kind = model_kind(model_id, config)
         tokenizer = _load_tokenizer(model_id, folder, trust)
         model, notes = _load_weights(model_id, folder, kind, dtype, device_map, trust)
+    start = None
+    if kind == ENCODER:
+        kind = part
+        model, start, said = part_of_model(model, part)
+        notes = (*notes, said)
     _require_vocabulary(model_id, model, tokenizer)
     if device_map is None:
         model = _move(model_id, model, target)
@@ -72,14 +78,18 @@ def load_model(
         n_layers=len(find_layers(model).layers),
         kind=kind,
         notes=notes,
+        start=start,
     )
     check_canary(loaded)
     return loaded
 
 
-def load_configured(section: ModelSection, reporter: Reporter) -> LoadedModel:
-    """The language model that a section of kind hf names; ``reporter`` hears what a reader of the results should know."""
-    loaded = load_model(str(section.id), **options_of(section), notify=reporter.note)
+def load_configured(section: ModelSection, reporter: Reporter, part: str = ENCODER) -> LoadedModel:
+    """The language model that a section of kind hf names, or the ``part`` of it that is read, as :func:`load_model` has it.
+
+    ``reporter`` hears what a reader of the results should know.
+    """
+    loaded = load_model(str(section.id), **options_of(section), part=part, notify=reporter.note)
     for note in loaded.notes:
         reporter.note(f"{section.id}: {note}")
     return loaded
@@ -175,13 +185,9 @@ def _load_weights(
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-    auto = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, KIND: AutoModelForSeq2SeqLM}[kind]
+    auto = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, ENCODER: AutoModelForSeq2SeqLM}[kind]
     model, info = from_folder(auto, model_id, folder, dtype, device_map, trust)
-    notes = _notes(model_id, model, info)
-    if kind == KIND:
-        notes = (*notes, f"only the encoder of '{type(model).__name__}' reads the texts")
-        model = encoder_of(model)
-    return model, notes
+    return model, _notes(model_id, model, info)
 
 
 def from_folder(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.encoder_decoder import ENCODER, part_of_model, whole_model
 from glasso_cli.models.forward import errors_of, errors_of_tokenizer
 from glasso_cli.models.layers import find_layers
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A language model ready to be read: in eval mode, no gradients. It is a :class:`glasso_cli.models.network.Network`.
 
-    ``device`` is where input goes. ``kind`` is ``causal``, ``masked`` or ``encoder``. ``notes`` say what was decided in
-    loading that a reader of the results should know.
+    ``device`` is where input goes. ``kind`` is ``causal``, ``masked``, ``encoder`` or ``decoder``. ``notes`` say what was
+    decided in loading that a reader of the results should know. ``start`` is the token that a decoder reads before a text.
     """
 
     model: PreTrainedModel
@@ -32,6 +33,7 @@ class LoadedModel:
     n_layers: int
     kind: str
     notes: tuple[str, ...] = ()
+    start: int | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -49,7 +51,7 @@ class LoadedModel:
 
 
 def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
-    """Token ids of each text, as the tokenizer frames it. Raises :class:`InputError` for a doubled BOS."""
+    """Token ids of each text, as the tokenizer frames it, after a decoder's start token. Raises :class:`InputError` for a doubled BOS."""
     import torch
 
     with errors_of_tokenizer():
@@ -60,7 +62,8 @@ def encode(loaded: LoadedModel, texts: Sequence[str]) -> list[Tensor]:
             "The tokenizer puts two BOS tokens before a text.",
             "Repair add_bos_token or the post-processor in the tokenizer files.",
         )
-    return [torch.tensor(row) for row in rows]
+    before = [] if loaded.start is None else [loaded.start]
+    return [torch.tensor(before + row) for row in rows]
 
 
 def padding_id(tokenizer: Any) -> int:
@@ -69,15 +72,23 @@ def padding_id(tokenizer: Any) -> int:
 
 
 @contextmanager
-def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[LoadedModel]:
-    """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind."""
-    from glasso_cli.models.encoder import KIND, encoder_of
+def loaded_in_memory(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, part: str = ENCODER
+) -> Iterator[LoadedModel]:
+    """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind.
+
+    ``part`` is what is read of an encoder-decoder model.
+    """
     from glasso_cli.models.folder import model_kind
     from glasso_cli.models.layers import embedding
 
+    model = whole_model(model) or model
     name = model.config.name_or_path or type(model).__name__
     kind = model_kind(name, model.config)
-    model = encoder_of(model) if kind == KIND else model
+    start = None
+    if kind == ENCODER:
+        kind = part
+        model, start, _ = part_of_model(model, part)
     weight = embedding(model)
     training = model.training
     try:
@@ -88,6 +99,7 @@ def loaded_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
             dtype=str(weight.dtype).removeprefix("torch."),
             n_layers=len(find_layers(model).layers),
             kind=kind,
+            start=start,
         )
     finally:
         model.train(training)

@@ -30,7 +30,7 @@ class Network(Protocol):
 
     @property
     def kind(self) -> str:
-        """``causal``, ``masked`` or ``encoder`` for language models, ``image``, ``audio`` or ``torch`` for other modules."""
+        """``causal``, ``masked``, ``encoder`` or ``decoder`` for language models, ``image``, ``audio`` or ``torch`` for other modules."""
 
     @property
     def n_layers(self) -> int:

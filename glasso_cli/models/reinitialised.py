@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from glasso_cli.errors import InputError
+from glasso_cli.models.encoder_decoder import text_decoder, whole_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +23,8 @@ def reinitialised(module: Network, seed: int) -> Network:
     import torch
     from transformers import PreTrainedModel
 
+    if (whole := whole_model(module)) is not None:
+        return cast(Network, text_decoder(reinitialised(whole, seed)))
     tensors = [*module.parameters(), *module.buffers()]
     devices = {tensor.device for tensor in tensors}
     if len(devices) > 1:

@@ -98,10 +98,11 @@ def make(job: Job) -> str:
 
 def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.run import collect_to_disk
+    from glasso_cli.hooks.parts import part_read
     from glasso_cli.models.load import load_configured
 
     return collect_to_disk(
-        load_configured(job.config.model, job.console),
+        load_configured(job.config.model, job.console, part_read(job.config.collect)),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
         job.pieces,

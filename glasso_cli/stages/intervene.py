@@ -94,13 +94,14 @@ def make(job: Job) -> str:
 
 
 def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
+    from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts, intervene_texts
     from glasso_cli.models.load import load_configured
 
     config = job.config
     name = texts_of(config, job.corpus)
     manifest = job.upstream.get("synth" if name == job.corpus else f"synth/{name}")
-    loaded = load_configured(config.model, job.console)
+    loaded = load_configured(config.model, job.console, part_read(config.collect))
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),

@@ -192,6 +192,13 @@ def test_the_difference_is_that_to_a_float32_copy(
     assert {t.dtype for t in after.values()} == {torch.bfloat16}
 
 
+def test_a_module_with_two_names_keeps_its_dtype(model_dir: Callable[[str], Path]) -> None:
+    small = load_model(str(model_dir("llama")), dtype="bfloat16")
+    small.model.add_module("again", small.model.get_submodule("model.layers.0.mlp"))
+    dtype_difference(small, resolve_hook_points(small.model, ["mlp.1"]), IDS, MASK)
+    assert {weight.dtype for weight in small.model.parameters()} == {torch.bfloat16}
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_small_dtypes_pass_within_their_tolerance(model_dir: Callable[[str], Path], dtype: str) -> None:
     small = load_model(str(model_dir("gemma3")), dtype=dtype)

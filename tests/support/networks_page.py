@@ -18,7 +18,7 @@ from glasso_cli.hooks import HookPoint, record, resolve_hook_points
 from glasso_cli.hooks.invariants import check_hook_points
 from glasso_cli.models.loaded import LoadedModel, loaded_in_memory
 from support.documents import ROOT
-from support.proofs import IDS, MANY, own_tensor, prove
+from support.proofs import IDS, MANY, own_tensor, prove, prove_self_attention
 from support.tiny_architectures import Architecture, architectures, tiny_model, word_tokenizer
 
 PAGE = ROOT / "docs" / "networks.md"
@@ -48,6 +48,7 @@ NO_ENCODER_DECODERS = (
     *("moss_transcribe_diarize-encoder", "musicflamingo-encoder", "nemo_speechlm-encoder", "qwen2_audio-encoder"),
     *("qwen3_asr-encoder", "vibevoice_asr-encoder", "voxtral-encoder", "voxtral_realtime-encoder"),
 )
+ONE_ATTENTION = ("T5Gemma2Decoder",)  # over the tokens of the decoder and those of the encoder
 # A part of what the error says, and the word in the table.
 REASONS = {
     "is a mixture of experts": "experts",
@@ -72,14 +73,17 @@ REASONS = {
 def shown() -> list[Architecture]:
     """The architectures that have a row."""
     without = {*CANNOT_BE_BUILT, *ENCODER_DECODERS, *NO_ENCODER_DECODERS}
-    return [item for item in architectures() if str(item) not in without]
+    items = [item for item in architectures() if str(item) not in without]
+    decoders = [Architecture(item.model_type, "decoder") for item in items if item.kind == "encoder"]
+    return sorted([*items, *decoders], key=str)
 
 
 def row(architecture: Architecture) -> list[str]:
     """The cells of an architecture; raises AssertionError for a form that the package accepts and that is not right."""
     model = tiny_model(architecture)
     try:
-        with loaded_in_memory(model, word_tokenizer()) as loaded:
+        part = "decoder" if architecture.kind == "decoder" else "encoder"
+        with loaded_in_memory(model, word_tokenizer(), part=part) as loaded:
             cells = [cell([outcome(loaded, form, layer) for layer in LAYERS]) for form in FORMS]
     except InputError as error:
         cells = [reason(error)] * len(FORMS)
@@ -95,6 +99,8 @@ def outcome(loaded: LoadedModel, form: str, layer: int) -> str:
     except InputError as error:
         return reason(error)
     prove(loaded.model, point)
+    if form == "head" and loaded.kind == "decoder":
+        prove_self_attention(loaded.model, point, joined=type(loaded.model.get_decoder()).__name__ in ONE_ATTENTION)
     if point.expert is None:
         with record(loaded.model, [point]) as recorder:
             recorded = recorder.run(IDS)[0]
@@ -164,7 +170,7 @@ def parts(start: str = START, end: str = END) -> tuple[str, str, str]:
 
 def rows_on_the_page() -> dict[str, list[str]]:
     """The rows of the large table of the page, by their first cells."""
-    lines = re.findall(r"^\| (\S+ \((?:causal|masked|encoder)\)) \| (.*) \|$", parts()[1], re.MULTILINE)
+    lines = re.findall(r"^\| (\S+ \((?:causal|masked|encoder|decoder)\)) \| (.*) \|$", parts()[1], re.MULTILINE)
     return {name: [name, *entries.split(" | ")] for name, entries in lines}
 
 

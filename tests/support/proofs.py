@@ -159,6 +159,31 @@ def reached(gradient: torch.Tensor, time: int = IDS.shape[1]) -> dict[tuple[int,
     return {(int(head), int(token)): float(moved[head, token]) for head, token in moved.nonzero().tolist()}
 
 
+def prove_self_attention(model: Any, point: HookPoint, *, joined: bool) -> None:
+    """In a decoder, other states of the encoder change a layer but not its heads; ``joined``: one attention sees both."""
+    layer = model.get_submodule(re.match(rf".*?\.{point.layer}(?=\.)", point.module)[0])  # type: ignore[index]
+    left: list[torch.Tensor] = []
+    with torch.no_grad():
+        keep = layer.register_forward_hook(lambda *args: left.append(first(args[-1])))
+        before = own_tensor(model, point)
+        other = layer.register_forward_pre_hook(of_other_texts, with_kwargs=True)
+        after_change = own_tensor(model, point)
+    keep.remove()
+    other.remove()
+    assert not equal(left[0], left[1])
+    assert equal(before, after_change) is not joined
+
+
+def of_other_texts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The arguments of a layer with other numbers for the tokens of the encoder, of which there is one fewer."""
+
+    def changed(value: Any) -> Any:
+        theirs = isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim == 3
+        return value.flip(-1) if theirs and value.shape[1] == IDS.shape[1] - 1 else value
+
+    return tuple(map(changed, args)), {name: changed(value) for name, value in kwargs.items()}
+
+
 # -- mixers ---------------------------------------------------------------------------------------
 
 

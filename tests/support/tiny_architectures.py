@@ -85,7 +85,7 @@ class Architecture:
     """A type of model, as its configuration names it, and the head that transformers puts on it."""
 
     model_type: str
-    kind: str  # causal, masked or encoder; image or audio in support.tiny_encoders
+    kind: str  # causal, masked, encoder or decoder; image or audio in support.tiny_encoders
 
     @property
     def config(self) -> type[Any]:
@@ -122,10 +122,12 @@ def tiny_model(architecture: Architecture) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-    classes = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM, "encoder": AutoModelForSeq2SeqLM}
-    auto: Any = classes[architecture.kind]
+    classes: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+    auto = classes.get(architecture.kind, AutoModelForSeq2SeqLM)
     more = MORE_CAUSAL.get(architecture.model_type, {}) if architecture.kind == "causal" else {}
     config = tiny_config(architecture.config, **more)
+    if architecture.kind == "decoder":  # the default is none, or lies outside the vocabulary
+        config.decoder_start_token_id = 2
     with torch.device("meta"):
         size = sum(p.numel() for p in auto.from_config(config).parameters())
     if size > LARGEST:
@@ -148,6 +150,8 @@ def tiny_config(config_class: type[Any], **more: Any) -> Any:
         part = getattr(default, name, None)
         if hasattr(part, "to_dict"):
             options[name] = tiny_config(type(part)).to_dict()
+    if config_class.model_type == "encoder-decoder":  # else its decoder is a second encoder
+        options["decoder"] |= {"is_decoder": True, "add_cross_attention": True}
     known = {name for name, value in default.to_dict().items() if not isinstance(value, list | tuple | dict)}
     known -= set(getattr(config_class, "attribute_map", {}))
     options |= {name: size for name, size in SIZES.items() if name in known}

@@ -53,7 +53,7 @@ class DocumentCounts:
 
 @dataclass(frozen=True)
 class ModelRead:
-    """The model: ``causal`` or ``masked``, its dtype, and how many layers it has."""
+    """The model: its kind, such as ``causal``, ``masked``, ``encoder`` or ``decoder``, its dtype, and how many layers it has."""
 
     kind: str
     dtype: str

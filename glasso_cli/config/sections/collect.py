@@ -56,6 +56,7 @@ class CollectSection(Section):
         description="Where activations are read. mlp.9 names the hidden units of the MLP in layer 9; mlp.* those of all layers; "
         "head.9 what the attention heads of layer 9 give, head.9.1 one head; mixer.9 what a state-space model or linear attention "
         "gives; expert.9.3 the hidden units of expert 3, over the tokens routed to it; resid.9 the residual stream after layer 9. "
+        "In encoder-decoder models decoder.mlp.9 is in the decoder, mlp.9 in the encoder. "
         "The basis of resid, and within a head, is arbitrary. In networks that read no texts, conv.3 names the channels of the fourth convolution "
         "and rnn.0 the units of the first recurrent layer. Module name patterns with :in or :out name any other place. Required, "
         "unless sae.file is given.",

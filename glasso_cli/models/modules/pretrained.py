@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
-from glasso_cli.models.encoder import encoder_of
+from glasso_cli.models.encoder_decoder import encoder_of
 from glasso_cli.models.folder import kind_of_arrays, load_config, refuse_quantised, require_model_files
 from glasso_cli.models.layers import find_layers_of_encoder
 from glasso_cli.models.load import choose_device, from_folder, quiet_transformers, require_options, weights_missing
