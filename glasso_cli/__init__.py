@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import collect_arrays as collect_arrays
     from glasso_cli.api.stages import compare as compare
     from glasso_cli.api.stages import fit as fit
+    from glasso_cli.api.stages import intervene as intervene
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
     from glasso_cli.artifacts import Interventions as Interventions
@@ -45,6 +46,7 @@ _PUBLIC = {
     "compare": "glasso_cli.api.stages",
     "fit": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",
+    "intervene": "glasso_cli.api.stages",
     "load": "glasso_cli.api.artifacts",
     "load_model": "glasso_cli.models.load",
     "record": "glasso_cli.hooks",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from glasso_cli.api.settings import section_of
-from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
-from glasso_cli.config import CollectSection, CompareSection, FitSection, public_fields
+from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, PrecisionPath
+from glasso_cli.config import CollectSection, CompareSection, FitSection, InterveneSection, public_fields
 from glasso_cli.errors import InputError, extras_needed
 
 if TYPE_CHECKING:
@@ -146,6 +146,68 @@ def compare(
     fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.fit))
     comparison = compare_pair(first, second, section, fitting, seed=seed)
     return replace(comparison, meta={**comparison.meta, **_made_from(compare=section, seed=seed)})
+
+
+@extras_needed()
+def intervene(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Iterable[str],
+    stats: ActivationStats,
+    fit: PrecisionPath | None = None,
+    *,
+    held_out: bool = False,
+    name: str = "texts",
+    seed: int = 0,
+    **settings: Any,
+) -> Interventions:
+    """What changed neurons do to later ones, measured on ``texts``, with errors, p- and q-values and controls.
+
+    The numbers are those of ``glasso intervene``. ``stats`` are what :func:`collect` measured with the same model at the hook points
+    of sources and targets. ``fit`` is needed where degrees or communities decide on the sources. ``held_out`` says whether ``stats``
+    are of other texts. ``settings`` are the keys of the section ``intervene`` (``sources``, ``changes``, ``tokens``, …); without
+    ``fit``, ``stratify`` is ``["write_norm"]`` unless it is given.
+
+    Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for unknown neurons, and
+    for networks in which no pass can begin at the source.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from glasso_cli.console import PythonWarnings
+    from glasso_cli.intervention.texts import choose_texts, intervene_texts
+    from glasso_cli.models.loaded import loaded_in_memory
+
+    if fit is None:
+        settings = {"stratify": ["write_norm"], **settings}
+    section = section_of(InterveneSection, "intervene", settings)
+    if section.reads_fit and fit is None:
+        raise InputError(
+            "Degrees and communities are those of a fit.", "Give it as `fit`, or set stratify and communities."
+        )
+    collected = dict(stats.meta["material"]["config"]["collect"])
+    if (collected.pop("sae", None) or {}).get("file") is not None:
+        raise InputError(
+            "The statistics are of latents of a dictionary, and `intervene` changes neurons.", "Collect neurons."
+        )
+    collecting = section_of(CollectSection, "collect", collected)
+    documents = list(texts)
+    with loaded_in_memory(model, tokenizer) as loaded, tempfile.TemporaryDirectory(prefix="glasso-") as folder:
+        read = choose_texts(loaded, lambda: documents, None, collecting, section, name=name)
+        made = intervene_texts(
+            loaded,
+            replace(read, held_out=held_out),
+            stats,
+            fit,
+            collecting,
+            section,
+            Path(folder),
+            name=str(stats.meta.get("corpus", "corpus")),
+            seed=seed,
+            reporter=PythonWarnings(),
+        )
+    meta = {**made.meta, "corpus": str(stats.meta.get("corpus", "corpus"))}
+    return replace(made, meta={**meta, **_made_from(intervene=section, seed=seed)})
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:

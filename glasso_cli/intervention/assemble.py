@@ -49,7 +49,7 @@ def by_document(pieces: Sequence[Mapping[str, np.ndarray]], kept: Mapping[int, i
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Judged:
     """Effects ``(S, T)`` of one kind of change in standard deviations of the target, their errors and tests."""
 
     effects: np.ndarray
@@ -60,9 +60,9 @@ class Tested:
     q: np.ndarray
 
 
-def tested(
+def judged(
     sums: np.ndarray, squares: np.ndarray, tokens: np.ndarray, least: float, signs: np.ndarray, by: str
-) -> Tested:
+) -> Judged:
     """The tests of one kind of change from ``sums`` and ``squares (S, D, T)`` of effects in standard deviations of the target.
 
     ``by``: ``mean`` tests that the mean effect is larger than ``least`` in size, ``rms`` that the root mean square is. The q-values
@@ -81,7 +81,7 @@ def tested(
             p = beyond_least(square, tokens, least**2, signs, one_sided=True)
         found.append((mean, error, rms, rms_error, p))
     mean, error, rms, rms_error, p = (np.stack(parts) for parts in zip(*found))
-    return Tested(mean, error, rms, rms_error, p, ordered_q_values(p.ravel()).reshape(p.shape))
+    return Judged(mean, error, rms, rms_error, p, ordered_q_values(p.ravel()).reshape(p.shape))
 
 
 def artifact(
@@ -100,7 +100,7 @@ def artifact(
     signs = sign_flips(len(tokens), seed)
     kinds = section.changes
     tests = [
-        tested(plain, square, tokens, section.min_effect, signs, TESTED.get(kind, "rms"))
+        judged(plain, square, tokens, section.min_effect, signs, TESTED.get(kind, "rms"))
         for kind, plain, square in zip(kinds, sums, squares)
     ]
     block = np.arange(len(tokens)) % section.blocks

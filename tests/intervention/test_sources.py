@@ -87,6 +87,8 @@ def test_what_a_neuron_writes_is_its_column() -> None:
     torch.manual_seed(0)
     linear: Any = nn.Linear(6, 4)
     conv: Any = Conv1D(4, 6)
-    np.testing.assert_allclose(write_vectors(linear, np.array([1, 5])), linear.weight[:, [1, 5]].detach().T, atol=1e-6)
-    np.testing.assert_allclose(write_vectors(conv, np.array([1, 5])), conv.weight[[1, 5]].detach(), atol=1e-6)
+    for module, expected in ((linear, linear.weight[:, [1, 5]].T), (conv, conv.weight[[1, 5]])):
+        found = write_vectors(module, np.array([1, 5]))
+        assert found is not None
+        np.testing.assert_allclose(found, expected.detach(), atol=1e-6)
     assert write_vectors(nn.Tanh(), np.array([0])) is None

@@ -1,0 +1,36 @@
+"""`g.intervene` in memory gives what `glasso intervene` gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.experiments import documents
+from support.real_runs import Runner, overrides
+
+import glasso_cli as g
+from glasso_cli.errors import ConfigError, InputError
+from glasso_cli.models.load import load_model
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_it_gives_the_numbers_of_the_stage(runner: Runner) -> None:
+    asked: dict[str, Any] = {"sources": 5, "stratify": [], "tokens": 10_000, "at": [2, " the"]}
+    runner.run("collect", "intervene", set_=overrides(collect={"hook_points": ["mlp.0", "mlp.1"]}, intervene=asked))
+    stage, stats = g.load("out/intervene/words.npz"), g.load("out/collect/words.npz")
+    assert isinstance(stage, g.Interventions)
+    assert isinstance(stats, g.ActivationStats)
+    text = Path("c.yaml").read_text()
+    loaded = load_model(text.split("model: {id: ")[1].split("}")[0])
+    made = g.intervene(loaded.model, loaded.tokenizer, documents(), stats, **asked)
+    assert not made.metrics.texts.held_out
+    for name in ("effects", "errors", "q_values", "block_sums"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(stage, name))
+    assert list(made.pairs_frame()["source"].unique()) != []
+    with pytest.raises(ConfigError, match="unknown key"):
+        g.intervene(loaded.model, loaded.tokenizer, documents(), stats, change="step")
+    with pytest.raises(InputError, match="those of a fit"):
+        g.intervene(loaded.model, loaded.tokenizer, documents(), stats, communities=[0])
