@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from glasso_cli.models.layers import LayerStack
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """A model and its layers. Every method raises :class:`InputError` for a layer without the tensor it looks for.
 
