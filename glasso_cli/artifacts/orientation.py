@@ -116,7 +116,11 @@ def _turned_interventions(found: Any) -> dict[str, Any]:
     ]
     signs = np.array(sources)[:, :, None] * target
     steps = found.source_orientation[found.linear_sources][:, None] * target
+    # The slope of an output has the sign of the source; a divergence has none.
+    outputs = np.where(found.outputs == "kl", 1, np.array(sources)[:, :, None])
     return {
+        "output_effects": found.output_effects * outputs,
+        "block_outputs": found.block_outputs * outputs[:, :, None],
         "effects": found.effects * signs,
         "block_sums": found.block_sums * signs[:, :, None],
         "linear_effects": found.linear_effects * steps,

@@ -12,7 +12,7 @@ from glasso_cli.hooks import HookPoint
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.intervention.changes import Changes
 from glasso_cli.intervention.outputs import VALUES, Outputs
-from glasso_cli.intervention.passes import Edit, Passes, copies_for
+from glasso_cli.intervention.passes import Passes, copies_for
 from glasso_cli.intervention.sources import Source
 from glasso_cli.intervention.study import Study, Where
 from glasso_cli.intervention.sums import Counted
@@ -117,12 +117,12 @@ class _Batch:
 
     def everything(self) -> Arrays:
         measure, sources = self.measure, self.measure.study.sources
-        reference, output = measure.passes.edited([], self.copies)
+        reference, output = measure.passes.edited([], self.copies, whole=True)
         self.reference = [part[..., own] for part, own in zip(reference, self._columns(reference))]
         self.scores = self._scored(output, clean=True)
         plain, squares, scores = [], [], []
         for kind in measure.kinds:
-            found = self._steps(sources, measure.delta) if kind == "step" else self._others(kind, sources)
+            found = self._steps(sources, measure.delta, whole=True) if kind == "step" else self._others(kind, sources)
             plain.append(found[0])
             squares.append(found[1])
             scores.append(found[2])
@@ -146,19 +146,18 @@ class _Batch:
 
     # -- the kinds of change --------------------------------------------------------------------------
 
-    def _steps(self, sources: Sequence[Source], size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _steps(
+        self, sources: Sequence[Source], size: float, *, whole: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Central differences per standard deviation: sums, squares, and effects on the output."""
         changes, half = self.measure.changes, self.copies // 2
         found = []
         for some in _groups(sources, half):
             full = [*some, *[some[-1]] * (half - len(some))]
             edits = [changes.step(source, sign * size) for sign in (1, -1) for source in full]
-            found.append(self._difference(edits, size, len(some)))
+            read, output = self.measure.passes.edited(edits, self.copies, self.changed, whole=whole)
+            found.append(self._central(read, output, size, len(some)))
         return _joined(found)
-
-    def _difference(self, edits: Sequence[Edit], size: float, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        read, output = self.measure.passes.edited(edits, self.copies, self.changed)
-        return self._central(read, output, size, count)
 
     def _central(
         self, read: Sequence[Tensor], output: Any, size: float, count: int
@@ -179,7 +178,7 @@ class _Batch:
         for some in _groups(sources, self.copies):
             full = [*some, *[some[-1]] * (self.copies - len(some))]
             edits = [self.measure.changes.other(kind, source, self.layout.documents) for source in full]
-            read, output = self.measure.passes.edited(edits, self.copies, self.changed)
+            read, output = self.measure.passes.edited(edits, self.copies, self.changed, whole=True)
             parts = [part[..., own] - clean for part, own, clean in zip(read, self._columns(read), self.reference)]
             plain, squares = self.counted.both([part[: len(some)] for part in parts])
             found.append((plain, squares, self._output_changes(output, len(some))))
@@ -238,7 +237,7 @@ class _Batch:
     # -- the output -----------------------------------------------------------------------------------
 
     def _scored(self, output: Any, *, clean: bool = False) -> Tensor | None:
-        if not self.measure.passes.whole:
+        if output is None or not self.measure.passes.whole:
             return None
         rows, positions = self.measure.passes.feed.rows(self.batch)
         if clean:

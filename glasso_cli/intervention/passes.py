@@ -35,18 +35,23 @@ class Edit:
 
 @dataclass(eq=False)
 class Passes:
-    """The passes over one batch after another. ``recorder`` reads the targets; ``whole`` also keeps the output."""
+    """The passes over one batch after another. ``recorder`` reads the targets and stops there; ``to_end`` runs on to the output."""
 
     feed: Feed
     source: HookPoint
     recorder: Recorder
     frozen: Frozen
-    whole: bool = False
+    to_end: Recorder | None = None
     batch: Any = None
     _replay: Replay = field(init=False)
 
     def __post_init__(self) -> None:
         self._replay = Replay(self.feed.model, self.source)
+
+    @property
+    def whole(self) -> bool:
+        """Whether some passes go on to the output."""
+        return self.to_end is not None
 
     @contextmanager
     def over(self, batch: Any, reader: Any, copies: int) -> Iterator[ActivationBatch]:
@@ -61,17 +66,19 @@ class Passes:
                 with self.feed.errors(), torch.no_grad():
                     self.feed.call(batch, 1, True)()
         with torch.no_grad():
-            self._replay.keep(self.feed.call(batch, 1, self.whole), rows, positions)
+            self._replay.keep(self.feed.call(batch, 1, False), rows, positions)
         with self._replay.again(copies), self.frozen.held(copies):
             yield clean
 
-    def edited(self, edits: Sequence[Edit], copies: int, positions: Tensor | None = None) -> tuple[list[Tensor], Any]:
-        """The targets, each ``(copies, rows, positions, width)``, and the output (None unless ``whole``).
+    def edited(
+        self, edits: Sequence[Edit], copies: int, positions: Tensor | None = None, *, whole: bool = False
+    ) -> tuple[list[Tensor], Any]:
+        """The targets, each ``(copies, rows, positions, width)``, and the output (None unless ``whole``, where there is one).
 
         Copy k has ``edits[k]``; further copies are left as they are. ``positions (rows, positions)`` limits the edits.
         """
         if not edits:
-            return self.run([], copies)
+            return self.run([], copies, whole=whole)
         union = sorted({neuron for edit in edits for neuron in edit.neurons})
         columns = [[union.index(neuron) for neuron in edit.neurons] for edit in edits]
 
@@ -83,12 +90,15 @@ class Passes:
             return new.reshape(current.shape)
 
         limited = None if positions is None else positions.repeat(copies, 1)
-        return self.run([Intervention(self.source, change, tuple(union), limited)], copies)
+        return self.run([Intervention(self.source, change, tuple(union), limited)], copies, whole=whole)
 
-    def run(self, interventions: Sequence[Intervention], copies: int) -> tuple[list[Tensor], Any]:
+    def run(
+        self, interventions: Sequence[Intervention], copies: int, *, whole: bool = False
+    ) -> tuple[list[Tensor], Any]:
         """As :meth:`edited`, with ``interventions`` on all copies at once."""
         outputs: list[Any] = []
-        forward = self.feed.call(self.batch, copies, self.whole)
+        recorder = self.to_end if whole and self.to_end is not None else self.recorder
+        forward = self.feed.call(self.batch, copies, recorder is self.to_end)
 
         def run() -> Any:
             made = forward()
@@ -98,7 +108,7 @@ class Passes:
         with ExitStack() as stack:
             if interventions:
                 stack.enter_context(ablate(self.feed.model, interventions))
-            read = self.recorder.read(run, self.feed.shaped(self.batch, copies), self.feed.errors())
+            read = recorder.read(run, self.feed.shaped(self.batch, copies), self.feed.errors())
         found = [values.unflatten(0, (copies, -1)) for values in read]
         return found, outputs[-1] if outputs else None
 
@@ -118,7 +128,7 @@ def check_replay(passes: Passes, batch: Any, reader: Any) -> float:
     with passes.over(batch, reader, 2):
         again, _ = passes.edited([], 2)
     shaped = passes.feed.shaped(batch, 2)
-    forward = passes.feed.call(batch, 2, passes.whole)
+    forward = passes.feed.call(batch, 2, False)
     with passes.frozen.watched():
         read = passes.recorder.read(forward, shaped, passes.feed.errors())
     found = max(difference(one.flatten(0, 1), other) for one, other in zip(again, read))

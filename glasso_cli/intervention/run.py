@@ -77,9 +77,9 @@ def intervene(
     reader = feed.reading.reader()
     with ExitStack() as stack:
         held = stack.enter_context(frozen(section.mode, feed.model, source))
-        whole = bool(section.outputs)
-        recorder = stack.enter_context(record(feed.model, study.targets, stop=not whole))
-        passes = Passes(feed, source, recorder, held, whole)
+        recorder = stack.enter_context(record(feed.model, study.targets))
+        to_end = stack.enter_context(record(feed.model, study.targets, stop=False)) if section.outputs else None
+        passes = Passes(feed, source, recorder, held, to_end)
         replayed = check_replay(passes, batches[-1], reader)
         set_limits(reader, batches)
         known = survey(feed, reader, batches, study, where, section.changes, section.delta, seed)

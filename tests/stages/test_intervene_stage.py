@@ -10,6 +10,7 @@ import pytest
 from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts import Interventions
+from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.errors import ConfigError, InputError, UpstreamError
 
 
@@ -124,6 +125,12 @@ def test_other_modes_and_outputs(two_layers: Runner, mode: str) -> None:
     assert made.outputs.tolist() == ["loss", "kl", "logit_difference"]
     assert (made.output_effects[:, :, 1] > 0).all()
     assert (made.output_errors > 0).all()
+    one = two_layers.command("show", "out/intervene/words.npz", "--neuron", str(made.source_ids[0])).output
+    assert one.count("output: logit_difference") == 2
+    turned = oriented(made)
+    signs = made.source_orientation[:, None]
+    np.testing.assert_array_equal(turned.output_effects[0, :, [0, 2]], (made.output_effects[0] * signs)[:, [0, 2]].T)
+    np.testing.assert_array_equal(turned.output_effects[:, :, 1], made.output_effects[:, :, 1])
 
 
 @pytest.mark.slow

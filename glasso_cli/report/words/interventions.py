@@ -128,11 +128,21 @@ def neuron_summary(artifact: Interventions, name: str) -> list[tuple[str, str]]:
     for row, kind in enumerate(artifact.changes.tolist()):
         if source is not None:
             lines += _listed(turned, row, f"{kind} of {name}", (row, source), artifact.target_ids, "targets")
+            lines += _of_outputs(turned, row, source)
         if target is not None:
             lines += _listed(
                 artifact, row, f"{kind}, on {name}", (row, slice(None), target), artifact.source_ids, "sources"
             )
     return lines
+
+
+def _of_outputs(artifact: Interventions, row: int, source: int) -> list[tuple[str, str]]:
+    """The effects of one source on every output."""
+    effects, errors = artifact.output_effects[row, source], artifact.output_errors[row, source]
+    return [
+        (f"  output: {name}", f"{effect:+.3g} ± {error:.2g}")
+        for name, effect, error in zip(artifact.outputs.tolist(), effects, errors)
+    ]
 
 
 def _listed(
