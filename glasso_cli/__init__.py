@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import fit as fit
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
+    from glasso_cli.artifacts import Influence as Influence
     from glasso_cli.artifacts import JointPrecision as JointPrecision
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.errors import GlassoError as GlassoError
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Comparison": "glasso_cli.artifacts",
     "GlassoError": "glasso_cli.errors",
     "GraphicalLasso": "glasso_cli.api.estimator",
+    "Influence": "glasso_cli.artifacts",
     "JointPrecision": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",

@@ -50,6 +50,7 @@ FOLDERS = [
     "comparison",
     "report",
     "collection",
+    "influence",
     "stages",
     "api",
     "cli",

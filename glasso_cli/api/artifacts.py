@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from glasso_cli.artifacts import ActivationStats, Artifact, Comparison, JointPrecision, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Artifact, Comparison, Influence, JointPrecision, PrecisionPath
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
-    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision)
+    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision, Influence)
 }
 
 
-def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comparison | JointPrecision:
+def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
     - :class:`PrecisionPath` from ``OUT/fit/``: sparse precision matrices at A penalties, and the tests of the edges.
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
+    - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
     """
@@ -27,8 +28,9 @@ def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comp
     name = read_meta(file)["kind"]
     if name not in _KINDS:
         raise InputError(
-            f"{file} holds '{name}', which is no artifact of a stage.", "Give an .npz of collect, fit or compare."
+            f"{file} holds '{name}', which is no artifact of a stage.",
+            "Give an .npz of collect, fit, compare or influence.",
         )
     artifact = _KINDS[name].load(file)
-    assert isinstance(artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision)
+    assert isinstance(artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence)
     return artifact

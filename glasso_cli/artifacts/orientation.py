@@ -107,11 +107,17 @@ def _turned_joint(fit: Any) -> dict[str, Any]:
     return {name: getattr(fit, name) * signs for name in ("values", "partial_correlations")}
 
 
+def _turned_influence(influence: Any) -> dict[str, Any]:
+    signs = pair_signs(influence.orientation, influence.sources, influence.targets)
+    return {name: getattr(influence, name) * signs for name in ("mean", "direct", "z")}
+
+
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "activation-stats": _turned_stats,
     "precision-path": _turned_fit,
     "comparison": _turned_comparison,
     "joint-precision": _turned_joint,
+    "influence": _turned_influence,
 }
 
 

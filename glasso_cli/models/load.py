@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from glasso_cli.config import ModelSection
+
 DTYPES = ("float32", "bfloat16", "float16")
 TRUST = ("pickle", "remote_code")
 
@@ -72,6 +74,22 @@ def load_model(
         notes=notes,
     )
     check_canary(loaded)
+    return loaded
+
+
+def load_configured(model: ModelSection, *, notify: Callable[[str], None]) -> LoadedModel:
+    """The language model that a configuration names, as :func:`load_model` loads it; ``notify`` hears of its notes, too."""
+    loaded = load_model(
+        str(model.id),
+        revision=model.revision,
+        dtype=model.dtype,
+        device=model.device,
+        device_map=model.device_map,
+        trust=model.trust,
+        notify=notify,
+    )
+    for note in loaded.notes:
+        notify(f"{model.id}: {note}")
     return loaded
 
 

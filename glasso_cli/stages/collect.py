@@ -24,7 +24,6 @@ from glasso_cli.pipeline.stage import Stage
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.artifacts.npz import Chunked
-    from glasso_cli.models.loaded import LoadedModel
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -94,9 +93,10 @@ def make(job: Job) -> str:
 
 def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.run import collect_to_disk
+    from glasso_cli.models.load import load_configured
 
     return collect_to_disk(
-        _load(job),
+        load_configured(job.config.model, notify=job.console.note),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
         job.pieces,
@@ -120,24 +120,6 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
         seed=job.config.seed,
         reporter=job.console,
     )
-
-
-def _load(job: Job) -> LoadedModel:
-    from glasso_cli.models.load import load_model
-
-    model = job.config.model
-    loaded = load_model(
-        str(model.id),
-        revision=model.revision,
-        dtype=model.dtype,
-        device=model.device,
-        device_map=model.device_map,
-        trust=model.trust,
-        notify=job.console.note,
-    )
-    for note in loaded.notes:
-        job.console.note(f"{model.id}: {note}")
-    return loaded
 
 
 def _versions() -> dict[str, str]:

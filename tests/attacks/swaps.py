@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from attacks.damage import _same
 from attacks.lab import Lab, run, run_all
 from attacks.outcome import HELD, SILENT, Outcome, of_result
-from glasso_cli.stages import collect
+from glasso_cli.models import load as loading
 
 
 def attack(lab: Lab, random: Random) -> Outcome:
@@ -22,16 +23,16 @@ def attack(lab: Lab, random: Random) -> Outcome:
         mine = ("--set", f"model.id={folder / 'model'}", "--set", 'corpora.words.files=["words.jsonl"]')
         target = random.choice([Path("words.jsonl"), folder / "model" / "config.json"])
         whole, back = target.read_bytes(), random.random() < 0.5
-        load = collect._load
+        load = loading.load_configured
 
-        def swapped(job: object) -> object:
+        def swapped(*arguments: Any, **options: Any) -> Any:
             target.write_bytes(whole.replace(b"the", b"our") + b" \n")
-            loaded = load(job)  # type: ignore[arg-type]
+            loaded = load(*arguments, **options)
             if back:
                 target.write_bytes(whole)
             return loaded
 
-        patch.setattr(collect, "_load", swapped)
+        patch.setattr(loading, "load_configured", swapped)
         (folder / "out" / "collect" / "words.npz").unlink()
         what = f"{target.name} replaced while the model loads{', and put back' if back else ''}"
         try:

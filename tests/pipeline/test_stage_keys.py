@@ -19,6 +19,7 @@ READ_BY = {
     "fit": {"fit"},
     "visualize": {"visualize"},
     "compare": {"compare"},
+    "influence": {"influence"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

@@ -4,6 +4,15 @@ from glasso_cli.artifacts.metrics.codec import metrics_of, to_json
 from glasso_cli.artifacts.metrics.collect import CollectMetrics
 from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
 from glasso_cli.artifacts.metrics.fit import FitMetrics
+from glasso_cli.artifacts.metrics.influence import InfluenceMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
 
-__all__ = ["CollectMetrics", "ComparisonMetrics", "FitMetrics", "JointMetrics", "metrics_of", "to_json"]
+__all__ = [
+    "CollectMetrics",
+    "ComparisonMetrics",
+    "FitMetrics",
+    "InfluenceMetrics",
+    "JointMetrics",
+    "metrics_of",
+    "to_json",
+]
