@@ -38,6 +38,9 @@ class Influence(Artifact):
     direct: np.ndarray = array("E", dtype="float32")  # the part of the mean along the stream, without attention
     rms: np.ndarray = array("E", dtype="float32")  # root mean square over tokens: the typical size at a token
     z: np.ndarray = array("E", dtype="float32")  # mean over error
+    # Mean change of the target, in its standard deviations, where the source is set to its mean; empty without it:
+    ablation: np.ndarray = array("E", dtype="float32", may_be_empty=True)
+    ablation_error: np.ndarray = array("E", dtype="float32", may_be_empty=True)
     p_values: np.ndarray = array("E", dtype="float64")  # of H0: |mean| is at most influence.min_effect
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs of all layers
     edge: np.ndarray = array("E", dtype="bool")  # q_values at most influence.fdr
@@ -64,6 +67,9 @@ class Influence(Artifact):
         """The edges, the largest influence first. Signs are relative to the heavier poles of both neurons."""
         order, turned = self.strongest(), oriented(self)
         sources, targets = self.sources[order], self.targets[order]
+        ablated = {}
+        if self.ablation.size:
+            ablated = {"ablation": turned.ablation[order], "ablation_error": self.ablation_error[order]}
         return {
             "source": self.neuron_ids[sources],
             "target": self.neuron_ids[targets],
@@ -71,6 +77,7 @@ class Influence(Artifact):
             "standard_error": self.error[order],
             "direct": turned.direct[order],
             "rms": self.rms[order],
+            **ablated,
             "z": turned.z[order],
             "p_value": self.p_values[order],
             "q_value": self.q_values[order],

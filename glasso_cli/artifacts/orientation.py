@@ -109,7 +109,10 @@ def _turned_joint(fit: Any) -> dict[str, Any]:
 
 def _turned_influence(influence: Any) -> dict[str, Any]:
     signs = pair_signs(influence.orientation, influence.sources, influence.targets)
-    return {name: getattr(influence, name) * signs for name in ("mean", "direct", "z")}
+    turned = {name: getattr(influence, name) * signs for name in ("mean", "direct", "z")}
+    if influence.ablation.size:  # a source that is set to its mean has no sign
+        turned["ablation"] = influence.ablation * influence.orientation[influence.targets]
+    return turned
 
 
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {

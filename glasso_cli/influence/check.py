@@ -13,8 +13,9 @@ from glasso_cli.corpora.windows import batches
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.neurons import probe_ids
 from glasso_cli.influence.frozen import held_derivatives
-from glasso_cli.influence.pairs import Maps, derivatives
-from glasso_cli.influence.reader import pairs_read
+from glasso_cli.influence.maps import maps_of
+from glasso_cli.influence.pairs import derivatives
+from glasso_cli.influence.reader import PairReader, pairs_read
 from glasso_cli.influence.sums import SummedFactors
 from glasso_cli.models.forward import errors_of
 from glasso_cli.models.loaded import padding_id
@@ -39,15 +40,6 @@ class Discrepancy:
 
     mean: float
     rms: float
-
-
-def maps_of(pair: LayerPair, sources: Tensor, targets: Tensor) -> Maps:
-    """The matrices of the closed form for chosen neurons, indices ``(m,)`` and ``(p,)`` into the hook points."""
-    import torch
-
-    reads = [part.weight()[targets] for part in (pair.gate, pair.up) if part is not None]
-    writes = torch.stack(list(pair.writes(sources)))
-    return Maps(writes.cpu().numpy(), torch.stack(reads).cpu().numpy())
 
 
 def checked(loaded: LoadedModel, pair: LayerPair) -> Discrepancy:
@@ -77,7 +69,8 @@ def closed_form(
 
     targets = torch.arange(pair.target.width, device=loaded.device)
     sums = SummedFactors(pair, _BLOCKS, targets)
-    with pairs_read(loaded.model, [pair]) as (reader,), torch.no_grad(), errors_of(loaded.model):
+    reader = PairReader(pair)
+    with pairs_read(loaded.model, [reader]), torch.no_grad(), errors_of(loaded.model):
         for inputs in sample:
             loaded.model(**{name: tensor.to(loaded.device) for name, tensor in inputs.items()})
             kept = inputs["attention_mask"].reshape(-1).nonzero()[:, 0].to(loaded.device)

@@ -28,10 +28,12 @@ class _Reached(Exception):  # noqa: N818 - not an error
     """Ends a pass at the target; never leaves this module."""
 
 
-def held_derivatives(loaded: LoadedModel, pair: LayerPair, neuron: int, inputs: dict[str, Tensor]) -> Tensor:
+def held_derivatives(
+    loaded: LoadedModel, pair: LayerPair, neuron: int, inputs: dict[str, Tensor], towards: float | None = None
+) -> Tensor:
     """How the target neurons move where the source ``neuron`` moves by one unit at every token, ``(batch, time, p)``.
 
-    ``inputs`` are ``input_ids`` and ``attention_mask``, ``(batch, time)``.
+    With ``towards``, it moves at every token by its distance from that value instead. ``inputs`` are ``input_ids`` and ``attention_mask``, ``(batch, time)``.
     """
     import torch
     from torch.autograd import forward_ad
@@ -41,7 +43,7 @@ def held_derivatives(loaded: LoadedModel, pair: LayerPair, neuron: int, inputs: 
 
     def push(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         tangent = torch.zeros_like(args[0])
-        tangent[..., neuron] = 1
+        tangent[..., neuron] = 1 if towards is None else towards - args[0][..., neuron]
         return (forward_ad.make_dual(args[0], tangent), *args[1:])
 
     def reach(module: nn.Module, args: tuple[Any, ...]) -> None:

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glasso_cli.influence.maps import Maps
 from glasso_cli.influence.sums import PairSums
 
 _VALUES = 2**25  # numbers in memory at a time, of the derivatives of a group of targets by path
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """The matrices of the closed form, for m source neurons and p target neurons: K paths, R responses."""
-
-    writes: np.ndarray  # (K, d, m) float32: what a unit of each source adds on each path
-    reads: np.ndarray  # (R, p, d) float32: what the gate, and the up-projection, of each target reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +67,13 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[TargetGroup]:
 
 def _weighted_errors(counts: np.ndarray, first: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Of every block with tokens, its mean less that of all ``(p, R K)``, times the root of its jackknife weight."""
-    filled = np.flatnonzero(counts)
-    share = counts[filled] / counts.sum()
-    weight = share / (1 - share) / len(filled)
+    filled, weight = jackknife_weights(counts)
     means = first[filled] / counts[filled, None, None]
     return np.asarray((means - whole) * np.sqrt(weight)[:, None, None])
+
+
+def jackknife_weights(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The blocks with tokens, and the weight of each in the variance of a mean: that of its squared distance from the mean."""
+    filled = np.flatnonzero(counts)
+    share = counts[filled] / counts.sum()
+    return filled, share / (1 - share) / len(filled)

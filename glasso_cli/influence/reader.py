@@ -47,8 +47,12 @@ class PairReader:
     """Sees one pair of layers in every pass of the block of :func:`pairs_read`."""
 
     pair: LayerPair
+    centre: Tensor | None = None  # (m,) means of the sources that are ablated; None where none are
+    sources: Tensor | None = None  # (m,) their places at the source hook point
     _scales: dict[int, Tensor] = field(default_factory=dict)  # (batch * time,) by the id of the norm
     _heads: Tensor | None = None  # (batch * time, heads): pattern times the scales before, summed over source tokens
+    _moved: Tensor | None = None  # (batch * time, m): from the source neurons to their means
+    _moved_heads: Tensor | None = None  # (batch * time, heads, m): as ``_heads``, times what the sources move by
     _made: dict[str, Tensor] = field(default_factory=dict)  # outputs of gate and up-projection, (batch * time, width)
 
     def take(self, kept: Tensor) -> TokenFactors:
@@ -65,22 +69,33 @@ class PairReader:
         if pair.up is not None:
             slope = slope * self._made[pair.up.name][kept][:, pair.up.outputs]
             by_up = value.detach()
-        stream = self._product(pair.written)
-        paths = stream[:, None]
+        paths = self._product(pair.written)[:, None]
         if pair.attention is not None:
             assert self._heads is not None
-            through = self._heads * self._product(pair.attention.after, like=stream)[:, None]
+            through = self._heads * self._product(pair.attention.after)[:, None]
             paths = torch.cat([paths, through], dim=1)
-        paths = paths * self._product(pair.read, like=stream)[:, None]
-        factors = TokenFactors(slope, by_up, paths[kept])
-        self._made.clear()
-        return factors
+        paths = paths * self._product(pair.read)[:, None]
+        return TokenFactors(slope, by_up, paths[kept])
 
-    def _product(self, norms: Sequence[Norm], like: Tensor | None = None) -> Tensor:
+    def moves(self, kept: Tensor) -> Iterator[Tensor]:
+        """For each path, what reaches the target's MLP on it where every source is set to its mean, ``(N, m)``.
+
+        It is that of one unit, in the place of the scales of :class:`TokenFactors`.
+        """
+        assert self._moved is not None
+        read = self._product(self.pair.read)
+        yield (self._moved * (self._product(self.pair.written) * read)[:, None])[kept]
+        if self.pair.attention is not None:
+            assert self._moved_heads is not None
+            after = (self._product(self.pair.attention.after) * read)[kept, None]
+            for head in range(self.pair.attention.heads):
+                yield self._moved_heads[kept, head] * after
+
+    def _product(self, norms: Sequence[Norm]) -> Tensor:
         import torch
 
         some = next(iter(self._made.values()))
-        product = torch.ones(len(some), device=some.device) if like is None else torch.ones_like(like)
+        product = torch.ones(len(some), device=some.device)
         for norm in norms:
             product = product * self._scales[id(norm)]
         return product
@@ -118,12 +133,23 @@ class PairReader:
         made = first_tensor(call.of(values.contiguous()))
         assert made is not None
         self._heads = made[..., 0].reshape(batch * time, -1).float()
+        if self._moved is not None:
+            moved = (self._moved * before[:, None]).to(call.value.dtype).reshape(batch, 1, time, -1)
+            made = first_tensor(call.of(moved.expand(-1, groups, -1, -1).contiguous()))
+            assert made is not None
+            self._moved_heads = made.reshape(batch * time, made.shape[2], -1).float()
+
+    def source_ran(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The hook that keeps how far the source neurons are from their means."""
+        given = first_tensor(args or kwargs)
+        assert given is not None
+        assert self.centre is not None
+        self._moved = self.centre - given.reshape(-1, given.shape[-1])[:, self.sources].float()
 
 
 @contextmanager
-def pairs_read(model: nn.Module, pairs: Sequence[LayerPair]) -> Iterator[list[PairReader]]:
-    """One reader for each of ``pairs``; every pass of the block must reach the neurons of the last target."""
-    readers = [PairReader(pair) for pair in pairs]
+def pairs_read(model: nn.Module, readers: Sequence[PairReader]) -> Iterator[None]:
+    """Every pass of the block is seen by ``readers``, and must reach the neurons of the last target."""
     attended = {id(reader.pair.attention.module): reader for reader in readers if reader.pair.attention is not None}
 
     def watch(call: AttentionCall) -> Any:
@@ -135,9 +161,12 @@ def pairs_read(model: nn.Module, pairs: Sequence[LayerPair]) -> Iterator[list[Pa
     with ExitStack() as hooks:
         for reader in readers:
             pair = reader.pair
+            if reader.centre is not None:
+                source = model.get_submodule(pair.source.module)
+                hooks.callback(source.register_forward_pre_hook(reader.source_ran, with_kwargs=True).remove)
             for norm in pair.norms():
                 hooks.callback(norm.module.register_forward_hook(reader.norm_ran(norm), with_kwargs=True).remove)
             for part in {part.name: part for part in (pair.gate, pair.up) if part is not None}.values():
                 hooks.callback(part.module.register_forward_hook(reader.linear_ran(part.name)).remove)
         hooks.enter_context(watched_attention(watch))
-        yield readers
+        yield

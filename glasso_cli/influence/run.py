@@ -20,11 +20,12 @@ from glasso_cli.collection.reading import Reader
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import check_blocks
-from glasso_cli.influence.check import Discrepancy, checked, maps_of
+from glasso_cli.influence.check import Discrepancy, checked
 from glasso_cli.influence.layout.pair import LayerPair, layer_pair
-from glasso_cli.influence.pairs import derivatives
+from glasso_cli.influence.maps import Maps, maps_of
+from glasso_cli.influence.pairs import derivatives, jackknife_weights
 from glasso_cli.influence.reader import PairReader, pairs_read
-from glasso_cli.influence.sums import PairSums, SummedFactors
+from glasso_cli.influence.sums import PairSums, SummedFactors, SummedMoves
 from glasso_cli.influence.tested import PairTable, Standard, pairs_tested, rates
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from glasso_cli.models.loaded import LoadedModel
 
 _PART = ("influence-part", 1)  # kind and schema of a piece
+_FIELDS = ("counts", "first", "second")
+_NONE = np.zeros((0, 0, 0), np.float32)  # what ablation moves where it is not asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,17 +75,19 @@ def influence_of_corpus(
         checks = [checked(loaded, pair) for pair in pairs]
         neurons = [(_neurons(stats, pair.source.neuron_ids), _neurons(stats, pair.target.neuron_ids)) for pair in pairs]
         work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
-        targets = [target.inside for _, target in neurons]
-        model_pass = _Pass(work, pairs, targets, section.max_tokens, stats.n_neurons)
-        sums = model_pass.sums()
+        model_pass = _Pass(work, pairs, neurons, stats, section)
+        sums, moved = model_pass.sums()
         _refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
         check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
         tables = [
             _tested(pair, of, pair_sums, stats, section)
             for pair, of, pair_sums in zip(pairs, neurons, sums, strict=True)
         ]
+        ablated = [
+            _ablated(*part, stats) for part in zip(tables, neurons, sums, moved, strict=True) if section.ablation
+        ]
         documents = len({window.document for window in model_pass.windows()})
-        return _assembled(stats, section, documents, pairs, checks, neurons, sums[0].counts, tables)
+        return _assembled(stats, section, documents, pairs, checks, neurons, sums[0].counts, tables, ablated)
 
 
 def wanted_layers(
@@ -124,16 +129,18 @@ class _Pass:
 
     work: CorpusPass
     pairs: Sequence[LayerPair]
-    targets: Sequence[np.ndarray]
-    max_tokens: int | None
-    width: int  # all neurons
+    neurons: Sequence[tuple[LayerNeurons, LayerNeurons]]
+    stats: ActivationStats
+    section: InfluenceSection
 
-    def sums(self) -> list[PairSums]:
-        """The sums of every pair of layers over all blocks."""
-        groups = self.work.groups(self.width)
+    def sums(self) -> tuple[list[PairSums], list[np.ndarray]]:
+        """For every pair of layers the sums over all blocks, and what ablation moves in each block, ``(B, p, m)``."""
+        blocks = self.work.section.blocks
+        groups = self.work.groups(self.stats.n_neurons)
+        if self.section.ablation:
+            groups = [[block] for block in range(blocks)]
         parts = [read_piece(self._piece(index), *_PART, self.work.reporter.detail) for index in range(len(groups))]
         windows = self.windows()
-        blocks = self.work.section.blocks
         todo = [index for index, part in enumerate(parts) if part is None]
         of_part = {
             index: [window for window in windows if window.document % blocks in set(groups[index])] for index in todo
@@ -142,26 +149,42 @@ class _Pass:
         reader = self.work.reading.reader()
         if todo:
             self.work.pilot_sample(reader)
-        model: Any = self.work.reading.network
+        readers = self._readers()
         with (
             self.work.reporter.progress(f"influence {self.work.name}", total, "tokens") as advance,
-            pairs_read(model.model, self.pairs) as readers,
+            pairs_read(self.work.reading.network.module, readers),
         ):
             for index, chosen in of_part.items():
                 arrays: dict[str, np.ndarray] = {}
-                for place, sums in enumerate(self._read(reader, readers, chosen, advance)):
-                    arrays |= {f"{field}_{place}": getattr(sums, field) for field in ("counts", "first", "second")}
+                for place, (sums, moved) in enumerate(self._read(reader, readers, chosen, advance)):
+                    arrays |= {f"{field}_{place}": getattr(sums, field) for field in _FIELDS}
+                    if moved is not None:
+                        arrays[f"moved_{place}"] = moved
                 write_piece(self._piece(index), *_PART, arrays, {})
                 parts[index] = written_piece(self._piece(index), *_PART)
+        made = [arrays for arrays, _ in (part for part in parts if part is not None)]
+        places = range(len(self.pairs))
+        sums_of = [
+            reduce(add, (PairSums(*(arrays[f"{field}_{at}"] for field in _FIELDS)) for arrays in made)) for at in places
+        ]
+        moved_of = [
+            np.stack([arrays[f"moved_{at}"] for arrays in made]) if self.section.ablation else _NONE for at in places
+        ]
+        return sums_of, moved_of
+
+    def _readers(self) -> list[PairReader]:
+        import torch
+
+        if not self.section.ablation:
+            return [PairReader(pair) for pair in self.pairs]
+        device = self.work.reading.device
         return [
-            reduce(
-                add,
-                (
-                    PairSums(*(arrays[f"{field}_{place}"] for field in ("counts", "first", "second")))
-                    for arrays, _ in (part for part in parts if part is not None)
-                ),
+            PairReader(
+                pair,
+                torch.from_numpy(self.stats.mean[source.rows]).float().to(device),
+                torch.from_numpy(source.inside).to(device),
             )
-            for place in range(len(self.pairs))
+            for pair, (source, _) in zip(self.pairs, self.neurons, strict=True)
         ]
 
     def windows(self) -> list[Any]:
@@ -169,7 +192,7 @@ class _Pass:
         chosen: list[Any] = []
         reached = 0
         for window in self.work.reading.windows:
-            full = self.max_tokens is not None and reached >= self.max_tokens
+            full = self.section.max_tokens is not None and reached >= self.section.max_tokens
             if full and window.document != chosen[-1].document:
                 break
             chosen.append(window)
@@ -178,22 +201,26 @@ class _Pass:
 
     def _read(
         self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
-    ) -> Iterator[PairSums]:
+    ) -> Iterator[tuple[PairSums, np.ndarray | None]]:
         import torch
 
         section, reading = self.work.section, self.work.reading
         budget = section.batch_tokens or reading.batch_samples[reading.device.type]
-        targets = [torch.from_numpy(chosen).to(reading.device) for chosen in self.targets]
+        targets = [torch.from_numpy(target.inside).to(reading.device) for _, target in self.neurons]
         summed = [SummedFactors(pair, section.blocks, chosen) for pair, chosen in zip(self.pairs, targets)]
+        moved = [SummedMoves(chosen) for chosen in targets]
         for batch in reading.batches(windows, budget):
             read = reader.read(batch)
             inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]
             kept, blocks = read.kept, (read.documents % section.blocks)[read.window_of()]
-            for pair_reader, sums in zip(readers, summed, strict=True):
-                sums.add(pair_reader.take(inside[kept]), blocks[kept])
+            for pair_reader, sums, moves in zip(readers, summed, moved, strict=True):
+                factors = pair_reader.take(inside[kept])
+                sums.add(factors, blocks[kept])
+                if self.section.ablation:
+                    moves.add(factors, pair_reader.moves(inside[kept]))
             advance(int(read.lengths.sum()))
-        for sums in summed:
-            yield sums.finish()
+        for pair, of, sums, moves in zip(self.pairs, self.neurons, summed, moved, strict=True):
+            yield sums.finish(), moves.finish(_maps(pair, of)) if self.section.ablation else None
 
     def _piece(self, index: int) -> Path:
         return self.work.pieces / f"part-{index:04d}.npz"
@@ -212,6 +239,31 @@ def _refuse_other_tokens(stats: ActivationStats, counts: np.ndarray, max_tokens:
 # -- all pairs ----------------------------------------------------------------------------------------
 
 
+def _maps(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons]) -> Maps:
+    import torch
+
+    source, target = (torch.from_numpy(of.inside).to(pair.write.device) for of in neurons)
+    return maps_of(pair, source, target)
+
+
+def _ablated(
+    table: PairTable,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    sums: PairSums,
+    moved: np.ndarray,
+    stats: ActivationStats,
+) -> np.ndarray:
+    """Mean change of the target by ablation and its standard error, in its standard deviations: ``(2, E)``, of the table's pairs."""
+    source, target = neurons
+    rows, columns = np.searchsorted(target.rows, table.targets), np.searchsorted(source.rows, table.sources)
+    filled, weight = jackknife_weights(sums.counts)
+    total = moved.sum(0)[rows, columns] / sums.counts.sum()
+    variance = np.zeros(len(rows))
+    for block, share in zip(filled, weight):
+        variance += share * (moved[block][rows, columns] / sums.counts[block] - total) ** 2
+    return np.asarray(np.stack([total, np.sqrt(variance)]) / stats.std[table.targets])
+
+
 def _tested(
     pair: LayerPair,
     neurons: tuple[LayerNeurons, LayerNeurons],
@@ -219,14 +271,10 @@ def _tested(
     stats: ActivationStats,
     section: InfluenceSection,
 ) -> PairTable:
-    import torch
-
     source, target = neurons
-    device = pair.write.device
-    maps = maps_of(pair, torch.from_numpy(source.inside).to(device), torch.from_numpy(target.inside).to(device))
     standard = Standard(stats.std[source.rows], stats.std[target.rows], source.rows, target.rows)
     return pairs_tested(
-        derivatives(sums, maps),
+        derivatives(sums, _maps(pair, neurons)),
         standard,
         min_effect=section.min_effect,
         freedom=float(np.count_nonzero(sums.counts) - 1),
@@ -243,6 +291,7 @@ def _assembled(
     neurons: Sequence[tuple[LayerNeurons, LayerNeurons]],
     counts: np.ndarray,
     tables: Sequence[PairTable],
+    ablated: Sequence[np.ndarray],
 ) -> Influence:
     """The artifact; neurons are those of any of the layers."""
     tests = [len(source.rows) * len(target.rows) for source, target in neurons]
@@ -281,7 +330,9 @@ def _assembled(
         edges=int(edge.sum()),
         mean_rms_ratio=float(np.median(ratio)) if len(ratio) else None,
     )
+    effects = np.concatenate([np.zeros((2, 0)), *ablated], axis=1).astype(np.float32)
     if section.keep == "edges":
+        effects = effects[:, edge] if ablated else effects
         table, q, edge = table.chosen(edge), q[edge], edge[edge]
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (table.mean / table.error).astype(np.float32)
@@ -300,6 +351,8 @@ def _assembled(
         direct=table.direct,
         rms=table.rms,
         z=z,
+        ablation=effects[0],
+        ablation_error=effects[1],
         p_values=table.p,
         q_values=q,
         edge=edge,

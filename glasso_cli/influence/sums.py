@@ -7,6 +7,7 @@ which give the mean square.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from glasso_cli.influence.layout.pair import LayerPair
+    from glasso_cli.influence.maps import Maps
     from glasso_cli.influence.reader import TokenFactors
 
 
@@ -82,3 +84,31 @@ class SummedFactors:
     def finish(self) -> PairSums:
         """The sums."""
         return PairSums(self._counts, self._first.cpu().numpy(), self._second.cpu().numpy())
+
+
+class SummedMoves:
+    """Adds up what ablation moves, over the tokens of one block: ``R K p m`` float32, m sources and p targets."""
+
+    def __init__(self, targets: Tensor) -> None:
+        """``targets (p,)`` are the neurons of the target layer that count."""
+        self._targets = targets
+        self._sums: list[Tensor] = []  # (p, m), paths within responses
+
+    def add(self, factors: TokenFactors, moves: Iterable[Tensor]) -> None:
+        """Add tokens; ``moves`` has what moves on each path, ``(N, m)``."""
+        paths = list(moves)
+        products = [response[:, self._targets].T @ moved for response in factors.responses() for moved in paths]
+        if not self._sums:
+            self._sums = products
+        else:
+            for total, product in zip(self._sums, products, strict=True):
+                total += product
+
+    def finish(self, maps: Maps) -> np.ndarray:
+        """The sum over tokens of how far each target is moved by the ablation of each source, ``(p, m)`` float32."""
+        _, _, m = maps.writes.shape
+        total = np.zeros((len(self._targets), m), np.float32)
+        combined = ((reads, writes) for reads in maps.reads for writes in maps.writes)
+        for (reads, writes), sums in zip(combined, self._sums):
+            total += (reads @ writes) * sums.cpu().numpy()
+        return total

@@ -12,7 +12,8 @@ import torch
 
 from glasso_cli.inference.jackknife import PseudoValues
 from glasso_cli.influence import pairs
-from glasso_cli.influence.pairs import Maps, derivatives
+from glasso_cli.influence.maps import Maps
+from glasso_cli.influence.pairs import derivatives
 from glasso_cli.influence.reader import TokenFactors
 from glasso_cli.influence.sums import PairSums, SummedFactors
 

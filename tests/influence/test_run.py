@@ -22,7 +22,9 @@ from glasso_cli.config import CollectSection, InfluenceSection
 from glasso_cli.console import PythonWarnings
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import resolve_hook_points
+from glasso_cli.inference.jackknife import PseudoValues
 from glasso_cli.influence.check import closed_form
+from glasso_cli.influence.frozen import held_derivatives
 from glasso_cli.influence.layout.pair import layer_pair
 from glasso_cli.influence.run import influence_of_corpus
 from glasso_cli.models.loaded import LoadedModel
@@ -34,7 +36,7 @@ COLLECT: dict[str, Any] = {
     "blocks": 6,
     "contexts": False,
 }
-EVERYTHING: dict[str, Any] = {"keep": "all", "min_effect": 0.02}
+EVERYTHING: dict[str, Any] = {"keep": "all", "min_effect": 0.02, "ablation": True}
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")]
 
 
@@ -108,7 +110,7 @@ def test_a_symmetry_of_the_weights_changes_nothing(
     if kind == "sign":
         assert family in GATED
         assert (after.orientation != before.orientation).sum() == reader.width // 2
-    for column in ("mean", "error", "direct", "rms"):
+    for column in ("mean", "error", "direct", "rms", "ablation", "ablation_error"):
         assert_close(by_name(before, column), by_name(after, column, names))
 
 
@@ -134,8 +136,16 @@ def test_its_arrays_are_as_declared_and_edges_are_those_of_the_whole(
         np.testing.assert_array_equal(getattr(every, name)[kept], getattr(edges, name), err_msg=name)
     assert (np.abs(every.mean) <= every.rms * 1.001 + 1e-5).all()
     np.testing.assert_array_equal(every.counts, stats.counts)
+    assert "ablation" in every.edge_columns()
     np.testing.assert_array_equal(every.edge_columns()["influence"], edges.edge_columns()["influence"])
     assert edges.neuron_columns()["degree_out"].sum() == edges.metrics.edges
+
+
+def test_ablation_is_there_only_where_it_is_asked_for(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:
+    influence = measured(loaded("gemma3"), sentences(40), tmp_path, ablation=False, layers=((0, 1),))
+    assert influence.ablation.size == influence.ablation_error.size == 0
+    assert "ablation" not in influence.edge_columns()
+    assert oriented(influence).ablation.size == 0
 
 
 def test_the_means_are_those_of_whole_passes_over_the_kept_tokens(
@@ -157,15 +167,53 @@ def test_the_means_are_those_of_whole_passes_over_the_kept_tokens(
         np.testing.assert_allclose(found, values * unit, rtol=1e-3, atol=1e-5)
 
 
-def test_an_interrupted_pass_goes_on_to_the_same_bytes(
-    loaded: Callable[[str], LoadedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("family", ["gemma3", "gpt2", "bert", "gpt_neox"])
+def test_ablation_is_the_derivative_towards_the_mean(
+    loaded: Callable[[str], LoadedModel], tmp_path: Path, family: str
 ) -> None:
+    """Against forward-mode differentiation, document by document; its error against the jackknife over blocks."""
+    model, texts = loaded(family), sentences(24)
+    mask = {"mask": {"massive": None, "special": False, "first": 0}}
+    stats = collected(model, texts, **mask)
+    influence = measured(model, texts, tmp_path, stats=stats, collect=mask, layers=((0, 1),))
+    p = int((stats.layers == 0).sum())
+    ids = [torch.tensor([model.tokenizer(text)["input_ids"]]) for text in texts]
+    points = resolve_hook_points(model.model, ["mlp.0", "mlp.1"])
+    pair = layer_pair(model, points[0], points[1])
+    found, error = (np.zeros((p, p)) for _ in range(2))
+    for values, name in ((found, "ablation"), (error, "ablation_error")):
+        values[influence.sources, influence.targets - p] = getattr(influence, name)
+    block = np.arange(len(texts)) % 6
+    for neuron in (0, 17, 40):
+        towards = float(stats.mean[neuron])
+        moved = [
+            held_derivatives(model, pair, neuron, {"input_ids": row, "attention_mask": torch.ones_like(row)}, towards)[
+                0
+            ].numpy()
+            for row in ids
+        ]
+        moved = [rows / stats.std[p : 2 * p] for rows in moved]
+        whole = np.concatenate(moved).mean(0)
+        np.testing.assert_allclose(found[neuron], whole, rtol=1e-3, atol=1e-5)
+        pseudo = PseudoValues(p)
+        for index in range(6):
+            of_block = np.concatenate([rows for rows, at in zip(moved, block) if at == index])
+            pseudo.add(of_block.mean(0) - whole, len(of_block) / sum(map(len, moved)))
+        np.testing.assert_allclose(error[neuron], np.sqrt(pseudo.variance()), rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.parametrize("ablation", [False, True])
+def test_an_interrupted_pass_goes_on_to_the_same_bytes(
+    loaded: Callable[[str], LoadedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ablation: bool
+) -> None:
+    """With blocks in groups, and with each block alone, as ablation has them."""
     model, texts = loaded("gemma3"), sentences(80)
+    settings: dict[str, Any] = {"ablation": ablation}
     monkeypatch.setattr("glasso_cli.collection.corpus_pass.GROUP_TOKENS", 400)
     stats = collected(model, texts)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-    measured(model, texts, tmp_path / "a", stats=stats).save(tmp_path / "a.npz")
+    measured(model, texts, tmp_path / "a", stats=stats, **settings).save(tmp_path / "a.npz")
 
     def once(path: Path, *arguments: Any) -> None:
         write_piece(path, *arguments)
@@ -173,9 +221,9 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("glasso_cli.influence.run.write_piece", once)
-        measured(model, texts, tmp_path / "b", stats=stats)
+        measured(model, texts, tmp_path / "b", stats=stats, **settings)
     assert 1 == len(list((tmp_path / "b").glob("part-*"))) < len(list((tmp_path / "a").glob("part-*")))
-    measured(model, texts, tmp_path / "b", stats=stats).save(tmp_path / "b.npz")
+    measured(model, texts, tmp_path / "b", stats=stats, **settings).save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 

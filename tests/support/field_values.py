@@ -87,6 +87,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("influence", "min_effect"): 0.5,
     ("influence", "fdr"): 0.5,
     ("influence", "max_tokens"): 1_000,
+    ("influence", "ablation"): True,
     ("influence", "keep"): "all",
     ("fit", "alpha"): [0.3],
     ("fit", "select", "rule"): "ebic",

@@ -62,6 +62,11 @@ class InfluenceSection(Section):
         ge=1,
         le=10**12,
     )
+    ablation: bool = Field(
+        default=False,
+        description="Also predict the mean effect of ablation: each source set to its mean at every token. The pass then takes two to "
+        "three times as long, and needs a matrix of all pairs for each block of documents.",
+    )
     keep: Literal["edges", "all"] = Field(
         default="edges",
         description="edges saves the pairs that are edges. all saves every pair, about 50 bytes each: 200 MB for two layers of 2,048 neurons. "
