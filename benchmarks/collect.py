@@ -138,7 +138,7 @@ def _glasso(loaded: Any, corpus: Any) -> np.ndarray:
     import tempfile
 
     from glasso_cli.collection.corpus_pass import CorpusPass
-    from glasso_cli.collection.run import read_texts
+    from glasso_cli.collection.texts.reading import read_texts
     from glasso_cli.config import CollectSection, MaskSection
     from glasso_cli.console import Console
     from glasso_cli.hooks import record, resolve_hook_points

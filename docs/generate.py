@@ -59,6 +59,8 @@ _MORE = {
     "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls.",
     "visualize": "[explorer.md](explorer.md) describes the figures and the explorer.",
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
+    "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the "
+    "configuration has a section `influence`.",
     "run": "A stage that missed a target does not stop the later stages. The exit code is then 5.",
     "plan": "It runs nothing and writes nothing.",
     "schema": "Editors use the schema to complete keys and to mark mistakes.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import intervene as intervene
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
+    from glasso_cli.artifacts import Influence as Influence
     from glasso_cli.artifacts import Interventions as Interventions
     from glasso_cli.artifacts import JointPrecision as JointPrecision
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
@@ -38,6 +39,7 @@ _PUBLIC = {
     "GlassoError": "glasso_cli.errors",
     "GraphicalLasso": "glasso_cli.api.estimator",
     "Interventions": "glasso_cli.artifacts",
+    "Influence": "glasso_cli.artifacts",
     "JointPrecision": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",

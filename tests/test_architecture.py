@@ -51,6 +51,7 @@ FOLDERS = [
     "report",
     "collection",
     "intervention",
+    "influence",
     "stages",
     "api",
     "cli",

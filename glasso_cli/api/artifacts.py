@@ -9,6 +9,7 @@ from glasso_cli.artifacts import (
     ActivationStats,
     Artifact,
     Comparison,
+    Influence,
     Interventions,
     JointPrecision,
     PrecisionPath,
@@ -17,17 +18,20 @@ from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
-    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision, Interventions)
+    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision, Influence, Interventions)
 }
 
 
-def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comparison | JointPrecision | Interventions:
+def load(
+    path: str | os.PathLike[str],
+) -> ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence | Interventions:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
     - :class:`PrecisionPath` from ``OUT/fit/``: sparse precision matrices at A penalties, and the tests of the edges.
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
+    - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
     """
@@ -36,8 +40,10 @@ def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comp
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare or intervene.",
+            "Give an .npz of collect, fit, compare, influence or intervene.",
         )
     artifact = _KINDS[name].load(file)
-    assert isinstance(artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision | Interventions)
+    assert isinstance(
+        artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence | Interventions
+    )
     return artifact

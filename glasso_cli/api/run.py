@@ -55,7 +55,7 @@ def run(config: Config, *stages: str, set: Sequence[str] = (), force: bool = Fal
         path = _file_of(config, Path(folder))
         loaded = load_config(path, list(set), sections_of(chosen))
     console = _Quiet()
-    Pipeline(loaded, console, str(path), force).run(chosen)
+    Pipeline(loaded, console, str(path), force, unasked=not stages).run(chosen)
     return console.made
 
 

@@ -128,12 +128,21 @@ def _turned_interventions(found: Any) -> dict[str, Any]:
     }
 
 
+def _turned_influence(influence: Any) -> dict[str, Any]:
+    signs = pair_signs(influence.orientation, influence.sources, influence.targets)
+    turned = {name: getattr(influence, name) * signs for name in ("mean", "direct", "z")}
+    if influence.ablation.size:  # a source that is set to its mean has no sign
+        turned["ablation"] = influence.ablation * influence.orientation[influence.targets]
+    return turned
+
+
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "activation-stats": _turned_stats,
     "precision-path": _turned_fit,
     "comparison": _turned_comparison,
     "joint-precision": _turned_joint,
     "interventions": _turned_interventions,
+    "influence": _turned_influence,
 }
 
 

@@ -124,8 +124,10 @@ def _report_bug(error: Exception, debug: bool) -> None:
     )
 
 
-def _stages(stages: list[str], config: Path, overrides: list[str] | None, options: RunOptions) -> Pipeline:
-    """Run ``stages``, or print what they would do."""
+def _stages(
+    stages: list[str], config: Path, overrides: list[str] | None, options: RunOptions, *, unasked: bool = False
+) -> Pipeline:
+    """Run ``stages``, or print what they would do; ``unasked`` ones were not named one by one."""
     from glasso_cli.engine.threads import limited
 
     with limited(options.threads):  # before anything is imported that counts its threads when it is loaded
@@ -137,7 +139,8 @@ def _stages(stages: list[str], config: Path, overrides: list[str] | None, option
         overrides = overrides or []
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)
         command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-        pipeline = Pipeline(load_config(config, overrides, sections_of(stages)), console, command, options.force)
+        loaded = load_config(config, overrides, sections_of(stages))
+        pipeline = Pipeline(loaded, console, command, options.force, unasked)
         if options.dry_run:
             _print_plan(pipeline, stages, options.as_json)
         else:
@@ -224,6 +227,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "influence",
+    "Compute what neurons of one layer do to those of the next: OUT/influence/CORPUS.npz, .edges.csv and .dot.",
+    "glasso influence my.yaml --set influence.min_effect=0.1",
+)
+
+
 @app.command("run")
 @guarded
 @with_run_options
@@ -246,7 +256,7 @@ def run_command(
     """
     from glasso_cli.pipeline.run import stage_range
 
-    _stages(stage_range(from_, to), config, set_, options)
+    _stages(stage_range(from_, to), config, set_, options, unasked=True)
 
 
 @app.command()
@@ -259,7 +269,7 @@ def plan(config: ConfigPath, set_: Set = None, as_json: Json = False, debug: Deb
     """
     from glasso_cli.pipeline.run import STAGES
 
-    _stages(list(STAGES), config, set_, RunOptions(dry_run=True, as_json=as_json))
+    _stages(list(STAGES), config, set_, RunOptions(dry_run=True, as_json=as_json), unasked=True)
 
 
 @app.command()

@@ -6,14 +6,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Interventions, PrecisionPath
+from glasso_cli.artifacts import Comparison, Influence, Interventions, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, InterventionMetrics, metrics_of
+from glasso_cli.artifacts.metrics import (
+    ComparisonMetrics,
+    FitMetrics,
+    InfluenceMetrics,
+    InterventionMetrics,
+    metrics_of,
+)
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
+from glasso_cli.report.words.influence import influence_summary
 from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
 
 
@@ -57,13 +64,15 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
 
 
 def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of every line about a fit, a comparison or interventions; empty for any other kind."""
+    """Name and text of every line about a fit, a comparison, influence or interventions; empty for any other kind."""
     if meta["kind"] == PrecisionPath.kind:
         return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
     if meta["kind"] == Comparison.kind:
         return comparison_summary(metrics_of(ComparisonMetrics, meta))
     if meta["kind"] == Interventions.kind:
         return interventions_summary(metrics_of(InterventionMetrics, meta))
+    if meta["kind"] == Influence.kind:
+        return influence_summary(metrics_of(InfluenceMetrics, meta))
     return []
 
 

@@ -127,9 +127,7 @@ class CorpusPass:
     def blocks(self, findings: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
         done = {index: read_piece(self._piece(index), *_BLOCK, self.reporter.detail) for index in self._indices()}
-        missing = [
-            group for group in self._groups(len(findings.columns)) if any(done[index] is None for index in group)
-        ]
+        missing = [group for group in self.groups(len(findings.columns)) if any(done[index] is None for index in group)]
         sizes = self._sizes()
         total = sum(sizes[index] for group in missing for index in group)
         with self.reporter.progress(f"collect {self.name}", total, self.reading.samples) as advance:
@@ -142,7 +140,7 @@ class CorpusPass:
         ]
         return [(arrays, meta["tokens"]) for arrays, meta in parts]
 
-    def _groups(self, width: int) -> list[list[int]]:
+    def groups(self, width: int) -> list[list[int]]:
         """Neighbouring blocks that are read together, so that small ones share batches of equal lengths."""
         room = min(GROUP_TOKENS, GROUP_VALUES // width)
         groups: list[list[int]] = []

@@ -43,7 +43,7 @@ def reference_orientation(
     A neuron that is constant on the reference texts gets +1. Masks are the default ones, whatever the section says.
     """
     widths = [point.width for point in points]
-    windows = _windows(loaded) if any(gated) else []
+    windows = reference_windows(loaded) if any(gated) else []
     if not windows:
         return np.ones(sum(widths), np.int8)
     reader = Capture(recorder, points, special_frame(loaded.tokenizer, loaded.start), MaskSection())
@@ -67,7 +67,7 @@ def sign_of_skewness(values: torch.Tensor) -> np.ndarray:
     return np.where(moments < 0, -1, 1).astype(np.int8)
 
 
-def _windows(loaded: LoadedModel) -> list[Window]:
+def reference_windows(loaded: LoadedModel) -> list[Window]:
     """The beginnings of built-in passages, the topics in turn; none where the tokenizer has no token for them."""
     length = min(LENGTH, longest_window(loaded.model) or LENGTH)
     passages = chain.from_iterable(zip(*(topics.passages(topic) for topic in topics.TOPICS)))

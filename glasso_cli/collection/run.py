@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,35 +13,24 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.metrics import CollectMetrics, to_json
-from glasso_cli.artifacts.metrics.collect import DocumentCounts, EffectiveTokens, HookPointRead
+from glasso_cli.artifacts.metrics.collect import EffectiveTokens, HookPointRead
 from glasso_cli.artifacts.npz import Chunked
 from glasso_cli.collection import block as blocks
 from glasso_cli.collection import contexts
-from glasso_cli.collection.autocorrelation import Autocorrelation
 from glasso_cli.collection.batch import add_counts
-from glasso_cli.collection.capture import Capture
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
-from glasso_cli.collection.dictionaries.reading import dictionary_of, dictionary_points, latent_reading
-from glasso_cli.collection.orientation import reference_orientation
+from glasso_cli.collection.dictionaries.reading import dictionary_of, latent_reading
 from glasso_cli.collection.reading import Reading
+from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
-from glasso_cli.corpora.repeats import count_repeats
-from glasso_cli.corpora.token_texts import token_texts
-from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
 from glasso_cli.errors import InputError
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
 from glasso_cli.linalg import moments
-from glasso_cli.models.forward import longest_window
-from glasso_cli.models.loaded import padding_id
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
-    from glasso_cli.hooks.invariants import InvariantReport
-    from glasso_cli.hooks.record import Recorder
     from glasso_cli.models.loaded import LoadedModel
-
-BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # what a processor's cache holds; what keeps a GPU busy
 
 
 def collect_corpus(
@@ -89,49 +77,9 @@ def collect_to_disk(
 
     Moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value by their names, to be streamed into the artifact.
     """
-    import torch
-
-    from glasso_cli.hooks import record, resolve_hook_points
-    from glasso_cli.hooks.invariants import check_hook_points
-    from glasso_cli.hooks.parts import patterns_in_part
-    from glasso_cli.hooks.windows import lengths_can_mix
-
     dictionary = dictionary_of(section)
-
-    def resolve(patterns: Sequence[str]) -> tuple[HookPoint, ...]:
-        return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
-
-    points = resolve(section.hook_points) if dictionary is None else dictionary_points(dictionary, resolve)
-    _refuse_several_experts(points)
-    length = section.max_length
-    limit = longest_window(loaded.model)
-    if limit is not None and limit < length:
-        reporter.warn(
-            f"{name}: windows have {limit:,} tokens instead of collect.max_length {length:,}: the model has no positions "
-            "for more."
-        )
-        length = limit
-    corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens, start=loaded.start)
-    reporter.note(
-        f"collect {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
-        f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
-        f"at {', '.join(p.label for p in points)}"
-    )
-    invariants = check_hook_points(loaded, points)
-    if dictionary is None:
-        warn_arbitrary(points, name, reporter)
-    with record(loaded.model, points) as recorder:
-        mixed_lengths = lengths_can_mix(
-            loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
-        )
-        if not mixed_lengths:
-            reporter.note(
-                f"collect {name}: in this model the longest window of a batch changes the activations of the others, so "
-                "that each batch holds windows of one length"
-            )
-        reading = read_texts(
-            loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed_lengths, reporter=reporter
-        )
+    points = section.hook_points
+    with texts_reading(loaded, texts, points, section, name=name, reporter=reporter, dictionary=dictionary) as reading:
         if dictionary is not None:
             reading = latent_reading(CorpusPass(name, section, seed, reading, pieces, reporter), dictionary)
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)
@@ -174,106 +122,6 @@ def _with_fresh(
     ), stored
 
 
-def read_texts(
-    loaded: LoadedModel,
-    points: Sequence[HookPoint],
-    recorder: Recorder,
-    corpus: TokenizedCorpus,
-    invariants: InvariantReport,
-    section: CollectSection,
-    *,
-    mixed_lengths: bool,
-    reporter: Reporter,
-) -> Reading:
-    """A language model at its hook points, and the windows of texts that it reads."""
-
-    @contextmanager
-    def fresh(seed: int) -> Iterator[Reading]:
-        from glasso_cli.hooks import record, resolve_hook_points
-        from glasso_cli.models.reinitialised import reinitialised
-
-        other = replace(loaded, model=reinitialised(loaded.model, seed))
-        if any(point.expert is not None for point in points):  # how experts are read is known of each module by itself
-            resolve_hook_points(other.model, [f"expert.{p.layer}.{p.expert}" for p in points if p.expert is not None])
-        with record(other.model, points) as recorder:
-            yield read_texts(
-                other,
-                points,
-                recorder,
-                corpus,
-                replace(invariants, gated=()),
-                section,
-                mixed_lengths=mixed_lengths,
-                reporter=reporter,
-            )
-
-    frame, pad_id = special_frame(loaded.tokenizer, loaded.start), padding_id(loaded.tokenizer)
-    gated = [point.name in invariants.gated for point in points]
-    repeats = count_repeats(corpus)
-    return Reading(
-        network=loaded,
-        points=points,
-        gated=gated,
-        windows=corpus.windows,
-        counts=DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly),
-        samples="tokens",
-        batches=lambda windows, budget: batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=mixed_lengths),
-        reader=lambda: Capture(recorder, points, frame, section.mask),
-        orientation=lambda: reference_orientation(loaded, recorder, points, gated),
-        symbols=lambda ids: token_texts(loaded.tokenizer, ids.tolist()),
-        autocorrelation=Autocorrelation,
-        dtype_difference=lambda batch: _dtype_difference(loaded, points, batch, reporter),
-        invariants=invariants.as_meta(),
-        batch_samples=BATCH_TOKENS,
-        fresh=fresh,
-    )
-
-
-def _dtype_difference(
-    loaded: LoadedModel, points: Sequence[HookPoint], batch: Batch, reporter: Reporter
-) -> dict[str, Any]:
-    """What a dtype below float32 costs, measured on one batch and said aloud."""
-    import torch
-
-    from glasso_cli.hooks.invariants import dtype_difference
-
-    ids, attention = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
-    measured = dtype_difference(loaded, points, ids, attention)
-    for name, difference in measured.items():
-        reporter.note(
-            f"{loaded.dtype} against float32 at {name}: correlations over {difference.n_tokens:,} tokens "
-            f"differ by {difference.correlation_rms:.1e} rms, {difference.correlation_max:.1e} at most"
-        )
-    return {name: asdict(difference) for name, difference in measured.items()}
-
-
-_ARBITRARY = {
-    "resid": "the basis of the residual stream is arbitrary: use resid.N for directions, not for single coordinates.",
-    "head": "the basis within an attention head is arbitrary where nothing acts on single coordinates of its values: compare "
-    "heads, or directions within a head, not single coordinates.",
-}
-
-
-def warn_arbitrary(points: Sequence[HookPoint], name: str, reporter: Reporter) -> None:
-    """Warn of hook points whose coordinates another network with the same outputs does not have."""
-    for message in dict.fromkeys(_ARBITRARY[point.kind] for point in points if point.kind in _ARBITRARY):
-        reporter.warn(f"{name}: {message}")
-
-
-def _refuse_several_experts(points: Sequence[HookPoint]) -> None:
-    """Raise :class:`InputError` where ``points`` are of more than one expert.
-
-    Pairs across experts exist only over the tokens that were routed to both, which are few, and other ones for each pair.
-    """
-    experts = [point for point in points if point.expert is not None]
-    if len(experts) > 1:
-        raise InputError(
-            f"The hook points are of {len(experts)} experts, such as '{experts[0].label}' and '{experts[1].label}', which "
-            "see different tokens.",
-            "Collect one expert at a time, alone or beside other hook points.",
-        )
-
-
 def _refuse_few_routed(stats: ActivationStats, points: Sequence[HookPoint]) -> None:
     """Raise :class:`InputError` where an expert was sent fewer effective tokens than there are neurons."""
     expert = next((point for point in points if point.expert is not None), None)
@@ -285,12 +133,6 @@ def _refuse_few_routed(stats: ActivationStats, points: Sequence[HookPoint]) -> N
             f"Of {stats.metrics.tokens.read:,} tokens {kept:,} are kept; {few}.",
             "Give more text (collect.max_tokens), choose an expert that sees more, or fewer neurons (collect.neurons).",
         )
-
-
-def _extreme(windows: Sequence[Window]) -> Sequence[Window]:
-    """The shortest and the longest of ``windows``, or two of them where all have one length."""
-    ordered = sorted(windows, key=lambda window: len(window.ids))
-    return ordered if len(ordered) == 1 else [ordered[0], ordered[-1]]
 
 
 def _assemble(

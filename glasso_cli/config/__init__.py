@@ -5,6 +5,7 @@ from glasso_cli.config.sections.collect import CollectSection, MaskSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import CorpusSection
 from glasso_cli.config.sections.fit import FitSection, SelectSection
+from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, is_runtime, public_fields
@@ -17,6 +18,7 @@ __all__ = [
     "Config",
     "CorpusSection",
     "FitSection",
+    "InfluenceSection",
     "InterveneSection",
     "MaskSection",
     "ModelSection",

@@ -17,6 +17,7 @@ from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
 from glasso_cli.config.sections.fit import FitSection
+from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, runtime
@@ -46,6 +47,11 @@ class Config(Section):
     )
     visualize: VisualizeSection = Field(default=VisualizeSection(), description="Which figures are drawn, and how.")
     compare: CompareSection = Field(default=CompareSection(), description="How corpora are compared.")
+    influence: InfluenceSection = Field(
+        default=InfluenceSection(),
+        description="What neurons of one layer do to those of the next. `glasso run` computes it only if this section is given, be it "
+        "empty (`influence: {}`).",
+    )
 
     intervene: InterveneSection = Field(
         default=InterveneSection(),

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from glasso_cli.graph.colours import NEGATIVE, POSITIVE
 from glasso_cli.graph.graph import Graph
 
-# What follows of the sign of a partial correlation, True for a positive one.
-_SIGN_ATTRIBUTES = {
+# What follows of the sign of a number, True for a positive one.
+SIGN_ATTRIBUTES = {
     True: {"sign": '"positive"', "color": f'"{POSITIVE}"', "style": "solid"},
     False: {"sign": '"negative"', "color": f'"{NEGATIVE}"', "style": "dashed"},
 }
@@ -38,10 +38,11 @@ def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
     yield "}\n"
 
 
-def dot_head(key: str, title: str, neurons: int, edges: int) -> str:
+def dot_head(key: str, title: str, neurons: int, edges: int, *, directed: bool = False) -> str:
     """The first lines of a graph: what it is, for `glasso show`, and its label."""
+    kind = "digraph" if directed else "graph"
     about = {"key": key, "title": title, "neurons": neurons, "edges": edges, "signs": SIGNS}
-    return f"{MARK}{json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
+    return f"{MARK}{json.dumps(about)}\n{kind} {{\n  label={quoted(title)};\n"
 
 
 def quoted(text: str) -> str:
@@ -54,9 +55,9 @@ def node_line(name: str, attributes: Mapping[str, object]) -> str:
     return f"  {name} [{_listed(attributes)}];\n"
 
 
-def edge_line(first: str, second: str, attributes: Mapping[str, object]) -> str:
-    """The line of an edge between two quoted names."""
-    return f"  {first} -- {second} [{_listed(attributes)}];\n"
+def edge_line(first: str, second: str, attributes: Mapping[str, object], *, directed: bool = False) -> str:
+    """The line of an edge between two quoted names, or from one to the other."""
+    return f"  {first} {'->' if directed else '--'} {second} [{_listed(attributes)}];\n"
 
 
 def _listed(attributes: Mapping[str, object]) -> str:
@@ -79,4 +80,4 @@ def _node_lines(graph: Graph, names: list[str]) -> Iterator[str]:
 def _edge_lines(graph: Graph, names: list[str]) -> Iterator[str]:
     for i, j, weight in zip(graph.rows.tolist(), graph.cols.tolist(), graph.weights.tolist()):
         sizes = {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}"}
-        yield edge_line(names[i], names[j], {**sizes, **_SIGN_ATTRIBUTES[weight > 0]})
+        yield edge_line(names[i], names[j], {**sizes, **SIGN_ATTRIBUTES[weight > 0]})

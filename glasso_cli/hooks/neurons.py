@@ -206,7 +206,7 @@ class _Trace:
 
     def _relation(self, x: Tensor) -> Relation:
         """That of ``x``, or of what a norm turned into ``x`` (BitNet): a number per token that divides all neurons."""
-        functions = _functions_of(self.model)
+        functions = activation_functions(self.model)
         found = _relation_to_neurons(x, self._linear, self._activated, functions)
         for module, given, made in self._others:
             if found.error > min(NEURON_TOLERANCE.values()) and _equal(made, x) and _keeps_signs(module, given, made):
@@ -265,7 +265,7 @@ def _relation_to_neurons(
     """The distance of ``x`` from its closest recomputation by an activation function, over the norm of ``x``."""
     norm = float(x.norm())
     enough = min(NEURON_TOLERANCE.values())
-    before = [part for tensor in linear for part in _parts(tensor, x)]
+    before = [part for tensor in linear for _, part in linear_parts(tensor, x)]
     if norm == 0 or any(float((x - part).norm()) <= 10 * enough * norm for part in before):
         return _NONE
     closest = _NONE
@@ -276,13 +276,19 @@ def _relation_to_neurons(
     return closest
 
 
-def _parts(tensor: Tensor, like: Tensor) -> list[Tensor]:
-    """``tensor`` where it has the shape of ``like``; its halves where it is twice as wide, whole or interleaved."""
+def linear_parts(tensor: Tensor, like: Tensor) -> list[tuple[slice, Tensor]]:
+    """``tensor`` where it has the shape of ``like``; its halves where it is twice as wide, whole or interleaved.
+
+    Each comes with the columns of ``tensor`` that it is.
+    """
+    width = like.shape[-1]
     if tensor.shape == like.shape:
-        return [tensor]
-    if tensor.shape == (like.shape[0], 2 * like.shape[1]):
-        return [*tensor.chunk(2, dim=-1), tensor[:, ::2], tensor[:, 1::2]]
-    return []
+        parts = [slice(0, width)]
+    elif tensor.shape == (like.shape[0], 2 * width):
+        parts = [slice(0, width), slice(width, 2 * width), slice(0, 2 * width, 2), slice(1, 2 * width, 2)]
+    else:
+        parts = []
+    return [(part, tensor[:, part]) for part in parts]
 
 
 def _recomputed(
@@ -302,8 +308,8 @@ def _recomputed(
 # -- activation functions -------------------------------------------------------------------------
 
 
-def _functions_of(model: PreTrainedModel) -> list[Function]:
-    """The activation functions that the configuration names, then all others that transformers knows."""
+def activation_functions(model: PreTrainedModel) -> list[Function]:
+    """The activation functions that the configuration of ``model`` names, then all others that transformers knows."""
     from transformers.activations import ACT2FN
 
     config = model.config.get_text_config().to_dict()

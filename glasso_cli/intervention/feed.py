@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.collection.modules.run import read_items
-from glasso_cli.collection.run import read_texts
+from glasso_cli.collection.texts.reading import read_texts
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus

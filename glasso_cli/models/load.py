@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from glasso_cli.config import ModelSection
+
 DTYPES = ("float32", "bfloat16", "float16")
 TRUST = ("pickle", "remote_code")
 

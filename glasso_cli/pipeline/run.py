@@ -27,7 +27,7 @@ from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
 # in the order they run; each is a module of glasso_cli.stages
-STAGES = ("synth", "collect", "fit", "intervene", "compare", "visualize")
+STAGES = ("synth", "collect", "fit", "influence", "intervene", "compare", "visualize")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class Pipeline:
     console: Console
     command: str = ""  # the configuration and overrides as typed, for advice
     force: bool = False
+    unasked: bool = (
+        False  # the stages were not named one by one, so that some run only where the configuration asks for them
+    )
     _running: str = ""
     _selected: tuple[str, ...] = ()  # the stages of this run
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
@@ -146,6 +149,8 @@ class Pipeline:
     def _targets(self, stage: str, *, alone: bool) -> Sequence[str]:
         """The names of the artifacts of ``stage``; raises :class:`ConfigError` when it is run alone and there are none."""
         made = stage_named(stage)
+        if self.unasked and not alone and not made.unasked(self.config):
+            return []
         targets = [name for name in made.targets(self.config) if not self._is_skipped(stage, name)]
         if alone and not targets:
             raise ConfigError(*made.no_targets)

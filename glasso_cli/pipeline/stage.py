@@ -25,6 +25,10 @@ def _finished(config: Config, meta: dict[str, Any]) -> str:
     return ""
 
 
+def _always(config: Config) -> bool:
+    return True
+
+
 def _required(config: Config, name: str) -> bool:
     return False
 
@@ -47,6 +51,7 @@ class Stage:
     targets: Callable[[Config], Sequence[str]] = _every_corpus  # the names of the artifacts
     no_targets: tuple[str, str] = ("There is nothing to make.", "Give a corpus.")  # what to say where there are none
     upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
+    unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
     optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
     unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``

@@ -11,11 +11,19 @@ import pytest
 from support.real_runs import Runner, overrides
 
 import glasso_cli as g
-from glasso_cli.artifacts import ActivationStats, Artifact, Comparison, Interventions, JointPrecision, PrecisionPath
+from glasso_cli.artifacts import (
+    ActivationStats,
+    Artifact,
+    Comparison,
+    Influence,
+    Interventions,
+    JointPrecision,
+    PrecisionPath,
+)
 from glasso_cli.artifacts.artifact import misfits
 from glasso_cli.errors import InputError
 
-KINDS = (ActivationStats, PrecisionPath, Comparison, JointPrecision, Interventions)
+KINDS = (ActivationStats, PrecisionPath, Comparison, JointPrecision, Influence, Interventions)
 COLLECT: dict[str, Any] = {"lags": 4, "blocks": 4, "null": True, "mask": {"massive": None}}
 FIT: dict[str, Any] = {
     "alpha": [0.6, 0.4, 0.3],
@@ -44,7 +52,8 @@ def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
     made.append(g.load("out/compare/words-vs-others.npz"))
     layers = {**COLLECT, "hook_points": ["mlp.0", "mlp.1"]}
     asked = {"sources": 3, "stratify": [], "outputs": ["loss"]}
-    pair.run("collect", "intervene", set_=(*overrides(collect=layers, intervene=asked), "out=other"))
+    pair.run("collect", "influence", "intervene", set_=(*overrides(collect=layers, intervene=asked), "out=other"))
+    made.append(g.load("other/influence/words.npz"))
     made.append(g.load("other/intervene/words.npz"))
     assert {type(artifact) for artifact in made} == set(KINDS)
     for artifact in made:

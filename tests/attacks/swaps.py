@@ -25,9 +25,9 @@ def attack(lab: Lab, random: Random) -> Outcome:
         whole, back = target.read_bytes(), random.random() < 0.5
         load = loading.load_configured
 
-        def swapped(*given: Any) -> object:
+        def swapped(*arguments: Any, **options: Any) -> Any:
             target.write_bytes(whole.replace(b"the", b"our") + b" \n")
-            loaded = load(*given)
+            loaded = load(*arguments, **options)
             if back:
                 target.write_bytes(whole)
             return loaded

@@ -20,6 +20,7 @@ READ_BY = {
     "visualize": {"visualize"},
     "compare": {"compare"},
     "intervene": {"intervene"},
+    "influence": {"influence"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

@@ -4,6 +4,7 @@ from glasso_cli.artifacts.metrics.codec import metrics_of, to_json
 from glasso_cli.artifacts.metrics.collect import CollectMetrics
 from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
 from glasso_cli.artifacts.metrics.fit import FitMetrics
+from glasso_cli.artifacts.metrics.influence import InfluenceMetrics
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
 
@@ -11,6 +12,7 @@ __all__ = [
     "CollectMetrics",
     "ComparisonMetrics",
     "FitMetrics",
+    "InfluenceMetrics",
     "InterventionMetrics",
     "JointMetrics",
     "metrics_of",

@@ -32,7 +32,8 @@ from glasso_cli.collection.modules.positions import (
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
 from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
 from glasso_cli.collection.reading import Reading
-from glasso_cli.collection.run import BATCH_TOKENS, collect_reading, in_memory, warn_arbitrary
+from glasso_cli.collection.run import collect_reading, in_memory
+from glasso_cli.collection.texts.reading import BATCH_TOKENS, warn_arbitrary
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import LEAST, ArrayCorpus

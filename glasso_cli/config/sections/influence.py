@@ -1,0 +1,88 @@
+"""The section `influence`: what neurons of one layer do to those of the next."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+
+from glasso_cli.config.sections.section import Section
+from glasso_cli.config.sections.values import as_tuple, shown
+
+
+def _pairs(value: Any) -> Any:
+    """A YAML list of pairs of layers as tuples."""
+    pairs = as_tuple(value)
+    if not isinstance(pairs, tuple):
+        return pairs
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or [type(layer) for layer in pair] != [int, int]:
+            raise ValueError(f"should be a list of pairs of layers such as [[8, 9]], not {shown(value)}")
+    return tuple(tuple(pair) for pair in pairs)
+
+
+_LAYER = {"type": "integer", "minimum": 0}
+_PAIR = {"type": "array", "items": _LAYER, "minItems": 2, "maxItems": 2}
+LayerPairs = Annotated[
+    tuple[tuple[int, int], ...] | None,
+    BeforeValidator(_pairs),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _PAIR, "minItems": 1}, {"type": "null"}]}),
+]
+
+
+class InfluenceSection(Section):
+    """What neurons of one layer do to those of the next."""
+
+    layers: LayerPairs = Field(
+        default=None,
+        description="Pairs of neighbouring layers, such as [[8, 9]]: what the neurons of the MLP of the first layer do to those of the "
+        "second. Both must be among collect.hook_points, as mlp.8 and mlp.9. null takes every two neighbouring layers that were collected.",
+    )
+    paths: Literal["closed"] = Field(
+        default="closed",
+        description="closed: the residual stream and the values of attention heads, with attention patterns and the scales of norms held "
+        "at their values, in closed form.",
+    )
+    min_effect: float = Field(
+        default=0.05,
+        description="A pair of neurons is an edge only if its influence is shown to be larger than this: standard deviations of the "
+        "target per standard deviation of the source. Pairs are tested against this value, not against zero.",
+        ge=0,
+        lt=1_000,
+    )
+    fdr: float = Field(
+        default=0.05,
+        description="A pair of neurons is an edge only if its false discovery rate (q-value over all pairs) is at most this.",
+        gt=0,
+        lt=1,
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        description="Stop after the document in which this many of the collected tokens are reached; null takes all that were collected.",
+        ge=1,
+        le=10**12,
+    )
+    ablation: bool = Field(
+        default=False,
+        description="Also predict the mean effect of ablation: each source set to its mean at every token. The pass then takes "
+        "several times as long, and needs a matrix of all pairs for each block of documents.",
+    )
+    keep: Literal["edges", "all"] = Field(
+        default="edges",
+        description="edges saves the pairs that are edges. all saves every pair, about 50 bytes each: 200 MB for two layers of 2,048 neurons. "
+        "The table and the graph have edges only.",
+    )
+
+    @field_validator("layers")
+    @classmethod
+    def _neighbours(cls, value: tuple[tuple[int, int], ...] | None) -> tuple[tuple[int, int], ...] | None:
+        if value is None:
+            return value
+        if not value:
+            raise ValueError("is empty; give pairs of layers such as [[8, 9]], or null")
+        for source, target in value:
+            if source < 0 or target != source + 1:
+                raise ValueError(f"[{source}, {target}] is no pair of neighbouring layers such as [8, 9]")
+        if len(set(value)) < len(value):
+            raise ValueError("names a pair of layers twice; delete one")
+        return value

@@ -1,0 +1,359 @@
+"""The influence of neurons on those of the next layer, on one corpus: one pass of the model, then all pairs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.artifacts import Influence
+from glasso_cli.artifacts.metrics import InfluenceMetrics, to_json
+from glasso_cli.artifacts.metrics.influence import LayersRead
+from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
+from glasso_cli.collection.corpus_pass import CorpusPass
+from glasso_cli.collection.reading import Reader
+from glasso_cli.collection.texts.reading import texts_reading
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import check_blocks
+from glasso_cli.influence.check import Discrepancy, checked
+from glasso_cli.influence.layout.pair import LayerPair, layer_pair
+from glasso_cli.influence.maps import Maps, maps_of
+from glasso_cli.influence.pairs import derivatives, jackknife_weights
+from glasso_cli.influence.reader import PairReader, pairs_read
+from glasso_cli.influence.sums import PairSums, SummedFactors, SummedMoves
+from glasso_cli.influence.tested import PairTable, Standard, pairs_tested, rates
+
+if TYPE_CHECKING:
+    from glasso_cli.artifacts import ActivationStats
+    from glasso_cli.artifacts.metrics.collect import HookPointRead
+    from glasso_cli.config import CollectSection, InfluenceSection
+    from glasso_cli.console import Reporter
+    from glasso_cli.models.loaded import LoadedModel
+
+_PART = ("influence-part", 1)  # kind and schema of a piece
+_FIELDS = ("counts", "first", "second")
+_NONE = np.zeros((0, 0, 0), np.float32)  # what ablation moves where it is not asked for
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNeurons:
+    """The neurons of one hook point that count: indices into the hook point, and into the statistics."""
+
+    inside: np.ndarray
+    rows: np.ndarray
+
+
+def influence_of_corpus(
+    loaded: LoadedModel,
+    texts: Iterable[str],
+    stats: ActivationStats,
+    collect: CollectSection,
+    section: InfluenceSection,
+    pieces: Path,
+    *,
+    name: str,
+    seed: int,
+    reporter: Reporter,
+) -> Influence:
+    """The influence of all pairs of neurons of ``stats`` in neighbouring layers, on the tokens that ``collect`` kept.
+
+    ``texts`` are the documents of ``stats``, and ``seed`` is that of ``stats``, so that the same tokens are masked. Parts
+    of the pass are kept in the folder ``pieces``, from which an interrupted one goes on. Raises :class:`InputError` where
+    there is no pair of layers, where the closed form does not know how they are connected, and where other tokens are kept
+    than ``stats`` has.
+    """
+    wanted = wanted_layers(stats.metrics.hook_points, section)
+    patterns = [point.name for point in stats.metrics.hook_points]
+    with texts_reading(loaded, texts, patterns, collect, name=name, reporter=reporter, stage="influence") as reading:
+        points = {point.name: point for point in reading.points}
+        pairs = [layer_pair(loaded, points[source.name], points[target.name]) for source, target in wanted]
+        checks = [checked(loaded, pair) for pair in pairs]
+        neurons = [(_neurons(stats, pair.source.neuron_ids), _neurons(stats, pair.target.neuron_ids)) for pair in pairs]
+        work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
+        model_pass = _Pass(work, pairs, neurons, stats, section)
+        sums, moved = model_pass.sums()
+        _refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
+        check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
+        tables = [
+            _tested(pair, of, pair_sums, stats, section)
+            for pair, of, pair_sums in zip(pairs, neurons, sums, strict=True)
+        ]
+        ablated = [
+            _ablated(*part, stats) for part in zip(tables, neurons, sums, moved, strict=True) if section.ablation
+        ]
+        documents = len({window.document for window in model_pass.windows()})
+        return _assembled(stats, section, documents, pairs, checks, neurons, sums[0].counts, tables, ablated)
+
+
+def wanted_layers(
+    points: Sequence[HookPointRead], section: InfluenceSection
+) -> list[tuple[HookPointRead, HookPointRead]]:
+    """The pairs of hook points between which influence is asked for; raises :class:`InputError` where one is not there."""
+    by_layer = {point.layer: point for point in points if point.layer is not None and point.label.endswith(".mlp")}
+    pairs = section.layers or tuple((layer, layer + 1) for layer in sorted(by_layer) if layer + 1 in by_layer)
+    missing = [layer for pair in pairs for layer in pair if layer not in by_layer]
+    if missing:
+        raise InputError(
+            f"influence.layers names layer {missing[0]}, of which no MLP was collected: "
+            f"{', '.join(point.label for point in points)}.",
+            f"Add mlp.{missing[0]} to collect.hook_points and collect again, or name other layers.",
+        )
+    if not pairs:
+        raise InputError(
+            f"Influence is between the MLPs of two neighbouring layers, and these hook points were collected: "
+            f"{', '.join(point.label for point in points)}.",
+            "Name two neighbouring layers in collect.hook_points, such as mlp.8 and mlp.9, and collect again.",
+        )
+    return [(by_layer[source], by_layer[target]) for source, target in pairs]
+
+
+def _neurons(stats: ActivationStats, ids: Sequence[str]) -> LayerNeurons:
+    """The neurons of a hook point that were collected and vary."""
+    place = {neuron: index for index, neuron in enumerate(ids)}
+    rows = [row for row, neuron in enumerate(stats.neuron_ids.tolist()) if neuron in place]
+    rows = [row for row in rows if not stats.dead[row] and stats.std[row] > 0]
+    return LayerNeurons(np.array([place[str(stats.neuron_ids[row])] for row in rows], int), np.array(rows, np.int32))
+
+
+# -- the pass -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """One pass over the documents, a group of blocks after the other."""
+
+    work: CorpusPass
+    pairs: Sequence[LayerPair]
+    neurons: Sequence[tuple[LayerNeurons, LayerNeurons]]
+    stats: ActivationStats
+    section: InfluenceSection
+
+    def sums(self) -> tuple[list[PairSums], list[np.ndarray]]:
+        """For every pair of layers the sums over all blocks, and what ablation moves in each block, ``(B, p, m)``."""
+        blocks = self.work.section.blocks
+        groups = self.work.groups(self.stats.n_neurons)
+        if self.section.ablation:
+            groups = [[block] for block in range(blocks)]
+        parts = [read_piece(self._piece(index), *_PART, self.work.reporter.detail) for index in range(len(groups))]
+        windows = self.windows()
+        todo = [index for index, part in enumerate(parts) if part is None]
+        of_part = {
+            index: [window for window in windows if window.document % blocks in set(groups[index])] for index in todo
+        }
+        total = sum(window.size for chosen in of_part.values() for window in chosen)
+        reader = self.work.reading.reader()
+        if todo:
+            self.work.pilot_sample(reader)
+        readers = self._readers()
+        with (
+            self.work.reporter.progress(f"influence {self.work.name}", total, "tokens") as advance,
+            pairs_read(self.work.reading.network.module, readers),
+        ):
+            for index, chosen in of_part.items():
+                arrays: dict[str, np.ndarray] = {}
+                for place, (sums, moved) in enumerate(self._read(reader, readers, chosen, advance)):
+                    arrays |= {f"{field}_{place}": getattr(sums, field) for field in _FIELDS}
+                    if moved is not None:
+                        arrays[f"moved_{place}"] = moved
+                write_piece(self._piece(index), *_PART, arrays, {})
+                parts[index] = written_piece(self._piece(index), *_PART)
+        made = [arrays for arrays, _ in (part for part in parts if part is not None)]
+        places = range(len(self.pairs))
+        sums_of = [
+            reduce(add, (PairSums(*(arrays[f"{field}_{at}"] for field in _FIELDS)) for arrays in made)) for at in places
+        ]
+        moved_of = [
+            np.stack([arrays[f"moved_{at}"] for arrays in made]) if self.section.ablation else _NONE for at in places
+        ]
+        return sums_of, moved_of
+
+    def _readers(self) -> list[PairReader]:
+        import torch
+
+        if not self.section.ablation:
+            return [PairReader(pair) for pair in self.pairs]
+        device = self.work.reading.device
+        return [
+            PairReader(
+                pair,
+                torch.from_numpy(self.stats.mean[source.rows]).float().to(device),
+                torch.from_numpy(source.inside).to(device),
+            )
+            for pair, (source, _) in zip(self.pairs, self.neurons, strict=True)
+        ]
+
+    def windows(self) -> list[Any]:
+        """The windows of all documents up to the one in which ``max_tokens`` are reached."""
+        chosen: list[Any] = []
+        reached = 0
+        for window in self.work.reading.windows:
+            full = self.section.max_tokens is not None and reached >= self.section.max_tokens
+            if full and window.document != chosen[-1].document:
+                break
+            chosen.append(window)
+            reached += window.size
+        return chosen
+
+    def _read(
+        self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
+    ) -> Iterator[tuple[PairSums, np.ndarray | None]]:
+        import torch
+
+        section, reading = self.work.section, self.work.reading
+        budget = section.batch_tokens or reading.batch_samples[reading.device.type]
+        targets = [torch.from_numpy(target.inside).to(reading.device) for _, target in self.neurons]
+        summed = [SummedFactors(pair, section.blocks, chosen) for pair, chosen in zip(self.pairs, targets)]
+        moved = [SummedMoves(chosen) for chosen in targets]
+        for batch in reading.batches(windows, budget):
+            read = reader.read(batch)
+            inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]
+            kept, blocks = read.kept, (read.documents % section.blocks)[read.window_of()]
+            for pair_reader, sums, moves in zip(readers, summed, moved, strict=True):
+                factors = pair_reader.take(inside[kept])
+                sums.add(factors, blocks[kept])
+                if self.section.ablation:
+                    moves.add(factors, pair_reader.moves(inside[kept]))
+            advance(int(read.lengths.sum()))
+        for pair, of, sums, moves in zip(self.pairs, self.neurons, summed, moved, strict=True):
+            yield sums.finish(), moves.finish(_maps(pair, of)) if self.section.ablation else None
+
+    def _piece(self, index: int) -> Path:
+        return self.work.pieces / f"part-{index:04d}.npz"
+
+
+def _refuse_other_tokens(stats: ActivationStats, counts: np.ndarray, max_tokens: int | None) -> None:
+    """Raise :class:`InputError` where this pass kept other tokens than ``stats`` has."""
+    same = np.array_equal(counts, stats.counts) if max_tokens is None else bool((counts <= stats.counts).all())
+    if not same:
+        raise InputError(
+            f"This pass kept {counts.sum():,} tokens, and collect kept {stats.n_tokens:,}: the texts or the model are others.",
+            "Run collect again, then influence.",
+        )
+
+
+# -- all pairs ----------------------------------------------------------------------------------------
+
+
+def _maps(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons]) -> Maps:
+    import torch
+
+    source, target = (torch.from_numpy(of.inside).to(pair.write.device) for of in neurons)
+    return maps_of(pair, source, target)
+
+
+def _ablated(
+    table: PairTable,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    sums: PairSums,
+    moved: np.ndarray,
+    stats: ActivationStats,
+) -> np.ndarray:
+    """Mean change of the target by ablation and its standard error, in its standard deviations: ``(2, E)``, of the table's pairs."""
+    source, target = neurons
+    rows, columns = np.searchsorted(target.rows, table.targets), np.searchsorted(source.rows, table.sources)
+    filled, weight = jackknife_weights(sums.counts)
+    total = moved.sum(0)[rows, columns] / sums.counts.sum()
+    variance = np.zeros(len(rows))
+    for block, share in zip(filled, weight):
+        variance += share * (moved[block][rows, columns] / sums.counts[block] - total) ** 2
+    return np.asarray(np.stack([total, np.sqrt(variance)]) / stats.std[table.targets])
+
+
+def _tested(
+    pair: LayerPair,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    sums: PairSums,
+    stats: ActivationStats,
+    section: InfluenceSection,
+) -> PairTable:
+    source, target = neurons
+    standard = Standard(stats.std[source.rows], stats.std[target.rows], source.rows, target.rows)
+    return pairs_tested(
+        derivatives(sums, _maps(pair, neurons)),
+        standard,
+        min_effect=section.min_effect,
+        freedom=float(np.count_nonzero(sums.counts) - 1),
+        largest_p=1.0 if section.keep == "all" else section.fdr,
+    )
+
+
+def _assembled(
+    stats: ActivationStats,
+    section: InfluenceSection,
+    documents: int,
+    pairs: Sequence[LayerPair],
+    checks: Sequence[Discrepancy],
+    neurons: Sequence[tuple[LayerNeurons, LayerNeurons]],
+    counts: np.ndarray,
+    tables: Sequence[PairTable],
+    ablated: Sequence[np.ndarray],
+) -> Influence:
+    """The artifact; neurons are those of any of the layers."""
+    tests = [len(source.rows) * len(target.rows) for source, target in neurons]
+    table = PairTable.joined(tables)
+    q = rates(table, sum(tests))
+    edge = q <= section.fdr
+    of_pair = np.repeat(np.arange(len(tables)), [len(one.p) for one in tables])
+    edges = np.bincount(of_pair[edge], minlength=len(tables))
+    layers = tuple(
+        LayersRead(
+            source=pair.source.label,
+            target=pair.target.label,
+            sources=len(source.rows),
+            targets=len(target.rows),
+            heads=pair.n_paths - 1,
+            gated=pair.up is not None,
+            tested=tested,
+            edges=int(found),
+            check_mean=check.mean,
+            check_rms=check.rms,
+        )
+        for pair, (source, target), tested, found, check in zip(pairs, neurons, tests, edges, checks, strict=True)
+    )
+    rows = np.unique(np.concatenate([part.rows for of in neurons for part in of]))
+    ratio = np.abs(table.mean[edge]) / table.rms[edge]
+    metrics = InfluenceMetrics(
+        paths=section.paths,
+        fdr=section.fdr,
+        min_effect=section.min_effect,
+        documents=documents,
+        tokens=int(counts.sum()),
+        blocks=int(np.count_nonzero(counts)),
+        neurons=len(rows),
+        layers=layers,
+        tested=sum(tests),
+        edges=int(edge.sum()),
+        mean_rms_ratio=float(np.median(ratio)) if len(ratio) else None,
+    )
+    effects = np.concatenate([np.zeros((2, 0)), *ablated], axis=1).astype(np.float32)
+    if section.keep == "edges":
+        effects = effects[:, edge] if ablated else effects
+        table, q, edge = table.chosen(edge), q[edge], edge[edge]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (table.mean / table.error).astype(np.float32)
+    return Influence(
+        meta={"corpus": stats.meta["corpus"], "metrics": to_json(metrics)},
+        neuron_ids=stats.neuron_ids[rows],
+        layers=stats.layers[rows],
+        orientation=stats.orientation[rows],
+        neurons=rows.astype(np.int32),
+        std=np.asarray(stats.std[rows]),
+        counts=counts,
+        sources=np.searchsorted(rows, table.sources).astype(np.int32),
+        targets=np.searchsorted(rows, table.targets).astype(np.int32),
+        mean=table.mean,
+        error=table.error,
+        direct=table.direct,
+        rms=table.rms,
+        z=z,
+        ablation=effects[0],
+        ablation_error=effects[1],
+        p_values=table.p,
+        q_values=q,
+        edge=edge,
+    )

@@ -1,0 +1,96 @@
+"""Which pairs have an influence beyond the minimum effect: p-values pair by pair, then q-values over all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+
+import numpy as np
+
+from glasso_cli.inference.p_values.false_discovery import q_values_among
+from glasso_cli.inference.p_values.minimum_effect import Tail
+from glasso_cli.influence.pairs import TargetGroup
+
+_LARGEST = 200.0  # standard errors beyond the minimum effect; beyond, every p-value is the same
+
+
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """E pairs of neurons; derivatives in standard deviations of the target per standard deviation of the source."""
+
+    sources: np.ndarray  # (E,) int32
+    targets: np.ndarray  # (E,) int32
+    mean: np.ndarray  # (E,) float32
+    error: np.ndarray
+    direct: np.ndarray
+    rms: np.ndarray
+    p: np.ndarray  # (E,) float64
+
+    def chosen(self, which: np.ndarray) -> PairTable:
+        """Some of the pairs."""
+        return replace(self, **{item.name: getattr(self, item.name)[which] for item in fields(self)})
+
+    @classmethod
+    def joined(cls, tables: Sequence[PairTable]) -> PairTable:
+        """Several tables one after the other."""
+        return cls(*(np.concatenate([getattr(table, item.name) for table in tables]) for item in fields(cls)))
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """The units of one pair of layers: standard deviations of the m sources and the p targets, and their numbers."""
+
+    source_std: np.ndarray  # (m,)
+    target_std: np.ndarray  # (p,)
+    sources: np.ndarray  # (m,) int32, the numbers that the table gives them
+    targets: np.ndarray  # (p,) int32
+
+
+def pairs_tested(
+    groups: Iterable[TargetGroup], standard: Standard, *, min_effect: float, freedom: float, largest_p: float
+) -> PairTable:
+    """All pairs whose p-value is at most ``largest_p``.
+
+    The p-value is that of H0: the mean is at most ``min_effect`` in absolute value, by Student's t with ``freedom``.
+    """
+    tail = Tail(freedom, _LARGEST)
+    tables = []
+    for group in groups:
+        scale = standard.source_std / standard.target_std[group.targets, None]
+        mean, error = group.mean * scale, group.error * scale
+        known = error > 0
+        unit = np.where(known, error, 1.0)
+        size = np.where(known, np.abs(mean) / unit, np.where(np.abs(mean) > min_effect, np.inf, 0.0))
+        p = np.exp(tail.log_beyond(size, np.where(known, min_effect / unit, 0.0)))
+        rows, columns = np.nonzero(p <= largest_p)
+        tables.append(
+            PairTable(
+                sources=standard.sources[columns],
+                targets=standard.targets[group.targets][rows],
+                mean=mean[rows, columns].astype(np.float32),
+                error=error[rows, columns].astype(np.float32),
+                direct=(group.direct[rows, columns] * scale[rows, columns]).astype(np.float32),
+                rms=(_rms(group, rows, columns) * scale[rows, columns]).astype(np.float32),
+                p=p[rows, columns],
+            )
+        )
+    return PairTable.joined(tables)
+
+
+def _rms(group: TargetGroup, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The root mean squares of chosen pairs ``(E,)``; ``rows`` are in increasing order."""
+    found = np.empty(len(rows))
+    borders = np.searchsorted(rows, np.arange(len(group.mean) + 1))
+    for target, (start, stop) in enumerate(pairwise(borders)):
+        if stop > start:
+            found[start:stop] = group.rms(target, columns[start:stop])
+    return found
+
+
+def rates(table: PairTable, tests: int) -> np.ndarray:
+    """The q-values ``(E,)`` of the pairs of ``table`` among ``tests``, by Benjamini and Hochberg.
+
+    Where pairs were left out whose p-value is above some rate, q-values up to that rate are right, and all others above.
+    """
+    return q_values_among(table.p, np.zeros(0), tests)

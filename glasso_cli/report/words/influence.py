@@ -1,0 +1,50 @@
+"""What neurons of one layer do to those of the next, in sentences."""
+
+from __future__ import annotations
+
+from glasso_cli.artifacts.metrics import InfluenceMetrics
+from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count
+
+
+def one_line(metrics: InfluenceMetrics) -> str:
+    """The influence on one corpus in a line."""
+    return (
+        f"{count(metrics.edges, 'edge')} among {metrics.tested:,} pairs of neurons in neighbouring layers "
+        f"(beyond {metrics.min_effect:g} SD per SD, q <= {metrics.fdr:g}; {metrics.tokens:,} tokens in {metrics.blocks} blocks)"
+    )
+
+
+def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
+    """Name and text of every line of `glasso show`."""
+    lines = [
+        ("neurons", f"{metrics.neurons:,}"),
+        ("tokens", f"{metrics.tokens:,}, of {metrics.documents:,} documents in {metrics.blocks} blocks"),
+        ("paths", _paths(metrics)),
+    ]
+    for pair in metrics.layers:
+        lines.append(
+            (
+                "layers",
+                f"{pair.source} to {pair.target}: {count(pair.edges, 'edge')} of {pair.tested:,} pairs; "
+                f"{'the stream and ' + count(pair.heads, 'head') if pair.heads else 'the stream alone'}; "
+                f"{max(pair.check_mean, pair.check_rms):.1e} off the exact derivative on built-in texts",
+            )
+        )
+    lines += [
+        (
+            "edges",
+            f"of {metrics.tested:,} pairs, {metrics.edges:,} have an influence of more than {metrics.min_effect:g} "
+            f"standard deviations per standard deviation (q <= {metrics.fdr:g})",
+        ),
+        ("unit", "standard deviations of the target per standard deviation of the source, which moves at every token"),
+        ("signs", SIGNS_OF_TABLES),
+    ]
+    if metrics.mean_rms_ratio is not None:
+        steady = f"the mean is {metrics.mean_rms_ratio:.2f} of the root mean square over tokens, in the median edge"
+        lines.insert(-2, ("steadiness", steady))
+    return lines
+
+
+def _paths(metrics: InfluenceMetrics) -> str:
+    assert metrics.paths == "closed"
+    return "closed form: the stream and the values of heads; attention patterns and scales of norms are held"
