@@ -65,7 +65,7 @@ class InfluenceSection(Section):
     ablation: bool = Field(
         default=False,
         description="Also predict the mean effect of ablation: each source set to its mean at every token. The pass then takes "
-        "several times as long, and needs a matrix of all pairs for each block of documents.",
+        "about twice as long, and needs a matrix of all pairs for each block of documents.",
     )
     keep: Literal["edges", "all"] = Field(
         default="edges",
