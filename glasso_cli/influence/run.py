@@ -318,7 +318,7 @@ def _assembled(
     rows = np.unique(np.concatenate([part.rows for of in neurons for part in of]))
     ratio = np.abs(table.mean[edge]) / table.rms[edge]
     metrics = InfluenceMetrics(
-        paths=section.paths,
+        paths="closed",
         fdr=section.fdr,
         min_effect=section.min_effect,
         documents=documents,

@@ -38,11 +38,6 @@ class InfluenceSection(Section):
         description="Pairs of neighbouring layers, such as [[8, 9]]: what the neurons of the MLP of the first layer do to those of the "
         "second. Both must be among collect.hook_points, as mlp.8 and mlp.9. null takes every two neighbouring layers that were collected.",
     )
-    paths: Literal["closed"] = Field(
-        default="closed",
-        description="closed: the residual stream and the values of attention heads, with attention patterns and the scales of norms held "
-        "at their values, in closed form.",
-    )
     min_effect: float = Field(
         default=0.05,
         description="A pair of neurons is an edge only if its influence is shown to be larger than this: standard deviations of the "
