@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import collect_arrays as collect_arrays
     from glasso_cli.api.stages import compare as compare
     from glasso_cli.api.stages import fit as fit
+    from glasso_cli.api.stages import fit_ordered as fit_ordered
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
     from glasso_cli.artifacts import JointPrecision as JointPrecision
+    from glasso_cli.artifacts import OrderedGraph as OrderedGraph
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.errors import GlassoError as GlassoError
     from glasso_cli.hooks import ablate as ablate
@@ -36,12 +38,14 @@ _PUBLIC = {
     "GlassoError": "glasso_cli.errors",
     "GraphicalLasso": "glasso_cli.api.estimator",
     "JointPrecision": "glasso_cli.artifacts",
+    "OrderedGraph": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",
     "compare": "glasso_cli.api.stages",
     "fit": "glasso_cli.api.stages",
+    "fit_ordered": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",
     "load": "glasso_cli.api.artifacts",
     "load_model": "glasso_cli.models.load",

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from glasso_cli.artifacts import ActivationStats, Artifact, Comparison, JointPrecision, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Artifact, Comparison, JointPrecision, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
-    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision)
+    kind.kind: kind for kind in (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision)
 }
 
 
-def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comparison | JointPrecision:
+def load(
+    path: str | os.PathLike[str],
+) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
     - :class:`PrecisionPath` from ``OUT/fit/``: sparse precision matrices at A penalties, and the tests of the edges.
+    - :class:`OrderedGraph` from ``OUT/fit/``: regressions of neurons on those of earlier layers (``fit.order: layers``).
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
@@ -30,5 +33,5 @@ def load(path: str | os.PathLike[str]) -> ActivationStats | PrecisionPath | Comp
             f"{file} holds '{name}', which is no artifact of a stage.", "Give an .npz of collect, fit or compare."
         )
     artifact = _KINDS[name].load(file)
-    assert isinstance(artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision)
+    assert isinstance(artifact, ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision)
     return artifact

@@ -4,6 +4,7 @@ from glasso_cli.artifacts.activation_stats import ActivationStats
 from glasso_cli.artifacts.artifact import Artifact
 from glasso_cli.artifacts.comparison import Comparison
 from glasso_cli.artifacts.joint_precision import JointPrecision
+from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
 
-__all__ = ["ActivationStats", "Artifact", "Comparison", "JointPrecision", "PrecisionPath"]
+__all__ = ["ActivationStats", "Artifact", "Comparison", "JointPrecision", "OrderedGraph", "PrecisionPath"]

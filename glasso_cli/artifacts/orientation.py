@@ -107,11 +107,19 @@ def _turned_joint(fit: Any) -> dict[str, Any]:
     return {name: getattr(fit, name) * signs for name in ("values", "partial_correlations")}
 
 
+def _turned_ordered(graph: Any) -> dict[str, Any]:
+    signs = pair_signs(graph.orientation, graph.sources, graph.targets)
+    selected = signs[graph.part()]
+    turned = {name: getattr(graph, name) * signs for name in ("values", "marginals")}
+    return turned | {name: getattr(graph, name) * selected for name in ("coefficients", "partial_correlations", "z")}
+
+
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "activation-stats": _turned_stats,
     "precision-path": _turned_fit,
     "comparison": _turned_comparison,
     "joint-precision": _turned_joint,
+    "ordered-graph": _turned_ordered,
 }
 
 

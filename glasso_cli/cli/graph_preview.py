@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.artifacts import PrecisionPath
+from glasso_cli.artifacts import OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.graph.sums import degrees
@@ -22,7 +22,7 @@ _LISTED = 10
 _BAR = 36  # cells
 _NAME = r'"((?:[^"\\]|\\.)*)"'
 _NODE = re.compile(rf"\s*{_NAME} \[")
-_EDGE = re.compile(rf"\s*{_NAME} -- {_NAME} \[.*?\b(?:partial_correlation|change)=([-+.\deE]+)")
+_EDGE = re.compile(rf"\s*{_NAME} (?:--|->) {_NAME} \[.*?\b(?:partial_correlation|change)=([-+.\deE]+)")
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "r": "\r"}
 
@@ -40,7 +40,7 @@ class _Graph:
 
 
 def preview(path: Path) -> RenderableType | None:
-    """Return the degrees and the strongest edges of a fit or a .dot file; None for any other artifact."""
+    """Return the degrees and the strongest edges of a fit, an ordered graph or a .dot file; None for any other artifact."""
     from rich.console import Group
 
     graph = _graph(path)
@@ -54,7 +54,13 @@ def preview(path: Path) -> RenderableType | None:
 def _graph(path: Path) -> _Graph | None:
     if path.suffix == ".dot":
         return _of_dot(path)
-    if stored_meta(path)["kind"] != PrecisionPath.kind:
+    kind = stored_meta(path)["kind"]
+    if kind == OrderedGraph.kind:
+        graph = oriented(OrderedGraph.load(path))
+        sources, targets, _ = (part[graph.kept] for part in graph.edges())
+        names = [str(name) for name in graph.neuron_ids]
+        return _Graph(names, sources, targets, graph.partial_correlations[graph.kept])
+    if kind != PrecisionPath.kind:
         return None
     fit = oriented(PrecisionPath.load(path))
     rows, cols, rho = (part[fit.kept] for part in fit.edges())

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, PrecisionPath
+from glasso_cli.artifacts import Comparison, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, metrics_of
+from glasso_cli.artifacts.metrics import ComparisonMetrics, FitMetrics, OrderedMetrics, metrics_of
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
+from glasso_cli.report.words.ordered import ordered_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -47,9 +48,11 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
 
 
 def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of every line about a fit or a comparison; empty for any other kind."""
+    """Name and text of every line about a fit, an ordered graph or a comparison; empty for any other kind."""
     if meta["kind"] == PrecisionPath.kind:
         return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
+    if meta["kind"] == OrderedGraph.kind:
+        return ordered_summary(metrics_of(OrderedMetrics, meta), meta["material"]["config"]["fit"])
     if meta["kind"] == Comparison.kind:
         return comparison_summary(metrics_of(ComparisonMetrics, meta))
     return []

@@ -38,10 +38,10 @@ def dot_lines(graph: Graph, key: str, title: str) -> Iterator[str]:
     yield "}\n"
 
 
-def dot_head(key: str, title: str, neurons: int, edges: int) -> str:
+def dot_head(key: str, title: str, neurons: int, edges: int, *, directed: bool = False) -> str:
     """The first lines of a graph: what it is, for `glasso show`, and its label."""
     about = {"key": key, "title": title, "neurons": neurons, "edges": edges, "signs": SIGNS}
-    return f"{MARK}{json.dumps(about)}\ngraph {{\n  label={quoted(title)};\n"
+    return f"{MARK}{json.dumps(about)}\n{'digraph' if directed else 'graph'} {{\n  label={quoted(title)};\n"
 
 
 def quoted(text: str) -> str:
@@ -54,9 +54,9 @@ def node_line(name: str, attributes: Mapping[str, object]) -> str:
     return f"  {name} [{_listed(attributes)}];\n"
 
 
-def edge_line(first: str, second: str, attributes: Mapping[str, object]) -> str:
+def edge_line(first: str, second: str, attributes: Mapping[str, object], *, directed: bool = False) -> str:
     """The line of an edge between two quoted names."""
-    return f"  {first} -- {second} [{_listed(attributes)}];\n"
+    return f"  {first} {'->' if directed else '--'} {second} [{_listed(attributes)}];\n"
 
 
 def _listed(attributes: Mapping[str, object]) -> str:
@@ -76,7 +76,11 @@ def _node_lines(graph: Graph, names: list[str]) -> Iterator[str]:
         yield node_line(name, {**place, "community": community, "degree": degree, "strength": f"{strength:.6g}"})
 
 
+def signed_attributes(weight: float) -> dict[str, str]:
+    """The attributes of an edge with this partial correlation: its size, its sign, and how the sign is drawn."""
+    return {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}", **_SIGN_ATTRIBUTES[weight > 0]}
+
+
 def _edge_lines(graph: Graph, names: list[str]) -> Iterator[str]:
     for i, j, weight in zip(graph.rows.tolist(), graph.cols.tolist(), graph.weights.tolist()):
-        sizes = {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}"}
-        yield edge_line(names[i], names[j], {**sizes, **_SIGN_ATTRIBUTES[weight > 0]})
+        yield edge_line(names[i], names[j], signed_attributes(weight))

@@ -5,5 +5,14 @@ from glasso_cli.artifacts.metrics.collect import CollectMetrics
 from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
 from glasso_cli.artifacts.metrics.fit import FitMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
+from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
 
-__all__ = ["CollectMetrics", "ComparisonMetrics", "FitMetrics", "JointMetrics", "metrics_of", "to_json"]
+__all__ = [
+    "CollectMetrics",
+    "ComparisonMetrics",
+    "FitMetrics",
+    "JointMetrics",
+    "OrderedMetrics",
+    "metrics_of",
+    "to_json",
+]
