@@ -19,7 +19,7 @@ from glasso_cli.fitting.run import choose_neurons
 from glasso_cli.fitting.tested_edges import fit_at
 from glasso_cli.inference.blocks import LEAST, Blocks, check_blocks
 from glasso_cli.inference.estimates import ENOUGH, alpha_for_tests
-from glasso_cli.inference.ordered.edges import ordered_tests
+from glasso_cli.inference.ordered.edges import OrderedTests, ordered_tests
 from glasso_cli.inference.ordered.estimates import StepEstimate, debiased_lasso, least_squares
 from glasso_cli.inference.select import Selection, select
 from glasso_cli.solvers.lasso.path import OrderedPoint, ordered_path, regress
@@ -64,18 +64,7 @@ def fit_layers(
     if chosen.warning:
         reporter.warn(f"{name}, ordered: {chosen.warning}")
     best = points[chosen.index]
-    estimates, alphas = _estimates(problem, best, section, stats.n_effective)
-    tests = ordered_tests(
-        problem,
-        estimates,
-        blocks,
-        stats.autocorrelation[neurons],
-        best.sources,
-        best.targets,
-        fdr=section.fdr,
-        min_effect=section.min_effect,
-        variance=section.variance,
-    )
+    tests, alphas = tested_layers(problem, best, section, blocks, stats.autocorrelation[neurons], stats.n_effective)
     findings = OrderedFindings(
         neurons=neurons,
         problem=problem,
@@ -149,6 +138,33 @@ def _selected(
         n_effective=n_effective,
     )
     return points, chosen
+
+
+def tested_layers(
+    problem: Regressions,
+    best: OrderedPoint,
+    section: FitSection,
+    blocks: Blocks,
+    autocorrelation: np.ndarray,
+    n_effective: float,
+) -> tuple[OrderedTests, list[float | None]]:
+    """The tests of the edges of ``best``, and the alpha of the lasso that each layer was tested on; None for least squares.
+
+    ``blocks`` and ``autocorrelation (p, L)`` have the neurons of ``problem``. Raises what :func:`ordered_tests` does.
+    """
+    estimates, alphas = _estimates(problem, best, section, n_effective)
+    tests = ordered_tests(
+        problem,
+        estimates,
+        blocks,
+        autocorrelation,
+        best.sources,
+        best.targets,
+        fdr=section.fdr,
+        min_effect=section.min_effect,
+        variance=section.variance,
+    )
+    return tests, alphas
 
 
 def _estimates(
