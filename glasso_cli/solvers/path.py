@@ -182,7 +182,7 @@ class Walk:
         size = np.abs(self.covariance)
         np.fill_diagonal(size, 0.0)
         entries = size.ravel()
-        place = entries.size - round(target * self.n_neurons)
+        place = min(entries.size - round(target * self.n_neurons), entries.size - 1)
         entries.partition(place)
         return float(entries[place])
 

@@ -175,3 +175,9 @@ def test_a_single_layer_is_refused(runner: Runner) -> None:
 def test_hidden_factors_have_no_order(runner: Runner) -> None:
     with pytest.raises(ConfigError, match="order layers cannot be combined with method latent"):
         runner.run("fit", set_=overrides(fit={**FIT, "method": "latent"}))
+
+
+def test_no_corpus_has_the_name_of_an_ordered_graph(runner: Runner) -> None:
+    corpora = "corpora={words: {files: [a.txt]}, Words.Ordered: {files: [b.txt]}}"
+    with pytest.raises(ConfigError, match=r"'Words\.Ordered' is the name of the ordered graph of the corpus 'words'"):
+        runner.run("fit", set_=(corpora, *overrides(fit=FIT)))

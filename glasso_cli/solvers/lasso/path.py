@@ -153,7 +153,7 @@ class OrderedWalk:
     def first_alpha(self, target: float) -> float:
         """The alpha with ``target`` correlations per neuron above it."""
         sizes = self._problem.sizes()
-        place = max(len(sizes) - round(target * self.n_neurons / 2), 0)
+        place = min(max(len(sizes) - round(target * self.n_neurons / 2), 0), len(sizes) - 1)
         sizes.partition(place)
         return float(sizes[place])
 

@@ -151,6 +151,11 @@ def test_a_search_ends_at_the_degree() -> None:
     assert alphas == sorted(alphas, reverse=True)
 
 
+def test_a_degree_below_one_edge_ends_with_one_edge_or_none() -> None:
+    points = ordered_path(problem_of(tokens()), [], degree=1e-6)
+    assert min(point.n_edges for point in points) <= 1
+
+
 def test_more_edges_than_pairs_are_refused() -> None:
     with pytest.raises(InputError, match="A mean degree of 29 is not possible"):
         ordered_path(problem_of(tokens()), [], degree=29.0)
