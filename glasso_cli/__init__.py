@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import collect_arrays as collect_arrays
     from glasso_cli.api.stages import compare as compare
     from glasso_cli.api.stages import fit as fit
+    from glasso_cli.api.stages import fit_ordered as fit_ordered
     from glasso_cli.api.stages import intervene as intervene
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
     from glasso_cli.artifacts import Influence as Influence
     from glasso_cli.artifacts import Interventions as Interventions
     from glasso_cli.artifacts import JointPrecision as JointPrecision
+    from glasso_cli.artifacts import OrderedGraph as OrderedGraph
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.errors import GlassoError as GlassoError
     from glasso_cli.hooks import ablate as ablate
@@ -41,12 +43,14 @@ _PUBLIC = {
     "Interventions": "glasso_cli.artifacts",
     "Influence": "glasso_cli.artifacts",
     "JointPrecision": "glasso_cli.artifacts",
+    "OrderedGraph": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",
     "compare": "glasso_cli.api.stages",
     "fit": "glasso_cli.api.stages",
+    "fit_ordered": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",
     "intervene": "glasso_cli.api.stages",
     "load": "glasso_cli.api.artifacts",

@@ -12,23 +12,26 @@ from glasso_cli.artifacts import (
     Influence,
     Interventions,
     JointPrecision,
+    OrderedGraph,
     PrecisionPath,
 )
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
-    kind.kind: kind for kind in (ActivationStats, PrecisionPath, Comparison, JointPrecision, Influence, Interventions)
+    kind.kind: kind
+    for kind in (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions)
 }
 
 
 def load(
     path: str | os.PathLike[str],
-) -> ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence | Interventions:
+) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
     - :class:`PrecisionPath` from ``OUT/fit/``: sparse precision matrices at A penalties, and the tests of the edges.
+    - :class:`OrderedGraph` from ``OUT/fit/``: regressions of neurons on those of earlier layers (``fit.order: layers``).
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
@@ -44,6 +47,7 @@ def load(
         )
     artifact = _KINDS[name].load(file)
     assert isinstance(
-        artifact, ActivationStats | PrecisionPath | Comparison | JointPrecision | Influence | Interventions
+        artifact,
+        ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions,
     )
     return artifact

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from glasso_cli.api.settings import section_of
-from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.config import CollectSection, CompareSection, FitSection, InterveneSection, public_fields
 from glasso_cli.errors import InputError, extras_needed
 
@@ -108,6 +108,8 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
     from glasso_cli.fitting.run import fit_corpus, shortfall
 
     section = section_of(FitSection, "fit", settings)
+    if section.order != "none":
+        raise InputError("`fit` returns the graph without an order.", "Call `fit_ordered` for the one across layers.")
     name = name or str(stats.meta.get("corpus", "corpus"))
     precision_path = fit_corpus(stats, section, name=name, seed=seed)
     below = shortfall(name, section, precision_path)
@@ -118,6 +120,27 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
     )
     _FITTED_TO[precision_path] = stats
     return precision_path
+
+
+@extras_needed()
+def fit_ordered(stats: ActivationStats, *, name: str | None = None, **settings: Any) -> OrderedGraph:
+    """Sparse regressions of the neurons of every layer on all neurons of earlier layers, and a test of every edge.
+
+    The numbers are those of ``glasso fit`` with ``fit.order: layers``. ``settings`` are the keys of the section ``fit``. The
+    alpha is given, or selected by ``degree`` or ``ebic``. Raises :class:`ConfigError` for a setting that does not exist or is
+    out of bounds, and :class:`InputError` for statistics of a single layer, another rule, and too few blocks of documents. An
+    alpha that does not converge warns.
+    """
+    from glasso_cli.console import PythonWarnings
+    from glasso_cli.fitting.ordered.run import fit_layers, shortfall
+
+    section = section_of(FitSection, "fit", {**settings, "order": "layers"})
+    name = name or str(stats.meta.get("corpus", "corpus"))
+    graph = fit_layers(stats, section, name=name)
+    below = shortfall(name, section, graph)
+    if below:
+        PythonWarnings().warn(below)
+    return replace(graph, meta={**graph.meta, "below": below, **_made_from(fit=section, seed=0)})
 
 
 @extras_needed()
@@ -234,5 +257,7 @@ def _fit_settings(precision_path: PrecisionPath) -> dict[str, Any]:
 def _made_from(*, seed: int, **sections: Any) -> dict[str, Any]:
     """The ``meta`` of an artifact that no pipeline made: its settings, and a key that says so."""
     config = {name: public_fields(section) for name, section in sections.items()}
+    if config.get("fit", {}).get("order") == "none":
+        del config["fit"]["order"]
     (stage,) = sections
     return {"key": "in memory", "material": {"stage": stage, "config": {**config, "seed": seed}}}

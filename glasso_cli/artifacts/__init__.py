@@ -6,6 +6,16 @@ from glasso_cli.artifacts.comparison import Comparison
 from glasso_cli.artifacts.influence import Influence
 from glasso_cli.artifacts.interventions import Interventions
 from glasso_cli.artifacts.joint_precision import JointPrecision
+from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
 
-__all__ = ["ActivationStats", "Artifact", "Comparison", "Influence", "Interventions", "JointPrecision", "PrecisionPath"]
+__all__ = [
+    "ActivationStats",
+    "Artifact",
+    "Comparison",
+    "Influence",
+    "Interventions",
+    "JointPrecision",
+    "OrderedGraph",
+    "PrecisionPath",
+]

@@ -136,6 +136,13 @@ def _turned_influence(influence: Any) -> dict[str, Any]:
     return turned
 
 
+def _turned_ordered(graph: Any) -> dict[str, Any]:
+    signs = pair_signs(graph.orientation, graph.sources, graph.targets)
+    selected = signs[graph.part()]
+    turned = {name: getattr(graph, name) * signs for name in ("values", "marginals")}
+    return turned | {name: getattr(graph, name) * selected for name in ("coefficients", "partial_correlations", "z")}
+
+
 _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "activation-stats": _turned_stats,
     "precision-path": _turned_fit,
@@ -143,6 +150,7 @@ _TURN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "joint-precision": _turned_joint,
     "interventions": _turned_interventions,
     "influence": _turned_influence,
+    "ordered-graph": _turned_ordered,
 }
 
 

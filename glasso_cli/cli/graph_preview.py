@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.artifacts import Influence, PrecisionPath
+from glasso_cli.artifacts import Influence, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.graph.sums import degrees
@@ -40,7 +40,10 @@ class _Graph:
 
 
 def preview(path: Path) -> RenderableType | None:
-    """Return the degrees and the strongest edges of a fit, an influence or a .dot file; None for any other artifact."""
+    """Return the degrees and the strongest edges of a fit, an ordered graph, an influence or a .dot file.
+
+    None for any other artifact.
+    """
     from rich.console import Group
 
     graph = _graph(path)
@@ -59,6 +62,11 @@ def _graph(path: Path) -> _Graph | None:
         found = oriented(Influence.load(path))
         ends = (found.sources[found.edge], found.targets[found.edge])
         return _Graph([str(name) for name in found.neuron_ids], *ends, found.mean[found.edge])
+    if kind == OrderedGraph.kind:
+        graph = oriented(OrderedGraph.load(path))
+        sources, targets, _ = (part[graph.kept] for part in graph.edges())
+        names = [str(name) for name in graph.neuron_ids]
+        return _Graph(names, sources, targets, graph.partial_correlations[graph.kept])
     if kind != PrecisionPath.kind:
         return None
     fit = oriented(PrecisionPath.load(path))

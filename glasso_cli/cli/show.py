@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, PrecisionPath
+from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
     ComparisonMetrics,
     FitMetrics,
     InfluenceMetrics,
     InterventionMetrics,
+    OrderedMetrics,
     metrics_of,
 )
 from glasso_cli.console import strict_json, visible
@@ -22,6 +23,7 @@ from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
 from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
+from glasso_cli.report.words.ordered import ordered_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -64,9 +66,11 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
 
 
 def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of every line about a fit, a comparison, influence or interventions; empty for any other kind."""
+    """Name and text of every line about an artifact of edges or effects; empty for any other kind."""
     if meta["kind"] == PrecisionPath.kind:
         return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
+    if meta["kind"] == OrderedGraph.kind:
+        return ordered_summary(metrics_of(OrderedMetrics, meta), meta["material"]["config"]["fit"])
     if meta["kind"] == Comparison.kind:
         return comparison_summary(metrics_of(ComparisonMetrics, meta))
     if meta["kind"] == Interventions.kind:

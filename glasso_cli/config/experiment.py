@@ -138,6 +138,18 @@ class Config(Section):
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
         return value
 
+    @field_validator("fit")
+    @classmethod
+    def _distinct_ordered_files(cls, value: FitSection, info: ValidationInfo) -> FitSection:
+        corpora = info.data.get("corpora")
+        if value.order == "layers" and isinstance(corpora, dict):
+            names = {name.lower(): name for name in corpora}
+            for name in corpora:
+                other = names.get(f"{name}.ordered".lower())
+                if other is not None:
+                    raise ValueError(f"{other!r} is the name of the ordered graph of the corpus {name!r}; rename one")
+        return value
+
     @property
     def folder(self) -> Path:
         """Where the artifacts go."""

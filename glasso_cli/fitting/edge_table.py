@@ -9,6 +9,7 @@ import numpy as np
 
 from glasso_cli.artifacts.metrics.fit import DroppedEdges
 from glasso_cli.inference.edges import EdgeTests
+from glasso_cli.inference.ordered.edges import OrderedTests
 from glasso_cli.inference.pairs import pair_places
 from glasso_cli.solvers.path import PathPoint
 
@@ -21,7 +22,7 @@ class EdgeFilter:
     dropped: DroppedEdges
 
 
-def filter_edges(tests: EdgeTests, positive: np.ndarray, fdr: float) -> EdgeFilter:
+def filter_edges(tests: EdgeTests | OrderedTests, positive: np.ndarray, fdr: float) -> EdgeFilter:
     """The edges with a partial correlation beyond the minimum effect (q up to ``fdr``) and the sign of the sparse graph.
 
     ``positive (E,)`` is the sign of their partial correlations in the sparse graph.

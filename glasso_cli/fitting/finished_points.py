@@ -25,6 +25,7 @@ _OF_THE_PATH = (
     "null",
     "variance",
     "half_samples",
+    "order",
 )  # fields that choose or judge alphas; they do not change the solution at a given alpha
 
 

@@ -77,7 +77,11 @@ def _node_lines(graph: Graph, names: list[str]) -> Iterator[str]:
         yield node_line(name, {**place, "community": community, "degree": degree, "strength": f"{strength:.6g}"})
 
 
+def signed_attributes(weight: float) -> dict[str, str]:
+    """The attributes of an edge with this partial correlation: its size, its sign, and how the sign is drawn."""
+    return {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}", **SIGN_ATTRIBUTES[weight > 0]}
+
+
 def _edge_lines(graph: Graph, names: list[str]) -> Iterator[str]:
     for i, j, weight in zip(graph.rows.tolist(), graph.cols.tolist(), graph.weights.tolist()):
-        sizes = {"weight": f"{abs(weight):.6g}", "partial_correlation": f"{weight:.6g}"}
-        yield edge_line(names[i], names[j], {**sizes, **SIGN_ATTRIBUTES[weight > 0]})
+        yield edge_line(names[i], names[j], signed_attributes(weight))

@@ -14,7 +14,7 @@ import numpy as np
 
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
-from glasso_cli.inference.effective_n import pair_tau, tau
+from glasso_cli.inference.effective_n import pair_tau, share_left, tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.jackknife import Tails, jackknife_variance, some_neurons, typical_errors
 from glasso_cli.inference.p_values.false_discovery import Rates
@@ -87,7 +87,7 @@ def edge_tests(
     if errors.variance == "pooled" and len(rows):
         own = pair_inflation(blocks, estimate, formula.autocorrelation, rows, cols)
         relative = relative * np.maximum(own, 1.0)
-        growth = _growth(own, rho)
+        growth = growth_of(own, rho)
     sizes = _sizes(T, errors)
     largest = float(sizes.max(initial=0.0))
     zero = Rates.among(sizes, errors.two_sided)
@@ -148,7 +148,7 @@ class _Boundary:
         return over_pairs(len(self.T), between)
 
 
-def _growth(inflation: np.ndarray, rho: np.ndarray) -> float:
+def growth_of(inflation: np.ndarray, rho: np.ndarray) -> float:
     """By how much the variance grows with the size of a partial correlation: that at rho is 1 + growth |rho| times that at 0.
 
     By least squares over the E chosen pairs: ``inflation (E,)`` of their own, relative to a pair without an edge.
@@ -185,10 +185,6 @@ class _Formula:
         return np.asarray(self.own(rows, cols) * pair_tau(R[rows], R[cols]) / self.n_tokens)
 
 
-# Below this inflation, all blocks hold the same documents: they say nothing about errors, and the formula has to do.
-_BLOCKS_AGREE = 1e-6
-
-
 @dataclass(frozen=True, eq=False)
 class _Errors:
     """The variance that T_ij is judged by: the formula's times ``inflation``, or that of the pair itself."""
@@ -215,11 +211,16 @@ class _Errors:
         return two_sided(size, self.freedom)
 
 
+def check_variance(variance: str) -> None:
+    """Raise :class:`InputError` unless ``variance`` is one of ``VARIANCES``."""
+    if variance not in VARIANCES:
+        raise InputError(f"There is no variance '{variance}'.", f"Choose one of: {', '.join(VARIANCES)}.")
+
+
 def _errors(
     variance: str, inflation: float | None, formula: _Formula, correlation: np.ndarray, blocks: Blocks
 ) -> _Errors:
-    if variance not in VARIANCES:
-        raise InputError(f"There is no variance '{variance}'.", f"Choose one of: {', '.join(VARIANCES)}.")
+    check_variance(variance)
     p, estimate = len(correlation), formula.estimate
     measured = "pooled" if variance == "auto" else variance
     if p < 2:
@@ -236,7 +237,7 @@ def _errors(
         typical = tails.typical()
     else:
         typical = typical_errors(blocks, estimate, correlation, some, null)
-    if typical.inflation < _BLOCKS_AGREE:
+    if typical.blocks_agree:
         return _Errors(formula, measured, 1.0)
     if variance == "pooled" or (variance == "auto" and typical.one_for_all):
         return _Errors(formula, "pooled", typical.inflation * left, typical.freedom, spread=typical.spread)
@@ -264,17 +265,9 @@ def _raise_to(variance: np.ndarray, formula: _Formula, inflation: float) -> None
 
 def _tokens_left(formula: _Formula, some: np.ndarray) -> float:
     """1 - p / n for the n effective tokens of a typical pair and an estimate that uses up p; 1 for one that uses none."""
-    used = formula.estimate.fitted
-    if used == 0:
-        return 1.0
     R = formula.autocorrelation[some]
-    n = formula.n_tokens / float(np.median(tau(R, R)[np.triu_indices(len(some), 1)]))
-    if n <= used:
-        raise InputError(
-            f"The tokens are worth {n:,.0f} independent ones: too few for partial correlations given all {used:,} neurons.",
-            "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
-        )
-    return 1 - used / n
+    taus = tau(R, R)[np.triu_indices(len(some), 1)]
+    return share_left(formula.n_tokens / float(np.median(taus)), formula.estimate.fitted)
 
 
 def _sizes(T: np.ndarray, errors: _Errors) -> np.ndarray:

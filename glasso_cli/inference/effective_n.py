@@ -80,3 +80,19 @@ def fewer_tokens_than_neurons(n_effective: float, neurons: int, tokens: str = "t
     if n_effective >= neurons:
         return ""
     return f"{tokens} are worth {n_effective:,.0f} independent ones, fewer than the {neurons:,} neurons"
+
+
+def share_left(n_effective: float, fitted: int) -> float:
+    """1 - p / n for n effective tokens and an estimate that uses up p; 1 for one that uses none.
+
+    ``fitted`` is p. Raises :class:`InputError` where no token is left.
+    """
+    if fitted == 0:
+        return 1.0
+    if n_effective <= fitted:
+        raise InputError(
+            f"The tokens are worth {n_effective:,.0f} independent ones: too few for partial correlations given all "
+            f"{fitted:,} neurons.",
+            "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
+        )
+    return 1 - fitted / n_effective

@@ -27,6 +27,7 @@ from glasso_cli.linalg.cholesky import factorise
 _NEURONS = 128  # whose pairs set the common factor
 LARGEST_SPREAD = 2.0  # of the inflation from pair to pair, up to which one inflation is taken for all
 _QUARTILES = (0.25, 0.75)
+_BLOCKS_AGREE = 1e-6  # inflation below which the blocks do not differ
 
 
 def jackknife_variance(
@@ -131,13 +132,18 @@ class Typical:
     spread: float = 1.0  # by what factor the inflation of one pair differs from that of another, one standard deviation
 
     @property
+    def blocks_agree(self) -> bool:
+        """Whether all blocks hold the same documents: they say nothing about errors, and the formula has to do."""
+        return self.inflation < _BLOCKS_AGREE
+
+    @property
     def one_for_all(self) -> bool:
         """Whether one inflation describes the pairs."""
         return self.spread <= LARGEST_SPREAD
 
 
-class Tails:
-    """The errors of the pairs of ``neurons (m,)``, whose variance by the formula is ``formula (m, m)``.
+class PairTails:
+    """The errors of m pairs, whose variance by the formula is ``formula (m,)``.
 
     The inflation is the median over pairs of the jackknife's variance over the formula's, corrected for the median of a
     chi-squared variable, which is below its mean. T is a sum of one independent part per block. Where few documents
@@ -145,16 +151,14 @@ class Tails:
     pairs, adds up to that of the sum, and Student's t of the same kurtosis is taken.
     """
 
-    def __init__(self, neurons: np.ndarray, formula: np.ndarray) -> None:
-        self.neurons = neurons
-        self._above = np.triu_indices(len(neurons), 1)
-        self._scale = 1 / np.sqrt(formula[self._above])
+    def __init__(self, formula: np.ndarray) -> None:
+        self._scale = 1 / np.sqrt(formula)
         self._sums = PseudoValues(len(self._scale))
         self._moments: list[tuple[float, float]] = []  # second and fourth of every block's part, over pairs
 
     def add(self, error: np.ndarray, share: float) -> None:
-        """Add the errors ``(m, m)`` of one block."""
-        scaled = error[self._above] * self._scale
+        """Add the errors ``(m,)`` of one block."""
+        scaled = error * self._scale
         self._sums.add(scaled, share)
         part = scaled * share
         self._moments.append((float((part**2).mean()), float((part**4).mean())))
@@ -167,6 +171,23 @@ class Tails:
         excess = float((fourth - 3 * second**2).sum() / second.sum() ** 2)
         ratios = self._sums.variance()
         return Typical(float(np.median(ratios)) / median, freedom_of(excess), spread_of(ratios, freedom))
+
+
+class Tails:
+    """The errors of all pairs of ``neurons (m,)``, whose variance by the formula is ``formula (m, m)``: see :class:`PairTails`."""
+
+    def __init__(self, neurons: np.ndarray, formula: np.ndarray) -> None:
+        self.neurons = neurons
+        self._above = np.triu_indices(len(neurons), 1)
+        self._pairs = PairTails(formula[self._above])
+
+    def add(self, error: np.ndarray, share: float) -> None:
+        """Add the errors ``(m, m)`` of one block."""
+        self._pairs.add(error[self._above], share)
+
+    def typical(self) -> Typical:
+        """What the blocks say together."""
+        return self._pairs.typical()
 
 
 def spread_of(ratios: np.ndarray, freedom: float) -> float:

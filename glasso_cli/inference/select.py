@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.solvers.degree import is_near
-from glasso_cli.solvers.path import PathPoint
+from glasso_cli.solvers.degree import GraphPoint, is_near
+
+
+class Candidate(GraphPoint, Protocol):
+    """A point of a path that can be selected: of a graphical lasso or of an ordered graph."""
+
+    @property
+    def n_edges(self) -> int: ...
+
+    @property
+    def log_likelihood(self) -> float:
+        """Twice the Gaussian one per token, in nats and without constants."""
+        ...
+
+    @property
+    def duality_gap(self) -> float: ...
+
+    @property
+    def converged(self) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +52,15 @@ class Options:
     target: float | None = None  # degree: mean number of edges per neuron
     n_effective: float | None = None  # ebic: effectively independent tokens
     gamma: float = 0.5  # ebic: weight of the extra penalty, 0 is BIC
-    held_out: np.ndarray | None = None  # cv: (K, A) log-likelihood of every fold, as PathPoint.log_likelihood
+    held_out: np.ndarray | None = None  # cv: (K, A) log-likelihood of every fold, as Candidate.log_likelihood
     instability: np.ndarray | None = None  # stars: (A,)
     threshold: float = 0.05  # stars
 
 
-Rule = Callable[[Sequence[PathPoint], Options], Selection]
+Rule = Callable[[Sequence[Candidate], Options], Selection]
 
 
-def select(points: Sequence[PathPoint], rule: str, **options: float | np.ndarray | None) -> Selection:
+def select(points: Sequence[Candidate], rule: str, **options: float | np.ndarray | None) -> Selection:
     """The point that the named rule chooses; ``options`` are fields of :class:`Options`.
 
     ``points`` are in decreasing order of alpha. Raises :class:`InputError` for an unknown rule, an empty path, or an
@@ -67,7 +85,7 @@ def ebic(
     return np.asarray(-n_effective * np.asarray(log_likelihood) + np.asarray(n_edges) * per_edge)
 
 
-def _fixed(points: Sequence[PathPoint], options: Options) -> Selection:
+def _fixed(points: Sequence[Candidate], options: Options) -> Selection:
     alpha = _needed(options.alpha, "fixed", "alpha")
     distances = [abs(point.alpha / alpha - 1) for point in points]
     index = int(np.argmin(distances))
@@ -78,7 +96,7 @@ def _fixed(points: Sequence[PathPoint], options: Options) -> Selection:
     return Selection(index, "fixed", None, None, warning)
 
 
-def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
+def _degree(points: Sequence[Candidate], options: Options) -> Selection:
     target = _needed(options.target, "degree", "target")
     cost = np.array([abs(point.mean_degree - target) for point in points])
     index, warning = _smallest(points, cost)
@@ -91,14 +109,14 @@ def _degree(points: Sequence[PathPoint], options: Options) -> Selection:
     return Selection(index, "degree", None, None, warning)
 
 
-def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
+def _ebic(points: Sequence[Candidate], options: Options) -> Selection:
     n_effective = _needed(options.n_effective, "ebic", "n_effective")
     if not n_effective > 1:
         raise InputError(f"EBIC needs more than one effective sample, not {n_effective:g}.", "Collect more text.")
     curve = ebic(
         np.array([point.log_likelihood for point in points]),
         np.array([point.n_edges for point in points]),
-        len(points[0].diagonal),
+        points[0].n_neurons,
         n_effective,
         options.gamma,
     )
@@ -106,9 +124,9 @@ def _ebic(points: Sequence[PathPoint], options: Options) -> Selection:
     return Selection(index, "ebic", curve, None, warning or _at_an_end(points, index, "EBIC is smallest"))
 
 
-def _cv(points: Sequence[PathPoint], options: Options) -> Selection:
+def _cv(points: Sequence[Candidate], options: Options) -> Selection:
     """The largest alpha whose held-out loss is within one standard error of the smallest."""
-    losses = -_array(options.held_out, "cv", "held_out") / len(points[0].diagonal)
+    losses = -_array(options.held_out, "cv", "held_out") / points[0].n_neurons
     mean = losses.mean(axis=0)
     error = losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
     best, warning = _smallest(points, mean)
@@ -118,7 +136,7 @@ def _cv(points: Sequence[PathPoint], options: Options) -> Selection:
     return Selection(index, "cv", mean, error, warning)
 
 
-def _stars(points: Sequence[PathPoint], options: Options) -> Selection:
+def _stars(points: Sequence[Candidate], options: Options) -> Selection:
     """The smallest alpha down to which the instability stays below the threshold."""
     instability = _array(options.instability, "stars", "instability")
     curve = np.maximum.accumulate(instability)
@@ -156,7 +174,7 @@ def _array(value: np.ndarray | None, rule: str, name: str) -> np.ndarray:
     return np.asarray(value, dtype=np.float64)
 
 
-def _smallest(points: Sequence[PathPoint], cost: np.ndarray) -> tuple[int, str | None]:
+def _smallest(points: Sequence[Candidate], cost: np.ndarray) -> tuple[int, str | None]:
     converged = np.array([point.converged for point in points])
     if converged.any():
         return int(np.argmin(np.where(converged, cost, np.inf))), None
@@ -164,14 +182,14 @@ def _smallest(points: Sequence[PathPoint], cost: np.ndarray) -> tuple[int, str |
     return index, _uncertified(points[index])
 
 
-def _uncertified(point: PathPoint) -> str:
+def _uncertified(point: Candidate) -> str:
     return (
         f"The fit at the selected alpha {point.alpha:.4g} did not converge "
         f"(gap {point.duality_gap:.1e} nats per neuron): its edges are not certified."
     )
 
 
-def _at_an_end(points: Sequence[PathPoint], index: int, what: str) -> str | None:
+def _at_an_end(points: Sequence[Candidate], index: int, what: str) -> str | None:
     alphas = [point.alpha for point in points]
     if len(points) > 1 and alphas[index] == min(alphas):
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,6 +11,49 @@ from glasso_cli.errors import InputError
 from glasso_cli.solvers.path import OnPoint, PathPoint, Walk
 
 DEGREE_TOLERANCE = 0.02  # relative distance to the target degree at which the search ends
+MAX_SOLVES = 24  # new alphas in a search
+
+
+class GraphPoint(Protocol):
+    """A graph at one alpha."""
+
+    @property
+    def alpha(self) -> float: ...
+
+    @property
+    def n_neurons(self) -> int: ...
+
+    @property
+    def mean_degree(self) -> float: ...
+
+
+class Searched(Protocol):
+    """Where a search can go, and where it has been."""
+
+    @property
+    def n_neurons(self) -> int: ...
+
+    @property
+    def most(self) -> float:
+        """The largest mean degree that there can be."""
+        ...
+
+    @property
+    def strongest(self) -> float:
+        """The smallest alpha without an edge."""
+        ...
+
+    def first_alpha(self, target: float) -> float:
+        """The alpha with ``target`` correlations per neuron above it."""
+        ...
+
+    def points(self) -> Sequence[GraphPoint]:
+        """The points visited so far, in decreasing order of alpha."""
+        ...
+
+    def visit(self, alpha: float) -> None:
+        """Add the point at ``alpha``."""
+        ...
 
 
 def fit_degree(
@@ -19,7 +63,7 @@ def fit_degree(
     solver: str = "newton",
     tol: float = 1e-7,
     max_iter: int = 1000,
-    max_solves: int = 24,
+    max_solves: int = MAX_SOLVES,
     penalise_diagonal: bool = False,
     hidden: float | None = None,
     grid: Sequence[PathPoint] = (),
@@ -33,35 +77,40 @@ def fit_degree(
     with; the rest is as in :func:`fit_path`.
     """
     walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, grid)
+    search_degree(walk, target, max_solves)
+    return walk.points()
+
+
+def search_degree(walk: Searched, target: float, max_solves: int) -> None:
+    """Visit alphas until one gives a mean degree of ``target``: the search of :func:`fit_degree`, for any kind of graph."""
     _check_target(target, walk)
     for _ in range(max_solves):
         alpha = _next_alpha(walk, target)
         if alpha is None:
             break
         walk.visit(alpha)
-    return walk.points()
 
 
-def is_near(point: PathPoint, target: float) -> bool:
+def is_near(point: GraphPoint, target: float) -> bool:
     """Whether the mean degree is within 2 % of the target, or within one edge of it."""
-    one_edge = 2 / len(point.diagonal)
+    one_edge = 2 / point.n_neurons
     return abs(point.mean_degree - target) <= max(DEGREE_TOLERANCE * target, one_edge)
 
 
-def _check_target(target: float, walk: Walk) -> None:
-    p = len(walk.covariance)
-    if not 0 < target <= p - 1:
+def _check_target(target: float, walk: Searched) -> None:
+    p, most = walk.n_neurons, walk.most
+    if not 0 < target <= most:
         raise InputError(
             f"A mean degree of {target:g} is not possible among {p} neurons.",
-            f"Give a target above 0 and at most {p - 1}." if p > 1 else "Fit more neurons.",
+            f"Give a target above 0 and at most {most:g}." if most > 0 else "Fit more neurons.",
         )
-    if walk.tree.strongest == 0:
+    if walk.strongest == 0:
         raise InputError("No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons.")
 
 
-def _next_alpha(walk: Walk, target: float) -> float | None:
+def _next_alpha(walk: Searched, target: float) -> float | None:
     """Where to look next, in six digits; None when the search is over."""
-    points, strongest = walk.points(), walk.tree.strongest
+    points, strongest = walk.points(), walk.strongest
     if any(is_near(point, target) for point in points):
         return None
     dense = [point for point in points if point.mean_degree > target]
@@ -70,22 +119,12 @@ def _next_alpha(walk: Walk, target: float) -> float | None:
     elif points:
         alpha = _below(points, target)
     else:
-        alpha = _first_alpha(target, walk.covariance, strongest)
+        alpha = max(walk.first_alpha(target), 1e-3 * strongest)  # mostly a graph somewhat too sparse
     alpha = float(f"{alpha:.6g}")
     return None if any(point.alpha == alpha for point in points) else alpha
 
 
-def _first_alpha(target: float, covariance: np.ndarray, strongest: float) -> float:
-    """The alpha with ``target`` correlations per neuron above it: mostly a graph somewhat too sparse."""
-    size = np.abs(covariance)
-    np.fill_diagonal(size, 0.0)
-    entries = size.ravel()
-    place = entries.size - round(target * len(covariance))
-    entries.partition(place)
-    return max(float(entries[place]), 1e-3 * strongest)
-
-
-def _below(points: Sequence[PathPoint], target: float) -> float:
+def _below(points: Sequence[GraphPoint], target: float) -> float:
     """A smaller alpha, where log degree would reach the target on the line of the last two points.
 
     The first step supposes the power -2.5 that is typical of activations.
@@ -98,7 +137,7 @@ def _below(points: Sequence[PathPoint], target: float) -> float:
     return alphas[-1] * float(np.clip((degrees[-1] / target) ** (1 / power), 0.5, 0.95))
 
 
-def _between(points: Sequence[PathPoint], dense: PathPoint, target: float, strongest: float) -> float:
+def _between(points: Sequence[GraphPoint], dense: GraphPoint, target: float, strongest: float) -> float:
     """Log degree interpolated in log alpha, kept off the ends of the bracket so that both of them move."""
     sparser = [point for point in points if point.alpha > dense.alpha]
     high = sparser[-1].alpha if sparser else strongest

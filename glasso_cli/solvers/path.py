@@ -52,6 +52,10 @@ class PathPoint:
         return (*self.ancestors, self.alpha)
 
     @property
+    def n_neurons(self) -> int:
+        return len(self.diagonal)
+
+    @property
     def n_edges(self) -> int:
         return len(self.rows)
 
@@ -158,6 +162,29 @@ class Walk:
         self._done = {point.chain: point for point in done}
         self._on_point = on_point
         self._visited = {point.alpha: point for point in visited}
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.covariance)
+
+    @property
+    def most(self) -> float:
+        """The mean degree of the graph with all edges."""
+        return self.n_neurons - 1
+
+    @property
+    def strongest(self) -> float:
+        """The largest absolute correlation of two neurons."""
+        return self.tree.strongest
+
+    def first_alpha(self, target: float) -> float:
+        """The alpha with ``target`` correlations per neuron above it."""
+        size = np.abs(self.covariance)
+        np.fill_diagonal(size, 0.0)
+        entries = size.ravel()
+        place = min(entries.size - round(target * self.n_neurons), entries.size - 1)
+        entries.partition(place)
+        return float(entries[place])
 
     def points(self) -> list[PathPoint]:
         return [self._visited[alpha] for alpha in sorted(self._visited, reverse=True)]

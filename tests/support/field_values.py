@@ -102,6 +102,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("fit", "method"): "latent",
     ("fit", "latent_penalty"): 2.0,
     ("fit", "remove_factors"): 2,
+    ("fit", "order"): "layers",
     ("fit", "fdr"): 0.1,
     ("fit", "min_effect"): 0.1,
     ("fit", "estimate"): "lasso",

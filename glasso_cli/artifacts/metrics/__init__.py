@@ -7,6 +7,7 @@ from glasso_cli.artifacts.metrics.fit import FitMetrics
 from glasso_cli.artifacts.metrics.influence import InfluenceMetrics
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
+from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
 
 __all__ = [
     "CollectMetrics",
@@ -15,6 +16,7 @@ __all__ = [
     "InfluenceMetrics",
     "InterventionMetrics",
     "JointMetrics",
+    "OrderedMetrics",
     "metrics_of",
     "to_json",
 ]

@@ -97,6 +97,11 @@ class FitSection(Section):
         ge=0,
         le=10_000,
     )
+    order: Literal["none", "layers"] = Field(
+        default="none",
+        description="layers also regresses each neuron on all neurons of earlier layers, and writes the directed graph of these "
+        "regressions beside the fit. none does not. docs/ordered.md describes the graph.",
+    )
     fdr: float = Field(
         default=0.05,
         description="Draw and list an edge only if its false discovery rate (q-value) is at most this.",
@@ -147,6 +152,10 @@ class FitSection(Section):
         if self.method == "latent" and (self.remove_factors or self.penalise_diagonal):
             raise ValueError(
                 "method latent cannot be combined with remove_factors or penalise_diagonal; delete one of them"
+            )
+        if self.order == "layers" and (self.method == "latent" or self.remove_factors or self.penalise_diagonal):
+            raise ValueError(
+                "order layers cannot be combined with method latent, remove_factors or penalise_diagonal; delete one of them"
             )
         if select.rule in ("ebic", "cv", "stars") and (alphas is None or len(alphas) < 2):
             raise ValueError(f"select.rule {select.rule} compares alphas; give fit.alpha a list or a range")
