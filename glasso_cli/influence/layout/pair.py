@@ -237,7 +237,7 @@ class _Finder:
         import torch
 
         for run in self.below.linear(attention=True):
-            if run.made.shape[1] < values.shape[1]:
+            if run.made.shape[1] < values.shape[1] or len(run.made) != len(values):  # or of other tokens
                 continue
             nearest = torch.cdist(values.T.contiguous(), run.made.T.contiguous()).argmin(1)
             if self._alike(run.made[:, nearest], values):
