@@ -172,6 +172,12 @@ def _config_error(model_id: str, reason: str) -> InputError:
     return InputError(f"The config.json of '{model_id}' cannot be used: {one_line(reason)}")
 
 
+def architectures(config: PreTrainedConfig) -> list[str]:
+    """The classes that a configuration says were saved; none where it holds something else than a list of names."""
+    written = getattr(config, "architectures", None)
+    return [name for name in written if isinstance(name, str)] if isinstance(written, list | tuple) else []
+
+
 def model_kind(model_id: str, config: PreTrainedConfig) -> str:
     """``causal``, ``masked`` or ``encoder``; :class:`InputError` for what is neither, and for quantised weights.
 
@@ -191,7 +197,7 @@ def model_kind(model_id: str, config: PreTrainedConfig) -> str:
             f"'{model_id}' is an encoder-decoder model whose encoder does not read text.",
             _other_documents(config) or "Use an encoder-decoder, causal or masked model of text.",
         )
-    written = " ".join(getattr(config, "architectures", None) or [])
+    written = " ".join(architectures(config))
     code = getattr(config, "auto_map", None) or {}
     is_causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in code
     is_masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING or "AutoModelForMaskedLM" in code

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.errors import InputError
 from glasso_cli.models.encoder_decoder import encoder_of
-from glasso_cli.models.folder import kind_of_arrays, load_config, refuse_quantised, require_model_files
+from glasso_cli.models.folder import architectures, kind_of_arrays, load_config, refuse_quantised, require_model_files
 from glasso_cli.models.layers import find_layers_of_encoder
 from glasso_cli.models.load import choose_device, from_folder, quiet_transformers, require_options, weights_missing
 from glasso_cli.models.modules.network import ModuleNetwork, network_of
@@ -124,7 +124,7 @@ def auto_class(config: PreTrainedConfig, kind: str) -> Any:
             "AutoModelForSpeechSeq2Seq": auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING,
         },
     }
-    saved = set(getattr(config, "architectures", None) or [])
+    saved = set(architectures(config))
     found: dict[str, list[Any]] = {}
     for name, mapping in tried[kind].items():
         if type(config) in mapping:
