@@ -7,17 +7,14 @@ What is right where is the table of docs/networks.md. The proofs are of another 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-import torch
 from support.networks_page import (
     CANNOT_BE_BUILT,
     ENCODER_DECODERS,
     NO_ENCODER_DECODERS,
-    parts,
+    TABLE,
     row,
-    rows_on_the_page,
     shown,
     table,
 )
@@ -26,16 +23,7 @@ from support.tiny_architectures import Architecture, architectures, tiny_model, 
 from glasso_cli.hooks import resolve_hook_points
 from glasso_cli.models.loaded import loaded_in_memory
 
-ROWS = rows_on_the_page()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A second thread only waits on models this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+ROWS = TABLE.rows()
 
 
 @pytest.mark.slow
@@ -74,7 +62,7 @@ def test_every_architecture_has_its_row() -> None:
 
 
 def test_the_page_counts_its_rows() -> None:
-    assert parts()[1] == table(list(ROWS.values())), "run `make networks`"
+    assert TABLE.parts()[1] == table(list(ROWS.values())), "run `make networks`"
 
 
 def test_nine_of_ten_architectures_have_neurons() -> None:

@@ -7,25 +7,13 @@ What is right where is a table of docs/networks.md. The proofs are of another ki
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-import torch
-from support import networks_page
-from support.encoders_page import CANNOT_BE_BUILT, END, START, row, rows_on_the_page, shown, table
+from support.encoders_page import CANNOT_BE_BUILT, TABLE, row, shown, table
 from support.tiny_architectures import Architecture
 from support.tiny_encoders import documents, encoders, tiny_network
 
-ROWS = rows_on_the_page()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A second thread only waits on models this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+ROWS = TABLE.rows()
 
 
 @pytest.mark.slow
@@ -49,4 +37,4 @@ def test_every_architecture_has_its_row() -> None:
 
 
 def test_the_page_counts_its_rows() -> None:
-    assert networks_page.parts(START, END)[1] == table(list(ROWS.values())), "run `make networks`"
+    assert TABLE.parts()[1] == table(list(ROWS.values())), "run `make networks`"

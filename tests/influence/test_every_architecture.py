@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-import torch
 from support.documents import ROOT
 from support.networks_page import shown
 from support.tiny_architectures import Architecture, tiny_model, word_tokenizer
@@ -20,15 +18,6 @@ from glasso_cli.models.loaded import loaded_in_memory
 
 PAGE = (ROOT / "docs" / "influence.md").read_text(encoding="utf-8")
 KNOWN = re.findall(r"`([^`]+)`", PAGE.partition("<!-- known architectures -->")[2].partition("<!-- end -->")[0])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A second thread only waits on models this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow

@@ -5,8 +5,6 @@ It is made as that of :mod:`support.networks_page`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,14 +16,12 @@ from glasso_cli.hooks.modules.axes import as_samples
 from glasso_cli.hooks.modules.invariants import check_module_points
 from glasso_cli.hooks.modules.resolve import resolve_module_points
 from glasso_cli.models.modules.network import ModuleNetwork
-from support import networks_page
+from support.architecture_tables import NONE, RIGHT, ArchitectureTable
 from support.encoder_proofs import own_tensors, prove, prove_channels
 from support.tiny_architectures import Architecture
 from support.tiny_encoders import documents, encoders, tiny_network
 
-START, END = "<!-- table of images and sounds: `make networks` -->", "<!-- end of that table -->"
 FORMS = ("mlp", "head", "resid", "conv")
-RIGHT, NONE = "right", "–"
 # A part of what transformers says where even a tiny model is too much, where a package lacks, or where its code fails.
 CANNOT_BE_BUILT = {
     "conditional_detr-image": "timm",
@@ -48,23 +44,29 @@ CANNOT_BE_BUILT = {
     "vibevoice_asr-audio": "list index out of range",
     "vitpose_backbone-image": "negative dimension",
 }
-# A part of what the error says, and the word in the table.
-REASONS = {
-    "no tensor that can be proved": NONE,
-    "has no heads": NONE,
-    "has no list of layers": "layers",
-    "matches no convolution": NONE,
-    "whose axes are not": "shape",
-    "axes": "shape",
-    "hidden states for": "states",
-    "not the model's own hidden state": "states",
-    "ran more than once": "runs",
-    "did not run": "unused",
-    "differs between a document alone": "batch",
-    "what its module makes of its input": "random",
-    "reads '": "kind",
-    "cannot be run without its decoder": "decoder",
-}
+TABLE = ArchitectureTable(
+    start="<!-- table of images and sounds: `make networks` -->",
+    end="<!-- end of that table -->",
+    forms=FORMS,
+    layers=("first layer", "last layer"),
+    kinds=("image", "audio"),
+    reasons={
+        "no tensor that can be proved": NONE,
+        "has no heads": NONE,
+        "has no list of layers": "layers",
+        "matches no convolution": NONE,
+        "whose axes are not": "shape",
+        "axes": "shape",
+        "hidden states for": "states",
+        "not the model's own hidden state": "states",
+        "ran more than once": "runs",
+        "did not run": "unused",
+        "differs between a document alone": "batch",
+        "what its module makes of its input": "random",
+        "reads '": "kind",
+        "cannot be run without its decoder": "decoder",
+    },
+)
 
 
 def shown() -> list[Architecture]:
@@ -78,11 +80,11 @@ def row(architecture: Architecture) -> list[str]:
     try:
         network = tiny_network(architecture)
     except InputError as error:
-        return [name, *[reason(error)] * len(FORMS)]
+        return [name, *[TABLE.reason(error)] * len(FORMS)]
     model: Any = tiny_network(architecture).module  # with the same weights, which has not run without gradients
     given = documents(network)
     layers = [0, network.n_layers - 1] if network.stack is not None else [0]
-    cells = [cell([outcome(network, model, given, f"{form}.{layer}") for layer in layers]) for form in FORMS[:3]]
+    cells = [TABLE.cell([outcome(network, model, given, f"{form}.{layer}") for layer in layers]) for form in FORMS[:3]]
     return [name, *cells, outcome(network, model, given, "conv.*")]
 
 
@@ -93,7 +95,7 @@ def outcome(network: ModuleNetwork, model: Any, documents: list[torch.Tensor], p
         points = list(resolve_module_points(network, [pattern], batch_of(documents)))
         check_module_points(network, points, documents, batch_of)
     except InputError as error:
-        return reason(error)
+        return TABLE.reason(error)
     inputs = network.inputs_of_one(batch)
     if pattern.startswith("conv"):
         own = own_tensors(model, points, inputs)
@@ -111,58 +113,24 @@ def outcome(network: ModuleNetwork, model: Any, documents: list[torch.Tensor], p
     return RIGHT
 
 
-def reason(error: InputError) -> str:
-    """The word in the table for what an error says."""
-    assert error.message
-    assert error.hint
-    words = [word for says, word in REASONS.items() if says in error.message]
-    assert words, error.message
-    return words[0]
-
-
-def cell(outcomes: list[str]) -> str:
-    """What the first and the last layer have in common, or the layer in which the form is right."""
-    if len(set(outcomes)) == 1:
-        return outcomes[0]
-    if RIGHT in outcomes:
-        return "first layer" if outcomes[0] == RIGHT else "last layer"
-    return next(item for item in outcomes if item != NONE)
-
-
-def is_right(entry: str) -> bool:
-    """Whether a cell says that the form is right in some layer."""
-    return entry == RIGHT or entry.endswith(" layer")
-
-
 # -- the page -------------------------------------------------------------------------------------
 
 
 def table(rows: list[list[str]]) -> str:
-    """The rows as a Markdown table, after what they come to."""
-    lines = [("architecture", *(f"`{form}`" for form in FORMS)), ["---"] * (1 + len(FORMS)), *rows]
-    return "\n".join([*summary(rows), "", *(f"| {' | '.join(line)} |" for line in lines)])
-
-
-def summary(rows: list[list[str]]) -> Iterator[str]:
-    """How many architectures of each kind have each form."""
-    yield f"{len(rows)} architectures were tried. A form is right in this many of them:"
-    yield ""
-    yield f"| kind | read arrays of this kind | {' | '.join(f'`{form}`' for form in FORMS)} | any form |"
-    yield f"|{' --- |' * (3 + len(FORMS))}"
-    for kind in ("image", "audio"):
+    """The rows as a Markdown table, after how many architectures of each kind have each form."""
+    summary = [
+        f"| kind | read arrays of this kind | {' | '.join(f'`{form}`' for form in FORMS)} | any form |",
+        f"|{' --- |' * (3 + len(FORMS))}",
+    ]
+    for kind in TABLE.kinds:
         own = [entries[1:] for entries in rows if entries[0].endswith(f"({kind})")]
         able = [entries for entries in own if entries[0] not in ("kind", "decoder")]
-        counts = [sum(is_right(entries[place]) for entries in own) for place in range(len(FORMS))]
-        anyhow = sum(any(map(is_right, entries)) for entries in own)
-        yield f"| {kind} | {len(able)} | {' | '.join(map(str, counts))} | {anyhow} |"
-
-
-def rows_on_the_page() -> dict[str, list[str]]:
-    """The rows of the large table, by their first cells."""
-    lines = re.findall(r"^\| (\S+ \((?:image|audio)\)) \| (.*) \|$", networks_page.parts(START, END)[1], re.MULTILINE)
-    return {name: [name, *entries.split(" | ")] for name, entries in lines}
+        counts = [sum(TABLE.is_right(entries[place]) for entries in own) for place in range(len(FORMS))]
+        anyhow = sum(any(map(TABLE.is_right, entries)) for entries in own)
+        summary.append(f"| {kind} | {len(able)} | {' | '.join(map(str, counts))} | {anyhow} |")
+    return TABLE.text(rows, summary)
 
 
 def write() -> None:
     """Try everything and write the table."""
-    networks_page.write(table([row(architecture) for architecture in shown()]), START, END)
+    TABLE.write(table([row(architecture) for architecture in shown()]))

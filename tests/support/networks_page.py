@@ -7,8 +7,7 @@ right when the package accepts it and :mod:`support.proofs` proves it in another
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,15 +16,12 @@ from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint, record, resolve_hook_points
 from glasso_cli.hooks.invariants import check_hook_points
 from glasso_cli.models.loaded import LoadedModel, loaded_in_memory
-from support.documents import ROOT
+from support.architecture_tables import NONE, RIGHT, ArchitectureTable
 from support.proofs import IDS, MANY, own_tensor, prove, prove_self_attention
 from support.tiny_architectures import Architecture, architectures, tiny_model, word_tokenizer
 
-PAGE = ROOT / "docs" / "networks.md"
-START, END = "<!-- table: written by tests/support/networks_page.py, `make networks` -->", "<!-- end of the table -->"
 FORMS = ("mlp", "head", "mixer", "expert", "resid")
 LAYERS = (0, 1)
-RIGHT, NONE = "right", "–"
 TEXTS = ["w7 w20 w31 w44 w52 w9 w61 w73 w11 w80 w33 w12", "w8 w9 w40", "w10 w30 w20 w50 w60 w22 w45"]
 
 # What transformers says where even a tiny model is too much, or where its own code fails.
@@ -49,25 +45,31 @@ NO_ENCODER_DECODERS = (
     *("qwen3_asr-encoder", "vibevoice_asr-encoder", "voxtral-encoder", "voxtral_realtime-encoder"),
 )
 ONE_ATTENTION = ("T5Gemma2Decoder",)  # over the tokens of the decoder and those of the encoder
-# A part of what the error says, and the word in the table.
-REASONS = {
-    "is a mixture of experts": "experts",
-    "no tensor that can be proved": NONE,
-    "has no heads": NONE,
-    "has no mixer": NONE,
-    "do not follow from its weights": "unproved",
-    "has no experts": NONE,
-    "in a padded batch": "padding",
-    "was expected": "shape",
-    "ran more than once": "runs",
-    "not the model's own hidden state": "other state",
-    "did not run": "unused",
-    "no list of": "layers",
-    "no table of token embeddings": "tokens",
-    "is no language model": "kind",
-    "does not read text": "kind",
-    "cannot be run without its decoder": "decoder",
-}
+TABLE = ArchitectureTable(
+    start="<!-- table: written by tests/support/networks_page.py, `make networks` -->",
+    end="<!-- end of the table -->",
+    forms=FORMS,
+    layers=("layer 0", "layer 1"),
+    kinds=("causal", "masked", "encoder", "decoder"),
+    reasons={
+        "is a mixture of experts": "experts",
+        "no tensor that can be proved": NONE,
+        "has no heads": NONE,
+        "has no mixer": NONE,
+        "do not follow from its weights": "unproved",
+        "has no experts": NONE,
+        "in a padded batch": "padding",
+        "was expected": "shape",
+        "ran more than once": "runs",
+        "not the model's own hidden state": "other state",
+        "did not run": "unused",
+        "no list of": "layers",
+        "no table of token embeddings": "tokens",
+        "is no language model": "kind",
+        "does not read text": "kind",
+        "cannot be run without its decoder": "decoder",
+    },
+)
 
 
 def shown() -> list[Architecture]:
@@ -84,9 +86,9 @@ def row(architecture: Architecture) -> list[str]:
     try:
         part = "decoder" if architecture.kind == "decoder" else "encoder"
         with loaded_in_memory(model, word_tokenizer(), part=part) as loaded:
-            cells = [cell([outcome(loaded, form, layer) for layer in LAYERS]) for form in FORMS]
+            cells = [TABLE.cell([outcome(loaded, form, layer) for layer in LAYERS]) for form in FORMS]
     except InputError as error:
-        cells = [reason(error)] * len(FORMS)
+        cells = [TABLE.reason(error)] * len(FORMS)
     return [f"{architecture.model_type} ({architecture.kind})", *cells]
 
 
@@ -97,7 +99,7 @@ def outcome(loaded: LoadedModel, form: str, layer: int) -> str:
         point = busiest(loaded.model, resolve_hook_points(loaded.model, [pattern]))
         check_hook_points(loaded, [point], TEXTS)
     except InputError as error:
-        return reason(error)
+        return TABLE.reason(error)
     prove(loaded.model, point)
     if form == "head" and loaded.kind == "decoder":
         prove_self_attention(loaded.model, point, joined=type(loaded.model.get_decoder()).__name__ in ONE_ATTENTION)
@@ -118,66 +120,19 @@ def busiest(model: Any, points: Sequence[HookPoint]) -> HookPoint:
     return points[tokens.index(max(tokens))]
 
 
-def reason(error: InputError) -> str:
-    """The word in the table for what an error says."""
-    assert error.message
-    assert error.hint
-    words = [word for says, word in REASONS.items() if says in error.message]
-    assert words, error.message
-    return words[0]
-
-
-def cell(outcomes: list[str]) -> str:
-    """What both layers have in common, or the layer in which the form is right."""
-    if len(set(outcomes)) == 1:
-        return outcomes[0]
-    if RIGHT in outcomes:
-        return f"layer {outcomes.index(RIGHT)}"
-    return next(item for item in outcomes if item != NONE)
-
-
-def is_right(entry: str) -> bool:
-    """Whether a cell says that the form is right in some layer."""
-    return entry == RIGHT or entry.startswith("layer ")
-
-
 # -- the page -------------------------------------------------------------------------------------
 
 
 def table(rows: list[list[str]]) -> str:
-    """The rows as a Markdown table, after what they come to."""
-    lines = [("architecture", *(f"`{form}`" for form in FORMS)), ["---"] * (1 + len(FORMS)), *rows]
-    return "\n".join([*summary(rows), "", *(f"| {' | '.join(line)} |" for line in lines)])
-
-
-def summary(rows: list[list[str]]) -> Iterator[str]:
-    """How many architectures have each form."""
-    yield f"{len(rows)} architectures were tried. A form is right in this many of them:"
-    yield ""
-    counts = [sum(is_right(entries[place]) for entries in rows) for place in range(1, 1 + len(FORMS))]
-    either = sum(is_right(entries[1]) or is_right(entries[4]) for entries in rows)
-    yield f"| `mlp` or `expert` | {' | '.join(f'`{form}`' for form in FORMS)} |"
-    yield f"|{' --- |' * (1 + len(FORMS))}"
-    yield f"| {either} ({100 * either / len(rows):.0f} %) | {' | '.join(map(str, counts))} |"
-
-
-def parts(start: str = START, end: str = END) -> tuple[str, str, str]:
-    """The page before a table, the table, and the page after it."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(start)
-    inside, _, after = rest.partition(end)
-    return before, inside.strip(), after
-
-
-def rows_on_the_page() -> dict[str, list[str]]:
-    """The rows of the large table of the page, by their first cells."""
-    lines = re.findall(r"^\| (\S+ \((?:causal|masked|encoder|decoder)\)) \| (.*) \|$", parts()[1], re.MULTILINE)
-    return {name: [name, *entries.split(" | ")] for name, entries in lines}
-
-
-def write(made: str, start: str = START, end: str = END) -> None:
-    """Put a table in its place on the page."""
-    before, _, after = parts(start, end)
-    PAGE.write_text(f"{before}{start}\n\n{made}\n\n{end}{after}", encoding="utf-8")
+    """The rows as a Markdown table, after how many architectures have each form."""
+    counts = [sum(TABLE.is_right(entries[place]) for entries in rows) for place in range(1, 1 + len(FORMS))]
+    either = sum(TABLE.is_right(entries[1]) or TABLE.is_right(entries[4]) for entries in rows)
+    summary = [
+        f"| `mlp` or `expert` | {' | '.join(f'`{form}`' for form in FORMS)} |",
+        f"|{' --- |' * (1 + len(FORMS))}",
+        f"| {either} ({100 * either / len(rows):.0f} %) | {' | '.join(map(str, counts))} |",
+    ]
+    return TABLE.text(rows, summary)
 
 
 def quiet() -> None:
@@ -192,5 +147,5 @@ if __name__ == "__main__":
     from support import encoders_page
 
     quiet()
-    write(table([row(architecture) for architecture in shown()]))
+    TABLE.write(table([row(architecture) for architecture in shown()]))
     encoders_page.write()

@@ -119,7 +119,6 @@ def architectures() -> tuple[Architecture, ...]:
 
 def tiny_model(architecture: Architecture) -> Any:
     """A random model in float32; raises whatever its code raises, and ValueError for one that is not tiny."""
-    import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
     classes: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
@@ -128,6 +127,13 @@ def tiny_model(architecture: Architecture) -> Any:
     config = tiny_config(architecture.config, **more)
     if architecture.kind == "decoder":  # the default is none, or lies outside the vocabulary
         config.decoder_start_token_id = 2
+    return drawn(auto, config, 0.3)  # so that a token's place and neighbours matter
+
+
+def drawn(auto: Any, config: Any, spread: float) -> Any:
+    """A model of ``config`` with matrices of standard deviation ``spread``; ValueError for one that is not tiny."""
+    import torch
+
     with torch.device("meta"):
         size = sum(p.numel() for p in auto.from_config(config).parameters())
     if size > LARGEST:
@@ -137,7 +143,7 @@ def tiny_model(architecture: Architecture) -> Any:
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim > 1:
-                weight.normal_(0, 0.3)  # so that a token's place and neighbours matter
+                weight.normal_(0, spread)
     return model.eval()
 
 

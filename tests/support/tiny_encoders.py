@@ -12,7 +12,7 @@ from torch import Tensor
 from glasso_cli.collection.modules.windows import batch_of
 from glasso_cli.models.modules.network import ModuleNetwork
 from glasso_cli.models.modules.pretrained import auto_class, pretrained_network
-from support.tiny_architectures import LARGEST, Architecture, tiny_config
+from support.tiny_architectures import Architecture, drawn, tiny_config
 
 SIDE, PATCH, MELS, FRAMES = 32, 8, 16, 32
 _SIZES: dict[str, Any] = {
@@ -105,18 +105,7 @@ def encoders() -> tuple[Architecture, ...]:
 def tiny_network(architecture: Architecture) -> ModuleNetwork:
     """A random model as a network, which has not run yet; raises whatever its code raises."""
     config = tiny_encoder_config(architecture.config)
-    auto = auto_class(config, architecture.kind)
-    with torch.device("meta"):
-        size = sum(p.numel() for p in auto.from_config(config).parameters())
-    if size > LARGEST:
-        raise ValueError(f"not tiny: {size:,} parameters")
-    torch.manual_seed(7)
-    model = auto.from_config(config).float()
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.ndim > 1:
-                weight.normal_(0, 0.1)
-    return pretrained_network(model.eval(), architecture.kind)
+    return pretrained_network(drawn(auto_class(config, architecture.kind), config, 0.1), architecture.kind)
 
 
 def documents(network: ModuleNetwork) -> list[Tensor]:
