@@ -132,12 +132,12 @@ def fit_ordered(stats: ActivationStats, *, name: str | None = None, **settings: 
     alpha that does not converge warns.
     """
     from glasso_cli.console import PythonWarnings
-    from glasso_cli.fitting.ordered.run import fit_layers, shortfall
+    from glasso_cli.fitting.ordered.run import fit_layers, ordered_shortfall
 
     section = section_of(FitSection, "fit", {**settings, "order": "layers"})
     name = name or str(stats.meta.get("corpus", "corpus"))
     graph = fit_layers(stats, section, name=name)
-    below = shortfall(name, section, graph)
+    below = ordered_shortfall(name, section, graph)
     if below:
         PythonWarnings().warn(below)
     return replace(graph, meta={**graph.meta, "below": below, **_made_from(fit=section, seed=0)})

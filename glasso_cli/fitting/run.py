@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, OrderedGraph, PrecisionPath
 from glasso_cli.config import FitSection, neurons
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.engine import machine
@@ -59,14 +59,14 @@ def fit_corpus(
         return _Fit(stats, section, name, seed, reporter or PythonWarnings(), kept).run()
 
 
-def shortfall(name: str, section: FitSection, fit: PrecisionPath) -> str:
-    """Which alphas of ``fit`` did not converge, in a sentence; empty when all did."""
+def shortfall(name: str, section: FitSection, fit: PrecisionPath | OrderedGraph, per: str = "neuron") -> str:
+    """Which alphas of ``fit`` did not converge, in a sentence; empty when all did. Gaps are in nats ``per`` something."""
     missed = np.flatnonzero(~fit.converged)
     if len(missed) == 0:
         return ""
     rows = ", ".join(f"{fit.alphas[k]:.4g} (gap {fit.duality_gap[k]:.1e})" for k in missed.tolist())
     return (
-        f"fit {name}: not converged to a gap of {section.tol:g} nats per neuron at alpha {rows}; "
+        f"fit {name}: not converged to a gap of {section.tol:g} nats per {per} at alpha {rows}; "
         "raise fit.max_iter or fit.tol."
     )
 

@@ -76,11 +76,11 @@ def make(job: Job) -> str:
 def _write_ordered(job: Job, stats: ActivationStats, alpha: float, path: Path, dot: Path, table: Path) -> OrderedGraph:
     """Write the ordered graph and what lies beside it; ``alpha`` is that of the fit."""
     from glasso_cli.fitting.ordered.assemble import dot_text
-    from glasso_cli.fitting.ordered.run import fit_layers, shortfall
+    from glasso_cli.fitting.ordered.run import fit_layers, ordered_shortfall
 
     section = job.config.fit
     graph = fit_layers(stats, section, name=job.corpus, reporter=job.console, alpha_of_fit=alpha)
-    graph = replace(graph, meta=job.meta(graph.meta["metrics"], below=shortfall(job.corpus, section, graph)))
+    graph = replace(graph, meta=job.meta(graph.meta["metrics"], below=ordered_shortfall(job.corpus, section, graph)))
     with atomic_write(dot, "w") as file:
         file.write(dot_text(graph))
     write_table(table, graph.edge_columns())

@@ -15,7 +15,7 @@ from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.fitting.ordered.assemble import OrderedFindings, assemble
-from glasso_cli.fitting.run import choose_neurons
+from glasso_cli.fitting.run import choose_neurons, shortfall
 from glasso_cli.fitting.tested_edges import fit_at
 from glasso_cli.inference.blocks import LEAST, Blocks, check_blocks
 from glasso_cli.inference.estimates import ENOUGH, alpha_for_tests
@@ -94,16 +94,9 @@ def check_layers(stats: ActivationStats, section: FitSection) -> np.ndarray:
     return np.asarray(neurons[np.argsort(stats.layers[neurons], kind="stable")])
 
 
-def shortfall(name: str, section: FitSection, graph: OrderedGraph) -> str:
+def ordered_shortfall(name: str, section: FitSection, graph: OrderedGraph) -> str:
     """Which alphas of ``graph`` did not converge, in a sentence; empty when all did."""
-    missed = np.flatnonzero(~graph.converged)
-    if len(missed) == 0:
-        return ""
-    rows = ", ".join(f"{graph.alphas[k]:.4g} (gap {graph.duality_gap[k]:.1e})" for k in missed.tolist())
-    return (
-        f"fit {name}, ordered: not converged to a gap of {section.tol:g} nats per token at alpha {rows}; "
-        "raise fit.max_iter or fit.tol."
-    )
+    return shortfall(f"{name}, ordered", section, graph, per="token")
 
 
 def _check_memory(collected: int, p: int) -> None:

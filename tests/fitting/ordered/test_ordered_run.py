@@ -13,7 +13,7 @@ from glasso_cli.artifacts import ActivationStats, OrderedGraph
 from glasso_cli.config import FitSection
 from glasso_cli.console import GlassoWarning
 from glasso_cli.errors import InputError
-from glasso_cli.fitting.ordered.run import fit_layers, shortfall
+from glasso_cli.fitting.ordered.run import fit_layers, ordered_shortfall
 
 P, LAYERS = 18, np.repeat([2, 5, 6], 6).astype(np.int32)
 SECTION = FitSection(alpha=(0.05,), half_samples=0)
@@ -134,7 +134,7 @@ def test_neurons_without_a_layer_are_left_out_with_a_warning() -> None:
 def test_too_few_sweeps_miss_the_target_in_words() -> None:
     section = FitSection(alpha=(0.01,), max_iter=1, tol=1e-12, half_samples=0)
     graph = fit_layers(stats_of(tokens()), section)
-    assert "not converged to a gap of 1e-12 nats per token at alpha 0.01" in shortfall("words", section, graph)
+    assert "not converged to a gap of 1e-12 nats per token at alpha 0.01" in ordered_shortfall("words", section, graph)
 
 
 def test_too_little_memory_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
