@@ -70,7 +70,7 @@ images: demo ## draw the pictures of the documentation again
 		--screenshot=docs/images/explorer.png "file://$(CURDIR)/runs/demo/figures/ai/explorer.html"
 	$(BIN)/glasso run configs/cnn.yaml
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \
-		--screenshot=docs/images/explorer-cnn.png "file://$(CURDIR)/runs/cnn/figures/low/explorer.html\#neuron=3"
+		--screenshot=docs/images/explorer-cnn.png "file://$(CURDIR)/runs/cnn/figures/low/explorer.html#neuron=3"
 
 check: $(STAMP) $(BIOME) ## lint and types
 	$(BIN)/ruff check .

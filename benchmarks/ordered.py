@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from calibration import autocorrelation, dealt_out
 from planted import SCENARIOS, Scenario, Truth, documents
 
 from glasso_cli.artifacts import ActivationStats
@@ -33,11 +34,10 @@ from glasso_cli.fitting.edge_table import filter_edges
 from glasso_cli.fitting.ordered.run import check_layers, tested_layers
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.effective_n import effective_n
-from glasso_cli.linalg.moments import pack_upper
 from glasso_cli.solvers.lasso.path import regress
 from glasso_cli.solvers.lasso.problem import Regressions
 
-BLOCKS, LAGS, FDR = 16, 32, 0.05
+FDR = 0.05
 LASSO = (0.2, 0.1, 0.05, 0.03, 0.02)
 RIDGE = (3.0, 1.0, 0.3, 0.1)
 
@@ -125,12 +125,7 @@ def _observed(p: int, count: int, scenario: Scenario, min_effect: float, seed: i
     """False and true share of what is drawn, effective tokens per predictor of the last layer, and its estimate."""
     layers, B, root = _network(p, seed)
     tokens = documents(Truth(B != 0, root), scenario, count, seed)
-    parts = [tokens[index::BLOCKS].reshape(-1, p) for index in range(BLOCKS)]
-    packed = np.stack([pack_upper(part.T @ part) for part in parts])
-    blocks = Blocks.of(
-        np.array([len(part) for part in parts]), np.stack([part.sum(axis=0) for part in parts]), packed, np.arange(p)
-    )
-    R = _autocorrelation(tokens)
+    blocks, R = dealt_out(tokens), autocorrelation(tokens)
     n = effective_n(R, blocks.n_tokens).median
     alpha = float(np.sqrt(np.log(p) / n))
     section = FitSection(alpha=(alpha,), min_effect=min_effect)
@@ -142,15 +137,6 @@ def _observed(p: int, count: int, scenario: Scenario, min_effect: float, seed: i
     false = float((kept & ~true).sum() / max(kept.sum(), 1))
     kind = "least squares" if alphas[-1] is None else "debiased lasso"
     return false, float((kept & true).sum() / (B != 0).sum()), n / problem.steps[-1].start, kind
-
-
-def _autocorrelation(tokens: np.ndarray) -> np.ndarray:
-    """Within documents at lags 1 to L, ``(p, L)``."""
-    centred = tokens - tokens.mean(axis=(0, 1))
-    variance = (centred**2).mean(axis=(0, 1))
-    return np.stack(
-        [(centred[:, k:] * centred[:, :-k]).mean(axis=(0, 1)) / variance for k in range(1, LAGS + 1)], axis=1
-    )
 
 
 # -- other documents ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from glasso_cli.artifacts.artifact import Artifact, array, frame_of
 from glasso_cli.artifacts.crops import Crops
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of, to_json
+from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
 from glasso_cli.artifacts.orientation import oriented, poles_of
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
@@ -108,7 +109,7 @@ class ActivationStats(Artifact):
         return len(self.neuron_ids)
 
     def in_words(self) -> str:
-        of_texts = self.meta.get("metrics", {}).get("model", {}).get("kind") != "torch"
+        of_texts = self.meta.get("metrics", {}).get("model", {}).get("kind") not in OF_SAMPLES
         samples = f"{self.n_tokens:,} {'tokens' if of_texts else 'samples'}"
         return f"{self.n_neurons:,} neurons, {samples} in {len(self.counts)} blocks"
 

@@ -16,6 +16,7 @@ from glasso_cli.artifacts.metrics import (
     OrderedMetrics,
     metrics_of,
 )
+from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
@@ -82,7 +83,7 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _called(metrics: dict[str, Any]) -> dict[str, Any]:
     """The metrics of a network that reads no texts, whose ``tokens`` are samples."""
-    if metrics.get("model", {}).get("kind") != "torch":
+    if metrics.get("model", {}).get("kind") not in OF_SAMPLES:
         return metrics
     names = {"tokens": "samples", "n_tokens": "n_samples"}
     return {

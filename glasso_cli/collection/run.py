@@ -25,7 +25,7 @@ from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.errors import InputError
-from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons
+from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons, more_of
 from glasso_cli.linalg import moments
 
 if TYPE_CHECKING:
@@ -211,8 +211,7 @@ def _warn(stats: ActivationStats, name: str, reporter: Reporter) -> None:
     warn = reporter.warn
     sample = stats.metrics.sample
     if few := fewer_tokens_than_neurons(stats.n_effective, stats.n_neurons, f"the {sample}s"):
-        more = "text" if sample == "token" else "documents"
-        warn(f"{name}: {few}; give more {more}, or fewer neurons (collect.neurons).")
+        warn(f"{name}: {few}; give more {more_of(sample)}, or fewer neurons (collect.neurons).")
     documents = stats.metrics.documents
     if documents.identical or documents.nearly_identical:
         nearly = f" and {documents.nearly_identical:,} are nearly so" if documents.nearly_identical else ""

@@ -19,7 +19,7 @@ from glasso_cli.comparison.estimates import (
 from glasso_cli.comparison.permutation import PermutationResult, check_permutations, permutation_tests
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.console import PythonWarnings, Reporter
-from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons, more_of
 
 
 def compare_pair(
@@ -79,9 +79,8 @@ def _warn(comparison: Comparison, name: str, reporter: Reporter) -> None:
         if few := fewer_tokens_than_neurons(
             corpus.n_effective, metrics.neurons, f"the {corpus.sample}s of {corpus.name}"
         ):
-            more = "text" if corpus.sample == "token" else "documents"
             reporter.warn(
-                f"{name}: {few}: error bars are too small, and what differs cannot be trusted. Collect more {more}, compare "
+                f"{name}: {few}: error bars are too small, and what differs cannot be trusted. Collect more {more_of(corpus.sample)}, compare "
                 "fewer neurons, or believe compare.permutations alone."
             )
     for other, calibration in metrics.calibration.items():

@@ -22,7 +22,7 @@ from glasso_cli.fitting.sample_curves import Resamples
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, blocks_of_variation, check_blocks
 from glasso_cli.inference.edges import EdgeTests
-from glasso_cli.inference.effective_n import fewer_tokens_than_neurons
+from glasso_cli.inference.effective_n import fewer_tokens_than_neurons, more_of
 from glasso_cli.inference.factors import Factors, leading_factors
 from glasso_cli.inference.jackknife import LARGEST_SPREAD
 from glasso_cli.inference.select import select
@@ -280,8 +280,7 @@ class _Fit:
 
     def _warn_few(self, p: int) -> None:
         if few := fewer_tokens_than_neurons(self.stats.n_effective, p, f"the {self.stats.metrics.sample}s"):
-            more = "text" if self.stats.metrics.sample == "token" else "documents"
             self.reporter.warn(
                 f"{self.name}: {few}: error bars are too small, and only edges that come back in most half-samples "
-                f"(frequency) can be trusted. Collect more {more}, or fit fewer neurons."
+                f"(frequency) can be trusted. Collect more {more_of(self.stats.metrics.sample)}, or fit fewer neurons."
             )

@@ -239,14 +239,14 @@ def _errors(
         typical = typical_errors(blocks, estimate, correlation, some, null)
     if typical.blocks_agree:
         return _Errors(formula, measured, 1.0)
-    if variance == "pooled" or (variance == "auto" and typical.one_for_all):
-        return _Errors(formula, "pooled", typical.inflation * left, typical.freedom, spread=typical.spread)
+    used, inflation, freedom = typical.judging(variance, left, blocks)
+    if used == "pooled":
+        return _Errors(formula, used, inflation, freedom, spread=typical.spread)
     if variance == "auto":
         own = jackknife_variance(blocks, estimate, correlation)
     own *= left
     _raise_to(own, formula, 1 / left)
-    inflation = max(typical.inflation * left, 1 / left)
-    return _Errors(formula, "jackknife", inflation, len(blocks.filled) - 1, own, typical.spread)
+    return _Errors(formula, used, inflation, freedom, own, typical.spread)
 
 
 def _raise_to(variance: np.ndarray, formula: _Formula, inflation: float) -> None:

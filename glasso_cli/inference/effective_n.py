@@ -75,6 +75,11 @@ def _all_tau(R: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def more_of(sample: str) -> str:
+    """What to collect more of where statistics of tokens, or of samples that are no tokens, fall short."""
+    return "text" if sample == "token" else "documents"
+
+
 def fewer_tokens_than_neurons(n_effective: float, neurons: int, tokens: str = "the tokens") -> str:
     """That ``tokens`` are worth fewer independent ones than there are ``neurons``, in words; empty where they are not."""
     if n_effective >= neurons:

@@ -136,10 +136,15 @@ class Typical:
         """Whether all blocks hold the same documents: they say nothing about errors, and the formula has to do."""
         return self.inflation < _BLOCKS_AGREE
 
-    @property
-    def one_for_all(self) -> bool:
-        """Whether one inflation describes the pairs."""
-        return self.spread <= LARGEST_SPREAD
+    def judging(self, variance: str, left: float, blocks: Blocks) -> tuple[str, float, float]:
+        """Which errors judge, ``pooled`` or ``jackknife``; their inflation; and the degrees of freedom of their test.
+
+        ``variance`` auto takes one inflation for all pairs if it describes them. ``left`` is the share of the tokens that
+        an inverse of them leaves, by which a jackknife is too large. The formula for what is left is the least.
+        """
+        if variance == "pooled" or (variance == "auto" and self.spread <= LARGEST_SPREAD):
+            return "pooled", self.inflation * left, self.freedom
+        return "jackknife", max(self.inflation * left, 1 / left), len(blocks.filled) - 1
 
 
 class PairTails:

@@ -9,6 +9,7 @@ from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_DEFAULT
 
 # The rules that leave a token, or another sample, out of the statistics; the first four in the order in which they apply.
 MASKS = ("special", "first", "unrouted", "massive", "border")
+OF_SAMPLES = ("torch", "image", "audio")  # kinds of networks that read no texts, whose tokens are called samples
 SELDOM = frozenset({"unrouted", "border"})  # of experts and of images: not mentioned where they left nothing out
 
 
@@ -91,4 +92,4 @@ class CollectMetrics:
     @property
     def sample(self) -> str:
         """What one row of the statistics is called: a token, or for networks that read no texts a sample."""
-        return "sample" if self.model.kind in ("torch", "image", "audio") else "token"
+        return "sample" if self.model.kind in OF_SAMPLES else "token"

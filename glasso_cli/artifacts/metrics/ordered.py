@@ -18,7 +18,9 @@ class LayerRegressions:
     edges_at_alpha: int
     edges: int  # drawn
     explained: float  # share of the variance of a target, mean over targets; on the tokens of the fit
-    explained_held_out: float | None  # the same on the blocks that the regression did not see; None with one block
+    explained_held_out: (
+        float | None
+    )  # the same on the blocks that the regression did not see; None with fewer than four
     estimate: EstimateUsed  # inverse (least squares) or lasso (debiased)
     variance: str
     variance_inflation: float

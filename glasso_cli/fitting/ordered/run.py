@@ -166,7 +166,6 @@ def _estimates(
     """The estimate that each layer is tested on, and the alpha of its lasso; None for least squares."""
     estimates: list[StepEstimate] = []
     alphas: list[float | None] = []
-    lassos: dict[float, OrderedPoint] = {best.alpha: best}
     for step in problem.steps:
         k = step.start
         R, r = problem.correlation[:k, :k], problem.between(step)
@@ -175,11 +174,12 @@ def _estimates(
             estimates.append(least_squares(R, r))
             alphas.append(None)
             continue
-        alpha = min(best.alpha, alpha_for_tests(k, n_effective))
-        if alpha not in lassos:
-            lassos[alpha] = regress(problem, alpha, best, tol=section.tol, max_iter=section.max_iter)
-        theta = fit_at(R, alpha_for_tests(k, n_effective), None, section).precision()
-        estimates.append(debiased_lasso(R, r, lassos[alpha].coefficients(step), theta))
+        alpha_of_theta = alpha_for_tests(k, n_effective)
+        alpha, lasso = min(best.alpha, alpha_of_theta), best
+        if alpha < best.alpha:
+            lasso = regress(problem.of_step(step), alpha, best, tol=section.tol, max_iter=section.max_iter)
+        theta = fit_at(R, alpha_of_theta, None, section).precision()
+        estimates.append(debiased_lasso(R, r, lasso.coefficients(step), theta))
         alphas.append(alpha)
     return estimates, alphas
 

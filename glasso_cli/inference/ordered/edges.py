@@ -33,7 +33,6 @@ class ErrorsUsed:
     variance: str  # normal, pooled or jackknife
     inflation: float  # of the variance over the formula's for Gaussian tokens with these autocorrelations
     freedom: float  # of the Student's t; inf for the normal distribution
-    spread: float  # by what factor the inflation differs from pair to pair; 1 where it was not measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +93,15 @@ def ordered_tests(
             growth = growth_of(relative, partial[rows, cols])
             relative = np.maximum(relative, 1.0)
         size = np.abs(t) / error
-        tail = Tail(layer.used.freedom, float(size.max(initial=0.0)) if size.size else 0.0)
+        tail = Tail(layer.used.freedom, float(size.max(initial=0.0)))
         zero = -tail.log_beyond(size, 0.0)
         error_there = error * math.sqrt(1 + growth * min_effect)
         beyond = zero if bar == 0 else -tail.log_beyond(np.abs(t) / error_there, bar / error_there)
         every[0].append(zero.ravel())
         every[1].append(beyond.ravel())
-        at = {"T": estimate.T, "t": t, "z": estimate.T / np.sqrt(layer.variance), "zero": zero, "beyond": beyond}
-        for name, values in at.items():
+        for name, values in {"T": estimate.T, "t": t, "zero": zero, "beyond": beyond}.items():
             columns[name][chosen] = values[rows, cols]
+        columns["z"][chosen] = estimate.T[rows, cols] / np.sqrt(layer.variance[rows, cols])
         columns["t_error"][chosen] = error[rows, cols] * np.sqrt(relative)
         columns["error"][chosen] = np.sqrt(layer.variance[rows, cols] * relative)
     rates = [Rates.among(_joined(parts), lambda evidence: np.exp(-evidence)) for parts in every]
@@ -146,8 +145,7 @@ def _judged(
     ]
     if variance == "normal":
         return [
-            _Layer(ErrorsUsed(variance, 1 / share, np.inf, 1.0), formula / share)
-            for formula, share in zip(formulas, left)
+            _Layer(ErrorsUsed(variance, 1 / share, np.inf), formula / share) for formula, share in zip(formulas, left)
         ]
     errors = jackknife(blocks, problem.correlation, steps, estimates, formulas, some)
     layers = []
@@ -157,17 +155,12 @@ def _judged(
         # A jackknife of least squares sees blocks that it was not fitted to, which are off by 1 / (1 - k / n) too much.
         own = found.variance * share
         if typical.blocks_agree:
-            layers.append(_Layer(ErrorsUsed(measured, 1 / share, np.inf, 1.0), formula / share))
-        elif variance == "pooled" or (variance == "auto" and typical.one_for_all):
-            inflation = typical.inflation * share
-            used = ErrorsUsed("pooled", inflation, typical.freedom, typical.spread)
-            layers.append(_Layer(used, formula * inflation, own))
-        else:
-            # The formula is the least: a pair that is hardly ever active together has next to no error by a jackknife.
-            used = ErrorsUsed(
-                "jackknife", max(typical.inflation * share, 1 / share), len(blocks.filled) - 1, typical.spread
-            )
-            layers.append(_Layer(used, np.maximum(own, formula / share), own))
+            layers.append(_Layer(ErrorsUsed(measured, 1 / share, np.inf), formula / share))
+            continue
+        used = ErrorsUsed(*typical.judging(variance, share, blocks))
+        # The formula is the least: a pair that is hardly ever active together has next to no error by a jackknife.
+        pooled = used.variance == "pooled"
+        layers.append(_Layer(used, formula * used.inflation if pooled else np.maximum(own, formula / share), own))
     return layers
 
 

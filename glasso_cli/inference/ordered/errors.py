@@ -101,8 +101,8 @@ def _held(
     theta, lasso, k = estimate.theta, estimate.lasso, step.start
     assert theta is not None
     assert lasso is not None
-    change = second - correlation
-    residual = change[step.targets, :k] - product(lasso, change[:k, :k])
+    change = second[: step.stop, :k] - correlation[: step.stop, :k]
+    residual = change[step.targets] - product(lasso, change[:k])
     error = product(theta, np.ascontiguousarray(residual.T)).T
     of_targets = mean[step.targets] - lasso @ mean[:k]
     return np.asarray(error + np.multiply.outer(weight * of_targets, theta @ mean[:k]))

@@ -60,6 +60,10 @@ class Regressions:
         changes = np.flatnonzero(np.diff(layers)) + 1
         return cls(np.ascontiguousarray(correlation, dtype=np.float64), (0, *changes.tolist()))
 
+    def of_step(self, step: Step) -> Regressions:
+        """The regressions of one layer by themselves, all earlier neurons as one layer."""
+        return Regressions(np.ascontiguousarray(self.correlation[: step.stop, : step.stop]), (0, step.start))
+
     @property
     def n_neurons(self) -> int:
         return len(self.correlation)
