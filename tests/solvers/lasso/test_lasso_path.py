@@ -77,6 +77,22 @@ def test_every_target_meets_the_conditions_of_an_optimum(seed: int, n: int, size
             assert_allclose(point.residual[target], 1 - 2 * r @ b + b @ R @ b, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("seed", "n", "sizes", "alpha"),
+    [
+        (8383, 3, [4, 1, 4, 4], 0.5),
+        (7809, 5, [6, 4, 1, 3], 0.01),
+        (9094, 3, [6, 5], 0.01),
+        (7264, 3, [2, 5, 1, 1], 0.37527492011116703),
+    ],
+)
+def test_dependent_predictors_take_few_sweeps(seed: int, n: int, sizes: list[int], alpha: float) -> None:
+    """With fewer tokens than predictors, sweeps alone creep along a line for a million times."""
+    layers = np.repeat(np.arange(len(sizes)), sizes)
+    problem = problem_of(tokens(n, len(layers), seed), layers)
+    assert regress(problem, alpha, tol=1e-9, max_iter=1_000).converged
+
+
 @pytest.mark.slow
 @given(seed=st.integers(0, 10_000), alpha=st.floats(0.02, 0.5), noise=st.floats(0.0, 0.3))
 def test_the_gap_bounds_the_distance_from_the_optimum(seed: int, alpha: float, noise: float) -> None:
