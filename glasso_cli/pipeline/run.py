@@ -176,8 +176,26 @@ class Pipeline:
 
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
-        pairs = stage_named(stage).reads(self.config, corpus)
+        made = stage_named(stage)
+        pairs = [*made.reads(self.config, corpus), *((of, corpus) for of in made.uses if self._is_used(of, corpus))]
         return {name if of == corpus else f"{name}/{of}": (name, of) for name, of in pairs}
+
+    def _is_used(self, stage: str, corpus: str) -> bool:
+        """Whether an artifact that is read only where it is up to date is so, or is about to be."""
+        made = stage_named(stage)
+        if corpus not in made.targets(self.config):
+            return False
+        if stage in self._selected and corpus in self._targets(stage, alone=False):
+            return True
+        return self._path(stage, corpus).exists() and self.step(stage, corpus).fresh
+
+    def _note_unused(self, stage: str, corpus: str) -> None:
+        for of in stage_named(stage).uses:
+            if self._path(of, corpus).exists() and not self._is_used(of, corpus):
+                self.console.note(
+                    f"{stage} {corpus}: {self._path(of, corpus)} is not up to date and is left out; "
+                    f"to include it, run `glasso {of} {self.command}` first"
+                )
 
     def _path(self, stage: str, corpus: str) -> Path:
         return stage_named(stage).paths(self.config, corpus)[0]
@@ -219,6 +237,7 @@ class Pipeline:
 
     def _run_one(self, stage: str, corpus: str) -> list[str]:
         drop_leftovers(self._path(stage, corpus).parent)
+        self._note_unused(stage, corpus)
         self._require_upstream(stage, corpus)
         with watch() as states:
             target = self._target(stage, corpus)
@@ -293,7 +312,7 @@ def sections_of(stages: Iterable[str]) -> frozenset[str]:
             seen.add(name)
             stage = stage_named(name)
             sections |= set(stage.sections)
-            todo += stage.after
+            todo += [*stage.after, *stage.uses]
     return frozenset(sections)
 
 

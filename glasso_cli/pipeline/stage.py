@@ -44,6 +44,7 @@ class Stage:
     version: int  # raised by hand when the meaning of the output changes
     sections: tuple[str, ...]  # of the configuration that the stage reads; those of the stages before it are added
     after: tuple[str, ...] = ()  # stages whose artifacts of the same name it reads, unless ``upstream`` says otherwise
+    uses: tuple[str, ...] = ()  # stages whose artifacts of the same name it reads where they are up to date
     settings: Callable[[Config, str], dict[str, Any]]  # what of the configuration decides an artifact
     pins: Callable[[Config, str], dict[str, Any]] = _no_pins  # digests of outside inputs: models, datasets, files
     paths: Callable[[Config, str], tuple[Path, tuple[Path, ...]]]  # the artifact and its companions

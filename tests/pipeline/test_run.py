@@ -364,7 +364,7 @@ def test_a_range_that_is_none(experiment: Experiment) -> None:
 
 def test_every_stage_reads_stages_before_it() -> None:
     for index, name in enumerate(STAGES):
-        assert set(stage_named(name).after) <= set(STAGES[:index])
+        assert {*stage_named(name).after, *stage_named(name).uses} <= set(STAGES[:index])
 
 
 def test_the_sections_of_a_stage_are_those_of_all_before_it() -> None:
