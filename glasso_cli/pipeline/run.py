@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,8 +214,9 @@ class Pipeline:
             for stage in stages:
                 with self._logged(stage):
                     self._note_skipped(stage)
+                    shared: dict[Hashable, Any] = {}  # gone when the stage is done, so that the next one has the memory
                     for corpus in self._targets(stage, alone=len(stages) == 1):
-                        below += self._run_one(stage, corpus)
+                        below += self._run_one(stage, corpus, shared)
         if below:
             raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
 
@@ -235,7 +236,7 @@ class Pipeline:
             self.console.log(traceback.format_exc())
             raise
 
-    def _run_one(self, stage: str, corpus: str) -> list[str]:
+    def _run_one(self, stage: str, corpus: str, shared: dict[Hashable, Any]) -> list[str]:
         drop_leftovers(self._path(stage, corpus).parent)
         self._note_unused(stage, corpus)
         self._require_upstream(stage, corpus)
@@ -260,7 +261,7 @@ class Pipeline:
         states |= outside
         if outside and cache.keep_pieces_of(outside, pieces):
             self.console.detail(f"{stage} {corpus}: an input was written since, so finished parts are made again")
-        job = Job(self.config, corpus, target, upstream, pieces, self.console, previous, states)
+        job = Job(self.config, corpus, target, upstream, pieces, self.console, previous, states, shared)
         summary = stage_named(stage).make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()

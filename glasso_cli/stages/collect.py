@@ -101,8 +101,9 @@ def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.hooks.parts import part_read
     from glasso_cli.models.load import load_configured
 
+    part = part_read(job.config.collect)
     return collect_to_disk(
-        load_configured(job.config.model, job.console, part_read(job.config.collect)),
+        job.once(part, lambda: load_configured(job.config.model, job.console, part)),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
         job.pieces,

@@ -65,8 +65,9 @@ def make(job: Job) -> str:
         )
     stats = ActivationStats.load(job.upstream["collect"])
     wanted_layers(stats.metrics.hook_points, config.influence)  # before the model is loaded
+    part = part_read(config.collect)
     influence = influence_of_corpus(
-        load_configured(config.model, job.console, part_read(config.collect)),
+        job.once(part, lambda: load_configured(config.model, job.console, part)),
         read_documents(job.corpus, config.corpora[job.corpus], job.upstream.get("synth")),
         stats,
         config.collect,

@@ -101,7 +101,8 @@ def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> In
     config = job.config
     name = texts_of(config, job.corpus)
     manifest = job.upstream.get("synth" if name == job.corpus else f"synth/{name}")
-    loaded = load_configured(config.model, job.console, part_read(config.collect))
+    part = part_read(config.collect)
+    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),
