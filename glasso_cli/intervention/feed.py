@@ -45,7 +45,7 @@ class Feed:
     rows: Callable[[Any], tuple[int, int]]
     grid: Callable[[ActivationBatch, Any], tuple[Tensor, Tensor, Tensor]]
     errors: Callable[[], AbstractContextManager[None]]
-    causal: bool  # whether a token sees none after it
+    causal: bool  # whether a change at a token reaches none before it
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _feed_of(loaded: LoadedModel, reading: Reading, recorder: Recorder) -> Feed:
             read.documents,
         ),
         errors=lambda: errors_of(loaded.model),
-        causal=loaded.kind == "causal",
+        causal=loaded.kind in ("causal", "decoder"),
     )
 
 
