@@ -15,6 +15,7 @@ from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.corpora.windows import TokenizedCorpus
 from glasso_cli.hooks.modules.axes import as_samples
 from glasso_cli.hooks.record import Shaped, as_tokens
+from glasso_cli.models.encoder_decoder import DECODER
 from glasso_cli.models.forward import errors_of
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _feed_of(loaded: LoadedModel, reading: Reading, recorder: Recorder) -> Feed:
             read.documents,
         ),
         errors=lambda: errors_of(loaded.model),
-        causal=loaded.kind in ("causal", "decoder"),
+        causal=loaded.kind in ("causal", DECODER),
     )
 
 

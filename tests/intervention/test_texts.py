@@ -318,6 +318,14 @@ def test_a_change_in_a_decoder_is_counted_from_there_on(decoder: LoadedModel) ->
     assert made.metrics.impossible.earlier_position == 0
 
 
+@pytest.mark.parametrize("output", ["loss", "kl"])
+def test_a_decoder_gives_no_logits(decoder: LoadedModel, output: str) -> None:
+    collect = collect_section("decoder.mlp.0", "decoder.mlp.1")
+    with pytest.raises(InputError, match=f"{output} is of the logits of a causal or masked language model") as caught:
+        measure(decoder, statistics(decoder, collect), collect, sources=3, outputs=[output])
+    assert caught.value.hint
+
+
 # -- what is refused ----------------------------------------------------------------------------------
 
 
