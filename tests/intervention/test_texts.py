@@ -242,6 +242,18 @@ def test_resampling_takes_values_of_another_document(loaded: Load) -> None:
         measure(model, stats, collect, sources=4, changes=["resample"], documents=texts(1))
 
 
+@pytest.mark.parametrize("change", ["step", "mean", "resample", "zero"])
+def test_a_document_without_a_kept_token_changes_nothing(loaded: Load, change: str) -> None:
+    model, collect = loaded("gemma3"), collect_section()
+    stats = statistics(model, collect)
+    settings: dict[str, Any] = {"sources": 4, "changes": [change]}
+    whole = measure(model, stats, collect, documents=texts(), **settings)
+    masked = measure(model, stats, collect, documents=[*texts(), "zebra"], **settings)  # one unknown word
+    assert masked.metrics.texts == whole.metrics.texts
+    np.testing.assert_allclose(masked.effects, whole.effects, atol=1e-6)
+    np.testing.assert_allclose(masked.rms, whole.rms, atol=1e-6)
+
+
 def test_a_group_is_pushed_towards_its_heavier_poles(loaded: Load) -> None:
     model, collect = loaded("gpt2"), collect_section()
     stats = statistics(model, collect)
