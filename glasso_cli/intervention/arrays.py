@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
-from glasso_cli.collection.modules.positions import CHECKED, lengths_of, spread
+from glasso_cli.collection.modules.positions import CHECKED, spread
 from glasso_cli.collection.modules.windows import batch_of, require_one_length, windows_within
 from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
@@ -64,7 +64,7 @@ def intervene_arrays(
         every: Sequence[Any] = feed.reading.windows
         windows = windows_within([window for window in every if window.document >= first], section.tokens)
         if not stats.metrics.invariants["mixed_lengths"]:
-            require_one_length(windows, lengths_of(corpus))
+            require_one_length(windows, corpus.lengths)
         return intervene(
             replace(feed, reading=replace(feed.reading, windows=windows)),
             source,

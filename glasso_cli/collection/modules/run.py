@@ -23,7 +23,6 @@ from glasso_cli.collection.modules.positions import (
     at_border,
     ends_at_padding,
     grids_of,
-    lengths_of,
     shown,
     sizes_between,
     spread,
@@ -91,7 +90,7 @@ def collect_arrays_to_disk(
         reading = read_items(network, points, recorder, corpus, section, report.as_meta(), seed)
         windows: Sequence[Any] = reading.windows
         if not report.mixed_lengths:
-            require_one_length(windows, lengths_of(corpus))
+            require_one_length(windows, corpus.lengths)
         samples = f"{sum(window.size for window in windows):,} {reading.samples}"
         documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
         reporter.note(
@@ -113,7 +112,7 @@ def read_items(
     """A network at its hook points, and the items of a corpus that it reads."""
     from glasso_cli.hooks.modules.receptive import receptive_fields
 
-    mean, lengths = section.positions == "mean", lengths_of(corpus)
+    mean, lengths = section.positions == "mean", corpus.lengths
     longest_item = int(np.argmax(lengths))
     item = corpus.item(longest_item)
     grids = grids_of(network, points, recorder, item)
