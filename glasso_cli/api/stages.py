@@ -45,12 +45,11 @@ def collect(
     or hook points that cannot be read and for texts that leave no token.
     """
     from glasso_cli.collection.run import collect_corpus
-    from glasso_cli.hooks.parts import part_named
+    from glasso_cli.hooks.parts import part_read
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
-    part = part_named([*section.hook_points, section.sae.hook_point or ""])
-    with loaded_in_memory(model, tokenizer, part=part) as loaded:
+    with loaded_in_memory(model, tokenizer, part=part_read(section)) as loaded:
         stats = collect_corpus(loaded, texts, section, name=name, seed=seed)
     return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
 
@@ -198,6 +197,7 @@ def intervene(
     from pathlib import Path
 
     from glasso_cli.console import PythonWarnings
+    from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts, intervene_texts
     from glasso_cli.models.loaded import loaded_in_memory
 
@@ -215,7 +215,10 @@ def intervene(
         )
     collecting = section_of(CollectSection, "collect", collected)
     documents = list(texts)
-    with loaded_in_memory(model, tokenizer) as loaded, tempfile.TemporaryDirectory(prefix="glasso-") as folder:
+    with (
+        loaded_in_memory(model, tokenizer, part=part_read(collecting)) as loaded,
+        tempfile.TemporaryDirectory(prefix="glasso-") as folder,
+    ):
         read = choose_texts(loaded, lambda: documents, None, collecting, section, name=name)
         made = intervene_texts(
             loaded,

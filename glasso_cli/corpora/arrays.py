@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ class ArrayCorpus:
     @property
     def n_documents(self) -> int:
         return int(self.documents.max()) + 1
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """The length of the first axis of every item; files of images are decoded later, and checked then."""
+        if callable(self.items[0]):
+            return [len(self.item(0))] * len(self.items)
+        if self.prepare is not None:
+            return [len(self.item(index)) for index in range(len(self.items))]
+        return [len(item) if np.ndim(item) else 1 for item in self.items]
 
     def item(self, index: int) -> np.ndarray:
         """One item as the network reads it; :class:`InputError` for what is no array of numbers."""

@@ -18,7 +18,10 @@ from glasso_cli.hooks.point import HookPoint
 from glasso_cli.hooks.record import uncompiled
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+
+_AGAIN = object()  # in the place of an output that is not kept
 
 
 class _Reached(Exception):  # noqa: N818 - not an error
@@ -31,6 +34,9 @@ class Replay:
 
     ``keep`` runs a pass up to the hook point. Inside ``again(copies)``, a pass over ``copies`` of the same batch, one
     after the other along its first axis, begins at the hook point.
+
+    An output lies on the axis of documents, or of documents and positions, if its first axis has that length. A table of positions
+    can have the same length: in a batch of one document, and of as many documents as positions. Modules with such an output run again.
     """
 
     model: nn.Module
@@ -43,7 +49,7 @@ class Replay:
     def keep(self, forward: Callable[[], Any], batch: int, positions: int = 1) -> None:
         """Run ``forward`` on a batch of ``batch`` documents up to the hook point, and keep what it gave.
 
-        Some modules see documents and their ``positions`` on one axis. Raises :class:`InputError` for a hook point that is
+        Some modules give documents and their ``positions`` on one axis. Raises :class:`InputError` for a hook point that is
         one of several runs of its module.
         """
         import torch
@@ -82,9 +88,13 @@ class Replay:
         finally:
             for handle in handles:
                 handle.remove()
+        unclear = positions if positions > 1 and positions in self._rows else None
+        spans = [(start, stop) for _, start, stop, output in ended if not _has_length(output, unclear)]
+        runs: dict[str, list[Any]] = {}
         for name, start, stop, output in ended:
-            if not any(first < start and stop < last for _, first, last, _ in ended):
-                self._kept.setdefault(name, []).append(output)
+            if not any(first < start and stop < last for first, last in spans):
+                runs.setdefault(name, []).append(_AGAIN if _has_length(output, unclear) else output)
+        self._kept = {name: outputs for name, outputs in runs.items() if any(x is not _AGAIN for x in outputs)}
 
     @contextmanager
     def again(self, copies: int = 1) -> Iterator[None]:
@@ -122,7 +132,7 @@ def _given(name: str, outputs: list[Any], runs: Counter[str], forward: Callable[
     def instead(*args: Any, **kwargs: Any) -> Any:
         run = runs[name]
         runs[name] += 1
-        return outputs[run] if run < len(outputs) else forward(*args, **kwargs)
+        return forward(*args, **kwargs) if run >= len(outputs) or outputs[run] is _AGAIN else outputs[run]
 
     return instead
 
@@ -143,10 +153,20 @@ def _repeated(value: Any, rows: tuple[int, ...], copies: int) -> Any:
     return value
 
 
+def _has_length(value: Any, length: int | None) -> bool:
+    """Whether the first axis of a tensor in ``value`` has this length."""
+    return any(tensor.ndim > 0 and tensor.shape[0] == length for tensor in _tensors(value))
+
+
 def _written(value: Any) -> bool:
+    return any(tensor._version > 0 for tensor in _tensors(value))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
     import torch
 
     if isinstance(value, torch.Tensor):
-        return value._version > 0
+        yield value
     items: Any = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
-    return any(_written(item) for item in items)
+    for item in items:
+        yield from _tensors(item)

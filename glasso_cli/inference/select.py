@@ -30,6 +30,11 @@ class Candidate(GraphPoint, Protocol):
     def duality_gap(self) -> float: ...
 
     @property
+    def gap_per(self) -> str:
+        """What the gap is counted per, in nats: a neuron or a token."""
+        ...
+
+    @property
     def converged(self) -> bool: ...
 
 
@@ -185,7 +190,7 @@ def _smallest(points: Sequence[Candidate], cost: np.ndarray) -> tuple[int, str |
 def _uncertified(point: Candidate) -> str:
     return (
         f"The fit at the selected alpha {point.alpha:.4g} did not converge "
-        f"(gap {point.duality_gap:.1e} nats per neuron): its edges are not certified."
+        f"(gap {point.duality_gap:.1e} nats per {point.gap_per}): its edges are not certified."
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
 from glasso_cli.collection.modules.positions import CHECKED, spread
-from glasso_cli.collection.modules.windows import batch_of
-from glasso_cli.collection.reading import Windowed
+from glasso_cli.collection.modules.windows import batch_of, require_one_length, windows_within
 from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus
@@ -62,11 +61,10 @@ def intervene_arrays(
     first, held_out = (0, True) if read != name else _first_document(corpus, stats, section)
     everything = collect.model_copy(update={"max_tokens": None})
     with array_feed(network, [source, *targets], corpus, everything, seed) as feed:
-        windows: list[Windowed] = []
-        for window in sorted(feed.reading.windows, key=lambda window: window.document):
-            full = sum(item.size for item in windows) >= section.tokens
-            if window.document >= first and not (full and window.document != windows[-1].document):
-                windows.append(window)
+        every: Sequence[Any] = feed.reading.windows
+        windows = windows_within([window for window in every if window.document >= first], section.tokens)
+        if not stats.metrics.invariants["mixed_lengths"]:
+            require_one_length(windows, corpus.lengths)
         return intervene(
             replace(feed, reading=replace(feed.reading, windows=windows)),
             source,

@@ -21,8 +21,8 @@ CHANGES = ("step", "mean", "resample", "zero")
 class Bank:
     """The clean values of some neurons in all documents: what ``resample`` takes its values from.
 
-    ``values`` has ``(tokens, n)`` for each document; ``columns`` says where each neuron (a candidate) is. ``donors`` gives each
-    document another one.
+    ``values`` has ``(tokens, n)`` for each document with a kept token; ``columns`` says where each neuron (a candidate) is. ``donors``
+    gives each of these documents another one. Of a document without a kept token nothing is measured: any donor will do.
     """
 
     columns: dict[int, int]
@@ -33,10 +33,10 @@ class Bank:
         """Values ``(rows, positions, members)``: those of the donor at the same position, from its start again if it is shorter."""
         import torch
 
-        columns = [self.columns[member] for member in members]
+        columns, anyone = [self.columns[member] for member in members], next(iter(self.values))
         rows = []
         for document in documents.tolist():
-            donor = self.values[self.donors[document]]
+            donor = self.values[self.donors.get(document, anyone)]
             rows.append(torch.from_numpy(donor[np.arange(positions) % len(donor)][:, columns]))
         return torch.stack(rows)
 

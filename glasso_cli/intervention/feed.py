@@ -15,6 +15,7 @@ from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.corpora.windows import TokenizedCorpus
 from glasso_cli.hooks.modules.axes import as_samples
 from glasso_cli.hooks.record import Shaped, as_tokens
+from glasso_cli.models.encoder_decoder import DECODER
 from glasso_cli.models.forward import errors_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Feed:
     rows: Callable[[Any], tuple[int, int]]
     grid: Callable[[ActivationBatch, Any], tuple[Tensor, Tensor, Tensor]]
     errors: Callable[[], AbstractContextManager[None]]
-    causal: bool  # whether a token sees none after it
+    causal: bool  # whether a change at a token reaches none before it
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def _feed_of(loaded: LoadedModel, reading: Reading, recorder: Recorder) -> Feed:
             read.documents,
         ),
         errors=lambda: errors_of(loaded.model),
-        causal=loaded.kind == "causal",
+        causal=loaded.kind in ("causal", DECODER),
     )
 
 

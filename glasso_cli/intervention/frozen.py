@@ -7,13 +7,16 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from glasso_cli.errors import InputError
+from glasso_cli.hooks.neurons import probe_inputs
+from glasso_cli.models.encoder_decoder import DECODER
+from glasso_cli.models.forward import one_pass
+from glasso_cli.models.loaded import LoadedModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from glasso_cli.hooks import HookPoint
-
-MODES = ("free", "attention", "direct")
+    from glasso_cli.models.network import Network
 
 
 class Frozen(Protocol):
@@ -136,19 +139,25 @@ class FrozenPatterns:
 
 
 @contextmanager
-def frozen(mode: str, model: Any, source: HookPoint) -> Iterator[Frozen]:
-    """What ``mode`` holds in ``model`` when neurons of ``source`` are changed.
+def frozen(mode: str, network: Network, source: HookPoint) -> Iterator[Frozen]:
+    """What ``mode`` holds in ``network`` when neurons of ``source`` are changed.
 
     Raises :class:`InputError` for a network of which it is not known how to hold that.
     """
     if mode == "free":
         yield Free()
-    elif not hasattr(model, "config"):
-        raise _unknown(mode, model)
+    elif not isinstance(network, LoadedModel):
+        raise _unknown(mode, network.module)
     elif mode == "direct":
-        yield FrozenOutputs(model, _projections_after(model, source))
+        if network.kind == DECODER:
+            raise InputError(
+                "intervene.mode direct is not possible in the decoder of an encoder-decoder model: it does not hold what the "
+                "decoder's attention to the encoder gives.",
+                "Set intervene.mode: free.",
+            )
+        yield FrozenOutputs(network.model, _projections_after(network.model, source))
     else:
-        with _patterns_of(model) as patterns:
+        with _patterns_of(network.model) as patterns:
             yield patterns
 
 
@@ -163,17 +172,17 @@ def _unknown(mode: str, model: Any) -> InputError:
 def _projections_after(model: Any, source: HookPoint) -> list[str]:
     """The output projections of attention and of MLPs in all layers after that of ``source``."""
     from glasso_cli.hooks.heads import find_heads
-    from glasso_cli.hooks.network import Network
+    from glasso_cli.hooks.network import Network as Parts
     from glasso_cli.models.layers import find_layers
 
     if source.layer is None:
         raise _unknown("direct", model)
     stack = find_layers(model)
-    network, heads = Network(model, stack), find_heads(model, stack)
+    parts, heads = Parts(model, stack), find_heads(model, stack)
     later = range(source.layer + 1, len(stack.layers))
     names = {id(module): name for name, module in model.named_modules()}
     inside = [module for layer in later for module in stack.layers[layer].modules() if id(module) in heads]
-    mlps = [network.projections.get(layer) for layer in later]
+    mlps = [parts.projections.get(layer) for layer in later]
     if not later or not inside or None in mlps or len(inside) < len(later):
         raise _unknown("direct", model)
     return [names[id(module)] for module in inside] + [name for name in mlps if name is not None]
@@ -185,18 +194,20 @@ def _patterns_of(model: Any) -> Iterator[FrozenPatterns]:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
+    if not hasattr(model, "set_attn_implementation"):
+        raise _unknown("attention", model)
     patterns = FrozenPatterns()
     before = model.config._attn_implementation
     AttentionInterface.register(_NAME, patterns.attend)
     AttentionMaskInterface.register(_NAME, eager_mask)
-    ids = torch.arange(5, 13, device=model.device)[None]
+    inputs = probe_inputs(model)
     try:
         with torch.no_grad():
-            expected = model(input_ids=ids)[0]
+            expected = one_pass(model, inputs)[0]
             try:
                 model.set_attn_implementation(_NAME)
                 with patterns.watched():
-                    found = model(input_ids=ids)[0]
+                    found = one_pass(model, inputs)[0]
             except (AttributeError, KeyError, ValueError, TypeError) as error:
                 raise _unknown("attention", model) from error
         scale = float(expected.float().norm())

@@ -70,10 +70,10 @@ class Outputs:
 def outputs_of(section: InterveneSection, network: Network) -> Outputs:
     """What ``section`` asks for; raises :class:`InputError` where the network has no such output, or a token is none."""
     built_in = [name for name in section.outputs if name in OUTPUTS]
-    if built_in and (not isinstance(network, LoadedModel) or network.kind == "encoder"):
+    if built_in and network.kind not in ("causal", "masked"):
         raise InputError(
-            f"intervene.outputs: {built_in[0]} is of the logits of a language model, and this network gives none.",
-            "Give package.module:function, which gets the output of the network.",
+            f"intervene.outputs: {built_in[0]} is of the logits of a causal or masked language model, and this network gives none.",
+            "Delete it, or give package.module:function, which gets what the network returns.",
         )
     if "loss" in section.outputs and network.kind != "causal":
         raise InputError(

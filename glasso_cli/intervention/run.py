@@ -76,7 +76,7 @@ def intervene(
     batches = list(feed.reading.batches(feed.reading.windows, budget))
     reader = feed.reading.reader()
     with ExitStack() as stack:
-        held = stack.enter_context(frozen(section.mode, feed.model, source))
+        held = stack.enter_context(frozen(section.mode, feed.reading.network, source))
         recorder = stack.enter_context(record(feed.model, study.targets))
         to_end = stack.enter_context(record(feed.model, study.targets, stop=False)) if section.outputs else None
         passes = Passes(feed, source, recorder, held, to_end)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
+from glasso_cli.collection.texts.reading import tokenized
 from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
-from glasso_cli.corpora.windows import TokenizedCorpus, tokenize
+from glasso_cli.corpora.windows import TokenizedCorpus
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import resolve_hook_points
 from glasso_cli.hooks.parts import patterns_in_part
 from glasso_cli.intervention.feed import text_feed
 from glasso_cli.intervention.run import Texts, intervene
 from glasso_cli.intervention.study import choose_points, run_order
-from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import LoadedModel, encode
 
 if TYPE_CHECKING:
@@ -39,12 +39,9 @@ def choose_texts(
     ``stats`` are those of the same corpus: then the documents are taken that `collect` did not read, if they have enough
     tokens, and else the first ones. Raises :class:`InputError` for texts without a token.
     """
-    limit = longest_window(loaded.model)
-    length = collect.max_length if limit is None else min(limit, collect.max_length)
 
     def windows(skip: int) -> TokenizedCorpus:
-        texts = itertools.islice(read(), skip, None)
-        return tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.tokens)
+        return tokenized(loaded, itertools.islice(read(), skip, None), collect, section.tokens)
 
     if stats is None:
         return Texts(name, windows(0), True)

@@ -142,7 +142,7 @@ def _text_decoder_class() -> type[nn.Module]:
 
         def train(self, mode: bool = True) -> TextDecoder:
             self.whole().train(mode)
-            self.training = mode
+            self.training = self.others.training = mode
             return self
 
         def _apply(self, fn: Any, recurse: bool = True) -> TextDecoder:

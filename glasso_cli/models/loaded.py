@@ -11,6 +11,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.models.encoder_decoder import ENCODER, part_of_model, whole_model
 from glasso_cli.models.forward import errors_of, errors_of_tokenizer
 from glasso_cli.models.layers import find_layers
+from glasso_cli.models.network import evaluated
 
 if TYPE_CHECKING:
     import torch
@@ -75,14 +76,14 @@ def padding_id(tokenizer: Any) -> int:
 def loaded_in_memory(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, part: str = ENCODER
 ) -> Iterator[LoadedModel]:
-    """A model that is in memory already, in eval mode inside the block; raises :class:`InputError` for one of no known kind.
+    """A model that is in memory already, in eval mode inside the block; then each of its modules gets its own mode back.
 
-    ``part`` is what is read of an encoder-decoder model.
+    ``part`` is what is read of an encoder-decoder model. Raises :class:`InputError` for a model of no known kind.
     """
     from glasso_cli.models.folder import model_kind
     from glasso_cli.models.layers import embedding
 
-    model = whole_model(model) or model
+    whole = model = whole_model(model) or model
     name = model.config.name_or_path or type(model).__name__
     kind = model_kind(name, model.config)
     start = None
@@ -90,8 +91,7 @@ def loaded_in_memory(
         kind = part
         model, start, _ = part_of_model(model, part)
     weight = embedding(model)
-    training = model.training
-    try:
+    with evaluated(whole):
         yield LoadedModel(
             model=model.eval(),
             tokenizer=tokenizer,
@@ -101,5 +101,3 @@ def loaded_in_memory(
             kind=kind,
             start=start,
         )
-    finally:
-        model.train(training)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -41,3 +43,15 @@ class Network(Protocol):
 
     def layer_of(self, module: str) -> int | None:
         """The layer that the module of this name belongs to, or None."""
+
+
+@contextmanager
+def evaluated(module: nn.Module) -> Iterator[None]:
+    """``module`` in evaluation mode inside the block; each of its parts gets its own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode

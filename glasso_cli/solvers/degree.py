@@ -83,7 +83,9 @@ def fit_degree(
 
 def search_degree(walk: Searched, target: float, max_solves: int) -> None:
     """Visit alphas until one gives a mean degree of ``target``: the search of :func:`fit_degree`, for any kind of graph."""
-    _check_target(target, walk)
+    check_target(target, walk.n_neurons, walk.most)
+    if walk.strongest == 0:
+        raise InputError("No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons.")
     for _ in range(max_solves):
         alpha = _next_alpha(walk, target)
         if alpha is None:
@@ -97,15 +99,13 @@ def is_near(point: GraphPoint, target: float) -> bool:
     return abs(point.mean_degree - target) <= max(DEGREE_TOLERANCE * target, one_edge)
 
 
-def _check_target(target: float, walk: Searched) -> None:
-    p, most = walk.n_neurons, walk.most
+def check_target(target: float, n_neurons: int, most: float) -> None:
+    """Raise :class:`InputError` unless graphs of these neurons, whose mean degree is at most ``most``, can have that of ``target``."""
     if not 0 < target <= most:
         raise InputError(
-            f"A mean degree of {target:g} is not possible among {p} neurons.",
+            f"A mean degree of {target:g} is not possible among {n_neurons} neurons.",
             f"Give a target above 0 and at most {most:g}." if most > 0 else "Fit more neurons.",
         )
-    if walk.strongest == 0:
-        raise InputError("No two neurons are correlated, so no alpha gives an edge.", "Fit other neurons.")
 
 
 def _next_alpha(walk: Searched, target: float) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -40,6 +40,7 @@ class PathPoint:
     log_likelihood: float  # log det Theta - tr(S Theta): twice the Gaussian one per sample, in nats
     factors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # (p, r) of hidden ones, or empty
     ancestors: tuple[float, ...] = ()  # alphas, decreasing; the last is of the point that this one was started from
+    gap_per: ClassVar[str] = "neuron"
 
     def __repr__(self) -> str:
         sizes = f"{len(self.diagonal):,} neurons, {self.n_edges:,} edges"

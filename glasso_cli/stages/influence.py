@@ -22,8 +22,8 @@ from glasso_cli.report.words.influence import one_line
 
 
 def targets(config: Config) -> list[str]:
-    """Every corpus of a language model."""
-    return [] if config.model.kind == "torch" else list(config.corpora)
+    """Every corpus of texts."""
+    return [name for name, corpus in config.corpora.items() if corpus.has_texts]
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
@@ -95,7 +95,10 @@ STAGE = Stage(
     paths=paths,
     make=make,
     targets=targets,
-    no_targets=("The model is of kind torch, and influence is for language models.", "Use a model of kind hf."),
+    no_targets=(
+        "No corpus has texts, and influence is for language models.",
+        "Give texts under corpora, and a model of kind hf.",
+    ),
     upstream=upstream,
     unasked=lambda config: "influence" in config.model_fields_set,
 )

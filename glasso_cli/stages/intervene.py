@@ -155,7 +155,7 @@ def _versions() -> dict[str, str]:
 
 
 STAGE = Stage(
-    version=1,
+    version=2,
     sections=("model", "corpora", "collect", "fit", "intervene"),
     after=("collect", "fit", "synth"),
     settings=settings,

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.experiments import documents
 from support.real_runs import Runner, overrides
+from support.tiny_encoder_decoders import bart
+from support.tiny_models import build_tokenizer
 
 import glasso_cli as g
 from glasso_cli.errors import ConfigError, InputError
@@ -34,3 +37,20 @@ def test_it_gives_the_numbers_of_the_stage(runner: Runner) -> None:
         g.intervene(loaded.model, loaded.tokenizer, documents(), stats, change="step")
     with pytest.raises(InputError, match="those of a fit"):
         g.intervene(loaded.model, loaded.tokenizer, documents(), stats, communities=[0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_part_of_an_encoder_decoder_is_that_of_the_statistics() -> None:
+    """Neurons of a decoder are not looked for in the encoder, whose layers have the same names."""
+    tokenizer = build_tokenizer(["[PAD]", "[CLS]", "[UNK]"], "[CLS] $A", pad_token="[PAD]", cls_token="[CLS]")
+    torch.manual_seed(1)
+    model = bart(len(tokenizer))
+    more: dict[str, Any] = {"blocks": 4, "lags": 4, "max_length": 32, "mask": {"massive": None}}
+    asked: dict[str, Any] = {"sources": 4, "stratify": [], "changes": ["step"], "tokens": 10_000}
+    found = {}
+    for part in ("encoder", "decoder"):
+        stats = g.collect(model, tokenizer, documents(), [f"{part}.mlp.0", f"{part}.mlp.1"], **more)
+        found[part] = g.intervene(model, tokenizer, documents(), stats, **asked)
+        assert found[part].metrics.kind == part
+    assert not np.allclose(found["encoder"].effects, found["decoder"].effects)

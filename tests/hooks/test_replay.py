@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from support.tiny_encoder_decoders import bart, marian, pegasus, t5
 from support.tiny_models import CONFIGS
 from support.tiny_networks import Convolutional
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint, ablate, record, resolve_hook_points
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.hooks.replay import Replay
+from glasso_cli.models.encoder_decoder import text_decoder
 from glasso_cli.models.loaded import LoadedModel
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 4], [4, 11, 12, 6, 5, 0, 0]])
@@ -62,6 +65,48 @@ def _no_cache(model: Any) -> dict[str, bool]:
 def read(model: nn.Module, points: list[HookPoint]) -> list[Tensor]:
     with record(model, points) as recorder:
         return recorder.run(IDS, MASK)
+
+
+@pytest.mark.parametrize(("rows", "positions"), [(1, 7), (7, 7), (6, 7), (2, 7), (2, 2)])
+@pytest.mark.parametrize("make", [pegasus, marian, bart, t5])
+def test_a_table_of_positions_is_no_batch(make: Callable[[int], PreTrainedModel], rows: int, positions: int) -> None:
+    """Whose first axis has the length of the batch, or of its documents and positions."""
+    torch.manual_seed(2)
+    model = text_decoder(make(40).eval())
+    source, target = resolve_hook_points(model, ["mlp.0", "mlp.1"])
+    ids = torch.randint(4, 40, (rows, positions))
+    replay = Replay(model, source)
+    replay.keep(lambda: model(input_ids=ids), rows, positions)
+    with record(model, [target]) as recorder:
+        (expected,) = recorder.run(ids)
+        with replay.again(COPIES):
+            (found,) = recorder.run(ids.repeat(COPIES, 1))
+    torch.testing.assert_close(found, expected.repeat(COPIES, 1, 1), rtol=1e-4, atol=1e-5)
+
+
+class Positions(nn.Module):
+    """One module is applied to a table of positions, and then to the sum of the documents and the table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(5, 4))
+        self.act, self.read = nn.Tanh(), nn.Linear(4, 3)
+
+    def forward(self, documents: Tensor) -> Tensor:
+        made: Tensor = self.read(self.act(documents + self.act(self.table)))
+        return made
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_each_run_of_a_module_is_kept_or_run_again(rows: int) -> None:
+    torch.manual_seed(0)
+    net = Positions().eval()
+    documents = torch.randn(rows, 5, 4)
+    replay = Replay(net, HookPoint("read:in", None, 4, "read:in", "btc"))
+    replay.keep(lambda: net(documents), rows, 5)
+    with torch.no_grad(), replay.again(COPIES):
+        found = net(documents.repeat(COPIES, 1, 1))
+    torch.testing.assert_close(found, net(documents).repeat(COPIES, 1, 1))
 
 
 def test_nothing_before_the_source_runs_again(loaded: Callable[[str], LoadedModel]) -> None:

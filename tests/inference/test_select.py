@@ -74,7 +74,7 @@ def test_if_nothing_converged_the_choice_is_made_with_a_warning(rule: str) -> No
     points = [point(0.3, 15, -20.0, False), point(0.2, 30, -1.0, False), point(0.1, 75, -19.0, False)]
     chosen = select(points, rule, target=2.0, n_effective=1000)
     assert chosen.index == 1
-    assert "not certified" in str(chosen.warning)
+    assert "nats per neuron): its edges are not certified" in str(chosen.warning)
 
 
 def test_ebic_is_the_formula_written_with_sums() -> None:

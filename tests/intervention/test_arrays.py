@@ -123,6 +123,30 @@ def test_units_of_a_recurrent_network_act_on_what_reads_them(tmp_path: Path) -> 
     np.testing.assert_allclose(made.effects[0], expected, rtol=1e-3, atol=1e-5)
 
 
+class Pooled(nn.Module):
+    """The mean over the steps of a sequence, padding included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 3)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        made: Tensor = self.last(torch.tanh(self.first(steps.mean(1))))
+        return made
+
+
+@pytest.mark.slow
+def test_items_of_several_lengths_share_no_window_where_padding_counts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    items = [rng.standard_normal((length, 4)).astype(np.float32) for length in np.tile([6, 14], 24)]
+    network, apart = seeded(Pooled), ArrayCorpus(items, np.arange(48))
+    stats, collect = statistics(network, apart, hook_points=["first:out", "last:out"])
+    measure(network, apart, stats, collect, tmp_path / "a", changes=["step"])
+    together = ArrayCorpus(items, np.repeat(np.arange(24), 2))
+    with pytest.raises(InputError, match="Document 0 has items of 6 and of 14 entries"):
+        measure(network, together, stats, collect, tmp_path / "b", changes=["step"])
+
+
 @pytest.mark.slow
 def test_an_output_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

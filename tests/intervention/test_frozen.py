@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.interventions import collect_section, measure, statistics
+from support.tiny_architectures import Architecture
+from support.tiny_encoder_decoders import bart
+from support.tiny_encoders import tiny_network
+from transformers import AutoModelForCausalLM
 
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint
 from glasso_cli.intervention.frozen import frozen
-from glasso_cli.models.loaded import LoadedModel
+from glasso_cli.models.loaded import LoadedModel, loaded_in_memory
+from glasso_cli.models.modules.network import network_of
+from glasso_cli.models.network import Network
 
 Load = Callable[[str], LoadedModel]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -65,16 +72,42 @@ def test_other_families_can_be_held(loaded: Load, family: str, mode: str) -> Non
 def test_the_model_gets_its_own_attention_back(loaded: Load) -> None:
     model = loaded("llama").model
     before = model.config._attn_implementation
-    with frozen("attention", model, HookPoint("model.layers.0.mlp.down_proj:in", 0, 48, "layers.0.mlp")):
+    with frozen("attention", loaded("llama"), HookPoint("model.layers.0.mlp.down_proj:in", 0, 48, "layers.0.mlp")):
         assert model.config._attn_implementation != before
     assert model.config._attn_implementation == before
 
 
 @pytest.mark.parametrize("mode", ["attention", "direct"])
 def test_another_network_is_refused(mode: str) -> None:
-    network = torch.nn.Linear(2, 2)
+    refused(mode, network_of(torch.nn.Linear(2, 2)), "in Linear")
+
+
+@pytest.mark.parametrize("mode", ["attention", "direct"])
+def test_a_model_of_images_is_refused(mode: str) -> None:
+    refused(mode, tiny_network(Architecture("vit", "image")), "in ViTModel")
+
+
+@pytest.mark.parametrize(("mode", "where"), [("attention", "in TextDecoder"), ("direct", "in the decoder")])
+def test_the_decoder_of_an_encoder_decoder_is_refused(loaded: Load, mode: str, where: str) -> None:
+    """Its attention to the encoder is no self-attention, and would not be held."""
+    tokenizer = loaded("bert").tokenizer
+    with loaded_in_memory(bart(len(tokenizer)), tokenizer, part="decoder") as decoder:
+        refused(mode, decoder, where)
+
+
+def test_a_small_vocabulary_is_enough(loaded: Load) -> None:
+    """The patterns are tried on tokens that the model has."""
+    config = copy.deepcopy(loaded("llama").model.config)
+    config.vocab_size = 8
+    model = AutoModelForCausalLM.from_config(config).eval()
+    small = replace(loaded("llama"), model=model)
+    with frozen("attention", small, HookPoint("model.layers.0.mlp.down_proj:in", 0, 48, "layers.0.mlp")) as held:
+        assert held.beyond(True)
+
+
+def refused(mode: str, network: Network, where: str) -> None:
     with (
-        pytest.raises(InputError, match=f"intervene.mode {mode} is not possible in Linear") as caught,
+        pytest.raises(InputError, match=f"intervene.mode {mode} is not possible {where}") as caught,
         frozen(mode, network, HookPoint(":in", None, 2, ":in")),
     ):
         pass

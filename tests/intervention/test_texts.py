@@ -12,15 +12,20 @@ import numpy as np
 import pytest
 import torch
 from support.interventions import collect_section, measure, statistics, texts
+from support.tiny_encoder_decoders import bart, marian, pegasus, t5
 from torch import Tensor, nn
 
 from glasso_cli.artifacts import Interventions
 from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.collection.texts.reading import texts_reading
+from glasso_cli.config import InterveneSection
+from glasso_cli.console import PythonWarnings
 from glasso_cli.corpora.windows import special_frame
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import record, resolve_hook_points
 from glasso_cli.inference.p_values.false_discovery import q_values
-from glasso_cli.models.loaded import LoadedModel, encode
+from glasso_cli.intervention.texts import choose_texts
+from glasso_cli.models.loaded import LoadedModel, encode, loaded_in_memory
 
 FAMILIES = ("gemma3", "gpt2", "llama", "gpt_neox", "opt", "bert", "phi3")
 Load = Callable[[str], LoadedModel]
@@ -38,7 +43,7 @@ def few_tokens() -> Iterator[None]:
 def activations(model: Any, loaded: LoadedModel, point: str) -> list[Tensor]:
     """The values ``(tokens, width)`` of each document at the tokens that count."""
     (target,) = resolve_hook_points(loaded.model, [point])
-    special = torch.tensor(special_frame(loaded.tokenizer).special)
+    special = torch.tensor(special_frame(loaded.tokenizer, loaded.start).special)
     found = []
     with record(model, [target]) as recorder:
         for ids in encode(loaded, texts()):
@@ -237,6 +242,18 @@ def test_resampling_takes_values_of_another_document(loaded: Load) -> None:
         measure(model, stats, collect, sources=4, changes=["resample"], documents=texts(1))
 
 
+@pytest.mark.parametrize("change", ["step", "mean", "resample", "zero"])
+def test_a_document_without_a_kept_token_changes_nothing(loaded: Load, change: str) -> None:
+    model, collect = loaded("gemma3"), collect_section()
+    stats = statistics(model, collect)
+    settings: dict[str, Any] = {"sources": 4, "changes": [change]}
+    whole = measure(model, stats, collect, documents=texts(), **settings)
+    masked = measure(model, stats, collect, documents=[*texts(), "zebra"], **settings)  # one unknown word
+    assert masked.metrics.texts == whole.metrics.texts
+    np.testing.assert_allclose(masked.effects, whole.effects, atol=1e-6)
+    np.testing.assert_allclose(masked.rms, whole.rms, atol=1e-6)
+
+
 def test_a_group_is_pushed_towards_its_heavier_poles(loaded: Load) -> None:
     model, collect = loaded("gpt2"), collect_section()
     stats = statistics(model, collect)
@@ -258,6 +275,67 @@ def test_steps_of_other_sizes_show_whether_effects_are_linear(loaded: Load) -> N
     without = measure(model, statistics(model, collect), collect, sources=3, changes=["mean"])
     assert without.metrics.random is None
     assert without.metrics.linearity == {}
+
+
+# -- the decoder of an encoder-decoder model ----------------------------------------------------------
+
+
+@pytest.fixture(params=[bart, marian, pegasus, t5])
+def decoder(request: pytest.FixtureRequest, tokenizers: dict[str, Any]) -> Iterator[LoadedModel]:
+    torch.manual_seed(1)
+    tokenizer = tokenizers["bert"]
+    with loaded_in_memory(request.param(len(tokenizer)), tokenizer, part="decoder") as found:
+        yield found
+
+
+def token_ids(windows: Any) -> list[list[int]]:
+    return [window.ids.tolist() for window in windows]
+
+
+def test_a_decoder_reads_the_windows_that_collect_reads(decoder: LoadedModel) -> None:
+    section = collect_section("decoder.mlp.0", "decoder.mlp.1", max_length=12)
+    texts_read = choose_texts(decoder, texts, None, section, InterveneSection(tokens=100_000), name="words")
+    with texts_reading(
+        decoder, texts(), section.hook_points, section, name="words", reporter=PythonWarnings()
+    ) as reading:
+        ours, theirs = token_ids(texts_read.corpus.windows), token_ids(reading.windows)
+    assert ours == theirs
+    assert {row[0] for row in ours} == {decoder.start}
+    assert max(map(len, ours)) == 12
+
+
+def test_effects_in_a_decoder_are_those_of_changed_weights(decoder: LoadedModel) -> None:
+    collect = collect_section("decoder.mlp.0", "decoder.mlp.1")
+    stats = statistics(decoder, collect)
+    made = measure(decoder, stats, collect, sources=["layers.0.mlp[3]"], changes=["step"], delta=0.5)
+    place = {name: row for row, name in enumerate(stats.neuron_ids.tolist())}
+    means = []
+    for sign in (1, -1):
+        changed = copy.deepcopy(decoder.model)
+        module: Any = writer(changed, decoder)
+        shift = sign * 0.5 * stats.std[place["layers.0.mlp[3]"]] * column(module, 3)
+        module.bias = nn.Parameter((shift if module.bias is None else module.bias + shift).detach())
+        means.append(mean_of(activations(changed, decoder, "mlp.1")))
+    std = stats.std[[place[name] for name in made.target_ids]]
+    np.testing.assert_allclose(made.effects[0, 0] * std, means[0] - means[1], atol=3e-6, rtol=1e-3)
+
+
+def test_a_change_in_a_decoder_is_counted_from_there_on(decoder: LoadedModel) -> None:
+    collect = collect_section("decoder.mlp.0", "decoder.mlp.1")
+    made = measure(decoder, statistics(decoder, collect), collect, sources=3, changes=["step"], at=[4])
+    special = torch.tensor(special_frame(decoder.tokenizer, decoder.start).special)
+    assert made.metrics.texts.tokens == sum(
+        int((~torch.isin(ids[4:], special)).sum()) for ids in encode(decoder, texts())
+    )
+    assert made.metrics.impossible.earlier_position == 0
+
+
+@pytest.mark.parametrize("output", ["loss", "kl"])
+def test_a_decoder_gives_no_logits(decoder: LoadedModel, output: str) -> None:
+    collect = collect_section("decoder.mlp.0", "decoder.mlp.1")
+    with pytest.raises(InputError, match=f"{output} is of the logits of a causal or masked language model") as caught:
+        measure(decoder, statistics(decoder, collect), collect, sources=3, outputs=[output])
+    assert caught.value.hint
 
 
 # -- what is refused ----------------------------------------------------------------------------------

@@ -13,19 +13,10 @@ import pytest
 import torch
 from support.proofs import prove_self_attention
 from support.real_runs import Runner
+from support.tiny_encoder_decoders import SIZES, bart, marian, t5
 from support.tiny_models import TEXT
 from support.tokenizers import bos_tokenizer
-from transformers import (
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    BartConfig,
-    BartForConditionalGeneration,
-    MarianConfig,
-    MarianMTModel,
-    PreTrainedModel,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianConfig, MarianMTModel
 
 import glasso_cli as g
 from glasso_cli.collection.run import collect_corpus
@@ -41,38 +32,6 @@ WORDS = TEXT.split()
 TEXTS = [" ".join(WORDS[(k * step + 3 * k) % len(WORDS)] for step in range(1, 25)) for k in range(1, 25)]
 
 
-def t5(words: int) -> PreTrainedModel:
-    sizes: dict[str, Any] = {
-        "decoder_start_token_id": 0,
-        "d_model": 32,
-        "d_kv": 8,
-        "d_ff": 48,
-        "num_layers": 3,
-        "num_decoder_layers": 2,
-        "num_heads": 4,
-    }
-    return T5ForConditionalGeneration(T5Config(vocab_size=words, **sizes))
-
-
-def bart(words: int) -> PreTrainedModel:
-    return BartForConditionalGeneration(BartConfig(vocab_size=words, d_model=32, init_std=0.3, **SIZES))
-
-
-def marian(words: int) -> PreTrainedModel:
-    more: dict[str, Any] = {"decoder_start_token_id": words, "pad_token_id": words}  # a token that no text has
-    sizes = SIZES | {"max_position_embeddings": 64}
-    return MarianMTModel(MarianConfig(vocab_size=words + 1, d_model=32, init_std=0.3, **sizes, **more))
-
-
-SIZES: dict[str, Any] = {
-    **{
-        f"{part}_{name}": size
-        for part in ("encoder", "decoder")
-        for name, size in (("ffn_dim", 48), ("attention_heads", 4))
-    },
-    "encoder_layers": 3,
-    "decoder_layers": 2,
-}
 MADE = {"t5": t5, "bart": bart, "marian": marian}
 PLACES = {  # of the neurons in the last layer of the decoder
     "t5": "decoder.block.1.layer.2.DenseReluDense.wo",

@@ -39,9 +39,12 @@ class Samples:
         items, positions = np.divmod(ids, self.each)
         if self.single:
             documents = self.corpus.documents
-            several = self.corpus.n_documents < len(documents)
-            rows = [np.count_nonzero(documents[:item] == documents[item]) for item in items.tolist()]
-            return [f"row {row}" if several else "" for row in rows]
+            if self.corpus.n_documents == len(documents):
+                return [""] * len(ids)
+            order = np.argsort(documents, kind="stable")
+            rows = np.empty_like(order)
+            rows[order] = np.arange(len(order)) - np.searchsorted(documents[order], documents[order])
+            return [f"row {row}" for row in rows[items].tolist()]
         if len(self.grid) == 1:
             return [f"step {position}" for position in positions.tolist()]
         places = zip(*(axis.tolist() for axis in np.unravel_index(positions, self.grid)))
@@ -56,9 +59,10 @@ class Samples:
         """
         items, positions = np.divmod(ids, self.each)
         boxes = places.boxes[:, np.minimum(positions, places.boxes.shape[1] - 1)].transpose(1, 0, 2)  # (V, H, 4)
-        whole = places.layout.picture(self.corpus.item(0)).shape[1:] if places.layout.kind != "row" else (0, 0)
+        first = None if places.layout.kind == "row" else places.layout.picture(self.corpus.item(0))
+        whole, channels = ((0, 0), 0) if first is None else (first.shape[1:], _channels(first))
         extent = _extent(places, whole, self._longest(places, items, whole[1]))
-        cut = _cut(self.corpus, places, items, boxes, order, extent)
+        cut = _cut(self.corpus, places, items, boxes, order, extent, channels)
         return {
             "crop_kind": np.array([places.layout.kind, places.mark]),
             "crop_of": cut.of,
@@ -73,6 +77,8 @@ class Samples:
         """The columns of the longest item, where sequences are shown as a whole."""
         if places.layout.kind != "sequence" or places.mark in ("step", "field"):
             return first
+        if places.layout.columns == 0:
+            return max((self.corpus.lengths[item] for item in items.tolist()), default=0)
         return max((places.layout.picture(self.corpus.item(item)).shape[2] for item in set(items.tolist())), default=0)
 
 
@@ -104,13 +110,13 @@ def _cut(
     boxes: np.ndarray,
     order: np.ndarray,
     extent: tuple[int, int],
+    channels: int,
 ) -> _Cut:
     """Cut what is around the samples: each crop once, however many samples it shows."""
     of, boxes = np.full(len(items), -1, np.int32), boxes.copy()
     if places.layout.kind == "sequence":  # rows are groups of channels
         boxes[..., 2] = np.minimum(boxes[..., 2], SIDE)
     side = tuple(min(SIDE, length) for length in extent)
-    channels = 0 if places.layout.kind == "row" else _channels(_picture(corpus, places, 0))
     most = MOST_BYTES // (side[0] * side[1] * channels) if channels else 0
     kept = sorted(order[:most].tolist(), key=lambda sample: int(items[sample]))
     pixels = np.zeros((len(kept), *side, channels), np.float32)
@@ -185,7 +191,7 @@ def _shown(
 
     Three equal channels become one.
     """
-    if display is not None:
+    if display is not None and spans:
         mean, std = display
         bright = pixels * std + mean
     elif spans:

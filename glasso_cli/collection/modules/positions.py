@@ -29,20 +29,11 @@ def spread(corpus: ArrayCorpus, count: int) -> list[Tensor]:
     """Up to ``count`` items: the shortest and the longest of them, and others spread over the corpus."""
     import torch
 
-    lengths = lengths_of(corpus)
+    lengths = corpus.lengths
     places = np.linspace(0, len(corpus.items) - 1, count).astype(int).tolist()
     ends = [int(np.argmin(lengths)), int(np.argmax(lengths))] if len(set(lengths)) > 1 else []
     chosen = dict.fromkeys([*ends, *places])
     return [torch.from_numpy(corpus.item(index)) for index in list(chosen)[:count]]
-
-
-def lengths_of(corpus: ArrayCorpus) -> list[int]:
-    """The length of the first axis of every item; files of images are decoded later, and checked then."""
-    if callable(corpus.items[0]):
-        return [len(corpus.item(0))] * len(corpus.items)
-    if corpus.prepare is not None:
-        return [len(corpus.item(index)) for index in range(len(corpus.items))]
-    return [len(item) if np.ndim(item) else 1 for item in corpus.items]
 
 
 def grids_of(

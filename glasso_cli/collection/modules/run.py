@@ -23,14 +23,13 @@ from glasso_cli.collection.modules.positions import (
     at_border,
     ends_at_padding,
     grids_of,
-    lengths_of,
     shown,
     sizes_between,
     spread,
     tokens_in,
 )
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
-from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches
+from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches, require_one_length, windows_within
 from glasso_cli.collection.reading import Reading
 from glasso_cli.collection.run import collect_reading, in_memory
 from glasso_cli.collection.texts.reading import BATCH_TOKENS, warn_arbitrary
@@ -76,7 +75,8 @@ def collect_arrays_to_disk(
     """The statistics of the units of ``network`` over ``corpus``, as :func:`glasso_cli.collection.run.collect_to_disk`.
 
     Raises :class:`InputError` for hook points that do not exist, are not what they say, or have different positions, for
-    fewer than 16 documents within ``max_tokens``, and for masks that leave nothing.
+    fewer than 16 documents within ``max_tokens``, for masks that leave nothing, and for items of several lengths in a document
+    that are read side by side where padding changes their values.
     """
     from glasso_cli.hooks.modules.invariants import check_module_points
     from glasso_cli.hooks.modules.resolve import resolve_module_points
@@ -88,7 +88,10 @@ def collect_arrays_to_disk(
     warn_arbitrary(points, name, reporter)
     with record(network.module, points) as recorder:
         reading = read_items(network, points, recorder, corpus, section, report.as_meta(), seed)
-        samples = f"{sum(window.size for window in reading.windows):,} {reading.samples}"
+        windows: Sequence[Any] = reading.windows
+        if not report.mixed_lengths:
+            require_one_length(windows, corpus.lengths)
+        samples = f"{sum(window.size for window in windows):,} {reading.samples}"
         documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
         reporter.note(
             f"collect {name}: {documents}{samples}, {sum(point.width for point in points):,} neurons at "
@@ -109,7 +112,7 @@ def read_items(
     """A network at its hook points, and the items of a corpus that it reads."""
     from glasso_cli.hooks.modules.receptive import receptive_fields
 
-    mean, lengths = section.positions == "mean", lengths_of(corpus)
+    mean, lengths = section.positions == "mean", corpus.lengths
     longest_item = int(np.argmax(lengths))
     item = corpus.item(longest_item)
     grids = grids_of(network, points, recorder, item)
@@ -130,6 +133,8 @@ def read_items(
         shortest = grids_of(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
         counts = sizes_between(lengths, shortest, grids[0][0])
     windows, documents = _windows(corpus, lengths, counts, section, single=single)
+    if mean and not follows:  # nothing says which positions are those of padding
+        require_one_length(windows, lengths)
     longest = grids[0][0] if line and not single else max(window.size for window in windows)
     positions = Positions(
         at_border(network, points, corpus, grids, section) if one_size else None,
@@ -231,23 +236,17 @@ def _windows(
     single: bool,
 ) -> tuple[list[ArrayWindow], int]:
     """The windows up to the document that reaches ``max_tokens`` samples, and how many documents they are of."""
-    windows: list[ArrayWindow] = []
-    total = 0
     by_document: dict[int, list[int]] = {}
     for index, document in enumerate(corpus.documents.tolist()):
         by_document.setdefault(document, []).append(index)
-    documents = 0
-    for document in sorted(by_document):
-        items = by_document[document]
+    every: list[ArrayWindow] = []
+    for document, items in by_document.items():
         if single:
-            own = [ArrayWindow(document, tuple(items), len(items), max(lengths[item] for item in items))]
+            every.append(ArrayWindow(document, tuple(items), len(items), max(lengths[item] for item in items)))
         else:
-            own = [ArrayWindow(document, (item,), sizes[item], lengths[item]) for item in items]
-        windows += own
-        total += sum(window.size for window in own)
-        documents += 1
-        if section.max_tokens is not None and total >= section.max_tokens:
-            break
+            every += (ArrayWindow(document, (item,), sizes[item], lengths[item]) for item in items)
+    windows = windows_within(every, section.max_tokens)
+    documents = len({window.document for window in windows})
     if documents < LEAST:
         raise InputError(
             f"collect.max_tokens {section.max_tokens:,} ends after {documents} documents, but errors rest on documents and "

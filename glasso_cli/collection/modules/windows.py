@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -85,6 +86,33 @@ def batches(
         items += own
     if taken:
         yield ArrayBatch(taken, items)
+
+
+def windows_within(windows: Sequence[ArrayWindow], limit: int | None) -> list[ArrayWindow]:
+    """``windows`` in the order of their documents, up to and including the document that reaches ``limit`` samples."""
+    taken: list[ArrayWindow] = []
+    total = 0
+    for _, own in itertools.groupby(
+        sorted(windows, key=lambda window: window.document), lambda window: window.document
+    ):
+        of_document = list(own)
+        taken += of_document
+        total += sum(window.size for window in of_document)
+        if limit is not None and total >= limit:
+            break
+    return taken
+
+
+def require_one_length(windows: Sequence[ArrayWindow], lengths: Sequence[int]) -> None:
+    """Raise :class:`InputError` for a window whose items differ in length, for networks in which padding changes what is read."""
+    for window in windows:
+        own = sorted({lengths[item] for item in window.items})
+        if len(own) > 1:
+            raise InputError(
+                f"Document {window.document} has items of {own[0]} and of {own[-1]} entries on their first axis, and padding "
+                "would change the values of the shorter ones.",
+                "Give each document items of one length, or make each item a document of its own.",
+            )
 
 
 def _check_length(window: ArrayWindow, items: Sequence[np.ndarray]) -> None:

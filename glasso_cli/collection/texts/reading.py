@@ -61,15 +61,13 @@ def texts_reading(
 
     points = resolve(patterns) if dictionary is None else dictionary_points(dictionary, resolve)
     _refuse_several_experts(points)
-    length = section.max_length
-    limit = longest_window(loaded.model)
-    if limit is not None and limit < length:
+    length = _window_length(loaded, section)
+    if length < section.max_length:
         reporter.warn(
-            f"{name}: windows have {limit:,} tokens instead of collect.max_length {length:,}: the model has no positions "
-            "for more."
+            f"{name}: windows have {length:,} tokens instead of collect.max_length {section.max_length:,}: the model has no "
+            "positions for more."
         )
-        length = limit
-    corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=section.max_tokens, start=loaded.start)
+    corpus = tokenized(loaded, texts, section, section.max_tokens)
     reporter.note(
         f"{stage} {name}: {corpus.n_documents:,} documents, {corpus.n_tokens:,} tokens, "
         f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
@@ -90,6 +88,23 @@ def texts_reading(
         yield read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed_lengths, reporter=reporter
         )
+
+
+def tokenized(
+    loaded: LoadedModel, texts: Iterable[str], section: CollectSection, max_tokens: int | None
+) -> TokenizedCorpus:
+    """The windows of ``texts`` that ``loaded`` reads, up to and including the document that reaches ``max_tokens``.
+
+    They have at most ``section.max_length`` tokens, or as many as the model has positions for, and begin with a decoder's
+    start token. Raises :class:`InputError` as :func:`glasso_cli.corpora.windows.tokenize` does.
+    """
+    length = _window_length(loaded, section)
+    return tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=max_tokens, start=loaded.start)
+
+
+def _window_length(loaded: LoadedModel, section: CollectSection) -> int:
+    """How many tokens a window has at most, special ones included."""
+    return min(section.max_length, longest_window(loaded.model) or section.max_length)
 
 
 def read_texts(

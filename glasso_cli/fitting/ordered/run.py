@@ -22,6 +22,7 @@ from glasso_cli.inference.estimates import ENOUGH, alpha_for_tests
 from glasso_cli.inference.ordered.edges import OrderedTests, ordered_tests
 from glasso_cli.inference.ordered.estimates import StepEstimate, debiased_lasso, least_squares
 from glasso_cli.inference.select import Selection, select
+from glasso_cli.solvers.degree import check_target
 from glasso_cli.solvers.lasso.path import OrderedPoint, ordered_path, regress
 from glasso_cli.solvers.lasso.problem import Regressions
 
@@ -80,17 +81,20 @@ def fit_layers(
 def check_layers(stats: ActivationStats, section: FitSection) -> np.ndarray:
     """Indices of the neurons to fit that have a layer, in the order of the layers; ``(p,)``.
 
-    Raises :class:`InputError` for a single layer.
+    Raises :class:`InputError` for a single layer, and for a target degree that no graph across these layers has.
     """
     neurons = choose_neurons(stats, section)
     neurons = neurons[stats.layers[neurons] >= 0]
-    found = np.unique(stats.layers[neurons])
+    found, sizes = np.unique(stats.layers[neurons], return_counts=True)
     if len(found) < 2:
         where = f"all are in layer {found[0]}" if len(found) else "none has a layer"
         raise InputError(
             f"fit.order: layers needs neurons of two layers, and of those to fit {where}.",
             "Collect hook points of two layers or more, or set fit.order: none.",
         )
+    if section.rule == "degree":
+        p = len(neurons)
+        check_target(section.select.target, p, (p**2 - float((sizes**2).sum())) / p)
     return np.asarray(neurons[np.argsort(stats.layers[neurons], kind="stable")])
 
 

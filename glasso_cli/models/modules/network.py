@@ -13,6 +13,7 @@ from glasso_cli.errors import GlassoError, InputError, ServiceError
 from glasso_cli.models.load import choose_device
 from glasso_cli.models.modules.code import code_digest, errors_of_code, load_name
 from glasso_cli.models.modules.weights import load_state, weights_file
+from glasso_cli.models.network import evaluated
 
 if TYPE_CHECKING:
     import torch
@@ -189,12 +190,8 @@ def network_in_memory(
     device = next((item.device for item in module.parameters()), torch.device("cpu"))
     if any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
         module = copy.deepcopy(module)
-    modes = {part: part.training for part in module.modules()}
-    try:
-        yield ModuleNetwork(module.eval(), device, adapter, prepare, type(module).__name__)
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
+    with evaluated(module):
+        yield ModuleNetwork(module, device, adapter, prepare, type(module).__name__)
 
 
 def network_digest(section: ModelSection) -> dict[str, str]:

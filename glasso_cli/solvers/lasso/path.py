@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -31,6 +32,7 @@ class OrderedPoint:
     kkt_residual: float  # the largest of any target, on the scale of alpha
     n_iter: int  # sweeps, the most of any target
     converged: bool  # duality_gap <= tol, nothing else
+    gap_per: ClassVar[str] = "token"
 
     def __repr__(self) -> str:
         sizes = f"{self.n_neurons:,} neurons, {self.n_edges:,} edges"

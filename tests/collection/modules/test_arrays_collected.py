@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from support.tiny_networks import Convolutional, Recurrent, Rows, Waves, seeded
-from torch import nn
+from torch import Tensor, nn
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.collection.modules.run import collect_arrays_to_disk
@@ -98,6 +98,78 @@ def test_steps_of_sequences_are_samples(budget: int, tmp_path: Path) -> None:
     values = np.concatenate(rows)
     assert stats.metrics.tokens.first == 24
     np.testing.assert_allclose(stats.covariance(), np.cov(values.T, bias=True), atol=1e-5)
+
+
+class Pooled(nn.Module):
+    """The mean over the steps of a sequence, padding included, or without it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 3)
+
+    def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        hidden = torch.tanh(self.first(steps))
+        if lengths is None:
+            made: Tensor = self.last(hidden.mean(1))
+            return made
+        inside = torch.arange(steps.shape[1]) < lengths[:, None]
+        masked: Tensor = self.last((hidden * inside[..., None]).sum(1) / lengths[:, None])
+        return masked
+
+
+class Spectrum(nn.Module):
+    """A convolution over time and frequency."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 5, 3)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        made: Tensor = self.first(steps[:, None])
+        return made
+
+
+def both_ways() -> nn.Module:
+    module = Recurrent("GRU", 1, batch_first=True, bidirectional=True)
+    module(torch.zeros(1, 2, 4))
+    return module
+
+
+SEVERAL_LENGTHS: list[tuple[Any, str, dict[str, Any]]] = [
+    (both_ways, "rnn:out", {"positions": "mean"}),
+    (Pooled, "last:out", {}),
+    (lambda: Waves(1), "second:out", {"positions": "mean"}),
+    (lambda: Waves(2), "second:out", {"positions": "mean"}),
+    (Spectrum, "first:out", {"positions": "mean"}),
+]
+
+
+@pytest.mark.parametrize(("make", "point", "settings"), SEVERAL_LENGTHS)
+def test_items_of_several_lengths_share_no_window_where_padding_counts(
+    make: Any, point: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    network = seeded(make)
+    items = [RNG.standard_normal((length, 4)).astype(np.float32) for length in np.tile([6, 14], 24)]
+    settings = {"mask": {"massive": None, "first": 0, "border": 0}, **settings}
+    with pytest.raises(InputError, match="Document 0 has items of 6 and of 14 entries") as caught:
+        collect(network, corpus_of(items, np.repeat(np.arange(24), 2)), point, folder=tmp_path, **settings)
+    assert "items of one length" in caught.value.hint
+    apart = collect(network, corpus_of(items), point, folder=tmp_path / "apart", **settings)
+    by_length = np.tile([0, 1], 24) * 24 + np.repeat(np.arange(24), 2)  # two items of one length in a document
+    ordered = [item for _, item in sorted(zip(by_length.tolist(), items), key=lambda pair: pair[0])]
+    alike = collect(network, corpus_of(ordered, np.repeat(np.arange(24), 2)), point, folder=tmp_path / "a", **settings)
+    np.testing.assert_allclose(alike.mean, apart.mean, atol=1e-6)
+    np.testing.assert_allclose(alike.covariance(), apart.covariance(), atol=1e-6)
+
+
+def test_items_of_several_lengths_share_a_window_where_padding_is_masked(tmp_path: Path) -> None:
+    network = seeded(Pooled, adapter=lambda values, lengths: (values, lengths))
+    items = [RNG.standard_normal((length, 4)).astype(np.float32) for length in np.tile([6, 14], 24)]
+    settings: dict[str, Any] = {"mask": {"massive": None, "first": 0}}
+    together = collect(network, corpus_of(items, np.repeat(np.arange(24), 2)), "last:out", folder=tmp_path, **settings)
+    apart = collect(network, corpus_of(items), "last:out", folder=tmp_path / "apart", **settings)
+    np.testing.assert_allclose(together.mean, apart.mean, atol=1e-6)
+    np.testing.assert_allclose(together.covariance(), apart.covariance(), atol=1e-6)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

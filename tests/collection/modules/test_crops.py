@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.collection.modules import crops
+from glasso_cli.collection.modules.places import find_places
 from glasso_cli.collection.modules.run import collect_arrays_to_disk
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings
@@ -257,6 +258,54 @@ def test_brightness_is_that_of_the_files(tmp_path: Path) -> None:
         crop[top : top + 5, left : left + 5, 0],
         np.round(255 * images[document, 0, row : row + 5, column : column + 5]),
     )
+
+
+class Volume(nn.Module):
+    """The channels of an image as a third axis of positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(1, 2, 3, padding=(1, 0, 0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        made: Tensor = self.conv(images[:, None])
+        return made
+
+
+def test_images_that_are_read_as_volumes_have_no_crops(tmp_path: Path) -> None:
+    display = np.full(3, 0.4, np.float32), np.full(3, 0.2, np.float32)
+    corpus = ArrayCorpus(list(planted(3)[:, :, :8, :8]), np.arange(24), display=display)
+    stats = collect(seeded(Volume), corpus, "conv:out", folder=tmp_path)
+    assert stats.crops is not None
+    assert stats.crops.kind == "row"
+    assert (stats.crops.of == -1).all()
+
+
+def test_rows_are_counted_within_their_document() -> None:
+    corpus = ArrayCorpus(list(np.zeros((7, 2))), np.array([0, 1, 0, 2, 1, 0, 2]))
+    samples = crops.Samples(corpus, (1,), 1, True)
+    assert samples.names(np.array([5, 0, 4, 2, 6])) == ["row 2", "row 0", "row 1", "row 1", "row 1"]
+    alone = crops.Samples(ArrayCorpus(corpus.items, np.arange(7)), (1,), 1, True)
+    assert alone.names(np.array([5, 0])) == ["", ""]
+
+
+def test_whole_sequences_are_prepared_once_for_their_crops(tmp_path: Path) -> None:
+    items = [RNG.standard_normal((length, 4)).astype(np.float32) for length in np.arange(24) % 5 + 12]
+    prepared: list[int] = []
+
+    def prepare(item: Any) -> Any:
+        prepared.append(len(item))
+        return item
+
+    corpus = ArrayCorpus(items, np.arange(24), prepare=prepare)
+    places = find_places(items[0], (12,), 1, lambda axes: [], steps=12, single=True)
+    corpus.item(0)
+    assert corpus.lengths == corpus.lengths == [len(item) for item in items]
+    assert len(prepared) == 1 + 24
+    found = crops.Samples(corpus, (12,), 1, True).crops(np.arange(24), np.arange(24), places)
+    assert len(prepared) == 1 + 24 + 1 + 24
+    assert found["crop_extent"].tolist() == [[4, 16], [4, 12]]
+    assert found["crop_sizes"].tolist() == [[4, len(item)] for item in items]
 
 
 def test_statistics_with_crops_are_saved_and_read(tmp_path: Path) -> None:

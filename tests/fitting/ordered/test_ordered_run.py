@@ -13,7 +13,7 @@ from glasso_cli.artifacts import ActivationStats, OrderedGraph
 from glasso_cli.config import FitSection
 from glasso_cli.console import GlassoWarning
 from glasso_cli.errors import InputError
-from glasso_cli.fitting.ordered.run import fit_layers, ordered_shortfall
+from glasso_cli.fitting.ordered.run import check_layers, fit_layers, ordered_shortfall
 
 P, LAYERS = 18, np.repeat([2, 5, 6], 6).astype(np.int32)
 SECTION = FitSection(alpha=(0.05,), half_samples=0)
@@ -141,3 +141,18 @@ def test_too_little_memory_is_refused_before_the_work(monkeypatch: pytest.Monkey
     monkeypatch.setattr("glasso_cli.engine.machine.available_memory", lambda: 1000)
     with pytest.raises(InputError, match=r"The ordered graph needs .* GB of memory for 18 neurons"):
         fit_layers(stats_of(tokens()), SECTION)
+
+
+def test_a_gap_that_was_not_reached_is_per_token() -> None:
+    with pytest.warns(GlassoWarning, match=r"words, ordered: .* nats per token\): its edges are not certified"):
+        fit_layers(stats_of(tokens()), replace_section(max_iter=1, tol=1e-15), name="words")
+
+
+def test_a_degree_that_layers_cannot_have_is_refused_at_once() -> None:
+    """Three layers of six have 108 pairs across them."""
+    section = FitSection.model_validate({"select": {"rule": "degree", "target": 12.5}, "half_samples": 0})
+    with pytest.raises(InputError, match=r"mean degree of 12\.5 is not possible among 18 neurons") as caught:
+        check_layers(stats_of(tokens()), section)
+    assert caught.value.hint == "Give a target above 0 and at most 12."
+    possible = FitSection.model_validate({"select": {"rule": "degree", "target": 12}, "half_samples": 0})
+    assert len(check_layers(stats_of(tokens()), possible)) == P
