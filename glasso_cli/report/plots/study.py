@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
@@ -28,13 +28,19 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus."""
+    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus.
+
+    All are oriented. What was not made is None.
+    """
 
     stats: ActivationStats
     fit: PrecisionPath
     dot: Path
     section: VisualizeSection
     title: str
+    influence: Influence | None = None
+    interventions: Interventions | None = None
+    ordered: OrderedGraph | None = None
 
     # -- the selected graph -----------------------------------------------------------------------
 
@@ -109,7 +115,7 @@ class Study:
         return self.graph.strength
 
     @cached_property
-    def influence(self) -> np.ndarray:
+    def expected_influence(self) -> np.ndarray:
         """Expected influence ``(p,)``: the sum of partial correlations with their signs (Robinaugh et al. 2016)."""
         return edge_sums(self.p, *self.edges)
 

@@ -45,7 +45,7 @@ def neuron_table(study: Study) -> dict[str, Any]:
         "position": study.position[order],
         "degree": study.degree[order],
         "strength": study.strength[order],
-        "expected_influence": study.influence[order],
+        "expected_influence": study.expected_influence[order],
         "orientation": stats.orientation[chosen],
         "mean": stats.mean[chosen],
         "std": stats.std[chosen],
