@@ -172,10 +172,14 @@ class Study:
         return self.fit if self.ordered is None else self.ordered
 
     @cached_property
+    def collected_labels(self) -> list[str]:
+        """A short label of every collected neuron."""
+        return short_labels(self.collected.ids.tolist(), self.collected.layers)
+
+    @cached_property
     def collected_titles(self) -> list[str]:
         """Label and name of every collected neuron."""
-        labels = short_labels(self.collected.ids.tolist(), self.collected.layers)
-        return [titled(label, name) for label, name in zip(labels, self.collected_names.texts)]
+        return [titled(label, name) for label, name in zip(self.collected_labels, self.collected_names.texts)]
 
     # -- names --------------------------------------------------------------------------------------
 
