@@ -38,10 +38,11 @@ def influence_of_texts(
     reporter: Reporter,
 ) -> Influence:
     """As :func:`glasso_cli.influence.all_paths.run.influence_along_all_paths`, for a language model and the documents of ``stats``."""
-    patterns = [point.name for point in stats.metrics.hook_points]
     ids = encode(loaded, ["Nobody answered."])[0][None].to(loaded.device)
     with (
-        texts_reading(loaded, texts, patterns, collect, name=name, reporter=reporter, stage="influence") as reading,
+        texts_reading(
+            loaded, texts, collect.hook_points, collect, name=name, reporter=reporter, stage="influence"
+        ) as reading,
         record(loaded.model, []) as recorder,
     ):
         feed = feed_of_texts(loaded, reading, recorder)

@@ -60,7 +60,8 @@ class Foreign(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         x = torch.tanh(self.first(rows))
-        x = x.detach() if self.cut else Twofold.apply(x)
+        twofold: Any = Twofold
+        x = x.detach() if self.cut else twofold.apply(x)
         made: Tensor = self.second(x)
         return made
 

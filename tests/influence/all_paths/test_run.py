@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from support.influences import assert_close, by_name, collected, measured, sentences
+from support.real_runs import interrupted_after
 from support.symmetries import KINDS, symmetry, transformed
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ from glasso_cli.models.loaded import LoadedModel
 
 ALL: dict[str, Any] = {"paths": "all", "keep": "all", "min_effect": 0.02}
 EVERY_TOKEN: dict[str, Any] = {"mask": {"massive": None, "special": False, "first": 0}}
-STEP = 0.01  # standard deviations
+STEP = 1e-3  # standard deviations
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")]
 
 
@@ -139,9 +140,7 @@ def test_a_symmetry_of_the_weights_changes_nothing(
         assert_close(by_name(before, column), by_name(after, column, names))
 
 
-def test_its_arrays_are_as_declared_and_say_what_was_done(
-    loaded: Callable[[str], LoadedModel], tmp_path: Path
-) -> None:
+def test_its_arrays_are_as_declared_and_say_what_was_done(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:
     influence = measured(loaded("gemma3"), sentences(40), tmp_path, **ALL)
     arrays = {name: getattr(influence, name) for name in influence.__dataclass_fields__ if name != "meta"}
     assert misfits(Influence, arrays) == []
@@ -178,9 +177,7 @@ def test_any_hook_point_may_be_source_or_target(loaded: Callable[[str], LoadedMo
     wrote = mean[np.ix_(rows[".0.mlp"], rows[".0.resid"])]
     np.testing.assert_allclose(wrote, weight.detach().numpy().T, atol=1e-4 * np.abs(wrote).max())
     through = wrote @ mean[np.ix_(rows[".0.resid"], rows[".2.mlp"])]
-    np.testing.assert_allclose(
-        mean[np.ix_(rows[".0.mlp"], rows[".2.mlp"])], through, atol=1e-3 * np.abs(through).max()
-    )
+    np.testing.assert_allclose(mean[np.ix_(rows[".0.mlp"], rows[".2.mlp"])], through, atol=1e-3 * np.abs(through).max())
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
@@ -191,16 +188,8 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     measured(model, texts, tmp_path / "a", stats=stats, **ALL).save(tmp_path / "a.npz")
-    left = [8]
-
-    def some(path: Path, *arguments: Any) -> None:
-        write_piece(path, *arguments)
-        left[0] -= 1
-        if not left[0]:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("glasso_cli.influence.all_paths.run.write_piece", some)
+        patch.setattr("glasso_cli.influence.all_paths.run.write_piece", interrupted_after(8, write_piece))
         measured(model, texts, tmp_path / "b", stats=stats, **ALL)
     assert 8 == len(list((tmp_path / "b").glob("source-*"))) < len(list((tmp_path / "a").glob("source-*")))
     measured(model, texts, tmp_path / "b", stats=stats, **ALL).save(tmp_path / "b.npz")
@@ -220,9 +209,11 @@ def test_it_takes_whole_documents_up_to_some_tokens(loaded: Callable[[str], Load
 def test_what_cannot_be_is_refused(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:
     model, texts = loaded("gemma3"), sentences(40)
     stats = collected(model, texts)
-    with pytest.raises(InputError, match="kept .* and collect kept .* the texts or the model are others"):
-        measured(model, [text + " the of" for text in texts], tmp_path, stats=stats, max_tokens=10_000, **ALL)
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(InputError, match=r"kept .* and collect kept .* the texts or the model are others"):
+        measured(model, [text + " the of" for text in texts], tmp_path / "a", stats=stats, max_tokens=10_000, **ALL)
     with pytest.raises(InputError, match="The error of influence draws from blocks"):
-        measured(model, texts, tmp_path, collect={"blocks": 2}, **ALL)
+        measured(model, texts, tmp_path / "b", collect={"blocks": 2}, **ALL)
     with pytest.raises(InputError, match="runs several times in a pass"):
-        measured(loaded("albert"), texts, tmp_path, **ALL)
+        measured(loaded("albert"), texts, tmp_path / "c", **ALL)
