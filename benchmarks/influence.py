@@ -3,19 +3,23 @@
     python benchmarks/influence.py --scores some.jsonl --truth others.jsonl
     python benchmarks/influence.py --scores some.jsonl --truth others.jsonl --model builtin:smollm2-135m-instruct --layer 14
 
+    python benchmarks/influence.py --scores some.jsonl --truth others.jsonl --paths all --target-layer 9 11
+
 The scores are the arrays of the artifact, and as a baseline the correlation, all from the first texts. The truth is measured on the
 second: some source neurons are pushed by half a standard deviation up and down at every token, and nothing is held. Per pair it is
 the mean over tokens of the central difference, or its root mean square. With --ablation, sources are also set to their means.
 What counts is the average precision of the score for the strongest 0.5 % of effects, whose base rate is 0.005, and the share of
 right signs among the strongest 1 %. The ceiling is the same for one half of the measured documents against the other. Processor
 times of `collect`, of `influence` and of its last step, all pairs from their sums, are measured in the same run. Every figure
-goes to benchmarks/out/influence-MODEL-LAYER.csv.
+goes to benchmarks/out/influence-MODEL-LAYER.csv, or influence-all-MODEL-LAYER.csv with --paths all. Then the targets may lie in any later layers,
+and their scores come from --all-tokens tokens.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import tempfile
 import time
@@ -56,14 +60,18 @@ def main() -> None:
     loaded = load_model(arguments.model)
     influence, stats, times = _scores(loaded, arguments)
     truth = _truth(loaded, stats, arguments)
-    rows = [*_judged(_columns(influence, stats, truth), truth), *times, *_sizes(influence, stats)]
+    rows = [*times, *_sizes(influence)]
+    for target in arguments.targets:
+        judged = _judged(_columns(influence, stats, truth, target), truth, target)
+        rows += [{**row, "measure": f"{row['measure']}, {arguments.layer} to {target}"} for row in judged]
     OUT.mkdir(exist_ok=True)
-    with open(OUT / f"influence-{arguments.model.rpartition(':')[2]}-{arguments.layer}.csv", "w", newline="") as file:
+    kind = "influence" if arguments.paths == "closed" else "influence-all"
+    with open(OUT / f"{kind}-{arguments.model.rpartition(':')[2]}-{arguments.layer}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=["measure", "score", "value"])
         writer.writeheader()
         writer.writerows(rows)
     for row in rows:
-        print(f"{row['measure']:<54} {row['score']:<28} {row['value']:.4g}")
+        print(f"{row['measure']:<64} {row['score']:<28} {row['value']:.4g}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,12 +81,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--column", default="text")
     parser.add_argument("--model", default="builtin:gemma-3-270m")
     parser.add_argument("--layer", type=int, default=8, help="of the source neurons")
+    parser.add_argument(
+        "--target-layer", dest="targets", type=int, nargs="+", help="of the targets; the next by default"
+    )
+    parser.add_argument("--paths", choices=("closed", "all"), default="closed")
     parser.add_argument("--tokens", type=int, default=40_000, help="for the scores")
+    parser.add_argument("--all-tokens", type=int, default=1_000, help="for the derivatives along all paths")
     parser.add_argument("--truth-tokens", type=int, default=2_500)
     parser.add_argument("--sources", type=int, default=160)
     parser.add_argument("--ablation", action="store_true", help="also set each source to its mean")
     parser.add_argument("--length", type=int, default=96, help="longest window in tokens")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.targets = arguments.targets or [arguments.layer + 1]
+    return arguments
 
 
 def _texts(path: Path, column: str) -> list[str]:
@@ -92,7 +107,7 @@ def _texts(path: Path, column: str) -> list[str]:
 def _scores(
     loaded: LoadedModel, arguments: argparse.Namespace
 ) -> tuple[Influence, ActivationStats, list[dict[str, Any]]]:
-    points = (f"mlp.{arguments.layer}", f"mlp.{arguments.layer + 1}")
+    points = _patterns(arguments)
     section = CollectSection(
         hook_points=points, max_tokens=arguments.tokens, max_length=arguments.length, contexts=False
     )
@@ -100,6 +115,13 @@ def _scores(
     start = time.process_time()
     stats = collect_corpus(loaded, texts, section)
     seconds["collect"] = time.process_time() - start
+    asked = InfluenceSection(
+        paths=arguments.paths,
+        layers=tuple((arguments.layer, target) for target in arguments.targets),
+        keep="all",
+        ablation=arguments.ablation,
+        max_tokens=arguments.all_tokens if arguments.paths == "all" else None,
+    )
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         influence = influence_of_corpus(
@@ -107,18 +129,20 @@ def _scores(
             texts,
             stats,
             section,
-            InfluenceSection(keep="all", ablation=arguments.ablation),
+            asked,
             Path(folder),
             name="scores",
             seed=0,
             reporter=PythonWarnings(),
         )
     seconds["influence"] = time.process_time() - start
+    if arguments.paths == "all":
+        return influence, stats, [_seconds(name, value) for name, value in seconds.items()]
     start, clock = time.process_time(), time.monotonic()
     _all_pairs(loaded, points)
     seconds["all pairs alone"] = time.process_time() - start
     elapsed = time.monotonic() - clock
-    rows = [{"measure": "processor seconds", "score": name, "value": value} for name, value in seconds.items()]
+    rows = [_seconds(name, value) for name, value in seconds.items()]
     rows.append(
         {
             "measure": "influence over collect",
@@ -127,6 +151,14 @@ def _scores(
         }
     )
     return influence, stats, [*rows, {"measure": "elapsed seconds", "score": "all pairs alone", "value": elapsed}]
+
+
+def _patterns(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(f"mlp.{layer}" for layer in (arguments.layer, *arguments.targets))
+
+
+def _seconds(name: str, value: float) -> dict[str, Any]:
+    return {"measure": "processor seconds", "score": name, "value": value}
 
 
 def _all_pairs(loaded: LoadedModel, points: Sequence[str]) -> None:
@@ -145,31 +177,34 @@ def _all_pairs(loaded: LoadedModel, points: Sequence[str]) -> None:
     rates(pairs_tested(groups, standard, min_effect=0.05, freedom=15.0, largest_p=0.05), source.width * target.width)
 
 
-def _columns(influence: Influence, stats: ActivationStats, truth: Truth) -> dict[str, np.ndarray]:
-    """Every score of the measured sources and all targets, ``(sources, targets)``."""
+def _columns(influence: Influence, stats: ActivationStats, truth: Truth, target: int) -> dict[str, np.ndarray]:
+    """Every score of the measured sources and all targets of a layer, ``(sources, targets)``."""
+    first = int(np.flatnonzero(influence.layers == target)[0])
     p = int((influence.layers == influence.layers.min()).sum())
     rows = influence.neurons[truth.sources]
-    std, targets = stats.std, influence.neurons[p:]
+    std, targets = stats.std, influence.neurons[influence.layers == target]
     covariance = stats.covariance()
     found = {
         "correlation": covariance[np.ix_(rows, targets)] / np.outer(std[rows], std[targets]),
     }
-    place = np.full(p, -1)
-    place[truth.sources] = np.arange(len(truth.sources))
-    chosen = np.flatnonzero(place[influence.sources] >= 0)
-    for name in ("mean", "direct", "rms", *(["ablation"] if influence.ablation.size else [])):
-        dense = np.zeros((len(truth.sources), len(targets)))
-        dense[place[influence.sources[chosen]], influence.targets[chosen] - p] = getattr(influence, name)[chosen]
-        found[f"influence, {name}"] = dense
+    place = np.full(influence.n_neurons, -1)
+    place[np.arange(p)[truth.sources]] = np.arange(len(truth.sources))
+    chosen = np.flatnonzero((place[influence.sources] >= 0) & (influence.layers[influence.targets] == target))
+    for name in ("mean", "direct", "rms", "ablation"):
+        values = getattr(influence, name)
+        if values.size:
+            dense = np.zeros((len(truth.sources), len(targets)))
+            dense[place[influence.sources[chosen]], influence.targets[chosen] - first] = values[chosen]
+            found[f"influence, {name}"] = dense
     return found
 
 
-def _sizes(influence: Influence, stats: ActivationStats) -> list[dict[str, Any]]:
+def _sizes(influence: Influence) -> list[dict[str, Any]]:
     beyond = float((np.abs(influence.mean) > 4 * influence.error).mean())
     return [
         {"measure": "share of pairs", "score": "beyond 4 standard errors", "value": beyond},
         {"measure": "edges beyond 0.05", "score": "count", "value": influence.metrics.edges},
-        {"measure": "tokens", "score": "scores", "value": stats.n_tokens},
+        {"measure": "tokens", "score": "scores", "value": influence.metrics.tokens},
     ]
 
 
@@ -182,19 +217,21 @@ class Truth:
 
     sources: np.ndarray  # (m,) places among the neurons of the source layer
     counts: np.ndarray  # (2,) tokens of even and odd documents
+    targets: dict[int, slice]  # by layer
     sums: dict[str, np.ndarray]  # (2, m, p) each, over even and odd documents; those of squares end in ``²``
 
-    def mean(self, name: str, half: int | None = None) -> np.ndarray:
+    def mean(self, name: str, target: int, half: int | None = None) -> np.ndarray:
         halves = slice(None) if half is None else slice(half, half + 1)
-        return np.asarray(self.sums[name][halves].sum(0) / self.counts[halves].sum())
+        return np.asarray(self.sums[name][halves, :, self.targets[target]].sum(0) / self.counts[halves].sum())
 
-    def rms(self, name: str, half: int | None = None) -> np.ndarray:
-        return np.asarray(np.sqrt(self.mean(f"{name}²", half)))
+    def rms(self, name: str, target: int, half: int | None = None) -> np.ndarray:
+        return np.asarray(np.sqrt(self.mean(f"{name}²", target, half)))
 
 
 @torch.no_grad()
 def _truth(loaded: LoadedModel, stats: ActivationStats, arguments: argparse.Namespace) -> Truth:
-    source, target = resolve_hook_points(loaded.model, [f"mlp.{arguments.layer}", f"mlp.{arguments.layer + 1}"])
+    source, *targets = resolve_hook_points(loaded.model, _patterns(arguments))
+    starts = np.cumsum([0, *(target.width for target in targets)]).tolist()
     alive = np.flatnonzero(~stats.dead[: source.width])
     places = np.random.default_rng(0).permutation(len(alive))[: arguments.sources]
     texts = _texts(arguments.truth, arguments.column)
@@ -202,21 +239,22 @@ def _truth(loaded: LoadedModel, stats: ActivationStats, arguments: argparse.Name
     first = {window.document: window for window in reversed(corpus.windows)}
     windows = [first[document] for document in sorted(first)]
     names = ("push", "push²", *(("ablation", "ablation²") if arguments.ablation else ()))
-    counts, sums = np.zeros(2), {name: np.zeros((2, len(places), target.width)) for name in names}
+    counts, sums = np.zeros(2), {name: np.zeros((2, len(places), starts[-1])) for name in names}
     for batch in batches(windows, budget=BATCH, pad_id=0):
         ids, inside = torch.from_numpy(batch.ids), torch.from_numpy(batch.attention)
         counted = inside.clone()
         counted[:, 0] = False
         odd = torch.from_numpy(batch.documents)[:, None].expand_as(counted)[counted] % 2 == 1
         counts += np.array([int((~odd).sum()), int(odd.sum())])
-        passes = Passes(loaded, source, target, stats, ids, inside, ablation=arguments.ablation)
+        passes = Passes(loaded, source, targets, stats, ids, inside, ablation=arguments.ablation)
         for start in range(0, len(places), COPIES):
             for name, effect in passes.effects(alive[places[start : start + COPIES]]).items():
                 values = effect[:, counted].numpy()  # (copies, tokens, p)
                 for half, rows in enumerate((~odd, odd)):
                     sums[name][half, start : start + COPIES] += values[:, rows].sum(1)
                     sums[f"{name}²"][half, start : start + COPIES] += (values[:, rows] ** 2).sum(1)
-    return Truth(places, counts, sums)
+    slices = [slice(*ends) for ends in itertools.pairwise(starts)]
+    return Truth(places, counts, dict(zip(sorted(arguments.targets), slices, strict=True)), sums)
 
 
 class Passes:
@@ -226,14 +264,14 @@ class Passes:
         self,
         loaded: LoadedModel,
         source: HookPoint,
-        target: HookPoint,
+        targets: Sequence[HookPoint],
         stats: ActivationStats,
         ids: torch.Tensor,
         inside: torch.Tensor,
         *,
         ablation: bool,
     ) -> None:
-        self.model, self.source, self.target = loaded.model, source, target
+        self.model, self.source, self.targets = loaded.model, source, targets
         self.ids, self.mask, self.ablation = ids, inside.long(), ablation
         self.mean, std = (torch.from_numpy(values).float() for values in (stats.mean, stats.std))
         self.std, self.target_std = std[: source.width], std[source.width :]
@@ -241,11 +279,11 @@ class Passes:
         self.replay.keep(
             lambda: self.model(input_ids=ids, attention_mask=self.mask, use_cache=False), ids.shape[0], ids.shape[1]
         )
-        with record(self.model, [target]) as recorder:
-            (self.base,) = recorder.run(ids, self.mask)
+        with record(self.model, targets) as recorder:
+            self.base = torch.cat(recorder.run(ids, self.mask), dim=-1)
 
     def effects(self, neurons: np.ndarray) -> dict[str, torch.Tensor]:
-        """What each of the ``neurons (m,)`` does to the target, ``(m, batch, time, p)``."""
+        """What each of the ``neurons (m,)`` does to the targets, ``(m, batch, time, p)``."""
         batch, count = len(self.ids), len(neurons)
         kinds = ["up", "down", *(["mean"] if self.ablation else [])]
 
@@ -259,12 +297,12 @@ class Passes:
 
         copies = len(kinds) * count
         with (
-            record(self.model, [self.target]) as recorder,
+            record(self.model, self.targets) as recorder,
             ablate(self.model, [Intervention(self.source, edit)]),
             self.replay.again(copies),
         ):
-            (made,) = recorder.run(self.ids.repeat(copies, 1), self.mask.repeat(copies, 1))
-        made = made.unflatten(0, (len(kinds), count, batch)) / self.target_std
+            read = recorder.run(self.ids.repeat(copies, 1), self.mask.repeat(copies, 1))
+        made = torch.cat(read, dim=-1).unflatten(0, (len(kinds), count, batch)) / self.target_std
         found = {"push": (made[0] - made[1]) / (2 * STEP)}
         if self.ablation:
             found["ablation"] = made[2] - self.base / self.target_std
@@ -274,20 +312,21 @@ class Passes:
 # -- how good ---------------------------------------------------------------------------------------------
 
 
-def _judged(scores: dict[str, np.ndarray], truth: Truth) -> list[dict[str, Any]]:
+def _judged(scores: dict[str, np.ndarray], truth: Truth, target: int) -> list[dict[str, Any]]:
     rows = []
     for kind in ("push", "ablation") if "ablation" in truth.sums else ("push",):
         for name, effects in (("mean", truth.mean), ("root mean square", truth.rms)):
-            measure, strong = f"AP, {name} effect of {kind}", _strongest(effects(kind), STRONGEST)
-            ceiling = average_precision(np.abs(effects(kind, 0)), _strongest(effects(kind, 1), STRONGEST))
+            measure, strong = f"AP, {name} effect of {kind}", _strongest(effects(kind, target), STRONGEST)
+            ceiling = average_precision(
+                np.abs(effects(kind, target, 0)), _strongest(effects(kind, target, 1), STRONGEST)
+            )
             rows.append({"measure": measure, "score": "half against half", "value": ceiling})
             for score, values in scores.items():
                 value = average_precision(np.abs(values), strong)
                 rows.append({"measure": measure, "score": score, "value": value})
-        effect, signed = truth.mean(kind), _strongest(truth.mean(kind), SIGNED)
-        for score in (
-            ("correlation", "influence, direct", "influence, mean") if kind == "push" else ("influence, ablation",)
-        ):
+        effect, signed = truth.mean(kind, target), _strongest(truth.mean(kind, target), SIGNED)
+        named = ("correlation", "influence, direct", "influence, mean") if kind == "push" else ("influence, ablation",)
+        for score in (name for name in named if name in scores):
             right = float((np.sign(scores[score]) == np.sign(effect))[signed].mean())
             rows.append({"measure": f"right signs of the strongest 1 %, {kind}", "score": score, "value": right})
             slope = float((scores[score] * effect).sum() / (scores[score] ** 2).sum())

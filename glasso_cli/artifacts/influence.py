@@ -15,11 +15,11 @@ from glasso_cli.artifacts.orientation import oriented, pair_signs
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Influence(Artifact):
-    """Expected derivatives of neurons by neurons of the layer before: E ordered pairs of p neurons.
+    """Expected derivatives of neurons by neurons that run earlier: E ordered pairs of p neurons.
 
     The pairs are edges, or all pairs with ``influence.keep: all``. Derivatives are in standard deviations of the target per
-    standard deviation of the source, for a source that moves at every token. They hold attention patterns and the
-    scales of norms at their values: see docs/influence.md.
+    standard deviation of the source, for a source that moves at every token. With ``influence.paths: closed`` they hold
+    attention patterns and the scales of norms at their values, with ``all`` nothing: see docs/influence.md.
     """
 
     kind: ClassVar[str] = "influence"
@@ -35,7 +35,8 @@ class Influence(Artifact):
     targets: np.ndarray = array("E", dtype="int32")
     mean: np.ndarray = array("E", dtype="float32")  # over tokens: the effect of a constant push
     error: np.ndarray = array("E", dtype="float32")  # standard error of the mean, over documents
-    direct: np.ndarray = array("E", dtype="float32")  # the part of the mean along the stream, without attention
+    # The part of the mean along the stream, without attention; empty where all paths are taken together:
+    direct: np.ndarray = array("E", dtype="float32", may_be_empty=True)
     rms: np.ndarray = array("E", dtype="float32")  # root mean square over tokens: the typical size at a token
     z: np.ndarray = array("E", dtype="float32")  # mean over error
     # Mean change of the target, in its standard deviations, where the source is set to its mean; empty without it:
@@ -75,7 +76,7 @@ class Influence(Artifact):
             "target": self.neuron_ids[targets],
             "influence": turned.mean[order],
             "standard_error": self.error[order],
-            "direct": turned.direct[order],
+            **({"direct": turned.direct[order]} if self.metrics.paths == "closed" else {}),
             "rms": self.rms[order],
             **ablated,
             "z": turned.z[order],

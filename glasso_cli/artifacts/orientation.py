@@ -130,7 +130,9 @@ def _turned_interventions(found: Any) -> dict[str, Any]:
 
 def _turned_influence(influence: Any) -> dict[str, Any]:
     signs = pair_signs(influence.orientation, influence.sources, influence.targets)
-    turned = {name: getattr(influence, name) * signs for name in ("mean", "direct", "z")}
+    turned = {name: getattr(influence, name) * signs for name in ("mean", "z")}
+    if influence.direct.size:
+        turned["direct"] = influence.direct * signs
     if influence.ablation.size:  # a source that is set to its mean has no sign
         turned["ablation"] = influence.ablation * influence.orientation[influence.targets]
     return turned

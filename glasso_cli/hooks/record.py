@@ -38,14 +38,16 @@ def record(
     *,
     stop: bool = True,
     call: Callable[..., Any] | None = None,
+    detached: bool = True,
 ) -> Iterator[Recorder]:
     """A recorder of the tensors at ``points``, for as many passes as the block makes.
 
     ``stop=False`` runs every pass to its end. ``call`` stands in for ``model`` when it has to be called in
-    another way. Raises :class:`InputError` for a model whose hooks ``torch.compile`` would skip.
+    another way. ``detached=False`` gives the tensors of the pass themselves, in their dtype and with their derivatives.
+    Raises :class:`InputError` for a model whose hooks ``torch.compile`` would skip.
     """
     model = uncompiled(model)
-    recorder = Recorder(model, tuple(points), stop, call or model)
+    recorder = Recorder(model, tuple(points), stop, call or model, detached)
     with ExitStack() as hooks:
         for point in recorder.points:
             hooks.callback(recorder.attach(point).remove)
@@ -55,8 +57,11 @@ def record(
 class Recorder:
     """Runs forward passes and keeps what the hooks saw. Made by :func:`record`."""
 
-    def __init__(self, model: nn.Module, points: tuple[HookPoint, ...], stop: bool, call: Callable[..., Any]) -> None:
+    def __init__(
+        self, model: nn.Module, points: tuple[HookPoint, ...], stop: bool, call: Callable[..., Any], detached: bool
+    ) -> None:
         self.points = points
+        self._detached = detached
         self._model = model
         self._stop = stop
         self._call = call
@@ -100,7 +105,9 @@ class Recorder:
         self._shaped, self._seen = shaped, {}
         self._runs, self._unrouted = Counter(), None
         try:
-            with errors or errors_of(self._model), torch.inference_mode(), suppress(_Stop):
+            with ExitStack() as around, suppress(_Stop):
+                around.enter_context(errors or errors_of(self._model))
+                around.enter_context(torch.inference_mode() if self._detached else torch.no_grad())
                 forward()
         finally:
             self._shaped = None
@@ -160,8 +167,10 @@ class Recorder:
         if tensor is not None and point.part is not None:
             tensor = tensor[..., point.part]
         shaped = self._shaped(point, tensor)
-        # A copy even where nothing needs converting: a view would keep its whole parent alive.
-        self._seen[point.name] = shaped.detach().to(device=self._device, dtype=torch.float32, copy=True)
+        if self._detached:
+            # A copy even where nothing needs converting: a view would keep its whole parent alive.
+            shaped = shaped.detach().to(device=self._device, dtype=torch.float32, copy=True)
+        self._seen[point.name] = shaped
         if self._stop and len(self._seen) == len(self.points):
             raise _Stop
 

@@ -14,7 +14,7 @@ _VALUES = 2**25  # numbers in memory at a time, of the derivatives of a group of
 
 
 @dataclass(frozen=True, eq=False)
-class TargetGroup:
+class ClosedTargets:
     """The derivatives of c target neurons by all m source neurons, in the units of the activations."""
 
     targets: slice
@@ -31,7 +31,7 @@ class TargetGroup:
         return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
-def derivatives(sums: PairSums, maps: Maps) -> Iterator[TargetGroup]:
+def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
     """The derivatives of all pairs, one group of targets after the other.
 
     The error is the delete-one-block jackknife of Busing, Meijer and van der Leeden (1999). The mean is a ratio of sums,
@@ -55,7 +55,7 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[TargetGroup]:
             for path in range(paths):
                 by_path[:, response * paths + path] = reads[response] @ maps.writes[path]
         made = np.matmul(factors[group], by_path)  # (c, 1 + B, m)
-        yield TargetGroup(
+        yield ClosedTargets(
             targets=group,
             mean=made[:, 0],
             error=np.sqrt(np.square(made[:, 1:]).sum(1)),

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts import Influence
-from glasso_cli.artifacts.metrics import InfluenceMetrics, to_json
 from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.collection.corpus_pass import CorpusPass
@@ -20,16 +18,18 @@ from glasso_cli.collection.reading import Reader
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import check_blocks
+from glasso_cli.influence.all_paths.corpus import influence_of_texts
+from glasso_cli.influence.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
 from glasso_cli.influence.check import Discrepancy, checked
 from glasso_cli.influence.layout.pair import LayerPair, layer_pair
 from glasso_cli.influence.maps import Maps, maps_of
 from glasso_cli.influence.pairs import derivatives, jackknife_weights
 from glasso_cli.influence.reader import PairReader, pairs_read
 from glasso_cli.influence.sums import PairSums, SummedFactors, SummedMoves
-from glasso_cli.influence.tested import PairTable, Standard, pairs_tested, rates
+from glasso_cli.influence.tested import PairTable, Standard, pairs_tested
 
 if TYPE_CHECKING:
-    from glasso_cli.artifacts import ActivationStats
+    from glasso_cli.artifacts import ActivationStats, Influence
     from glasso_cli.artifacts.metrics.collect import HookPointRead
     from glasso_cli.config import CollectSection, InfluenceSection
     from glasso_cli.console import Reporter
@@ -38,14 +38,6 @@ if TYPE_CHECKING:
 _PART = ("influence-part", 1)  # kind and schema of a piece
 _FIELDS = ("counts", "first", "second")
 _NONE = np.zeros((0, 0, 0), np.float32)  # what ablation moves where it is not asked for
-
-
-@dataclass(frozen=True, eq=False)
-class LayerNeurons:
-    """The neurons of one hook point that count: indices into the hook point, and into the statistics."""
-
-    inside: np.ndarray
-    rows: np.ndarray
 
 
 def influence_of_corpus(
@@ -60,24 +52,30 @@ def influence_of_corpus(
     seed: int,
     reporter: Reporter,
 ) -> Influence:
-    """The influence of all pairs of neurons of ``stats`` in neighbouring layers, on the tokens that ``collect`` kept.
+    """The influence of all pairs of neurons of ``stats`` in neighbouring layers, or along all paths, on the tokens that ``collect`` kept.
 
     ``texts`` are the documents of ``stats``, and ``seed`` is that of ``stats``, so that the same tokens are masked. Parts
     of the pass are kept in the folder ``pieces``, from which an interrupted one goes on. Raises :class:`InputError` where
     there is no pair of layers, where the closed form does not know how they are connected, and where other tokens are kept
     than ``stats`` has.
     """
+    if section.paths == "all":
+        return influence_of_texts(
+            loaded, texts, stats, collect, section, pieces, name=name, seed=seed, reporter=reporter
+        )
     wanted = wanted_layers(stats.metrics.hook_points, section)
     patterns = [point.name for point in stats.metrics.hook_points]
     with texts_reading(loaded, texts, patterns, collect, name=name, reporter=reporter, stage="influence") as reading:
         points = {point.name: point for point in reading.points}
         pairs = [layer_pair(loaded, points[source.name], points[target.name]) for source, target in wanted]
         checks = [checked(loaded, pair) for pair in pairs]
-        neurons = [(_neurons(stats, pair.source.neuron_ids), _neurons(stats, pair.target.neuron_ids)) for pair in pairs]
+        neurons = [
+            (neurons_of(stats, pair.source.neuron_ids), neurons_of(stats, pair.target.neuron_ids)) for pair in pairs
+        ]
         work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
         model_pass = _Pass(work, pairs, neurons, stats, section)
         sums, moved = model_pass.sums()
-        _refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
+        refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
         check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
         tables = [
             _tested(pair, of, pair_sums, stats, section)
@@ -87,7 +85,8 @@ def influence_of_corpus(
             _ablated(*part, stats) for part in zip(tables, neurons, sums, moved, strict=True) if section.ablation
         ]
         documents = len({window.document for window in model_pass.windows()})
-        return _assembled(stats, section, documents, pairs, checks, neurons, sums[0].counts, tables, ablated)
+        read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
+        return assembled(stats, section, documents, read, neurons, sums[0].counts, tables, ablated)
 
 
 def wanted_layers(
@@ -110,14 +109,6 @@ def wanted_layers(
             "Name two neighbouring layers in collect.hook_points, such as mlp.8 and mlp.9, and collect again.",
         )
     return [(by_layer[source], by_layer[target]) for source, target in pairs]
-
-
-def _neurons(stats: ActivationStats, ids: Sequence[str]) -> LayerNeurons:
-    """The neurons of a hook point that were collected and vary."""
-    place = {neuron: index for index, neuron in enumerate(ids)}
-    rows = [row for row, neuron in enumerate(stats.neuron_ids.tolist()) if neuron in place]
-    rows = [row for row in rows if not stats.dead[row] and stats.std[row] > 0]
-    return LayerNeurons(np.array([place[str(stats.neuron_ids[row])] for row in rows], int), np.array(rows, np.int32))
 
 
 # -- the pass -----------------------------------------------------------------------------------------
@@ -189,15 +180,7 @@ class _Pass:
 
     def windows(self) -> list[Any]:
         """The windows of all documents up to the one in which ``max_tokens`` are reached."""
-        chosen: list[Any] = []
-        reached = 0
-        for window in self.work.reading.windows:
-            full = self.section.max_tokens is not None and reached >= self.section.max_tokens
-            if full and window.document != chosen[-1].document:
-                break
-            chosen.append(window)
-            reached += window.size
-        return chosen
+        return windows_up_to(self.work.reading.windows, self.section.max_tokens)
 
     def _read(
         self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
@@ -224,16 +207,6 @@ class _Pass:
 
     def _piece(self, index: int) -> Path:
         return self.work.pieces / f"part-{index:04d}.npz"
-
-
-def _refuse_other_tokens(stats: ActivationStats, counts: np.ndarray, max_tokens: int | None) -> None:
-    """Raise :class:`InputError` where this pass kept other tokens than ``stats`` has."""
-    same = np.array_equal(counts, stats.counts) if max_tokens is None else bool((counts <= stats.counts).all())
-    if not same:
-        raise InputError(
-            f"This pass kept {counts.sum():,} tokens, and collect kept {stats.n_tokens:,}: the texts or the model are others.",
-            "Run collect again, then influence.",
-        )
 
 
 # -- all pairs ----------------------------------------------------------------------------------------
@@ -282,78 +255,17 @@ def _tested(
     )
 
 
-def _assembled(
-    stats: ActivationStats,
-    section: InfluenceSection,
-    documents: int,
-    pairs: Sequence[LayerPair],
-    checks: Sequence[Discrepancy],
-    neurons: Sequence[tuple[LayerNeurons, LayerNeurons]],
-    counts: np.ndarray,
-    tables: Sequence[PairTable],
-    ablated: Sequence[np.ndarray],
-) -> Influence:
-    """The artifact; neurons are those of any of the layers."""
-    tests = [len(source.rows) * len(target.rows) for source, target in neurons]
-    table = PairTable.joined(tables)
-    q = rates(table, sum(tests))
-    edge = q <= section.fdr
-    of_pair = np.repeat(np.arange(len(tables)), [len(one.p) for one in tables])
-    edges = np.bincount(of_pair[edge], minlength=len(tables))
-    layers = tuple(
-        LayersRead(
-            source=pair.source.label,
-            target=pair.target.label,
-            sources=len(source.rows),
-            targets=len(target.rows),
-            heads=pair.n_paths - 1,
-            gated=pair.up is not None,
-            tested=tested,
-            edges=int(found),
-            check_mean=check.mean,
-            check_rms=check.rms,
-        )
-        for pair, (source, target), tested, found, check in zip(pairs, neurons, tests, edges, checks, strict=True)
-    )
-    rows = np.unique(np.concatenate([part.rows for of in neurons for part in of]))
-    ratio = np.abs(table.mean[edge]) / table.rms[edge]
-    metrics = InfluenceMetrics(
-        paths="closed",
-        fdr=section.fdr,
-        min_effect=section.min_effect,
-        documents=documents,
-        tokens=int(counts.sum()),
-        blocks=int(np.count_nonzero(counts)),
-        neurons=len(rows),
-        layers=layers,
-        tested=sum(tests),
-        edges=int(edge.sum()),
-        mean_rms_ratio=float(np.median(ratio)) if len(ratio) else None,
-    )
-    effects = np.concatenate([np.zeros((2, 0)), *ablated], axis=1).astype(np.float32)
-    if section.keep == "edges":
-        effects = effects[:, edge] if ablated else effects
-        table, q, edge = table.chosen(edge), q[edge], edge[edge]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = (table.mean / table.error).astype(np.float32)
-    return Influence(
-        meta={"corpus": stats.meta["corpus"], "metrics": to_json(metrics)},
-        neuron_ids=stats.neuron_ids[rows],
-        layers=stats.layers[rows],
-        orientation=stats.orientation[rows],
-        neurons=rows.astype(np.int32),
-        std=np.asarray(stats.std[rows]),
-        counts=counts,
-        sources=np.searchsorted(rows, table.sources).astype(np.int32),
-        targets=np.searchsorted(rows, table.targets).astype(np.int32),
-        mean=table.mean,
-        error=table.error,
-        direct=table.direct,
-        rms=table.rms,
-        z=z,
-        ablation=effects[0],
-        ablation_error=effects[1],
-        p_values=table.p,
-        q_values=q,
-        edge=edge,
+def _read(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], check: Discrepancy) -> LayersRead:
+    source, target = neurons
+    return LayersRead(
+        source=pair.source.label,
+        target=pair.target.label,
+        sources=len(source.rows),
+        targets=len(target.rows),
+        heads=pair.n_paths - 1,
+        gated=pair.up is not None,
+        tested=len(source.rows) * len(target.rows),
+        edges=0,
+        check_mean=check.mean,
+        check_rms=check.rms,
     )

@@ -5,14 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
 from glasso_cli.inference.p_values.false_discovery import q_values_among
 from glasso_cli.inference.p_values.minimum_effect import Tail
-from glasso_cli.influence.pairs import TargetGroup
 
 _LARGEST = 200.0  # standard errors beyond the minimum effect; beyond, every p-value is the same
+
+
+class TargetGroup(Protocol):
+    """The derivatives of c target neurons by all m source neurons, in the units of the activations."""
+
+    @property
+    def targets(self) -> slice: ...
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Over tokens, ``(c, m)``."""
+
+    @property
+    def error(self) -> np.ndarray:
+        """Standard error of the mean, over documents, ``(c, m)``."""
+
+    @property
+    def direct(self) -> np.ndarray:
+        """The part of the mean along the stream, without attention, ``(c, m)``."""
+
+    def rms(self, target: int, sources: np.ndarray) -> np.ndarray:
+        """The root mean square over tokens, of one target of the group and chosen sources ``(s,)``."""
 
 
 @dataclass(frozen=True, eq=False)

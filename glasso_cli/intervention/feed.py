@@ -75,10 +75,11 @@ def text_feed(
         reading = read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
         )
-        yield _feed_of(loaded, reading, recorder)
+        yield feed_of_texts(loaded, reading, recorder)
 
 
-def _feed_of(loaded: LoadedModel, reading: Reading, recorder: Recorder) -> Feed:
+def feed_of_texts(loaded: LoadedModel, reading: Reading, recorder: Recorder) -> Feed:
+    """A language model with the texts that ``reading`` reads; ``recorder`` is any of the model."""
     import torch
 
     def call(batch: Any, copies: int, whole: bool) -> Callable[[], Any]:

@@ -136,6 +136,6 @@ def check_replay(passes: Passes, batch: Any, reader: Any) -> float:
         raise InputError(
             f"A pass that begins at '{passes.source.label}' gives other activations than a whole pass (they differ by {found:.2g} "
             "of their norm): this network passes on more than its modules give.",
-            "Take another source hook point (intervene.source), or another network.",
+            "Take another source hook point, or another network.",
         )
     return found

@@ -1,6 +1,6 @@
-"""From collected corpora to what neurons of one layer do to those of the next: one more pass of the model over each corpus.
+"""From collected corpora to what neurons of one layer do to those of later ones: one more reading of each corpus.
 
-A finished part of the pass is a file, so an interrupted run continues where it was and ends in the same bytes.
+A finished part is a file, so an interrupted run continues where it was and ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts import ActivationStats, Influence
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
+from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
+from glasso_cli.models.modules.network import network_digest
 from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
@@ -22,8 +24,8 @@ from glasso_cli.report.words.influence import one_line
 
 
 def targets(config: Config) -> list[str]:
-    """Every corpus of texts."""
-    return [name for name, corpus in config.corpora.items() if corpus.has_texts]
+    """Every corpus; in closed form, those that a language model reads."""
+    return [name for name, corpus in config.corpora.items() if corpus.has_texts or config.influence.paths == "all"]
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
@@ -33,14 +35,18 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
     """What of the configuration decides the influence, beside what decides the statistics."""
-    return {"influence": public_fields(config.influence)}
+    section = public_fields(config.influence)
+    if section["paths"] == "closed":
+        del section["paths"]  # artifacts of versions without this key stay
+    return {"influence": section}
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
-    """Digests of the model and the texts, which are read again."""
+    """Digests of the model and the documents, which are read again."""
+    model, documents = config.model, config.corpora[corpus]
     return {
-        "model": model_digest(str(config.model.id), config.model.revision),
-        "corpus": pin_corpus(corpus, config.corpora[corpus]),
+        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
+        "corpus": pin_corpus(corpus, documents) if documents.has_texts else pin_arrays(corpus, documents),
     }
 
 
@@ -52,21 +58,35 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Measure the influence on one corpus and write it, the table of its edges and their graph."""
-    from glasso_cli.hooks.parts import part_read
     from glasso_cli.influence.graph import dot_lines
-    from glasso_cli.influence.run import influence_of_corpus, wanted_layers
-    from glasso_cli.models.load import load_configured
 
     config = job.config
     if config.collect.sae.file is not None:
         raise InputError(
-            "Influence is between neurons of MLPs, and collect.sae.file gives the latents of a dictionary.",
+            "Influence is between neurons of the network, and collect.sae.file gives the latents of a dictionary.",
             "Use a configuration without collect.sae, with two neighbouring layers such as mlp.8 and mlp.9.",
         )
     stats = ActivationStats.load(job.upstream["collect"])
-    wanted_layers(stats.metrics.hook_points, config.influence)  # before the model is loaded
+    influence = (_of_texts if config.corpora[job.corpus].has_texts else _of_arrays)(job, stats)
+    influence = replace(influence, meta=job.meta(influence.meta["metrics"]))
+    dot, table = job.target.companions
+    with atomic_write(dot, "w") as file:
+        file.writelines(dot_lines(influence))
+    write_table(table, influence.edge_columns())
+    job.save(influence)
+    return one_line(influence.metrics)
+
+
+def _of_texts(job: Job, stats: ActivationStats) -> Influence:
+    from glasso_cli.hooks.parts import part_read
+    from glasso_cli.influence.run import influence_of_corpus, wanted_layers
+    from glasso_cli.models.load import load_configured
+
+    config = job.config
+    if config.influence.paths == "closed":
+        wanted_layers(stats.metrics.hook_points, config.influence)  # before the model is loaded
     part = part_read(config.collect)
-    influence = influence_of_corpus(
+    return influence_of_corpus(
         job.once(part, lambda: load_configured(config.model, job.console, part)),
         read_documents(job.corpus, config.corpora[job.corpus], job.upstream.get("synth")),
         stats,
@@ -77,13 +97,25 @@ def make(job: Job) -> str:
         seed=config.seed,
         reporter=job.console,
     )
-    influence = replace(influence, meta=job.meta(influence.meta["metrics"]))
-    dot, table = job.target.companions
-    with atomic_write(dot, "w") as file:
-        file.writelines(dot_lines(influence))
-    write_table(table, influence.edge_columns())
-    job.save(influence)
-    return one_line(influence.metrics)
+
+
+def _of_arrays(job: Job, stats: ActivationStats) -> Influence:
+    from glasso_cli.influence.all_paths.corpus import influence_of_arrays
+    from glasso_cli.models.modules.configured import configured_network
+
+    config = job.config
+    network = configured_network(config, job.corpus, job.console)
+    return influence_of_arrays(
+        network,
+        read_arrays(job.corpus, config.corpora[job.corpus], network.prepare),
+        stats,
+        config.collect,
+        config.influence,
+        job.pieces,
+        name=job.corpus,
+        seed=config.seed,
+        reporter=job.console,
+    )
 
 
 STAGE = Stage(
@@ -95,10 +127,7 @@ STAGE = Stage(
     paths=paths,
     make=make,
     targets=targets,
-    no_targets=(
-        "No corpus has texts, and influence is for language models.",
-        "Give texts under corpora, and a model of kind hf.",
-    ),
+    no_targets=("The closed form of influence is for language models that read texts.", "Set influence.paths: all."),
     upstream=upstream,
     unasked=lambda config: "influence" in config.model_fields_set,
 )

@@ -7,7 +7,7 @@ import pytest
 
 from glasso_cli.inference.p_values.false_discovery import ordered_q_values
 from glasso_cli.inference.p_values.minimum_effect import beyond
-from glasso_cli.influence.pairs import TargetGroup
+from glasso_cli.influence.pairs import ClosedTargets
 from glasso_cli.influence.tested import PairTable, Standard, pairs_tested, rates
 
 SOURCES, TARGETS, FREEDOM = 30, 40, 15.0
@@ -21,7 +21,7 @@ def table(largest_p: float, min_effect: float = 0.3) -> PairTable:
     by_path = MEAN[:, None]
     halves = (slice(0, 13), slice(13, TARGETS))
     groups = [
-        TargetGroup(part, MEAN[part], ERROR[part], MEAN[part] / 2, by_path[part], np.full((TARGETS, 1, 1), 4.0)[part])
+        ClosedTargets(part, MEAN[part], ERROR[part], MEAN[part] / 2, by_path[part], np.full((TARGETS, 1, 1), 4.0)[part])
         for part in halves
     ]
     numbers = (np.arange(SOURCES, dtype=np.int32), 100 + np.arange(TARGETS, dtype=np.int32))
@@ -55,7 +55,7 @@ def test_pairs_that_cannot_be_edges_need_not_be_kept() -> None:
 @pytest.mark.parametrize(("mean", "p"), [(0.5, 0.0), (0.1, 1.0)])
 def test_without_any_error_the_mean_decides(mean: float, p: float) -> None:
     one = np.array([[mean]], np.float32)
-    group = TargetGroup(slice(0, 1), one, 0 * one, one, one[None], np.ones((1, 1, 1)))
+    group = ClosedTargets(slice(0, 1), one, 0 * one, one, one[None], np.ones((1, 1, 1)))
     standard = Standard(np.ones(1), np.ones(1), np.zeros(1, np.int32), np.ones(1, np.int32))
     found = pairs_tested([group], standard, min_effect=0.3, freedom=FREEDOM, largest_p=1.0)
     assert found.p[0] == pytest.approx(p, abs=1e-5)

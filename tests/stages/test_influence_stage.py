@@ -81,7 +81,8 @@ def test_the_latents_of_a_dictionary_are_refused(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("[[0, 2]]", "is no pair of neighbouring layers"),
+        ("[[0, 2]]", "and the closed form is for neighbouring layers; set paths: all"),
+        ("[[2, 1]]", "is no pair of a layer and a later one"),
         ("[]", "is empty"),
         ("[[0, 1], [0, 1]]", "names a pair of layers twice"),
         ("[0, 1]", "should be a list of pairs of layers"),
@@ -100,3 +101,38 @@ def test_it_is_made_where_it_is_named(runner: Runner) -> None:
     made = g.run("c.yaml", "collect", "influence", set=SETTINGS)
     assert Path("out/influence/words.npz") in made
     assert "influence" not in {path.parent.name for path in g.run("c.yaml")}
+
+
+def test_all_paths_reach_layers_further_on(runner: Runner) -> None:
+    settings = overrides(
+        collect={"hook_points": ["mlp.0", "mlp.2"]}, influence={"paths": "all", "layers": [[0, 2]], "min_effect": 0.02}
+    )
+    runner.run("collect", "influence", set_=settings)
+    influence = g.load("out/influence/words.npz")
+    assert isinstance(influence, g.Influence)
+    assert 0 < influence.metrics.edges == len(influence.mean)
+    with open("out/influence/words.edges.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert "direct" not in rows[0]
+    assert all(row["source"].startswith("layers.0.") and row["target"].startswith("layers.2.") for row in rows)
+    said = " ".join(runner.command("show", "out/influence/words.npz").output.split())
+    assert "all paths: the network itself is differentiated, and nothing is held" in said
+    assert "32 directions pushed, forward mode" in said
+    written = Path("out/influence/words.npz").read_bytes()
+    runner.run("influence", set_=(*settings, "influence.max_tokens=100"))
+    assert Path("out/influence/words.npz").read_bytes() != written
+
+
+def test_ablation_along_all_paths_is_refused(runner: Runner) -> None:
+    result = runner.command("check", "c.yaml", "--set", "influence.paths=all", "--set", "influence.ablation=true")
+    assert result.exit_code == 2
+    assert "ablation needs the closed form" in " ".join(result.output.split())
+
+
+def test_a_layer_that_was_not_collected_is_refused(runner: Runner) -> None:
+    settings = overrides(collect={"hook_points": ["mlp.0", "mlp.1"]})
+    runner.run("collect", set_=settings)
+    asked = overrides(influence={"paths": "all", "layers": [[0, 2]]})
+    result = runner.command("influence", "c.yaml", *(part for item in (*settings, *asked) for part in ("--set", item)))
+    assert result.exit_code == 2
+    assert "names layer 2, of which nothing was collected" in " ".join(result.output.split())

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.real_runs import Runner
 
-from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts import ActivationStats, Influence
 
 CODE = """\
 import torch
@@ -152,3 +152,21 @@ def test_keys_of_one_kind_have_no_place_in_the_other(folder: Path) -> None:
     Path("x.yaml").write_text("model: {id: m}\ncorpora: {a: {topic: t}}\ncollect: {hook_points: [mlp.1], axes: bc}\n")
     result = Runner.command("check", "x.yaml")
     assert "axes has no effect on texts" in " ".join(result.output.split())
+
+
+@pytest.mark.slow
+def test_influence_of_a_network_goes_along_all_paths(folder: Path) -> None:
+    points = ("--set", "collect.hook_points=[0:out, 1:out]", "--set", "collect.mask.border=1")
+    assert Runner.command("collect", "x.yaml", *points).exit_code == 0
+    refused = Runner.command("influence", "x.yaml", *points)
+    assert refused.exit_code == 2
+    assert "Set influence.paths: all." in " ".join(refused.output.split())
+    result = Runner.command("influence", "x.yaml", *points, "--set", "influence.paths=all")
+    assert result.exit_code == 0, result.output
+    influence = Influence.load(Path("out/influence/a.npz"))
+    found = {(int(source), int(target)) for source, target in zip(influence.sources, influence.targets)}
+    assert found == {(unit, 8 + unit) for unit in range(8)}  # the channels of a ReLU answer to one each
+    assert (influence.mean > 0).all()
+    assert "8 source neurons pushed, forward mode" in " ".join(
+        Runner.command("show", "out/influence/a.npz").output.split()
+    )

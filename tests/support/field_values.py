@@ -85,6 +85,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("collect", "positions"): "mean",
     ("collect", "axes"): "bchw",
     ("collect", "batch_tokens"): 64,
+    ("influence", "paths"): "all",
     ("influence", "layers"): [[1, 2]],
     ("influence", "min_effect"): 0.5,
     ("influence", "fdr"): 0.5,

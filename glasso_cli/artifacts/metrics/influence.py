@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_DEFAULT
 
 
 @dataclass(frozen=True)
 class LayersRead:
-    """One pair of layers: its neurons, its paths, and how exact the closed form is on a sample."""
+    """One pair of hook points: its neurons, how the derivative was taken, and how exact it is on a sample."""
 
     source: str  # label of the hook point, such as layers.8.mlp
     target: str
     sources: int  # neurons
     targets: int
-    heads: int  # whose values are paths; 0 where the target reads the stream alone
-    gated: bool
+    heads: int | None  # whose values are paths; 0 where the target reads the stream alone; None without a closed form
+    gated: bool | None  # None without a closed form
     tested: int  # pairs of neurons
     edges: int
-    check_mean: float  # distance of the closed form from the exact derivative over its norm, on built-in texts
-    check_rms: float
+    check_mean: (
+        float | None
+    )  # distance from the exact derivative over its norm; None where it is that derivative itself
+    check_rms: float | None
+    by: str = field(
+        default="", metadata=LEFT_OUT_AT_DEFAULT
+    )  # what was pushed: "directions" or "sources"; "" in closed form
+    pushes: int = field(default=0, metadata=LEFT_OUT_AT_DEFAULT)  # how many directions or sources
+    derivative: str = field(default="", metadata=LEFT_OUT_AT_DEFAULT)  # "forward", "differences", or "" in closed form
 
 
 @dataclass(frozen=True)
 class InfluenceMetrics:
-    """What neurons of one layer do to those of the next, and how far that can be trusted."""
+    """What neurons of one hook point do to those of another, and how far that can be trusted."""
 
-    paths: str
+    paths: str  # "closed" or "all"
     fdr: float
     min_effect: float
     documents: int
@@ -36,3 +45,5 @@ class InfluenceMetrics:
     tested: int  # pairs of neurons, of all layers
     edges: int
     mean_rms_ratio: float | None  # median over edges of |mean| / RMS: 1 where the derivative is the same at every token
+    # Random combinations of tokens from which root mean squares were estimated; None where every token was taken.
+    combinations: int | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)

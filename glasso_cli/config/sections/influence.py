@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from glasso_cli.config.sections.section import Section
 from glasso_cli.config.sections.values import as_tuple, shown
@@ -21,6 +21,8 @@ def _pairs(value: Any) -> Any:
     return tuple(tuple(pair) for pair in pairs)
 
 
+ALL_PATHS_TOKENS = 1_000  # that are taken by default where the network itself is differentiated
+
 _LAYER = {"type": "integer", "minimum": 0}
 _PAIR = {"type": "array", "items": _LAYER, "minItems": 2, "maxItems": 2}
 LayerPairs = Annotated[
@@ -31,12 +33,18 @@ LayerPairs = Annotated[
 
 
 class InfluenceSection(Section):
-    """What neurons of one layer do to those of the next."""
+    """What neurons of one layer do to those of the next, or of any later one."""
 
+    paths: Literal["closed", "all"] = Field(
+        default="closed",
+        description="closed is the closed form between the MLPs of neighbouring layers of a language model, with attention patterns and "
+        "scales of norms held. all differentiates the network itself: any hook points of any network, any distance, nothing held.",
+    )
     layers: LayerPairs = Field(
         default=None,
-        description="Pairs of neighbouring layers, such as [[8, 9]]: what the neurons of the MLP of the first layer do to those of the "
-        "second. Both must be among collect.hook_points, as mlp.8 and mlp.9. null takes every two neighbouring layers that were collected.",
+        description="Pairs of layers, such as [[8, 9]]: what the collected neurons of the first layer do to those of the second. closed "
+        "takes neighbouring layers whose MLPs were collected, and null every two of them. With all, the second layer may be any later one, "
+        "and null takes every collected hook point to every later one.",
     )
     min_effect: float = Field(
         default=0.05,
@@ -53,13 +61,14 @@ class InfluenceSection(Section):
     )
     max_tokens: int | None = Field(
         default=None,
-        description="Stop after the document in which this many of the collected tokens are reached; null takes all that were collected.",
+        description="Stop after the document in which this many of the collected tokens are reached. null takes all that were collected; "
+        "for all paths, it takes 1,000.",
         ge=1,
         le=10**12,
     )
     ablation: bool = Field(
         default=False,
-        description="Also predict the mean effect of ablation: each source set to its mean at every token. The pass then takes "
+        description="Also predict, in closed form, the mean effect of ablation: each source set to its mean at every token. The pass then takes "
         "about twice as long, and needs a matrix of all pairs for each block of documents.",
     )
     keep: Literal["edges", "all"] = Field(
@@ -68,16 +77,32 @@ class InfluenceSection(Section):
         "The table and the graph have edges only.",
     )
 
+    @property
+    def tokens(self) -> int | None:
+        """How many of the collected tokens are taken; None takes all."""
+        return ALL_PATHS_TOKENS if self.paths == "all" and self.max_tokens is None else self.max_tokens
+
     @field_validator("layers")
     @classmethod
-    def _neighbours(cls, value: tuple[tuple[int, int], ...] | None) -> tuple[tuple[int, int], ...] | None:
+    def _one_after_the_other(cls, value: tuple[tuple[int, int], ...] | None) -> tuple[tuple[int, int], ...] | None:
         if value is None:
             return value
         if not value:
             raise ValueError("is empty; give pairs of layers such as [[8, 9]], or null")
         for source, target in value:
-            if source < 0 or target != source + 1:
-                raise ValueError(f"[{source}, {target}] is no pair of neighbouring layers such as [8, 9]")
+            if source < 0 or target <= source:
+                raise ValueError(f"[{source}, {target}] is no pair of a layer and a later one such as [8, 9]")
         if len(set(value)) < len(value):
             raise ValueError("names a pair of layers twice; delete one")
         return value
+
+    @model_validator(mode="after")
+    def _within_the_closed_form(self) -> InfluenceSection:
+        if self.paths == "all" and self.ablation:
+            raise ValueError("ablation needs the closed form; delete it, or set paths: closed")
+        apart = [pair for pair in self.layers or () if pair[1] != pair[0] + 1]
+        if self.paths == "closed" and apart:
+            raise ValueError(
+                f"layers has [{apart[0][0]}, {apart[0][1]}], and the closed form is for neighbouring layers; set paths: all"
+            )
+        return self

@@ -82,11 +82,14 @@ class ModuleNetwork:
         return int(found[1]) if found else None
 
     def run(self, batch: ModuleBatch) -> Any:
-        """The output for a batch; arithmetic is float32, also inside matrix products and convolutions."""
+        """The output for a batch; arithmetic is float32, also inside matrix products and convolutions.
+
+        It has no gradient, and may have a forward-mode derivative.
+        """
         import torch
 
         args, kwargs = self.arguments(batch)
-        with exact_float32(), torch.inference_mode():
+        with exact_float32(), torch.no_grad():
             return self.module(*args, **kwargs)
 
     def arguments(self, batch: ModuleBatch) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What neurons of one layer do to those of the next, in sentences."""
+"""What neurons of one layer do to later ones, in sentences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from glasso_cli.artifacts import Influence
 from glasso_cli.artifacts.metrics import InfluenceMetrics
+from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.errors import InputError
 from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count
@@ -15,8 +16,9 @@ _SHOWN = 10  # strongest edges of a neuron
 
 def one_line(metrics: InfluenceMetrics) -> str:
     """The influence on one corpus in a line."""
+    near = " in neighbouring layers" if metrics.paths == "closed" else ""
     return (
-        f"{count(metrics.edges, 'edge')} among {metrics.tested:,} pairs of neurons in neighbouring layers "
+        f"{count(metrics.edges, 'edge')} among {metrics.tested:,} pairs of neurons{near} "
         f"(beyond {metrics.min_effect:g} SD per SD, q <= {metrics.fdr:g}; {metrics.tokens:,} tokens in {metrics.blocks} blocks)"
     )
 
@@ -28,13 +30,12 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
         ("tokens", f"{metrics.tokens:,}, of {metrics.documents:,} documents in {metrics.blocks} blocks"),
         ("paths", _paths(metrics)),
     ]
-    for pair in metrics.layers:
+    lines += [("layers", _layers(pair)) for pair in metrics.layers]
+    if metrics.combinations is not None:
         lines.append(
             (
-                "layers",
-                f"{pair.source} to {pair.target}: {count(pair.edges, 'edge')} of {pair.tested:,} pairs; "
-                f"{'the stream and ' + count(pair.heads, 'head') if pair.heads else 'the stream alone'}; "
-                f"{max(pair.check_mean, pair.check_rms):.1e} off the exact derivative on built-in texts",
+                "root mean square",
+                f"estimated from {metrics.combinations:,} random combinations of the tokens of each source layer",
             )
         )
     lines += [
@@ -53,7 +54,7 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
 
 
 def neuron_summary(artifact: Influence, name: str) -> list[tuple[str, str]]:
-    """What one neuron does to those of the next layer, and what those of the layer before do to it, the strongest edges first.
+    """What one neuron does to those of later layers, and what those of earlier layers do to it, the strongest edges first.
 
     Raises :class:`InputError` for a neuron that is not in the artifact.
     """
@@ -67,8 +68,8 @@ def neuron_summary(artifact: Influence, name: str) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     order = artifact.strongest()
     for title, own, other in (
-        (f"{name} on the next layer", artifact.sources, artifact.targets),
-        (f"on {name}, from the layer before", artifact.targets, artifact.sources),
+        (f"{name} on later layers", artifact.sources, artifact.targets),
+        (f"on {name}, from earlier layers", artifact.targets, artifact.sources),
     ):
         edges = order[own[order] == found[0]]
         lines.append((title, count(len(edges), "edge")))
@@ -79,5 +80,21 @@ def neuron_summary(artifact: Influence, name: str) -> list[tuple[str, str]]:
 
 
 def _paths(metrics: InfluenceMetrics) -> str:
-    assert metrics.paths == "closed"
+    if metrics.paths == "all":
+        return "all paths: the network itself is differentiated, and nothing is held"
     return "closed form: the stream and the values of heads; attention patterns and scales of norms are held"
+
+
+def _layers(pair: LayersRead) -> str:
+    """A pair of hook points: its edges, how the derivative was taken, and how exact it is."""
+    found = f"{pair.source} to {pair.target}: {count(pair.edges, 'edge')} of {pair.tested:,} pairs; "
+    if pair.derivative:
+        pushed = f"{pair.pushes:,} {'directions' if pair.by == 'directions' else 'source neurons'} pushed"
+        how = "forward mode" if pair.derivative == "forward" else "central differences"
+        found += f"{pushed}, {how}"
+    else:
+        found += f"the stream and {count(pair.heads, 'head')}" if pair.heads else "the stream alone"
+    if pair.check_mean is None or pair.check_rms is None:
+        return found
+    exact = "the derivative by source neurons on a sample" if pair.by else "the exact derivative on built-in texts"
+    return f"{found}; {max(pair.check_mean, pair.check_rms):.1e} off {exact}"
