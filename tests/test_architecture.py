@@ -52,6 +52,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
+    "score",
     "stages",
     "api",
     "cli",
