@@ -53,6 +53,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
+    "score",
     "stages",
     "api",
     "cli",

@@ -200,6 +200,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "score",
+    "Score neurons by what the output loses without them: OUT/score/CORPUS.npz and .neurons.csv.",
+    "glasso score my.yaml --set score.hook_points='[mlp.*]'",
+)
+
+
 @app.command("visualize")
 @guarded
 @with_run_options

@@ -20,6 +20,7 @@ from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.values import CorpusName, FilePath
@@ -56,6 +57,11 @@ class Config(Section):
     intervene: InterveneSection = Field(
         default=InterveneSection(),
         description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
+    score: ScoreSection = Field(
+        default=ScoreSection(),
+        description="How much a scalar of the output depends on each neuron. `glasso run` measures it if the section is given, be it empty "
+        "(`score: {}`).",
     )
 
     @field_validator("name")
