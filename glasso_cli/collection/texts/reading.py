@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
@@ -129,7 +130,7 @@ def read_texts(
         if any(point.expert is not None for point in points):  # how experts are read is known of each module by itself
             resolve_hook_points(other.model, [f"expert.{p.layer}.{p.expert}" for p in points if p.expert is not None])
         with record(other.model, points) as recorder:
-            yield read_texts(
+            read = read_texts(
                 other,
                 points,
                 recorder,
@@ -139,16 +140,22 @@ def read_texts(
                 mixed_lengths=mixed_lengths,
                 reporter=reporter,
             )
+            yield replace(read, counts=counts)
 
     frame, pad_id = special_frame(loaded.tokenizer, loaded.start), padding_id(loaded.tokenizer)
     gated = [point.name in invariants.gated for point in points]
-    repeats = count_repeats(corpus)
+
+    @cache
+    def counts() -> DocumentCounts:
+        repeats = count_repeats(corpus)
+        return DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly)
+
     return Reading(
         network=loaded,
         points=points,
         gated=gated,
         windows=corpus.windows,
-        counts=DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly),
+        counts=counts,
         samples="tokens",
         batches=lambda windows, budget: batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=mixed_lengths),
         reader=lambda: Capture(recorder, points, frame, section.mask),
