@@ -63,7 +63,7 @@ class Reading:
     points: Sequence[HookPoint]
     gated: Sequence[bool]  # of every hook point
     windows: Sequence[Windowed]
-    counts: DocumentCounts
+    counts: Callable[[], DocumentCounts]  # reads all documents, to find those that repeat others
     samples: str  # what a sample is called: tokens, positions, …
     batches: Callable[[Sequence[Any], int], Iterator[Any]]
     reader: Callable[[], Reader]

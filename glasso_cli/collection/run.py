@@ -141,7 +141,7 @@ def _assemble(
     pieces_and_tokens: Sequence[tuple[blocks.Piece, dict[str, int]]],
 ) -> tuple[ActivationStats, Chunked]:
     """The blocks as one artifact, and its moments as they are streamed into the file."""
-    reading = work.reading
+    reading, documents = work.reading, work.reading.counts()
     pieces = [piece for piece, _ in pieces_and_tokens]
     tokens = add_counts(counts for _, counts in pieces_and_tokens)
     refuse_all_masked(tokens, reading.samples)
@@ -159,7 +159,7 @@ def _assemble(
         hook_points=tuple(
             HookPointRead(p.label, p.name, p.layer, p.width, gated) for p, gated in zip(reading.points, reading.gated)
         ),
-        documents=reading.counts,
+        documents=documents,
         windows=len(reading.windows),
         tokens=tokens,
         n_effective=EffectiveTokens(effective.n_tokens, effective.median, effective.q05),
@@ -175,7 +175,7 @@ def _assemble(
         neuron_ids=np.array(neuron_ids(reading.points))[findings.columns],
         layers=layers[findings.columns].astype(np.int32),
         counts=counts,
-        documents=_documents_per_block(reading.counts.read, len(pieces)),
+        documents=_documents_per_block(documents.read, len(pieces)),
         centre=findings.pilot.centre(),
         sums=sums,
         moments=np.empty(0, np.float32),  # streamed

@@ -88,6 +88,7 @@ def dataset_images(corpus: CorpusSection, *, raw: bool = False) -> list[Callable
             images = [key for key, feature in columns.items() if type(feature).__name__ == "Image"]
             advice = f"Set image: {images[0]}." if images else "Give arrays or a folder of images."
             raise InputError(f"{name} has no column '{column}' of images.", advice)
+        rows = rows.select_columns([column])  # the others are not decoded
         if corpus.streaming:  # a row of a stream cannot be read again
             rows = list(itertools.islice(rows, corpus.max_documents))
         count = len(rows) if corpus.max_documents is None else min(len(rows), corpus.max_documents)

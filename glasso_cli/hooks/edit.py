@@ -152,19 +152,11 @@ class _Editor:
         if self._tokens and tuple(tensor.shape[:-1]) == (prod(self._tokens),):  # both in one dimension
             apart = tensor.reshape(*self._tokens, tensor.shape[-1])
             return edited(apart, self.intervention).reshape(tensor.shape)
-        order = _units_last(self.point, tensor.ndim)
-        if order is None:
+        order = self.point.units_last
+        if tensor.ndim != len(order) or order == sorted(order):
             return edited(tensor, self.intervention)
         back = [order.index(axis) for axis in range(tensor.ndim)]
         return edited(tensor.permute(order), self.intervention).permute(back).contiguous()
-
-
-def _units_last(point: HookPoint, axes: int) -> list[int] | None:
-    """The order that puts documents first and units last, for a tensor whose axes are those of ``point``; None if they are so."""
-    if axes != len(point.axes):
-        return None
-    order = [point.axes.index(axis) for axis in ("b", *(a for a in point.axes if a not in "bc"), "c")]
-    return None if order == sorted(order) else order
 
 
 def _replace_first(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

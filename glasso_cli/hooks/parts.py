@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from glasso_cli.config import CollectSection
 from glasso_cli.errors import InputError
-from glasso_cli.hooks.point import KINDS
+from glasso_cli.hooks.point import KINDS, HookPoint
+from glasso_cli.hooks.resolve import resolve_hook_points
 from glasso_cli.models.encoder_decoder import DECODER, ENCODER, PARTS
+
+if TYPE_CHECKING:
+    from glasso_cli.models.loaded import LoadedModel
 
 _SHORT = re.compile(rf"{DECODER}\.((?:{'|'.join(KINDS)})\.[^:]*)")
 
@@ -41,3 +46,11 @@ def patterns_in_part(kind: str, patterns: Sequence[str]) -> tuple[str, ...]:
     if kind == DECODER:  # its modules have names with that word
         return tuple(short[1] if (short := _SHORT.fullmatch(pattern)) else pattern for pattern in patterns)
     return tuple(pattern.removeprefix(f"{ENCODER}.") for pattern in patterns)
+
+
+def resolve_in_part(loaded: LoadedModel, patterns: Iterable[str]) -> tuple[HookPoint, ...]:
+    """The hook points that ``patterns`` name in what is read of ``loaded``.
+
+    Raises :class:`InputError` as :func:`patterns_in_part` and :func:`glasso_cli.hooks.resolve_hook_points` do.
+    """
+    return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, tuple(patterns)))

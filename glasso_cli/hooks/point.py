@@ -77,6 +77,11 @@ class HookPoint:
         size = self.width // self.heads
         return [f"{self.label}.{index // size}[{index % size}]" for index in range(self.width)]
 
+    @property
+    def units_last(self) -> list[int]:
+        """The order of the axes in which documents are first, then positions, and units last."""
+        return [self.axes.index(axis) for axis in ("b", *(a for a in self.axes if a not in "bc"), "c")]
+
     @cached_property
     def _parts(self) -> dict[str, str | None]:
         match = _NAME.fullmatch(self.name)

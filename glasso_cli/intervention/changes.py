@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-CHANGES = ("step", "mean", "resample", "zero")
-
 
 @dataclass(frozen=True, eq=False)
 class Bank:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.collection.modules.run import read_items
-from glasso_cli.collection.texts.reading import read_texts
+from glasso_cli.collection.texts.reading import checked_texts
 from glasso_cli.config import CollectSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus
@@ -61,20 +61,7 @@ def text_feed(
 
     Raises :class:`InputError` as :func:`glasso_cli.hooks.invariants.check_hook_points` does.
     """
-    import torch
-
-    from glasso_cli.hooks import record
-    from glasso_cli.hooks.invariants import check_hook_points
-    from glasso_cli.hooks.windows import lengths_can_mix
-
-    invariants = check_hook_points(loaded, points)
-    with record(loaded.model, points) as recorder:
-        ordered = sorted(corpus.windows, key=lambda window: len(window.ids))
-        extreme = [torch.from_numpy(window.ids).long() for window in (ordered[0], ordered[-1])]
-        mixed = lengths_can_mix(loaded, recorder, extreme)
-        reading = read_texts(
-            loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
-        )
+    with checked_texts(loaded, points, corpus, section, reporter) as (reading, recorder, _):
         yield feed_of_texts(loaded, reading, recorder)
 
 

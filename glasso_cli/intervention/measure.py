@@ -45,10 +45,10 @@ class Directions:
         singles = single or list(study.sources[0].members)
         count = int(np.clip(2 * len(study.sources) // CHECKED, 4, DIRECTIONS))
         drawn = rng.choice(singles, size=count, replace=len(singles) < count)
-        if study.writes is None:
+        if study.write_width is None:
             point, width, norms = study.source, study.source.width, study.candidates.std[drawn]
         else:
-            width, norms = study.writes.shape[1], study.candidates.write_norms[drawn]
+            width, norms = study.write_width, study.candidates.write_norms[drawn]
             name = f"{study.source.module}:out"
             point = HookPoint(name, study.source.layer, width, name, study.source.axes)
         vectors = rng.standard_normal((count, width))
@@ -133,7 +133,6 @@ class _Batch:
         random = self._random() if measure.directions is not None else (np.zeros((0, d, width)),) * 2
         return {
             "documents": self.counted.documents,
-            "tokens": self.counted.tokens(),
             "sums": np.stack(plain),
             "squares": np.stack(squares),
             "linear": np.stack(linear) if linear else np.zeros((0, 0, d, width)),

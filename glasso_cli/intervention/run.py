@@ -179,7 +179,7 @@ def _plan_in_words(name: str, study: Study, measure: Measure, texts: Texts, toke
 
 
 def _warn_of_strata(study: Study, section: InterveneSection, reporter: Reporter) -> None:
-    if isinstance(section.sources, int) and "write_norm" in section.stratify and study.writes is None:
+    if isinstance(section.sources, int) and "write_norm" in section.stratify and study.write_width is None:
         reporter.warn(
             f"'{study.source.label}' is not read by a linear module, so sources are not stratified by write_norm."
         )

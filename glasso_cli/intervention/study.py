@@ -25,8 +25,7 @@ class Study:
     """The source hook point with its candidates, and the targets.
 
     ``rows (T,)`` of the targets index into the statistics, ``columns`` are the coordinates of those at each target hook
-    point. ``writes (p, d)`` is what each candidate adds to the output of the module that reads it, None where that is not
-    linear.
+    point. ``write_width`` is the width of the output of the linear module that reads the source, None where none does.
     """
 
     source: HookPoint
@@ -35,7 +34,7 @@ class Study:
     sources: tuple[Source, ...]
     rows: np.ndarray
     columns: tuple[np.ndarray, ...]
-    writes: np.ndarray | None
+    write_width: int | None
 
 
 def study_of(
@@ -77,7 +76,7 @@ def study_of(
         tuple(sources),
         np.concatenate([rows for rows, _ in found]),
         tuple(columns for _, columns in found),
-        writes,
+        None if writes is None else writes.shape[1],
     )
 
 

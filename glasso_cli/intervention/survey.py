@@ -25,12 +25,11 @@ LIMIT_TOKENS = 2_048  # that say which norms are massive, as in the pilot pass o
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What the clean pass found: ``low`` and ``high`` of the candidates ``(p,)`` and targets ``(T,)``, and tokens per document.
+    """What the clean pass found: ``low`` and ``high`` of the targets ``(T,)``, and tokens per document.
 
     ``outside (C, S)`` is the share of changed values that lie beyond the clean range of their neuron.
     """
 
-    source_range: tuple[np.ndarray, np.ndarray]
     target_range: tuple[Tensor, Tensor]
     tokens: dict[int, int]
     bank: Bank | None
@@ -114,7 +113,7 @@ def survey(
         bank = Bank(columns, together, donors_of(np.array(sorted(together)), seed))
     limits = (clean.min(axis=0), clean.max(axis=0))
     outside = _outside(study, members, clean, limits, changes, delta)
-    return Survey(limits, (low, high), tokens, bank, outside)
+    return Survey((low, high), tokens, bank, outside)
 
 
 def _outside(

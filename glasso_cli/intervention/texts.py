@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,7 @@ from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.windows import TokenizedCorpus
 from glasso_cli.errors import InputError
-from glasso_cli.hooks import resolve_hook_points
-from glasso_cli.hooks.parts import patterns_in_part
+from glasso_cli.hooks.parts import resolve_in_part
 from glasso_cli.intervention.feed import text_feed
 from glasso_cli.intervention.run import Texts, intervene
 from glasso_cli.intervention.study import choose_points, run_order
@@ -72,10 +72,7 @@ def intervene_texts(
     :class:`InputError` as :func:`glasso_cli.intervention.run.intervene` does, and for hook points that are not collected or do not run
     one after the other.
     """
-
-    def resolve(patterns: Sequence[str]) -> Sequence[HookPoint]:
-        return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, tuple(patterns)))
-
+    resolve = partial(resolve_in_part, loaded)
     collected = resolve(collect.hook_points)
     ids = encode(loaded, ["Nobody answered."])[0][None].to(loaded.device)
     order = run_order(loaded.model, lambda: loaded.model(input_ids=ids), collected)

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.config import ModelSection
-from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.models.canary import check_canary
 from glasso_cli.models.encoder_decoder import ENCODER, part_of_model
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from glasso_cli.config import ModelSection
+    from glasso_cli.console import Reporter
 
 DTYPES = ("float32", "bfloat16", "float16")
 TRUST = ("pickle", "remote_code")

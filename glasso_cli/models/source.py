@@ -147,3 +147,11 @@ def quiet_hub() -> Iterator[None]:
         utils.logging.set_verbosity(verbosity)
         if bars:
             utils.enable_progress_bars()
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that run models, as an artifact says them."""
+    import torch
+    import transformers
+
+    return {"torch": torch.__version__, "transformers": transformers.__version__}

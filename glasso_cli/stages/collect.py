@@ -17,7 +17,7 @@ from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.models.dictionaries.source import pin_dictionary
 from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import model_digest
+from glasso_cli.models.source import library_versions, model_digest
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
@@ -92,7 +92,7 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 def make(job: Job) -> str:
     """Collect the statistics of one corpus and write them."""
     stats, stored = _collect_texts(job) if job.config.corpora[job.corpus].has_texts else _collect_arrays(job)
-    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=_versions())), **stored)
+    job.save(replace(stats, meta=job.meta(stats.meta["metrics"], versions=library_versions())), **stored)
     return _summary(stats.metrics)
 
 
@@ -128,13 +128,6 @@ def _collect_arrays(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
         seed=job.config.seed,
         reporter=job.console,
     )
-
-
-def _versions() -> dict[str, str]:
-    import torch
-    import transformers
-
-    return {"torch": torch.__version__, "transformers": transformers.__version__}
 
 
 def _summary(metrics: CollectMetrics) -> str:

@@ -16,7 +16,7 @@ from glasso_cli.corpora.arrays import pin_arrays, read_arrays
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.models.modules.code import code_digest
 from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import model_digest
+from glasso_cli.models.source import library_versions, model_digest
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.interventions import one_line
@@ -86,7 +86,7 @@ def make(job: Job) -> str:
     stats = ActivationStats.load(job.upstream["collect"])
     fit = PrecisionPath.load(job.upstream["fit"]) if config.intervene.reads_fit else None
     made = (_of_texts if config.corpora[job.corpus].has_texts else _of_arrays)(job, stats, fit)
-    made = replace(made, meta=job.meta(made.meta["metrics"], versions=_versions()))
+    made = replace(made, meta=job.meta(made.meta["metrics"], versions=library_versions()))
     (table,) = job.target.companions
     write_table(table, made.pair_columns(everything=config.intervene.all_pairs))
     job.save(made)
@@ -145,13 +145,6 @@ def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> I
         seed=config.seed,
         reporter=job.console,
     )
-
-
-def _versions() -> dict[str, str]:
-    import torch
-    import transformers
-
-    return {"torch": torch.__version__, "transformers": transformers.__version__}
 
 
 STAGE = Stage(

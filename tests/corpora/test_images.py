@@ -53,6 +53,24 @@ def test_a_dataset_gives_the_images_of_a_folder(folder: Path, streaming: bool) -
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_other_columns_of_images_are_not_decoded(folder: Path, streaming: bool) -> None:
+    made = folder.parent / "two"
+    made.mkdir()
+    columns = {
+        "picture": [str(path) for path in sorted(folder.iterdir())],
+        "mask": [{"bytes": b"no image", "path": None}] * 20,
+    }
+    rows = datasets.Dataset.from_dict(columns)
+    for name in columns:
+        rows = rows.cast_column(name, datasets.Image(decode=False))
+    for name in columns:
+        rows = rows.cast_column(name, datasets.Image())
+    rows.to_parquet(made / "train.parquet")
+    found = items(dataset=str(made), image="picture", streaming=streaming, **SCALE)
+    np.testing.assert_array_equal(found[3], items(images=str(folder), **SCALE)[3])
+
+
 def test_a_folder_of_images_is_a_dataset_too(folder: Path) -> None:
     found = items(dataset=str(folder), image="image", max_documents=18, **SCALE)
     assert len(found) == 18

@@ -157,3 +157,8 @@ def test_links_lead_to_files_and_headings_that_exist(name: str) -> None:
 def test_anchors_are_those_of_github() -> None:
     page = "# A `b.c` – d\n## Über (x_y)\n## A b\n## A b\n```\n# no heading\n```\n### [Link](x.md) `--set`\n"
     assert anchors(page) == {"a-bc--d", "über-x_y", "a-b", "a-b-1", "link---set"}
+
+
+def test_every_configuration_that_runs_offline_is_listed() -> None:
+    offline = [name for name, text in CONFIGS.items() if "{dataset:" not in text]
+    assert [name for name in offline if f"`{name}`" not in TEXTS["docs/networks.md"]] == []

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from glasso_cli.artifacts import Interventions
 from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.collection.texts import reading
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.config import InterveneSection
 from glasso_cli.console import PythonWarnings
-from glasso_cli.corpora.windows import special_frame
+from glasso_cli.corpora.repeats import Repeats
+from glasso_cli.corpora.windows import TokenizedCorpus, special_frame
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import record, resolve_hook_points
 from glasso_cli.inference.p_values.false_discovery import q_values
@@ -254,6 +256,21 @@ def test_a_document_without_a_kept_token_changes_nothing(loaded: Load, change: s
     np.testing.assert_allclose(masked.rms, whole.rms, atol=1e-6)
 
 
+def test_only_collect_looks_for_documents_that_repeat_others(loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, collect = loaded("gemma3"), collect_section(null="reinitialised")
+    searched: list[TokenizedCorpus] = []
+
+    def counted(corpus: TokenizedCorpus) -> Repeats:
+        searched.append(corpus)
+        return Repeats(3, 0)
+
+    monkeypatch.setattr(reading, "count_repeats", counted)
+    stats = statistics(model, collect)
+    assert (len(searched), stats.metrics.documents.identical) == (1, 3)  # not once more for fresh weights
+    measure(model, stats, collect, sources=4, changes=["mean"])
+    assert len(searched) == 1
+
+
 def test_a_group_is_pushed_towards_its_heavier_poles(loaded: Load) -> None:
     model, collect = loaded("gpt2"), collect_section()
     stats = statistics(model, collect)
@@ -295,10 +312,8 @@ def token_ids(windows: Any) -> list[list[int]]:
 def test_a_decoder_reads_the_windows_that_collect_reads(decoder: LoadedModel) -> None:
     section = collect_section("decoder.mlp.0", "decoder.mlp.1", max_length=12)
     texts_read = choose_texts(decoder, texts, None, section, InterveneSection(tokens=100_000), name="words")
-    with texts_reading(
-        decoder, texts(), section.hook_points, section, name="words", reporter=PythonWarnings()
-    ) as reading:
-        ours, theirs = token_ids(texts_read.corpus.windows), token_ids(reading.windows)
+    with texts_reading(decoder, texts(), section.hook_points, section, name="words", reporter=PythonWarnings()) as read:
+        ours, theirs = token_ids(texts_read.corpus.windows), token_ids(read.windows)
     assert ours == theirs
     assert {row[0] for row in ours} == {decoder.start}
     assert max(map(len, ours)) == 12

@@ -80,7 +80,13 @@ def tokens_in(
     from glasso_cli.hooks.modules.tokens import tokens_of
 
     batch = batch_of([torch.from_numpy(longest)])
-    found = [tokens_of(network, point, batch, grid[0]) for point, grid in zip(points, grids, strict=True)]
+    known: dict[tuple[int, int], Tokens | None] = {}  # by what of a hook point decides
+    found = []
+    for point, grid in zip(points, grids, strict=True):
+        key = (grid[0], len(point.axes))
+        if key not in known:
+            known[key] = tokens_of(network, point, batch, grid[0])
+        found.append(known[key])
     if one_size:
         return found
     if any(tokens is not None and bool(tokens.special.any()) for tokens in found):

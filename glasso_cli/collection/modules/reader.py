@@ -34,7 +34,7 @@ class Positions:
     sequence: bool
     mean: bool
     each: int
-    tokens: Sequence[Tokens | None] = ()
+    tokens: Sequence[Tokens | None]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -104,7 +104,7 @@ class ArrayReader(Capture):
 
     def _special(self, point: int) -> Tensor | None:
         """Which positions of a hook point are special tokens, where the mask leaves these out."""
-        tokens = self.positions.tokens[point] if self.positions.tokens else None
+        tokens = self.positions.tokens[point]
         return tokens.special if tokens is not None and self.mask.special else None
 
     def _mean(self, point: int, values: Tensor, lengths: Tensor) -> Tensor:

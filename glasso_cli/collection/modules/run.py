@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,9 @@ def collect_arrays_to_disk(
         if not report.mixed_lengths:
             require_one_length(windows, corpus.lengths)
         samples = f"{sum(window.size for window in windows):,} {reading.samples}"
-        documents = "" if reading.samples == "documents" else f"{reading.counts.read:,} documents, "
+        documents = (
+            "" if reading.samples == "documents" else f"{len({window.document for window in windows}):,} documents, "
+        )
         reporter.note(
             f"collect {name}: {documents}{samples}, {sum(point.width for point in points):,} neurons at "
             f"{', '.join(point.label for point in points)}"
@@ -117,9 +120,9 @@ def read_items(
     item = corpus.item(longest_item)
     grids = grids_of(network, points, recorder, item)
     if not mean and len(set(grids)) > 1:
-        sizes = ", ".join(f"{point.label}: {shown(grid)}" for point, grid in zip(points, grids))
+        given = ", ".join(f"{point.label}: {shown(grid)}" for point, grid in zip(points, grids))
         raise InputError(
-            f"The hook points have different positions ({sizes}), so their units have no samples in common.",
+            f"The hook points have different positions ({given}), so their units have no samples in common.",
             "Take hook points of one size, or set collect.positions: mean for one sample per document.",
         )
     line, one_size = len(grids[0]) == 1, len(set(lengths)) == 1
@@ -128,11 +131,11 @@ def read_items(
     follows = sequence and grids[0][0] == lengths[longest_item]
     tokens = tokens_in(network, points, item, grids, one_size=one_size)
     patches = tokens[0].grid if tokens[0] is not None and section.mask.special and not single else None
-    counts = [int(np.prod(grids[0]))] * len(lengths)
+    sizes = [int(np.prod(grids[0]))] * len(lengths)
     if line and not one_size:
         shortest = grids_of(network, points, recorder, corpus.item(int(np.argmin(lengths))))[0][0]
-        counts = sizes_between(lengths, shortest, grids[0][0])
-    windows, documents = _windows(corpus, lengths, counts, section, single=single)
+        sizes = sizes_between(lengths, shortest, grids[0][0])
+    windows, documents = _windows(corpus, lengths, sizes, section, single=single)
     if mean and not follows:  # nothing says which positions are those of padding
         require_one_length(windows, lengths)
     longest = grids[0][0] if line and not single else max(window.size for window in windows)
@@ -170,6 +173,10 @@ def read_items(
         )
         return samples.crops(ids, order, places)
 
+    @cache
+    def counts() -> DocumentCounts:
+        return DocumentCounts(documents, 0, _identical(corpus, windows), 0)
+
     grid = patches or ((1, longest) if single or line else (grids[0][0], int(np.prod(grids[0][1:]))))
     width = sum(point.width for point in points)
 
@@ -180,14 +187,14 @@ def read_items(
 
         other = replace(network, module=reinitialised(network.module, seed))
         with record(other.module, points) as recorder:
-            yield read_items(other, points, recorder, corpus, section, invariants, seed)
+            yield replace(read_items(other, points, recorder, corpus, section, invariants, seed), counts=counts)
 
     return Reading(
         network=network,
         points=points,
         gated=[False] * len(points),
         windows=windows,
-        counts=DocumentCounts(documents, 0, _identical(corpus, windows), 0),
+        counts=counts,
         samples=("documents" if corpus.n_documents == len(corpus.items) else "items")
         if single
         else "steps"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts.metrics.collect import DocumentCounts
@@ -19,7 +20,7 @@ from glasso_cli.corpora.repeats import count_repeats
 from glasso_cli.corpora.token_texts import token_texts
 from glasso_cli.corpora.windows import Batch, TokenizedCorpus, Window, batches, special_frame, tokenize
 from glasso_cli.errors import InputError
-from glasso_cli.hooks.parts import patterns_in_part
+from glasso_cli.hooks.parts import resolve_in_part
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import padding_id
 
@@ -50,15 +51,7 @@ def texts_reading(
     ``section`` says how texts are cut and masked. Raises :class:`InputError` for hook points that do not exist or are not
     what they say.
     """
-    import torch
-
-    from glasso_cli.hooks import record, resolve_hook_points
-    from glasso_cli.hooks.invariants import check_hook_points
-    from glasso_cli.hooks.windows import lengths_can_mix
-
-    def resolve(patterns: Sequence[str]) -> tuple[HookPoint, ...]:
-        return resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))
-
+    resolve = partial(resolve_in_part, loaded)
     points = resolve(patterns) if dictionary is None else dictionary_points(dictionary, resolve)
     _refuse_several_experts(points)
     length = _window_length(loaded, section)
@@ -73,21 +66,43 @@ def texts_reading(
         f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
         f"at {', '.join(p.label for p in points)}"
     )
-    invariants = check_hook_points(loaded, points)
-    if dictionary is None:
-        warn_arbitrary(points, name, reporter)
-    with record(loaded.model, points) as recorder:
-        mixed_lengths = lengths_can_mix(
-            loaded, recorder, [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
-        )
+    with checked_texts(loaded, points, corpus, section, reporter) as (reading, _, mixed_lengths):
+        if dictionary is None:
+            warn_arbitrary(points, name, reporter)
         if not mixed_lengths:
             reporter.note(
                 f"{stage} {name}: in this model the longest window of a batch changes the activations of the others, so "
                 "that each batch holds windows of one length"
             )
-        yield read_texts(
-            loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed_lengths, reporter=reporter
+        yield reading
+
+
+@contextmanager
+def checked_texts(
+    loaded: LoadedModel,
+    points: Sequence[HookPoint],
+    corpus: TokenizedCorpus,
+    section: CollectSection,
+    reporter: Reporter,
+) -> Iterator[tuple[Reading, Recorder, bool]]:
+    """The reading of ``corpus`` at ``points``, its recorder, and whether windows of several lengths may share a batch.
+
+    Raises :class:`InputError` as :func:`glasso_cli.hooks.invariants.check_hook_points` does.
+    """
+    import torch
+
+    from glasso_cli.hooks import record
+    from glasso_cli.hooks.invariants import check_hook_points
+    from glasso_cli.hooks.windows import lengths_can_mix
+
+    invariants = check_hook_points(loaded, points)
+    with record(loaded.model, points) as recorder:
+        extreme = [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
+        mixed = lengths_can_mix(loaded, recorder, extreme)
+        reading = read_texts(
+            loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
         )
+        yield reading, recorder, mixed
 
 
 def tokenized(
@@ -129,7 +144,7 @@ def read_texts(
         if any(point.expert is not None for point in points):  # how experts are read is known of each module by itself
             resolve_hook_points(other.model, [f"expert.{p.layer}.{p.expert}" for p in points if p.expert is not None])
         with record(other.model, points) as recorder:
-            yield read_texts(
+            read = read_texts(
                 other,
                 points,
                 recorder,
@@ -139,16 +154,22 @@ def read_texts(
                 mixed_lengths=mixed_lengths,
                 reporter=reporter,
             )
+            yield replace(read, counts=counts)
 
     frame, pad_id = special_frame(loaded.tokenizer, loaded.start), padding_id(loaded.tokenizer)
     gated = [point.name in invariants.gated for point in points]
-    repeats = count_repeats(corpus)
+
+    @cache
+    def counts() -> DocumentCounts:
+        repeats = count_repeats(corpus)
+        return DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly)
+
     return Reading(
         network=loaded,
         points=points,
         gated=gated,
         windows=corpus.windows,
-        counts=DocumentCounts(corpus.n_documents, corpus.n_empty, repeats.identical, repeats.nearly),
+        counts=counts,
         samples="tokens",
         batches=lambda windows, budget: batches(windows, budget=budget, pad_id=pad_id, mixed_lengths=mixed_lengths),
         reader=lambda: Capture(recorder, points, frame, section.mask),

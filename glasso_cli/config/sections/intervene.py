@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glasso_cli.config.sections.section import Section
-from glasso_cli.config.sections.values import CorpusName, Neurons, Strings, Text, as_tuple, code_name, shown
+from glasso_cli.config.sections.values import (
+    CorpusName,
+    Neurons,
+    Strings,
+    Text,
+    as_tuple,
+    code_name,
+    one_or_several,
+    shown,
+)
 
 Change = Literal["step", "mean", "resample", "zero"]
 OUTPUTS = ("loss", "kl", "logit_difference")
@@ -90,9 +99,9 @@ class InterveneSection(Section):
     logit_tokens: Strings = Field(
         default=(), description="The two tokens of logit_difference, as texts: the first minus the second."
     )
-    trust: Annotated[
-        tuple[Literal["import"], ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else as_tuple(v))
-    ] = Field(default=(), description="import runs the Python code that outputs name. An empty list refuses it.")
+    trust: Annotated[tuple[Literal["import"], ...], BeforeValidator(one_or_several)] = Field(
+        default=(), description="import runs the Python code that outputs name. An empty list refuses it."
+    )
     corpus: CorpusName | None = Field(
         default=None,
         description="Corpus on whose texts effects are measured. null means the corpus itself: documents that `collect` did not read, "

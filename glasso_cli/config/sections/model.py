@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from glasso_cli.config.sections.section import Section, runtime
-from glasso_cli.config.sections.values import CodeName, PathText, as_tuple
+from glasso_cli.config.sections.values import CodeName, PathText, one_or_several
 
 _HF_ONLY = ("id", "revision", "device_map")
 TORCH_ONLY = ("target", "args", "weights", "adapter")
@@ -64,7 +64,7 @@ class ModelSection(Section):
     )
     trust: Annotated[
         tuple[Literal["pickle", "remote_code", "import"], ...],
-        BeforeValidator(lambda v: (v,) if isinstance(v, str) else as_tuple(v)),
+        BeforeValidator(one_or_several),
     ] = Field(
         default=(),
         description="Which risks to accept: pickle loads weights in a format that can run code, remote_code runs Python code of the "

@@ -27,6 +27,11 @@ def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def one_or_several(value: Any) -> Any:
+    """A single text as a tuple of one; a list as :func:`as_tuple` has it."""
+    return (value,) if isinstance(value, str) else as_tuple(value)
+
+
 def _path(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty")

@@ -59,6 +59,5 @@ def as_samples(point: HookPoint, tensor: Tensor | None, documents: int) -> Tenso
             f"{documents} documents" + (f" and {point.width} units." if point.width else "."),
             "Give collect.axes: one letter for each axis, b documents, c units, others positions.",
         )
-    order = [point.axes.index(axis) for axis in ("b", *(a for a in point.axes if a not in "bc"), "c")]
     positions = prod(grid_of(point, tensor))
-    return tensor.permute(order).reshape(documents, positions, sizes["c"])
+    return tensor.permute(point.units_last).reshape(documents, positions, sizes["c"])

@@ -63,7 +63,7 @@ def tokens_of(network: ModuleNetwork, point: HookPoint, batch: ModuleBatch, coun
             "pixels, so that nothing says which of them are patches.",
             "Choose a hook point in another layer.",
         )
-    if grid is None or (len(constant) == count and not _row_by_row(network, first, batch, order, grid)):
+    if grid is None or (len(constant) == count and not _row_by_row(network, first, batch, entering[0], order, grid)):
         return Tokens(torch.arange(count), special, None)
     rows = grid[0] + -(-(count - patches) // grid[1])
     return Tokens(order, special[order], (rows, grid[1]))
@@ -114,11 +114,18 @@ def _grid(patches: int, height: int, width: int) -> tuple[int, int] | None:
 
 
 def _row_by_row(
-    network: ModuleNetwork, values: Tensor, batch: ModuleBatch, order: Tensor, grid: tuple[int, int]
+    network: ModuleNetwork,
+    values: Tensor,
+    batch: ModuleBatch,
+    plain: Tensor,
+    order: Tensor,
+    grid: tuple[int, int],
 ) -> bool:
-    """Whether noise in two corners of an image changes most the patches that lie there, if they lie row by row."""
+    """Whether noise in two corners of an image changes most the patches that lie there, if they lie row by row.
+
+    ``plain`` is what enters the first layer for the image ``values``.
+    """
     rows, columns = grid
-    plain = _entering(network, values, batch)
     height, width = max(1, values.shape[2] // rows), max(1, values.shape[3] // columns)
     corners = {
         columns - 1: (slice(0, height), slice(values.shape[3] - width, None)),
@@ -128,7 +135,7 @@ def _row_by_row(
         changed = values.clone()
         changed[:, :, down, right] += 3
         made = _entering(network, changed, batch)
-        if plain is None or made is None:
+        if made is None:
             return False
         distance = (made - plain).norm(dim=1)[order][: rows * columns]
         if int(distance.argmax()) != place:

@@ -24,6 +24,7 @@ from transformers import (
     YolosModel,
 )
 
+from glasso_cli.collection.modules.positions import tokens_in
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.modules.resolve import resolve_module_points
 from glasso_cli.hooks.modules.tokens import Tokens, tokens_of
@@ -117,3 +118,18 @@ def test_tokens_in_another_order_have_no_grid(monkeypatch: pytest.MonkeyPatch) -
     found = tokens(model, 3, 32, 32)
     assert found is not None
     assert found.grid is None
+
+
+@pytest.mark.slow
+def test_hook_points_of_one_grid_are_asked_once() -> None:
+    """Two images of noise, and noise in two corners: four passes."""
+    torch.manual_seed(0)
+    model = DeiTModel(DeiTConfig(image_size=32, patch_size=8, **SIZES)).eval()
+    network = pretrained_network(model, "image")
+    images = batch(1, 3, 32, 32)
+    points = resolve_module_points(network, ["resid.0", "resid.1", "mlp.1"], images)
+    passes: list[int] = []
+    model.register_forward_pre_hook(lambda *_: passes.append(1))
+    found = tokens_in(network, points, images.values[0].numpy(), [(18,)] * 3, one_size=True)
+    assert len(passes) == 4
+    assert found[0] is found[1] is found[2] is not None
