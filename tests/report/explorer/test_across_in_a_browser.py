@@ -70,7 +70,7 @@ def test_why_shows_the_columns_a_sentence_and_the_contexts_side_by_side(page: Pa
         assert left[1] > 0
         assert right[1] > 0
     page.run("document.querySelector('#across-table button[aria-label^=Why]').click()")
-    assert "not looked for" not in page.text("#card .statements")
+    assert "not measured" not in page.text("#card .statements")
     assert page.run("return window.glasso.state().edge") == "0-12"
     page.set(edge=None, neuron=0)
     assert "Across layers (" in page.text("#card")
