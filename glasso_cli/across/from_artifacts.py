@@ -79,8 +79,8 @@ def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
     points = np.full(len(neurons.ids), "", dtype=object)
     points[place[place >= 0]] = [name.rpartition("[")[0] for name in turned.neuron_ids[place >= 0].tolist()]
     pairs = turned.metrics.layers
-    looked_from = np.array([points == pair.source for pair in pairs]).reshape(-1, len(points))
-    looked_to = np.array([points == pair.target for pair in pairs]).reshape(-1, len(points))
+    looked_from = np.array([points == pair.source for pair in pairs], dtype=bool).reshape(-1, len(points))
+    looked_to = np.array([points == pair.target for pair in pairs], dtype=bool).reshape(-1, len(points))
     used = (sources >= 0) & (targets >= 0)
     return _findings(sources, targets, np.asarray(turned.edge), numbers, used, looked_from, looked_to)
 
@@ -174,6 +174,6 @@ def _by_layer(layers: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> t
     """All pairs of one of ``sources`` and one of ``targets (p,)`` bool in a later layer: ``looked_from`` and ``looked_to``."""
     later = np.unique(layers[targets])
     return (
-        np.array([sources & (layers < layer) for layer in later]).reshape(-1, len(layers)),
-        np.array([targets & (layers == layer) for layer in later]).reshape(-1, len(layers)),
+        np.array([sources & (layers < layer) for layer in later], dtype=bool).reshape(-1, len(layers)),
+        np.array([targets & (layers == layer) for layer in later], dtype=bool).reshape(-1, len(layers)),
     )
