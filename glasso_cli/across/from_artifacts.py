@@ -71,7 +71,7 @@ def association_of(graph: OrderedGraph | PrecisionPath, neurons: Neurons) -> Fin
 
 
 def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
-    """The pairs of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens."""
+    """The pairs across layers of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens."""
     turned = oriented(artifact)
     place = neurons.places(turned.neuron_ids)
     sources, targets = place[turned.sources], place[turned.targets]
@@ -81,7 +81,7 @@ def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
     pairs = turned.metrics.layers
     looked_from = np.array([points == pair.source for pair in pairs], dtype=bool).reshape(-1, len(points))
     looked_to = np.array([points == pair.target for pair in pairs], dtype=bool).reshape(-1, len(points))
-    used = (sources >= 0) & (targets >= 0)
+    used = (sources >= 0) & (targets >= 0) & (neurons.layers[sources] < neurons.layers[targets])
     return _findings(sources, targets, np.asarray(turned.edge), numbers, used, looked_from, looked_to)
 
 

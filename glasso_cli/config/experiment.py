@@ -136,14 +136,10 @@ class Config(Section):
         corpora = info.data.get("corpora") or {}
         if value.corpus is not None and corpora and value.corpus not in corpora:
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
-        fit, model = info.data.get("fit"), info.data.get("model")
+        fit = info.data.get("fit")
         if value.reads_disagreement and isinstance(fit, FitSection) and fit.order != "layers":
             raise ValueError(
                 "stratify by disagreement needs the ordered graph; set fit.order: layers, or delete disagreement"
-            )
-        if value.reads_disagreement and isinstance(model, ModelSection) and model.kind == "torch":
-            raise ValueError(
-                "stratify by disagreement needs influence, which is for models of kind hf; delete disagreement"
             )
         return value
 

@@ -156,6 +156,7 @@ def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> I
         config.intervene,
         job.pieces,
         read=name,
+        disagreements=_disagreements(job),
         name=job.corpus,
         seed=config.seed,
         reporter=job.console,

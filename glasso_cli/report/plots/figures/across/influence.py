@@ -67,7 +67,7 @@ def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray
     for sign in (-1, 1):
         axes.axvline(sign * least[0], color=style.MUTED, linewidth=0.8, linestyle=":")
         axes.axhline(sign * least[1], color=style.MUTED, linewidth=0.8, linestyle=":")
-    for name, amount in counts_by_reading(edges, read).items():
+    for name, amount in reversed(counts_by_reading(edges, read).items()):
         these = has_reading(edges, name)
         look: dict[str, Any] = {"color": colour_of(name), "rasterized": True}
         axes.scatter(
