@@ -12,7 +12,7 @@ IN_WORDS = {
     "both": "The two vary together, and the first moves the second along the paths that influence follows.",
     "common cause": (
         "The two vary together, and no influence was found of the first on the second. A shared input is the usual reason. "
-        "Paths that influence does not follow are another."
+        "Paths that influence does not follow, if there are some, are another."
     ),
     "unused wiring": (
         "The first moves the second, and the graph of these texts has no such edge: the source varies too little or with too much "

@@ -16,6 +16,7 @@ from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.errors import InputError
 from glasso_cli.intervention.feed import array_feed
 from glasso_cli.intervention.run import Texts, intervene
+from glasso_cli.intervention.sources import Disagreements
 from glasso_cli.intervention.study import choose_points, run_order
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def intervene_arrays(
     pieces: Path,
     *,
     read: str,
+    disagreements: Disagreements | None = None,
     name: str,
     seed: int,
     reporter: Reporter,
@@ -75,6 +77,7 @@ def intervene_arrays(
             section,
             pieces,
             Texts(read, corpus, held_out),
+            disagreements=disagreements,
             name=name,
             seed=seed,
             reporter=reporter,

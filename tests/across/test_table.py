@@ -184,6 +184,19 @@ def test_neurons_come_from_all_artifacts() -> None:
     assert len(edges_across(alone, None, None, everything(planted)[2])) == 3 * EACH
 
 
+def test_artifacts_of_other_neurons_say_nothing() -> None:
+    here, elsewhere = Planted.of([8, 9], EACH), Planted.of([3, 4], EACH)
+    graph, moved, _ = everything(here)
+    pairs = {(0, EACH): 0.4}
+    others = (ordered_graph(elsewhere, pairs), influence(elsewhere, pairs), interventions(elsewhere, [0], pairs))
+    assert len(edges_across(here.neurons, *others)) == 0
+    edges = edges_across(here.neurons, graph, others[1], others[2])
+    assert len(edges) == 2
+    assert set(edges.reading.tolist()) == {-1}
+    assert not edges.effects["step"].looked.any()
+    assert len(edges_across(here.neurons, graph, moved, others[2])) == 3
+
+
 def test_there_must_be_something_to_join() -> None:
     with pytest.raises(ValueError, match="nothing to join"):
         joined(None, None, {})

@@ -159,7 +159,10 @@ export function acrossCard(pair) {
   ];
 }
 
-const FOUND_WORDS = ['not looked for', 'no', 'yes'];
+const foundWords = (column, pair) => {
+  const nothing = column.name.startsWith('effect') ? 'not measured' : 'not looked for';
+  return [nothing, 'no', 'yes'][acrossAt(column, 'state', pair)];
+};
 const STATEMENTS = [
   ['estimate', (column, pair) => signText(acrossAt(column, 'value', pair))],
   ['± standard error', (column, pair) => formatError(acrossAt(column, 'error', pair))],
@@ -179,7 +182,7 @@ function columnsTable(pair) {
       createElement('th', { scope: 'row' }, title),
       ...METHODS.map((column) => createElement('td', { class: 'number' }, cell(column))),
     );
-  const found = row('found', (column) => FOUND_WORDS[acrossAt(column, 'state', pair)]);
+  const found = row('found', (column) => foundWords(column, pair));
   const numbers = STATEMENTS.map(([title, text]) =>
     row(title, (column) => (hasNumber(column, pair) ? text(column, pair) : '–')),
   );
