@@ -52,6 +52,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
+    "audit",
     "stages",
     "api",
     "cli",

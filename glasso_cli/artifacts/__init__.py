@@ -2,6 +2,7 @@
 
 from glasso_cli.artifacts.activation_stats import ActivationStats
 from glasso_cli.artifacts.artifact import Artifact
+from glasso_cli.artifacts.audit import Audit
 from glasso_cli.artifacts.comparison import Comparison
 from glasso_cli.artifacts.influence import Influence
 from glasso_cli.artifacts.interventions import Interventions
@@ -12,6 +13,7 @@ from glasso_cli.artifacts.precision_path import PrecisionPath
 __all__ = [
     "ActivationStats",
     "Artifact",
+    "Audit",
     "Comparison",
     "Influence",
     "Interventions",

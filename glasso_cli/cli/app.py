@@ -193,11 +193,43 @@ _stage_command(
     "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
-_stage_command(
-    "intervene",
-    "Change neurons and measure the effects on later ones: OUT/intervene/CORPUS.npz and .csv.",
-    "glasso intervene my.yaml --set intervene.sources=40",
-)
+
+
+@app.command("intervene")
+@guarded
+@with_run_options
+def intervene_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+    """Change neurons, measure the effects on later ones, and judge every score of pairs by them, as `audit` does.
+
+    [bold]Example[/bold]
+    $ glasso intervene my.yaml --set intervene.sources=40
+    """
+    _stages(["intervene"], config, set_, options)
+    _show_audit(_stages(["audit"], config, set_, options), options)
+
+
+@app.command("audit")
+@guarded
+@with_run_options
+def audit_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+    """Judge graphs, weights and influence by the measured effects: OUT/audit/CORPUS.npz, .csv and .predicted.csv.
+
+    [bold]Example[/bold]
+    $ glasso audit my.yaml --set audit.share=0.01
+    """
+    _show_audit(_stages(["audit"], config, set_, options), options)
+
+
+def _show_audit(pipeline: Pipeline, options: RunOptions) -> None:
+    """Print the table of every audit beside the results."""
+    if options.dry_run or options.as_json:
+        return
+    from glasso_cli.artifacts import Audit
+    from glasso_cli.cli.audit_tables import short_table
+
+    for path in pipeline.made("audit"):
+        if path.suffix == ".npz":
+            Console(quiet=options.quiet).show(short_table(Audit.load(path)), beside=True)
 
 
 @app.command("visualize")
@@ -300,9 +332,11 @@ def show(
         return
     print(describe(artifact, as_json=as_json))
     if not as_json:
+        from glasso_cli.cli.audit_tables import tables_of
         from glasso_cli.cli.graph_preview import preview
 
         Console().show(preview(artifact))
+        Console().show(tables_of(artifact))
 
 
 @app.command()

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import Audit, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
+    AuditMetrics,
     ComparisonMetrics,
     FitMetrics,
     InfluenceMetrics,
@@ -20,6 +21,7 @@ from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
+from glasso_cli.report.words.audit import audit_summary
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
@@ -78,6 +80,8 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
         return interventions_summary(metrics_of(InterventionMetrics, meta))
     if meta["kind"] == Influence.kind:
         return influence_summary(metrics_of(InfluenceMetrics, meta))
+    if meta["kind"] == Audit.kind:
+        return audit_summary(metrics_of(AuditMetrics, meta))
     return []
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from glasso_cli.config.sections.audit import AuditSection
 from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
@@ -56,6 +57,10 @@ class Config(Section):
     intervene: InterveneSection = Field(
         default=InterveneSection(),
         description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
+    audit: AuditSection = Field(
+        default=AuditSection(),
+        description="How scores of pairs are judged against the effects that `intervene` measured.",
     )
 
     @field_validator("name")

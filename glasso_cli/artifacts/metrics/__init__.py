@@ -1,5 +1,6 @@
 """What a stage measured, one type per kind of artifact; ``meta`` holds it as JSON."""
 
+from glasso_cli.artifacts.metrics.audit import AuditMetrics
 from glasso_cli.artifacts.metrics.codec import metrics_of, to_json
 from glasso_cli.artifacts.metrics.collect import CollectMetrics
 from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
@@ -10,6 +11,7 @@ from glasso_cli.artifacts.metrics.joint import JointMetrics
 from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
 
 __all__ = [
+    "AuditMetrics",
     "CollectMetrics",
     "ComparisonMetrics",
     "FitMetrics",
