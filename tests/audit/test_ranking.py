@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_tied_pairs_are_in_random_order(score: list[int], true: list[int]) -> No
     orders = [
         [bool(true[place]) for place in order]
         for order in permutations(range(6))
-        if all(abs(score[a]) >= abs(score[b]) for a, b in zip(order, order[1:]))
+        if all(abs(score[a]) >= abs(score[b]) for a, b in pairwise(order))
     ]
     found = Ranking(values).counting(ONE).hits(hits)
     assert found.average_precision()[0] == pytest.approx(np.mean([precision_of(order) for order in orders]))
