@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glasso_cli.api.across import edges_across as edges_across
     from glasso_cli.api.artifacts import load as load
     from glasso_cli.api.audit import audit as audit
     from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
@@ -53,6 +54,7 @@ _PUBLIC = {
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",
     "compare": "glasso_cli.api.stages",
+    "edges_across": "glasso_cli.api.across",
     "fit": "glasso_cli.api.stages",
     "fit_ordered": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",

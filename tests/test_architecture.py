@@ -48,6 +48,7 @@ FOLDERS = [
     "synth",
     "fitting",
     "comparison",
+    "across",
     "report",
     "collection",
     "intervention",

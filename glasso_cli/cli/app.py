@@ -314,7 +314,7 @@ def show(
         typer.Option(
             "--neuron",
             metavar="ID",
-            help="For interventions: print the effects of one neuron, and those of others on it.",
+            help="For influence and interventions: print what one neuron does to others, and what others do to it.",
         ),
     ] = None,
     debug: Debug = False,

@@ -25,7 +25,9 @@ from glasso_cli.report.words.audit import audit_summary
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
-from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
+from glasso_cli.report.words.influence import neuron_summary as influence_of_neuron
+from glasso_cli.report.words.interventions import interventions_summary
+from glasso_cli.report.words.interventions import neuron_summary as effects_of_neuron
 from glasso_cli.report.words.ordered import ordered_summary
 
 
@@ -44,11 +46,21 @@ def describe(path: Path, *, as_json: bool) -> str:
 
 
 def describe_neuron(path: Path, name: str) -> str:
-    """What interventions found about one neuron or group: the strongest effects that it has, and that others have on it.
+    """What influence or interventions say of one neuron or group: the strongest effects that it has, and that others have on it.
 
-    Raises :class:`InputError` for another kind of artifact, and for a name that is neither a source nor a target.
+    Raises :class:`InputError` for another kind of artifact, and for a name that is not in it.
     """
-    rows = [_row(name, text, width=24) for name, text in neuron_summary(Interventions.load(path), name)]
+    kind = stored_meta(path)["kind"]
+    if kind == Influence.kind:
+        lines = influence_of_neuron(Influence.load(path), name)
+    elif kind == Interventions.kind:
+        lines = effects_of_neuron(Interventions.load(path), name)
+    else:
+        raise InputError(
+            f"{path} holds '{kind}', which does not say what one neuron does to another.",
+            "Give an .npz of influence or intervene with --neuron.",
+        )
+    rows = [_row(name, text, width=24) for name, text in lines]
     return "\n".join(visible(row) for row in [str(path), *rows])
 
 

@@ -16,6 +16,14 @@ DIFFERENCES = {
     "weaker": "#56B4E9",
     "sign flip": "#D55E00",
 }
+# How association and influence of a pair across layers are read together (Okabe & Ito, 2008); the last is of pairs without both
+READINGS = {
+    "both": "#009E73",
+    "common cause": "#E69F00",
+    "unused wiring": "#CC79A7",
+    "neither": "#8C8C8C",
+    "": "#595959",
+}
 # In how many corpora of a joint fit an edge is (Okabe & Ito, 2008)
 PRESENCE = {"all": "#7F7F7F", "some": "#0072B2", "one": "#E69F00", "sign flip": "#D55E00"}
 

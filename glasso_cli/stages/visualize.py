@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts.manifest import verified_content
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
@@ -42,6 +43,19 @@ def settings(config: Config, name: str) -> dict[str, Any]:
     return {**read, "contexts": config.compare.contexts} if is_comparison(config, name) else read
 
 
+def pins(config: Config, name: str) -> dict[str, Any]:
+    """The digest of the ordered graph, which `fit` writes beside its path and which the digest of that does not cover."""
+    path = ordered_graph(config, name)
+    return {} if path is None else {"ordered": verified_content(path)}
+
+
+def ordered_graph(config: Config, name: str) -> Path | None:
+    """Where the ordered graph of a corpus is; None where it has none."""
+    if is_comparison(config, name) or config.fit.order == "none":
+        return None
+    return config.folder / "fit" / f"{name}.ordered.npz"
+
+
 def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
     """The manifest that names the figures beside it, and the explorer."""
     manifest = config.folder / "figures" / name / "figures.json"
@@ -71,9 +85,14 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
     from glasso_cli.report.plots.figures.network import graphviz_note
     from glasso_cli.report.plots.study import Study
 
+    ordered = ordered_graph(job.config, job.corpus)
+    influence, interventions = (job.upstream.get(stage) for stage in ("influence", "intervene"))
     study = Study(
         stats=oriented(ActivationStats.load(job.upstream["collect"])),
         fit=oriented(PrecisionPath.load(job.upstream["fit"])),
+        influence=None if influence is None else oriented(Influence.load(influence)),
+        interventions=None if interventions is None else oriented(Interventions.load(interventions)),
+        ordered=None if ordered is None else oriented(OrderedGraph.load(ordered)),
         dot=job.upstream["fit"].with_suffix(".dot"),
         section=job.config.visualize,
         title=f"{_model(job.config)} · {job.corpus}",
@@ -110,10 +129,12 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=7,
+    version=8,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
+    uses=("influence", "intervene"),
     settings=settings,
+    pins=pins,
     paths=paths,
     make=make,
     targets=targets,

@@ -36,6 +36,14 @@ def test_it_writes_an_artifact_a_table_and_a_directed_graph(runner: Runner) -> N
         said = runner.command("show", f"out/influence/{name}").output
         assert rows[0]["source"] in said
         assert rows[0]["target"] in said
+    source = rows[0]["source"]
+    one = runner.command("show", "out/influence/words.npz", "--neuron", source).output
+    assert f"{source} on the next layer" in one
+    assert f"{float(rows[0]['influence']):+.3f} ± {float(rows[0]['standard_error']):.3f}" in one
+    assert f"on {source}, from the layer before  0 edges" in one
+    refused = runner.command("show", "out/influence/words.npz", "--neuron", "layers.7.mlp[0]")
+    assert refused.exit_code == 2
+    assert "is not among the" in " ".join(refused.output.split())
     assert "standard deviations of the target per standard deviation of the source" in runner.command(
         "show", "out/influence/words.npz"
     ).output.replace("\n", " ")

@@ -13,6 +13,7 @@ from glasso_cli.artifacts.orientation import pole_contexts
 from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
+from glasso_cli.report.explorer.across import across_of
 from glasso_cli.report.explorer.view import MOST_ALPHAS, Activity, Change, CorpusView, ShownSamples, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.names import Name
@@ -39,6 +40,7 @@ def view_of(study: Study) -> View:
         fit.layers,
         fit.orientation,
         (corpus,),
+        across=across_of(study),
     )
 
 

@@ -86,6 +86,31 @@ class Activity:
 
 
 @dataclass(frozen=True, eq=False)
+class AcrossColumn:
+    """What one method says of M pairs; nan where a number was not estimated or not kept."""
+
+    name: str
+    words: str
+    looked: np.ndarray  # (M,) bool
+    found: np.ndarray  # (M,) bool
+    value: np.ndarray  # (M,)
+    error: np.ndarray  # (M,)
+    q_values: np.ndarray  # (M,)
+    rms: np.ndarray | None  # (M,) over tokens, where the method has it
+
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """M pairs of neurons in different layers, the strongest first, the source in the earlier layer."""
+
+    sources: np.ndarray  # (M,)
+    targets: np.ndarray  # (M,)
+    reading: np.ndarray  # (M,) index into the readings of ``words``; the last is of pairs that are not read
+    columns: tuple[AcrossColumn, ...]
+    words: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """The whole page: p neurons, one or two corpora."""
 
@@ -100,6 +125,7 @@ class View:
     corpora: tuple[CorpusView, ...]
     change: Change | None = None
     activity: Activity | None = None
+    across: Across | None = None
 
     @property
     def p(self) -> int:

@@ -32,7 +32,7 @@ from glasso_cli.report.explorer.blocks import (
     positions,
 )
 from glasso_cli.report.explorer.layout import lay_out
-from glasso_cli.report.explorer.view import Activity, Change, CorpusView, ShownSamples, View
+from glasso_cli.report.explorer.view import Across, Activity, Change, CorpusView, ShownSamples, View
 from glasso_cli.report.names import Name
 
 FORMAT = "glasso.explorer/6"
@@ -42,9 +42,10 @@ _ENTRY = 250  # bytes of a block besides its text: its element and its entry in 
 # In this order the files are one program: each imports only from those before it.
 SCRIPTS = (
     *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
-    *("edge-card.js", "tables.js", "activity.js", "cards.js", "export.js", "search.js", "controls.js", "main.js"),
+    *("tables.js", "activity.js", "across.js", "edge-card.js", "cards.js", "export.js", "search.js", "controls.js"),
+    "main.js",
 )
-STYLES = ("page.css", "contexts.css")
+STYLES = ("page.css", "contexts.css", "across.css")
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
 
@@ -105,6 +106,9 @@ def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     if view.activity:
         for name, block in _activity(view.activity):
             yield f"activity.{name}", block
+    if view.across:
+        for name, block in _across(view.across, view.p):
+            yield f"across.{name}", block
     yield "order", packed(indices(_by_strength(view), view.p))
 
 
@@ -163,6 +167,20 @@ def _activity(activity: Activity) -> Iterator[tuple[str, Block]]:
         yield name, packed(array.astype(np.float32))
     yield "shift_q", packed(logarithms(activity.shift_q))
     yield "ratio_q", packed(logarithms(activity.ratio_q))
+
+
+def _across(across: Across, p: int) -> Iterator[tuple[str, Block]]:
+    """The pairs, and of every column what was found (0 not looked for, 1 not found, 2 found) and the numbers."""
+    yield "sources", packed(indices(across.sources, p))
+    yield "targets", packed(indices(across.targets, p))
+    yield "reading", packed(across.reading.astype(np.uint8))
+    for number, column in enumerate(across.columns):
+        yield f"{number}.state", packed(np.where(column.looked, 1 + column.found, 0).astype(np.uint8))
+        yield f"{number}.value", packed(column.value.astype(np.float32))
+        yield f"{number}.error", packed(column.error.astype(np.float32))
+        yield f"{number}.q", packed(logarithms(column.q_values))
+        if column.rms is not None:
+            yield f"{number}.rms", packed(column.rms.astype(np.float32))
 
 
 def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
@@ -260,6 +278,7 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
         "corpora": corpora,
         "change": {"kinds": view.change.kinds, "words": dict(view.change.words)} if view.change else None,
         "activity": dict(view.activity.words) if view.activity else None,
+        **({"across": _across_words(view.across)} if view.across else {}),
         "colours": _colours(),
         "steps": STEPS,
         "unknown": UNKNOWN,
@@ -267,6 +286,10 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
         "without_contexts": without,
         "blocks": {name: block.entry for name, block in blocks.items()},
     }
+
+
+def _across_words(across: Across) -> dict[str, Any]:
+    return {**across.words, "columns": [{"name": column.name, "words": column.words} for column in across.columns]}
 
 
 def _name(name: Name) -> dict[str, Any] | None:

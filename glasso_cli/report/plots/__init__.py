@@ -28,22 +28,27 @@ from glasso_cli.report.plots.figures import (
     scatter,
     shifted,
 )
+from glasso_cli.report.plots.figures.across import effects, influence, layers
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.plots.tables import edge_table, neuron_table
+from glasso_cli.report.plots.tables import across_table, edge_table, neuron_table
 
 PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "heatmap": heatmap.pictures,
     "communities": communities.pictures,
     "network": network.pictures,
     "factors": factors.pictures,
+    "layers": layers.pictures,
+    "influence": influence.pictures,
+    "effects": effects.pictures,
     "path": path.pictures,
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,
     "diagnostics": diagnostics.pictures,
     "card": cards.pictures,
 }
+ACROSS = "edges_across_layers"
 _COMPARED = ("activations", "shifted", "maps", "scatter", "rewired")
 
 
@@ -53,11 +58,13 @@ def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
     The last is ``figures.txt``: what each picture shows, in a sentence, to use as its alternative text. Pictures that an
     earlier call left in ``folder`` and this one did not draw are deleted at the end.
     """
-    yield [
-        write_table(folder / "edges.csv", edge_table(study)),
-        write_table(folder / "neurons.csv", neuron_table(study)),
-    ]
+    tables = {"edges": edge_table(study), "neurons": neuron_table(study)}
+    if study.across is not None:
+        tables[ACROSS] = across_table(study, study.across)
+    yield [write_table(folder / f"{name}.csv", table) for name, table in tables.items()]
     yield from _drawn((pictures(study) for pictures in PLOTS.values()), study, folder, tuple(PLOTS))
+    if study.across is None:
+        (folder / f"{ACROSS}.csv").unlink(missing_ok=True)
 
 
 def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[list[Path]]:

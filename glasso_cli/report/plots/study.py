@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats, PrecisionPath
+from glasso_cli.across.from_artifacts import Neurons, edges_across
+from glasso_cli.across.table import EdgesAcross
+from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
@@ -28,13 +30,19 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus."""
+    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus.
+
+    All are oriented. What was not made is None.
+    """
 
     stats: ActivationStats
     fit: PrecisionPath
     dot: Path
     section: VisualizeSection
     title: str
+    influence: Influence | None = None
+    interventions: Interventions | None = None
+    ordered: OrderedGraph | None = None
 
     # -- the selected graph -----------------------------------------------------------------------
 
@@ -109,7 +117,7 @@ class Study:
         return self.graph.strength
 
     @cached_property
-    def influence(self) -> np.ndarray:
+    def expected_influence(self) -> np.ndarray:
         """Expected influence ``(p,)``: the sum of partial correlations with their signs (Robinaugh et al. 2016)."""
         return edge_sums(self.p, *self.edges)
 
@@ -143,6 +151,36 @@ class Study:
         """A short label of every neuron."""
         return short_labels([str(name) for name in self.fit.neuron_ids], self.fit.layers)
 
+    # -- across layers ------------------------------------------------------------------------------
+
+    @cached_property
+    def collected(self) -> Neurons:
+        """All collected neurons, to which the indices of ``across`` belong."""
+        return Neurons(self.stats.neuron_ids, self.stats.layers, self.stats.orientation)
+
+    @cached_property
+    def across(self) -> EdgesAcross | None:
+        """The edges across layers, if an ordered graph, influence or interventions were made; None if there are none."""
+        if self.ordered is None and self.influence is None and self.interventions is None:
+            return None
+        edges = edges_across(self.collected, self.association_graph, self.influence, self.interventions)
+        return edges if len(edges) else None
+
+    @property
+    def association_graph(self) -> OrderedGraph | PrecisionPath:
+        """The graph whose edges across layers are their association: the ordered one, where there is one."""
+        return self.fit if self.ordered is None else self.ordered
+
+    @cached_property
+    def collected_labels(self) -> list[str]:
+        """A short label of every collected neuron."""
+        return short_labels(self.collected.ids.tolist(), self.collected.layers)
+
+    @cached_property
+    def collected_titles(self) -> list[str]:
+        """Label and name of every collected neuron."""
+        return [titled(label, name) for label, name in zip(self.collected_labels, self.collected_names.texts)]
+
     # -- names --------------------------------------------------------------------------------------
 
     @property
@@ -157,7 +195,12 @@ class Study:
     @cached_property
     def names(self) -> NeuronNames:
         """The names of all fitted neurons."""
-        return name_neurons(self._material).at(self.fit.neurons)
+        return self.collected_names.at(self.fit.neurons)
+
+    @cached_property
+    def collected_names(self) -> NeuronNames:
+        """The names of all collected neurons."""
+        return name_neurons(self._material)
 
     @cached_property
     def community_names(self) -> list[Name]:

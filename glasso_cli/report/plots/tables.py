@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from glasso_cli.across.columns import edge_columns
+from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name
@@ -31,6 +33,15 @@ def edge_table(study: Study) -> dict[str, Any]:
     }
 
 
+def across_table(study: Study, edges: EdgesAcross) -> dict[str, Any]:
+    """All edges across layers, from strong to weak, with the names of their neurons."""
+    table = edge_columns(edges, study.collected, study.association_graph)
+    names = np.array(study.collected_names.texts, dtype=object)
+    named = {"name_source": names[edges.sources], "name_target": names[edges.targets]}
+    ends = {name: table.pop(name) for name in ("source", "target")}
+    return {**ends, **named, **table}
+
+
 def neuron_table(study: Study) -> dict[str, Any]:
     """All fitted neurons, from strong to weak."""
     order = study.by_strength
@@ -45,7 +56,7 @@ def neuron_table(study: Study) -> dict[str, Any]:
         "position": study.position[order],
         "degree": study.degree[order],
         "strength": study.strength[order],
-        "expected_influence": study.influence[order],
+        "expected_influence": study.expected_influence[order],
         "orientation": stats.orientation[chosen],
         "mean": stats.mean[chosen],
         "std": stats.std[chosen],

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from glasso_cli.artifacts import Influence
 from glasso_cli.artifacts.metrics import InfluenceMetrics
+from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.errors import InputError
 from glasso_cli.report.words.labels import SIGNS_OF_TABLES, count
+
+_SHOWN = 10  # strongest edges of a neuron
 
 
 def one_line(metrics: InfluenceMetrics) -> str:
@@ -42,6 +49,32 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
     if metrics.mean_rms_ratio is not None:
         steady = f"the mean is {metrics.mean_rms_ratio:.2f} of the root mean square over tokens, in the median edge"
         lines.insert(-2, ("steadiness", steady))
+    return lines
+
+
+def neuron_summary(artifact: Influence, name: str) -> list[tuple[str, str]]:
+    """What one neuron does to those of the next layer, and what those of the layer before do to it, the strongest edges first.
+
+    Raises :class:`InputError` for a neuron that is not in the artifact.
+    """
+    found = np.flatnonzero(artifact.neuron_ids == name)
+    if not len(found):
+        raise InputError(
+            f"'{name}' is not among the {artifact.n_neurons:,} neurons of this influence.",
+            f"Name one such as {artifact.neuron_ids[0]}.",
+        )
+    turned, ids = oriented(artifact), artifact.neuron_ids
+    lines: list[tuple[str, str]] = []
+    order = artifact.strongest()
+    for title, own, other in (
+        (f"{name} on the next layer", artifact.sources, artifact.targets),
+        (f"on {name}, from the layer before", artifact.targets, artifact.sources),
+    ):
+        edges = order[own[order] == found[0]]
+        lines.append((title, count(len(edges), "edge")))
+        for edge in edges[:_SHOWN].tolist():
+            value = f"{turned.mean[edge]:+.3f} ± {turned.error[edge]:.3f}, rms {turned.rms[edge]:.3f}"
+            lines.append((f"  {ids[other[edge]]}", f"{value}, q {turned.q_values[edge]:.2g}"))
     return lines
 
 

@@ -39,7 +39,7 @@ def test_degree_strength_and_influence_are_row_sums(make_study: Callable[..., St
     rho = partial_correlations(study)
     np.testing.assert_array_equal(study.degree, (rho != 0).sum(1))
     np.testing.assert_allclose(study.strength, np.abs(rho).sum(1))
-    np.testing.assert_allclose(study.influence, rho.sum(1), atol=1e-12)
+    np.testing.assert_allclose(study.expected_influence, rho.sum(1), atol=1e-12)
     assert (np.diff(study.strength[study.by_strength]) <= 0).all()
 
 

@@ -1,5 +1,6 @@
 // The card at the right: one neuron, edge or community, or the strongest neurons where nothing is chosen.
 
+import { acrossList } from './across.js';
 import { activityLines } from './activity.js';
 import { contextsPlace, fillContexts } from './contexts.js';
 import { CORPORA, changePoint, data, peakTokens } from './data.js';
@@ -90,6 +91,7 @@ function neuronCard(neuron) {
     neuronActions(neuron, Boolean(pin)),
     ...(pin ? [pinFields(pin)] : []),
     ...neighbourLists(neuron),
+    ...acrossList(neuron),
     ...CORPORA.flatMap((each) => [
       createElement('h3', {}, CORPORA.length > 1 ? `Strongest contexts in ${each.name}` : 'Strongest contexts'),
       ...(each.crops === null ? [] : [hint(each.crops)]),

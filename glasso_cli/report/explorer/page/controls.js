@@ -13,9 +13,10 @@ const TABS = {
   edges: 'Edges',
   neurons: 'Neurons',
   ...(manifest.activity ? { activity: 'Activity' } : {}),
+  ...(manifest.across ? { across: 'Across layers' } : {}),
 };
-const SLIDERS = ['least', 'frequency', 'budget'];
-const SELECTS = ['gap', 'layer', 'kind', 'arrangement'];
+const SLIDERS = ['least', 'frequency', 'budget', 'strength'];
+const SELECTS = ['gap', 'layer', 'kind', 'arrangement', 'reading', 'between'];
 
 export function setUpControls() {
   byId('title').textContent = manifest.title;
@@ -116,6 +117,7 @@ export function drawControls() {
   byId('negative').checked = state.signs.includes('-');
   for (const name of [...SLIDERS, ...SELECTS]) byId(name).value = state[name];
   byId('least-value').textContent = state.least.toFixed(2);
+  byId('strength-value').textContent = state.strength.toFixed(2);
   byId('frequency-value').textContent = formatPercent(state.frequency);
   byId('frequency-field').hidden = isChange() || !hasFrequencies(activeCorpus());
   byId('budget-value').textContent = formatCount(state.budget);

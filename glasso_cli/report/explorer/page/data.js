@@ -167,6 +167,13 @@ export function changedPairOf(i, j) {
   return data.changeIndex.get(pairKey(i, j)) ?? null;
 }
 
+// The index of two neurons, in either order, among the pairs across layers; null where they are not among them.
+export function acrossPairOf(i, j) {
+  if (!manifest.across) return null;
+  data.acrossIndex ??= pairIndex(data['across.sources'], data['across.targets']);
+  return data.acrossIndex.get(pairKey(i, j)) ?? null;
+}
+
 // -- values -------------------------------------------------------------------------------------------
 
 export const unscaled = (value) =>
@@ -176,6 +183,9 @@ const qFrom = (value) => 10 ** (-value / STEPS.log_q);
 
 // q of a pair that differs.
 export const changeQ = (pair) => qFrom(data['change.q'][pair]);
+
+// q of a pair across layers, by the number of the method.
+export const acrossQ = (method, pair) => qFrom(data[`across.${method}.q`][pair]);
 
 // q of the difference of means or variances of a neuron between two corpora.
 export const activityQ = (name, neuron) => qFrom(data[`activity.${name}_q`][neuron]);

@@ -1,7 +1,9 @@
 // The card of an edge: what the fit, the tests and the comparison say of two neurons, and the contexts of both.
 
+import { acrossCard } from './across.js';
 import { contextsPlace } from './contexts.js';
 import {
+  acrossPairOf,
   CORPORA,
   changedPairOf,
   changeQ,
@@ -30,6 +32,10 @@ import {
 import { alphaIndex } from './state.js';
 
 export function edgeCard(i, j) {
+  const pair = acrossPairOf(i, j);
+  if (pair !== null) {
+    return [...acrossCard(pair), createElement('h3', {}, 'In the fitted graph'), ...edgeIn(CORPORA[0], i, j)];
+  }
   const content = [createElement('h2', {}, 'Edge'), createElement('p', {}, neuronButton(i), ' — ', neuronButton(j))];
   const several = CORPORA.length > 1;
   for (const corpus of CORPORA) {

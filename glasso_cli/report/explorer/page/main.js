@@ -1,5 +1,6 @@
 // The start of the page, and what is drawn when the state changes.
 
+import { setUpAcross } from './across.js';
 import { setUpActivity } from './activity.js';
 import { showCard } from './cards.js';
 import { drawControls, drawCounts, setUpControls } from './controls.js';
@@ -23,6 +24,7 @@ const VIEWS = {
   edges: () => tables.edges.draw(),
   neurons: () => tables.neurons.draw(),
   activity: () => tables.activity.draw(),
+  across: () => tables.across.draw(),
 };
 
 async function start() {
@@ -32,6 +34,7 @@ async function start() {
   setUpControls();
   setUpTables();
   setUpActivity();
+  setUpAcross();
   setUpMatrix();
   setUpGraph();
   listeners.push(drawChanges);

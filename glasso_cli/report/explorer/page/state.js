@@ -24,6 +24,9 @@ const DEFAULTS = {
   layer: '',
   gap: '',
   kind: '',
+  reading: '',
+  between: '',
+  strength: 0,
   neuron: null,
   edge: null,
   community: null,
@@ -103,8 +106,10 @@ const oneOf = (text, choices) => checked(text, choices.includes(text));
 
 const optionalInteger = (text) => (text === '' ? '' : String(integerBelow(text, 100000)));
 
+const EXTRA_TABS = ['activity', 'across'].filter((name) => manifest[name]);
+
 const PARSERS = {
-  tab: (text) => oneOf(text, ['overview', 'graph', 'edges', 'neurons', ...(manifest.activity ? ['activity'] : [])]),
+  tab: (text) => oneOf(text, ['overview', 'graph', 'edges', 'neurons', ...EXTRA_TABS]),
   corpus: (text) => oneOf(text, [...CORPORA.map(({ letter }) => letter), ...(manifest.change ? ['change'] : [])]),
   alpha: (text) => integerBelow(text, 32),
   tested: (text) => text === 'true',
@@ -114,6 +119,9 @@ const PARSERS = {
   layer: optionalInteger,
   gap: optionalInteger,
   kind: optionalInteger,
+  reading: optionalInteger,
+  between: (text) => checked(text, /^(-?\d+ -?\d+)?$/.test(text)),
+  strength: (text) => atMost(text, 1),
   neuron: (text) => integerBelow(text, NEURON_COUNT),
   edge: parseEdge,
   community: (text) => integerBelow(text, 32768),

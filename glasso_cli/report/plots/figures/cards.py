@@ -124,7 +124,7 @@ def _facts(study: Study, neuron: int) -> list[tuple[str, str]]:
         ("variance in top 1 %", f"{100 * stats.top_share[row]:.0f} %"),
         ("edges (degree)", f"{study.degree[neuron]:,}"),
         ("strength", f"{study.strength[neuron]:.2f}"),
-        ("expected influence", f"{study.influence[neuron]:+.2f}"),
+        ("expected influence", f"{study.expected_influence[neuron]:+.2f}"),
         (f"community{size}", community_name(community)),
         *([("score of the name", _score(study.names, neuron))] if study.has_words else []),
     ]

@@ -33,7 +33,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     )
     _degrees(mosaic["degree"], study)
     _distribution(mosaic["strength"], study.strength, "Strength", "sum of |partial correlation|")
-    _distribution(mosaic["influence"], study.influence, "Expected influence", "sum of partial correlations")
+    _distribution(mosaic["influence"], study.expected_influence, "Expected influence", "sum of partial correlations")
     mosaic["influence"].axvline(0, color=style.MUTED, linewidth=0.8)
     _strongest(mosaic["top"], study)
     yield style.Picture("degrees", page.figure, _alt(study), _table(study))
@@ -45,7 +45,7 @@ def _alt(study: Study) -> str:
         f"Distributions over {count(study.p, 'neuron')} ({study.title}) at alpha {study.alpha:.4g}: degree "
         f"(median {np.median(study.degree):g}, largest {study.degree.max()}), strength (largest "
         f"{study.strength[top]:.2f}, {study.titles[top]}) and expected influence "
-        f"({study.influence.min():.2f} to {study.influence.max():.2f})."
+        f"({study.expected_influence.min():.2f} to {study.expected_influence.max():.2f})."
     )
 
 
@@ -90,7 +90,7 @@ def _strongest(axes: Axes, study: Study) -> None:
     if not listed:
         style.empty(axes, "no edges at this α")
         return
-    strength, influence = study.strength[listed], study.influence[listed]
+    strength, influence = study.strength[listed], study.expected_influence[listed]
     positive, negative = (strength + influence) / 2, (strength - influence) / 2
     rows = np.arange(len(listed))
     axes.barh(rows, positive, color=colours.POSITIVE, height=0.72, label="positive edges")

@@ -86,6 +86,7 @@ class Picture:
     alt: str
     table: Mapping[str, Any]  # column → values
     texts: Mapping[str, str] = field(default_factory=dict)  # further files: suffix → content
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # further numbers: end of the name → columns
 
 
 @contextmanager
@@ -218,13 +219,13 @@ def save(picture: Picture, folder: Path, study: Subject) -> list[Path]:
         with atomic_write(path) as file:
             picture.figure.savefig(file, format=suffix, metadata=_metadata(picture, study, suffix))
         written.append(path)
-    table = folder / f"{picture.name}.csv"
-    write_table(table, picture.table)
+    tables = [write_table(folder / f"{picture.name}.csv", picture.table)]
+    tables += [write_table(folder / f"{picture.name}-{end}.csv", table) for end, table in picture.tables.items()]
     for ending, text in picture.texts.items():
         written.append(folder / f"{picture.name}.{ending}")
         with atomic_write(written[-1], "w") as file:
             file.write(text)
-    return [*written, table]
+    return [*written, *tables]
 
 
 def _settle(figure: Figure) -> None:
