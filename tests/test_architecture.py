@@ -53,7 +53,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
-    "audit",
+    "auditing",
     "stages",
     "api",
     "cli",

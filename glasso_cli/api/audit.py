@@ -41,8 +41,8 @@ def audit(
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` where some but
     not all of model, tokenizer and texts are given, and where no source is a single neuron.
     """
-    from glasso_cli.audit.run import Inputs, audit_of
-    from glasso_cli.audit.texts import network_of_texts
+    from glasso_cli.auditing.run import Inputs, audit_of
+    from glasso_cli.auditing.texts import network_of_texts
     from glasso_cli.console import PythonWarnings
     from glasso_cli.intervention.texts import choose_texts
     from glasso_cli.models.loaded import loaded_in_memory

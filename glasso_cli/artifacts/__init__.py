@@ -2,10 +2,10 @@
 
 from glasso_cli.artifacts.activation_stats import ActivationStats
 from glasso_cli.artifacts.artifact import Artifact
-from glasso_cli.artifacts.audit import Audit
 from glasso_cli.artifacts.comparison import Comparison
+from glasso_cli.artifacts.effects.audit import Audit
+from glasso_cli.artifacts.effects.interventions import Interventions
 from glasso_cli.artifacts.influence import Influence
-from glasso_cli.artifacts.interventions import Interventions
 from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath

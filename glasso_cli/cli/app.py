@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import functools
 import shlex
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glasso_cli.cli import interrupts
+from glasso_cli.cli.guard import guarded
 from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
-from glasso_cli.cli.streams import abandon_stdout, prepare_streams
+from glasso_cli.cli.streams import prepare_streams
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
-from glasso_cli.errors import GlassoError, ServiceError, extras_needed
-from glasso_cli.files import system_error
 
 if TYPE_CHECKING:
     from glasso_cli.pipeline.run import Pipeline
@@ -50,78 +42,6 @@ app = typer.Typer(
     "$ glasso plan my.yaml                       # see what would run, and why\n\n"
     f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
 )
-
-
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` with exceptions turned into one clear message and the right exit code."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        debug = bool(kwargs.get("debug"))
-        try:
-            with extras_needed(), refused_by_the_system():
-                command(*args, **kwargs)
-                interrupts.check()
-                sys.stdout.flush()
-        except GlassoError as error:
-            _end_where_interrupted()
-            if debug:
-                traceback.print_exc()
-            Console().error(error.message, error.hint)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            abandon_stdout()  # its reader has gone (`glasso … | head`)
-            raise typer.Exit(128 + signal.SIGPIPE) from None
-        except Exception as error:
-            _end_where_interrupted()
-            _report_bug(error, debug)
-            raise typer.Exit(1) from None
-
-    return run
-
-
-def _end_where_interrupted() -> None:
-    """Exit as after a signal, if the error at hand is only what a library made of it."""
-    try:
-        interrupts.check()
-    except KeyboardInterrupt:
-        Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def refused_by_the_system() -> Iterator[None]:
-    """Turn an error of the operating system, wherever it comes from, into what the system said and what to do."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except MemoryError as error:
-        raise ServiceError(
-            "There is not enough memory.",
-            "Free some, or give fewer neurons, texts or processes; finished work is kept.",
-        ) from error
-    except OSError as error:
-        if error.errno is None:
-            raise
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG):
-            abandon_stdout()
-        raise system_error(error) from error
-
-
-def _report_bug(error: Exception, debug: bool) -> None:
-    from glasso_cli.cli.crash import write_report
-
-    where = write_report(error)
-    if debug:
-        traceback.print_exc()
-    Console().error(
-        f"This is a bug in glasso: {type(error).__name__}: {error}",
-        f"Please report it with the traceback in {where}, or run again with --debug to see it here.",
-    )
 
 
 def _stages(
@@ -195,6 +115,15 @@ _stage_command(
 )
 
 
+def _audit(config: Path, overrides: list[str] | None, options: RunOptions) -> None:
+    """Run `audit` and print its tables beside the results."""
+    pipeline = _stages(["audit"], config, overrides, options)
+    if not options.dry_run and not options.as_json:
+        from glasso_cli.cli.audit_tables import show_audits
+
+        show_audits(pipeline.made("audit"), pipeline.console)
+
+
 @app.command("intervene")
 @guarded
 @with_run_options
@@ -205,7 +134,7 @@ def intervene_command(config: ConfigPath, options: RunOptions, set_: Set = None)
     $ glasso intervene my.yaml --set intervene.sources=40
     """
     _stages(["intervene"], config, set_, options)
-    _show_audit(_stages(["audit"], config, set_, options), options)
+    _audit(config, set_, options)
 
 
 @app.command("audit")
@@ -217,19 +146,7 @@ def audit_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> 
     [bold]Example[/bold]
     $ glasso audit my.yaml --set audit.share=0.01
     """
-    _show_audit(_stages(["audit"], config, set_, options), options)
-
-
-def _show_audit(pipeline: Pipeline, options: RunOptions) -> None:
-    """Print the table of every audit beside the results."""
-    if options.dry_run or options.as_json:
-        return
-    from glasso_cli.artifacts import Audit
-    from glasso_cli.cli.audit_tables import short_table
-
-    for path in pipeline.made("audit"):
-        if path.suffix == ".npz":
-            Console(quiet=options.quiet).show(short_table(Audit.load(path)), beside=True)
+    _audit(config, set_, options)
 
 
 @app.command("visualize")
@@ -332,11 +249,9 @@ def show(
         return
     print(describe(artifact, as_json=as_json))
     if not as_json:
-        from glasso_cli.cli.audit_tables import tables_of
         from glasso_cli.cli.graph_preview import preview
 
         Console().show(preview(artifact))
-        Console().show(tables_of(artifact))
 
 
 @app.command()

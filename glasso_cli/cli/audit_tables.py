@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.artifacts import Audit
-from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.report.words.audit import truth_in_words
 
 if TYPE_CHECKING:
@@ -17,7 +16,16 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from glasso_cli.console import Console
+
 _NOTHING = "–"
+
+
+def show_audits(paths: Sequence[Path], console: Console) -> None:
+    """Print the short table of every audit among ``paths`` beside the results."""
+    for path in paths:
+        if path.suffix == ".npz":
+            console.show(short_table(Audit.load(path)), beside=True)
 
 
 def short_table(audit: Audit) -> RenderableType:
@@ -27,13 +35,10 @@ def short_table(audit: Audit) -> RenderableType:
     return Group(*(part for target in audit.metrics.targets for part in ("", _short(audit, target))))
 
 
-def tables_of(path: Path) -> RenderableType | None:
-    """The short table, every measure for every kind of effect, and how each score was made; None for any other artifact."""
+def full_tables(audit: Audit) -> RenderableType:
+    """The short table, every measure for every kind of effect, and how each score was made."""
     from rich.console import Group
 
-    if path.suffix != ".npz" or stored_meta(path)["kind"] != Audit.kind:
-        return None
-    audit = Audit.load(path)
     details = [part for truth in audit.truths() for part in ("", _detailed(audit, *truth))]
     return Group(short_table(audit), *details, "", _notes(audit))
 

@@ -27,7 +27,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.audit import one_line
 
 if TYPE_CHECKING:
-    from glasso_cli.audit.run import Network
+    from glasso_cli.auditing.run import Network
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Judge all scores and write the tables."""
-    from glasso_cli.audit.run import Inputs, audit_of
+    from glasso_cli.auditing.run import Inputs, audit_of
 
     config = job.config
     fitted, influenced = job.upstream.get("fit"), job.upstream.get("influence")
@@ -99,7 +99,7 @@ def make(job: Job) -> str:
 
 @contextmanager
 def _texts(job: Job, inputs: Any) -> Iterator[Network]:
-    from glasso_cli.audit.texts import network_of_texts
+    from glasso_cli.auditing.texts import network_of_texts
     from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts
     from glasso_cli.models.load import load_configured
@@ -121,7 +121,7 @@ def _texts(job: Job, inputs: Any) -> Iterator[Network]:
 
 @contextmanager
 def _arrays(job: Job, inputs: Any) -> Iterator[Network]:
-    from glasso_cli.audit.texts import network_of_items
+    from glasso_cli.auditing.texts import network_of_items
     from glasso_cli.models.modules.configured import configured_network
 
     config, name = job.config, texts_of(job.config, job.corpus)

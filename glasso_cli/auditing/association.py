@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, OrderedGraph, PrecisionPath
-from glasso_cli.audit.scores import CORRELATION, Coefficients, LeftOut, Score
+from glasso_cli.auditing.scores import CORRELATION, Coefficients, LeftOut, Score
 from glasso_cli.inference.blocks import LEAST, Blocks
 from glasso_cli.linalg.cholesky import factorise, invert
 from glasso_cli.linalg.precision import to_partial_correlations

@@ -11,15 +11,15 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Audit, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.metrics import AuditMetrics, to_json
 from glasso_cli.artifacts.metrics.audit import MissingScore
-from glasso_cli.audit.association import Association, Rows
-from glasso_cli.audit.effects import Effects
-from glasso_cli.audit.held_out import Predicted, held_out_sums, predicted
-from glasso_cli.audit.judge import Judged, Settings, judge
-from glasso_cli.audit.mechanism import WEIGHTS, InfluenceScores, weights_score
-from glasso_cli.audit.resample import Estimate
-from glasso_cli.audit.scores import LeftOut, Score, random_score
-from glasso_cli.audit.truth import Truth
-from glasso_cli.audit.verdict import verdicts
+from glasso_cli.auditing.association import Association, Rows
+from glasso_cli.auditing.effects import Effects
+from glasso_cli.auditing.held_out import Predicted, held_out_sums, predicted
+from glasso_cli.auditing.judge import Judged, Settings, judge
+from glasso_cli.auditing.mechanism import WEIGHTS, InfluenceScores, weights_score
+from glasso_cli.auditing.resample import Estimate
+from glasso_cli.auditing.scores import LeftOut, Score, random_score
+from glasso_cli.auditing.truth import Truth
+from glasso_cli.auditing.verdict import verdicts
 from glasso_cli.config import AuditSection
 from glasso_cli.errors import InputError
 

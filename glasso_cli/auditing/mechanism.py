@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Influence
-from glasso_cli.audit.scores import Coefficients, LeftOut, Score
+from glasso_cli.auditing.scores import Coefficients, LeftOut, Score
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:

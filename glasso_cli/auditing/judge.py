@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.audit.effects import Effects
-from glasso_cli.audit.ranking import Hits, Ranking, RowRankings, Weighted
-from glasso_cli.audit.resample import Draw, Estimate, draws, halves
-from glasso_cli.audit.scores import CORRELATION, Score
-from glasso_cli.audit.truth import Truth
+from glasso_cli.auditing.effects import Effects
+from glasso_cli.auditing.ranking import Hits, Ranking, RowRankings, Weighted
+from glasso_cli.auditing.resample import Draw, Estimate, draws, halves
+from glasso_cli.auditing.scores import CORRELATION, Score
+from glasso_cli.auditing.truth import Truth
 
 CEILING = "half against half"
 

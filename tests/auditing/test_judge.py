@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glasso_cli.audit.effects import Effects
-from glasso_cli.audit.judge import CEILING, Judged, Settings, judge
-from glasso_cli.audit.scores import Score, random_score
-from glasso_cli.audit.truth import Truth
+from glasso_cli.auditing.effects import Effects
+from glasso_cli.auditing.judge import CEILING, Judged, Settings, judge
+from glasso_cli.auditing.scores import Score, random_score
+from glasso_cli.auditing.truth import Truth
 
 STEP = Truth("step", "mean", "strongest", 0.02)
 SETTINGS = Settings(top=20, replicates=60, splits=4, seed=0)

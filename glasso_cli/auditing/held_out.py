@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.audit.association import Rows, places
-from glasso_cli.audit.ranking import Ranking
-from glasso_cli.audit.resample import Estimate, draws
-from glasso_cli.audit.scores import Score
-from glasso_cli.audit.truth import strongest
+from glasso_cli.auditing.association import Rows, places
+from glasso_cli.auditing.ranking import Ranking
+from glasso_cli.auditing.resample import Estimate, draws
+from glasso_cli.auditing.scores import Score
+from glasso_cli.auditing.truth import strongest
 from glasso_cli.intervention.survey import set_limits
 
 if TYPE_CHECKING:

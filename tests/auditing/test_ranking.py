@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
-from glasso_cli.audit.ranking import Ranking, RowRankings, average_precision
+from glasso_cli.auditing.ranking import Ranking, RowRankings, average_precision
 
 ONE = np.ones(1, np.int64)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from glasso_cli.artifacts import ActivationStats, Interventions
-from glasso_cli.audit.run import Network, predictors_of
+from glasso_cli.auditing.run import Network, predictors_of
 from glasso_cli.collection.modules.positions import CHECKED, spread
 from glasso_cli.collection.modules.windows import batch_of
 from glasso_cli.config import CollectSection, InterveneSection

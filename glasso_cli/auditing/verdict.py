@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from glasso_cli.artifacts.metrics.audit import Verdict
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
-from glasso_cli.audit.judge import CEILING, Judged
-from glasso_cli.audit.scores import CORRELATION
+from glasso_cli.auditing.judge import CEILING, Judged
+from glasso_cli.auditing.scores import CORRELATION
 
 PART = 0.5  # of the ceiling that a score must reach
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.audit.resample import Estimate, draws, halves
+from glasso_cli.auditing.resample import Estimate, draws, halves
 
 
 def test_draws_have_as_many_as_there_are_and_follow_the_seed() -> None:

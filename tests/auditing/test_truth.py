@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.audit.truth import Truth, strongest
+from glasso_cli.auditing.truth import Truth, strongest
 
 RNG = np.random.default_rng(0)
 
