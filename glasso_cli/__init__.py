@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glasso_cli.api.across import edges_across as edges_across
     from glasso_cli.api.artifacts import load as load
+    from glasso_cli.api.audit import audit as audit
     from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
     from glasso_cli.api.run import run as run
     from glasso_cli.api.stages import collect as collect
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import fit_ordered as fit_ordered
     from glasso_cli.api.stages import intervene as intervene
     from glasso_cli.artifacts import ActivationStats as ActivationStats
+    from glasso_cli.artifacts import Audit as Audit
     from glasso_cli.artifacts import Comparison as Comparison
     from glasso_cli.artifacts import Influence as Influence
     from glasso_cli.artifacts import Interventions as Interventions
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 # name → the module that it comes from
 _PUBLIC = {
     "ActivationStats": "glasso_cli.artifacts",
+    "Audit": "glasso_cli.artifacts",
     "Comparison": "glasso_cli.artifacts",
     "GlassoError": "glasso_cli.errors",
     "GraphicalLasso": "glasso_cli.api.estimator",
@@ -47,6 +50,7 @@ _PUBLIC = {
     "OrderedGraph": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
+    "audit": "glasso_cli.api.audit",
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",
     "compare": "glasso_cli.api.stages",

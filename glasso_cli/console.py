@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PLAIN_EVERY = 30.0  # seconds between progress lines off a terminal
+WIDE = 200  # characters of a line off a terminal
 SHOW_AFTER = 2.0  # seconds before progress is worth showing
 
 
@@ -87,12 +88,14 @@ class Console:
         if not self.quiet:
             _stderr(text)
 
-    def show(self, drawing: RenderableType | None) -> None:
-        """Something drawn by rich, on stdout; in colour on a terminal."""
+    def show(self, drawing: RenderableType | None, *, beside: bool = False) -> None:
+        """Something drawn by rich, on stdout; in colour on a terminal. ``beside`` results it goes to stderr, unless quiet."""
         from rich.console import Console as RichConsole
 
-        if drawing is not None:
-            RichConsole(highlight=False, soft_wrap=not sys.stdout.isatty()).print(drawing)
+        if drawing is not None and not (beside and self.quiet):
+            stream = sys.stderr if beside else sys.stdout
+            wide = None if stream.isatty() else WIDE
+            RichConsole(highlight=False, soft_wrap=wide is not None, width=wide, stderr=beside).print(drawing)
 
     def detail(self, text: str) -> None:
         """A line for ``-v`` and the log."""

@@ -54,6 +54,7 @@ FOLDERS = [
     "intervention",
     "influence",
     "score",
+    "auditing",
     "stages",
     "api",
     "cli",

@@ -8,6 +8,7 @@ from pathlib import Path
 from glasso_cli.artifacts import (
     ActivationStats,
     Artifact,
+    Audit,
     Comparison,
     Influence,
     Interventions,
@@ -20,13 +21,22 @@ from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
     kind.kind: kind
-    for kind in (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions)
+    for kind in (
+        ActivationStats,
+        PrecisionPath,
+        OrderedGraph,
+        Comparison,
+        JointPrecision,
+        Influence,
+        Interventions,
+        Audit,
+    )
 }
 
 
 def load(
     path: str | os.PathLike[str],
-) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions:
+) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions | Audit:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
@@ -34,6 +44,7 @@ def load(
     - :class:`OrderedGraph` from ``OUT/fit/``: regressions of neurons on those of earlier layers (``fit.order: layers``).
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
+    - :class:`Audit` from ``OUT/audit/``: how well scores of pairs predict these effects.
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
@@ -43,11 +54,18 @@ def load(
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare, influence or intervene.",
+            "Give an .npz of collect, fit, compare, influence, intervene or audit.",
         )
     artifact = _KINDS[name].load(file)
     assert isinstance(
         artifact,
-        ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions,
+        ActivationStats
+        | PrecisionPath
+        | OrderedGraph
+        | Comparison
+        | JointPrecision
+        | Influence
+        | Interventions
+        | Audit,
     )
     return artifact

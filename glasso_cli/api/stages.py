@@ -51,7 +51,7 @@ def collect(
     section = section_of(CollectSection, "collect", {"hook_points": list(hook_points), **settings})
     with loaded_in_memory(model, tokenizer, part=part_read(section)) as loaded:
         stats = collect_corpus(loaded, texts, section, name=name, seed=seed)
-    return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
+    return replace(stats, meta={**stats.meta, **made_from(collect=section, seed=seed)})
 
 
 @extras_needed()
@@ -89,7 +89,7 @@ def collect_arrays(
     corpus = arrays_in_memory(items, documents, symbols, prepare)
     with network_in_memory(module, adapter or values_alone, prepare) as network:
         stats = run.collect_arrays(network, corpus, section, name=name, seed=seed, reporter=PythonWarnings())
-    return replace(stats, meta={**stats.meta, **_made_from(collect=section, seed=seed)})
+    return replace(stats, meta={**stats.meta, **made_from(collect=section, seed=seed)})
 
 
 @extras_needed()
@@ -115,7 +115,7 @@ def fit(stats: ActivationStats, *, name: str | None = None, seed: int = 0, **set
     if below:
         PythonWarnings().warn(below)
     precision_path = replace(
-        precision_path, meta={**precision_path.meta, "below": below, **_made_from(fit=section, seed=seed)}
+        precision_path, meta={**precision_path.meta, "below": below, **made_from(fit=section, seed=seed)}
     )
     _FITTED_TO[precision_path] = stats
     return precision_path
@@ -139,7 +139,7 @@ def fit_ordered(stats: ActivationStats, *, name: str | None = None, **settings: 
     below = ordered_shortfall(name, section, graph)
     if below:
         PythonWarnings().warn(below)
-    return replace(graph, meta={**graph.meta, "below": below, **_made_from(fit=section, seed=0)})
+    return replace(graph, meta={**graph.meta, "below": below, **made_from(fit=section, seed=0)})
 
 
 @extras_needed()
@@ -167,7 +167,7 @@ def compare(
     first, second = _corpus(a, "a"), _corpus(b, "b")
     fitting = section_of(FitSection, "fit", fit if fit is not None else _fit_settings(first.fit))
     comparison = compare_pair(first, second, section, fitting, seed=seed)
-    return replace(comparison, meta={**comparison.meta, **_made_from(compare=section, seed=seed)})
+    return replace(comparison, meta={**comparison.meta, **made_from(compare=section, seed=seed)})
 
 
 @extras_needed()
@@ -246,7 +246,7 @@ def intervene(
             reporter=PythonWarnings(),
         )
     meta = {**made.meta, "corpus": str(stats.meta.get("corpus", "corpus"))}
-    return replace(made, meta={**meta, **_made_from(intervene=section, seed=seed)})
+    return replace(made, meta={**meta, **made_from(intervene=section, seed=seed)})
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:
@@ -270,7 +270,7 @@ def _fit_settings(precision_path: PrecisionPath) -> dict[str, Any]:
     return {name: stored[name] for name in ("solver", "tol", "max_iter", "method", "remove_factors") if name in stored}
 
 
-def _made_from(*, seed: int, **sections: Any) -> dict[str, Any]:
+def made_from(*, seed: int, **sections: Any) -> dict[str, Any]:
     """The ``meta`` of an artifact that no pipeline made: its settings, and a key that says so."""
     config = {name: public_fields(section) for name, section in sections.items()}
     if config.get("fit", {}).get("order") == "none":

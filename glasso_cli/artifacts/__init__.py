@@ -3,8 +3,9 @@
 from glasso_cli.artifacts.activation_stats import ActivationStats
 from glasso_cli.artifacts.artifact import Artifact
 from glasso_cli.artifacts.comparison import Comparison
+from glasso_cli.artifacts.effects.audit import Audit
+from glasso_cli.artifacts.effects.interventions import Interventions
 from glasso_cli.artifacts.influence import Influence
-from glasso_cli.artifacts.interventions import Interventions
 from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
@@ -13,6 +14,7 @@ from glasso_cli.artifacts.score.scores import Scores
 __all__ = [
     "ActivationStats",
     "Artifact",
+    "Audit",
     "Comparison",
     "Influence",
     "Interventions",

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import functools
 import shlex
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glasso_cli.cli import interrupts
+from glasso_cli.cli.guard import guarded
 from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
-from glasso_cli.cli.streams import abandon_stdout, prepare_streams
+from glasso_cli.cli.streams import prepare_streams
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
-from glasso_cli.errors import GlassoError, ServiceError, extras_needed
-from glasso_cli.files import system_error
 
 if TYPE_CHECKING:
     from glasso_cli.pipeline.run import Pipeline
@@ -50,78 +42,6 @@ app = typer.Typer(
     "$ glasso plan my.yaml                       # see what would run, and why\n\n"
     f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
 )
-
-
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` with exceptions turned into one clear message and the right exit code."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        debug = bool(kwargs.get("debug"))
-        try:
-            with extras_needed(), refused_by_the_system():
-                command(*args, **kwargs)
-                interrupts.check()
-                sys.stdout.flush()
-        except GlassoError as error:
-            _end_where_interrupted()
-            if debug:
-                traceback.print_exc()
-            Console().error(error.message, error.hint)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            abandon_stdout()  # its reader has gone (`glasso … | head`)
-            raise typer.Exit(128 + signal.SIGPIPE) from None
-        except Exception as error:
-            _end_where_interrupted()
-            _report_bug(error, debug)
-            raise typer.Exit(1) from None
-
-    return run
-
-
-def _end_where_interrupted() -> None:
-    """Exit as after a signal, if the error at hand is only what a library made of it."""
-    try:
-        interrupts.check()
-    except KeyboardInterrupt:
-        Console().error("Interrupted.", "Run the same command to continue; finished work is kept.")
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def refused_by_the_system() -> Iterator[None]:
-    """Turn an error of the operating system, wherever it comes from, into what the system said and what to do."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except MemoryError as error:
-        raise ServiceError(
-            "There is not enough memory.",
-            "Free some, or give fewer neurons, texts or processes; finished work is kept.",
-        ) from error
-    except OSError as error:
-        if error.errno is None:
-            raise
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG):
-            abandon_stdout()
-        raise system_error(error) from error
-
-
-def _report_bug(error: Exception, debug: bool) -> None:
-    from glasso_cli.cli.crash import write_report
-
-    where = write_report(error)
-    if debug:
-        traceback.print_exc()
-    Console().error(
-        f"This is a bug in glasso: {type(error).__name__}: {error}",
-        f"Please report it with the traceback in {where}, or run again with --debug to see it here.",
-    )
 
 
 def _stages(
@@ -193,11 +113,40 @@ _stage_command(
     "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
-_stage_command(
-    "intervene",
-    "Change neurons and measure the effects on later ones: OUT/intervene/CORPUS.npz and .csv.",
-    "glasso intervene my.yaml --set intervene.sources=40",
-)
+
+
+def _audit(config: Path, overrides: list[str] | None, options: RunOptions) -> None:
+    """Run `audit` and print its tables beside the results."""
+    pipeline = _stages(["audit"], config, overrides, options)
+    if not options.dry_run and not options.as_json:
+        from glasso_cli.cli.audit_tables import show_audits
+
+        show_audits(pipeline.made("audit"), pipeline.console)
+
+
+@app.command("intervene")
+@guarded
+@with_run_options
+def intervene_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+    """Change neurons, measure the effects on later ones, and judge every score of pairs by them, as `audit` does.
+
+    [bold]Example[/bold]
+    $ glasso intervene my.yaml --set intervene.sources=40
+    """
+    _stages(["intervene"], config, set_, options)
+    _audit(config, set_, options)
+
+
+@app.command("audit")
+@guarded
+@with_run_options
+def audit_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+    """Judge graphs, weights and influence by the measured effects: OUT/audit/CORPUS.npz, .csv and .predicted.csv.
+
+    [bold]Example[/bold]
+    $ glasso audit my.yaml --set audit.share=0.01
+    """
+    _audit(config, set_, options)
 
 
 _stage_command(

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores
+from glasso_cli.artifacts import Audit, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
+    AuditMetrics,
     ComparisonMetrics,
     FitMetrics,
     InfluenceMetrics,
@@ -21,6 +22,7 @@ from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
+from glasso_cli.report.words.audit import audit_summary
 from glasso_cli.report.words.comparison import comparison_summary
 from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
@@ -94,6 +96,8 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
         return influence_summary(metrics_of(InfluenceMetrics, meta))
     if meta["kind"] == Scores.kind:
         return scores_summary(metrics_of(ScoreMetrics, meta))
+    if meta["kind"] == Audit.kind:
+        return audit_summary(metrics_of(AuditMetrics, meta))
     return []
 
 

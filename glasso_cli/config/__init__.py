@@ -1,6 +1,7 @@
 """Read a YAML file as a checked configuration, and report every problem with its line and column."""
 
 from glasso_cli.config.experiment import Config
+from glasso_cli.config.sections.audit import AuditSection
 from glasso_cli.config.sections.collect import CollectSection, MaskSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import CorpusSection
@@ -14,6 +15,7 @@ from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.visualize import VisualizeSection
 
 __all__ = [
+    "AuditSection",
     "CollectSection",
     "CompareSection",
     "Config",

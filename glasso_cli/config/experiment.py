@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from glasso_cli.config.sections.audit import AuditSection
 from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
@@ -62,6 +63,10 @@ class Config(Section):
         default=ScoreSection(),
         description="How much a scalar of the output depends on each neuron. `glasso run` measures it if the section is given, be it empty "
         "(`score: {}`).",
+    )
+    audit: AuditSection = Field(
+        default=AuditSection(),
+        description="How scores of pairs are judged against the effects that `intervene` measured.",
     )
 
     @field_validator("name")

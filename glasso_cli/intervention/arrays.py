@@ -14,7 +14,7 @@ from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.errors import InputError
-from glasso_cli.intervention.feed import array_feed
+from glasso_cli.intervention.feed import Feed, array_feed
 from glasso_cli.intervention.run import Texts, intervene
 from glasso_cli.intervention.sources import Disagreements
 from glasso_cli.intervention.study import choose_points, run_order
@@ -60,15 +60,15 @@ def intervene_arrays(
     order = run_order(network.module, lambda: network.run(probe), collected)
     source, targets = choose_points(collected, order, resolve, section)
     before = [point for point in collected if order.index(point.name) < order.index(source.name)]
-    first, held_out = (0, True) if read != name else _first_document(corpus, stats, section)
+    first, held_out = (0, True) if read != name else first_document(corpus, stats, section)
     everything = collect.model_copy(update={"max_tokens": None})
     with array_feed(network, [source, *targets], corpus, everything, seed) as feed:
-        every: Sequence[Any] = feed.reading.windows
-        windows = windows_within([window for window in every if window.document >= first], section.tokens)
+        feed = up_to(feed, first, section.tokens)
         if not stats.metrics.invariants["mixed_lengths"]:
+            windows: Sequence[Any] = feed.reading.windows
             require_one_length(windows, corpus.lengths)
         return intervene(
-            replace(feed, reading=replace(feed.reading, windows=windows)),
+            feed,
             source,
             targets,
             max(before, key=lambda point: order.index(point.name), default=None),
@@ -84,9 +84,16 @@ def intervene_arrays(
         )
 
 
-def _first_document(corpus: ArrayCorpus, stats: ActivationStats, section: InterveneSection) -> tuple[int, bool]:
+def first_document(corpus: ArrayCorpus, stats: ActivationStats, section: InterveneSection) -> tuple[int, bool]:
     """The first document to read, and whether none from it on was read by `collect`: if they have enough samples."""
     done = stats.metrics.documents.read
     each = stats.metrics.tokens.read / done
     left = corpus.n_documents - done
     return (done, True) if left > 0 and left * each >= section.tokens else (0, False)
+
+
+def up_to(feed: Feed, first: int, samples: int) -> Feed:
+    """``feed`` with the documents from number ``first`` on, up to and including the one that reaches ``samples``."""
+    windows: Sequence[Any] = feed.reading.windows
+    within = windows_within([window for window in windows if window.document >= first], samples)
+    return replace(feed, reading=replace(feed.reading, windows=within))

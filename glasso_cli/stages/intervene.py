@@ -12,27 +12,22 @@ from typing import Any
 from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, neurons, public_fields
-from glasso_cli.corpora.arrays import pin_arrays, read_arrays
-from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.arrays import read_arrays
+from glasso_cli.corpora.documents import read_documents
+from glasso_cli.corpora.of_interventions import (
+    corpora_changed,
+    manifest_of,
+    pins_of_texts,
+    settings_of_texts,
+    texts_of,
+    written_texts,
+)
 from glasso_cli.models.modules.code import code_digest
-from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import library_versions, model_digest
+from glasso_cli.models.source import library_versions
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.interventions import one_line
-
-_BY_CONTENT = ("files", "arrays", "images")
-
-
-def targets(config: Config) -> list[str]:
-    """Every corpus, if the configuration has a section `intervene`."""
-    return list(config.corpora) if "intervene" in config.model_fields_set else []
-
-
-def texts_of(config: Config, corpus: str) -> str:
-    """The corpus on whose texts effects are measured."""
-    return config.intervene.corpus or corpus
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
@@ -42,36 +37,19 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
         read.append(("fit", corpus))
     if config.intervene.reads_disagreement:
         read.append(("influence", corpus))
-    if config.corpora[texts_of(config, corpus)].topic is not None:
-        read.append(("synth", texts_of(config, corpus)))
-    return read
+    return read + written_texts(config, corpus)
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
     """What of the configuration decides the effects; the network is that of the statistics."""
     section = public_fields(config.intervene)
     section["sources"] = neurons.without_path(config.intervene.sources)
-    texts = public_fields(config.corpora[texts_of(config, corpus)])
-    for name in _BY_CONTENT:
-        texts.pop(name)
-    collect = public_fields(config.collect)
-    return {
-        "intervene": section,
-        "texts": {**texts, "source": config.corpora[texts_of(config, corpus)].source},
-        "collect": {name: collect[name] for name in ("max_length", "mask", "axes")},
-        "seed": config.seed,
-    }
+    return {"intervene": section, **settings_of_texts(config, corpus), "seed": config.seed}
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, the file of neuron ids and the code of outputs."""
-    name = texts_of(config, corpus)
-    model, texts = config.model, config.corpora[name]
-    found: dict[str, Any] = {
-        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
-        "texts": pin_corpus(name, texts) if texts.has_texts else pin_arrays(name, texts),
-        **neurons.pin(config.intervene.sources),
-    }
+    found = {**pins_of_texts(config, corpus), **neurons.pin(config.intervene.sources)}
     if config.intervene.reads_disagreement:
         found |= pin_ordered(config, corpus)
     if config.intervene.code:
@@ -105,7 +83,7 @@ def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> In
 
     config = job.config
     name = texts_of(config, job.corpus)
-    manifest = job.upstream.get("synth" if name == job.corpus else f"synth/{name}")
+    manifest = manifest_of(config, job.corpus, job.upstream)
     part = part_read(config.collect)
     loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
     texts = choose_texts(
@@ -172,7 +150,7 @@ STAGE = Stage(
     pins=pins,
     paths=paths,
     make=make,
-    targets=targets,
+    targets=corpora_changed,
     no_targets=(
         "The configuration has no section `intervene`.",
         "Add one, such as `intervene: {sources: 40}`, or give a value of it: --set intervene.sources=40.",

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.artifacts import ActivationStats, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import (
+    ActivationStats,
+    Audit,
+    Comparison,
+    Influence,
+    Interventions,
+    OrderedGraph,
+    PrecisionPath,
+)
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
@@ -78,13 +86,14 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
     from glasso_cli.report.plots.study import Study
 
     ordered = ordered_graph(job.config, job.corpus)
-    influence, interventions = (job.upstream.get(stage) for stage in ("influence", "intervene"))
+    influence, interventions, audit = (job.upstream.get(stage) for stage in ("influence", "intervene", "audit"))
     study = Study(
         stats=oriented(ActivationStats.load(job.upstream["collect"])),
         fit=oriented(PrecisionPath.load(job.upstream["fit"])),
         influence=None if influence is None else oriented(Influence.load(influence)),
         interventions=None if interventions is None else oriented(Interventions.load(interventions)),
         ordered=None if ordered is None else oriented(OrderedGraph.load(ordered)),
+        audit=None if audit is None else Audit.load(audit),
         dot=job.upstream["fit"].with_suffix(".dot"),
         section=job.config.visualize,
         title=f"{_model(job.config)} · {job.corpus}",
@@ -121,10 +130,10 @@ def _explorer(job: Job, view: View) -> Path:
 
 
 STAGE = Stage(
-    version=8,
+    version=9,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "compare"),
-    uses=("influence", "intervene"),
+    uses=("influence", "intervene", "audit"),
     settings=settings,
     pins=pins,
     paths=paths,

@@ -14,6 +14,7 @@ import glasso_cli as g
 from glasso_cli.artifacts import (
     ActivationStats,
     Artifact,
+    Audit,
     Comparison,
     Influence,
     Interventions,
@@ -24,7 +25,7 @@ from glasso_cli.artifacts import (
 from glasso_cli.artifacts.artifact import misfits
 from glasso_cli.errors import InputError
 
-KINDS = (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions)
+KINDS = (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions, Audit)
 COLLECT: dict[str, Any] = {"lags": 4, "blocks": 4, "null": True, "mask": {"massive": None}}
 FIT: dict[str, Any] = {
     "alpha": [0.6, 0.4, 0.3],
@@ -53,9 +54,12 @@ def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
     made.append(g.load("out/compare/words-vs-others.npz"))
     layers = {**COLLECT, "hook_points": ["mlp.0", "mlp.1"]}
     asked = {"sources": 3, "stratify": [], "outputs": ["loss"]}
-    pair.run("collect", "influence", "intervene", set_=(*overrides(collect=layers, intervene=asked), "out=other"))
+    pair.run(
+        "collect", "influence", "intervene", "audit", set_=(*overrides(collect=layers, intervene=asked), "out=other")
+    )
     made.append(g.load("other/influence/words.npz"))
     made.append(g.load("other/intervene/words.npz"))
+    made.append(g.load("other/audit/words.npz"))
     # tests/stages/test_ordered_fit.py looks at an ordered graph.
     assert {type(artifact) for artifact in made} == set(KINDS) - {OrderedGraph}
     for artifact in made:

@@ -170,6 +170,10 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("intervene", "fdr"): 0.1,
     ("intervene", "min_effect"): 0.1,
     ("intervene", "all_pairs"): True,
+    ("audit", "share"): 0.1,
+    ("audit", "top"): 7,
+    ("audit", "replicates"): 20,
+    ("audit", "splits"): 3,
 }
 RUNTIME = {
     ("out",),

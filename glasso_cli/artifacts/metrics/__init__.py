@@ -1,5 +1,6 @@
 """What a stage measured, one type per kind of artifact; ``meta`` holds it as JSON."""
 
+from glasso_cli.artifacts.metrics.audit import AuditMetrics
 from glasso_cli.artifacts.metrics.codec import metrics_of, to_json
 from glasso_cli.artifacts.metrics.collect import CollectMetrics
 from glasso_cli.artifacts.metrics.comparison import ComparisonMetrics
@@ -11,6 +12,7 @@ from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
 from glasso_cli.artifacts.metrics.scores import ScoreMetrics
 
 __all__ = [
+    "AuditMetrics",
     "CollectMetrics",
     "ComparisonMetrics",
     "FitMetrics",

@@ -28,7 +28,7 @@ from glasso_cli.report.plots.figures import (
     scatter,
     shifted,
 )
-from glasso_cli.report.plots.figures.across import effects, influence, layers
+from glasso_cli.report.plots.figures.across import audit, effects, influence, layers
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
 from glasso_cli.report.plots.study import Study
@@ -42,6 +42,7 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "layers": layers.pictures,
     "influence": influence.pictures,
     "effects": effects.pictures,
+    "audit": audit.pictures,
     "path": path.pictures,
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,

@@ -11,7 +11,7 @@ import numpy as np
 
 from glasso_cli.across.from_artifacts import Neurons, edges_across
 from glasso_cli.across.table import EdgesAcross
-from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Audit, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
@@ -43,6 +43,7 @@ class Study:
     influence: Influence | None = None
     interventions: Interventions | None = None
     ordered: OrderedGraph | None = None
+    audit: Audit | None = None
 
     # -- the selected graph -----------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Effects that were measured, and how well other numbers predict them."""

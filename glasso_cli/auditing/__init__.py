@@ -1,0 +1,1 @@
+"""How well scores of pairs predict measured effects, and later activations, with noise ceilings and intervals."""

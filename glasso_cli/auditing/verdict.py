@@ -1,0 +1,67 @@
+"""What a score may claim: that it predicts effects, or that it is associational.
+
+A score predicts the effects of a change if four things hold. The effects were measured on texts that `collect` did not
+read. The lower end of the interval of its average precision is above that of a random score; it is above half of the
+noise ceiling; and it is above the correlation, by the interval of their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glasso_cli.artifacts.metrics.audit import Verdict
+from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
+from glasso_cli.auditing.judge import CEILING, Judged
+from glasso_cli.auditing.scores import CORRELATION
+
+PART = 0.5  # of the ceiling that a score must reach
+
+_CHANGES = {
+    "mean": "ablation to the mean",
+    "zero": "ablation to zero",
+    "resample": "resampling from another document",
+}
+
+
+def verdicts(rows: Sequence[Judged], metrics: InterventionMetrics, target: str, model: str) -> list[Verdict]:
+    """The verdict on every score for every change and statistic, by the strongest effects."""
+    judged = [row for row in rows if row.truth.rule == "strongest"]
+    ceilings = {row.truth: row.precision.value for row in judged if row.score == CEILING}
+    return [
+        Verdict(
+            target,
+            row.score,
+            row.truth.change,
+            row.truth.statistic,
+            good := metrics.texts.held_out and predicts(row, ceilings.get(row.truth, float("nan"))),
+            _sentence(row, good, metrics, target, model),
+        )
+        for row in judged
+        if row.kind not in ("ceiling", "chance")
+    ]
+
+
+def predicts(row: Judged, ceiling: float) -> bool:
+    """Whether the average precision is above chance, half of the ceiling, and the correlation; not where one is unknown."""
+    beyond = row.score == CORRELATION or row.gain.low > 0
+    return bool(beyond and row.precision.low > row.base and row.precision.low > PART * ceiling)
+
+
+def _sentence(row: Judged, good: bool, metrics: InterventionMetrics, target: str, model: str) -> str:
+    what = f"{effects_in_words(row.truth.change, row.truth.statistic, metrics)} of {metrics.source} on {target}"
+    where = f"on texts of {metrics.texts.corpus}, in {model}"
+    if good:
+        return f"predicts {what} {where}"
+    if not metrics.texts.held_out:
+        return f"not judged: the {what} were measured on texts that collect read"
+    if row.kind == "association":
+        return f"associational: not shown to predict {what} {where}"
+    return f"not shown to predict {what} {where}"
+
+
+def effects_in_words(change: str, statistic: str, metrics: InterventionMetrics) -> str:
+    """The effects of a change, with its size, where it is done, and what is held."""
+    done = f"a step of {metrics.delta:g} standard deviations" if change == "step" else _CHANGES[change]
+    kind = "mean" if statistic == "mean" else "root mean square"
+    held = "" if metrics.mode == "free" else f", mode {metrics.mode},"
+    return f"{kind} effects of {done} at {metrics.at}{held}"
