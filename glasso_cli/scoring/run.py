@@ -19,6 +19,7 @@ from glasso_cli.config import ScoreSection
 from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint
+from glasso_cli.inference.document_means import clustered
 from glasso_cli.intervention.feed import Feed
 from glasso_cli.intervention.outputs import VALUES, outputs_of
 from glasso_cli.intervention.passes import POSITIONS
@@ -74,7 +75,19 @@ def score(
     measured = work.measured(next(iter(attributions[0].values())), second)
     curves = work.curves(attributions[0], known, held_out)
     found = Found(neurons, *attributions, measured, curves, frozen_error)
-    return artifact(found, known, section, feed.reading.network.kind, name, seed)
+    made = artifact(found, known, section, feed.reading.network.kind, name, seed)
+    _warn(made, name, reporter)
+    return made
+
+
+def _warn(made: Scores, name: str, reporter: Reporter) -> None:
+    for kind, sums in zip(made.ablations.tolist(), made.everything):
+        (change,), (error,) = clustered((sums - made.clean)[:, None], made.counts)
+        if not abs(change) > 2 * error:
+            reporter.warn(
+                f"{name}: ablating all neurons ({kind}) changes {made.metrics.scalar} by {change:.2g} ± {error:.2g} per token, so that "
+                "the curves, which are relative to this, mean little. Give more text (score.held_out), or more hook points."
+            )
 
 
 def forms_of(section: ScoreSection, feed: Feed, name: str, reporter: Reporter) -> tuple[Forms, float | None]:

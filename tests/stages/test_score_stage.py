@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from glasso_cli.errors import ConfigError, InputError
 from glasso_cli.models.load import load_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-ASKED = {"tokens": 120, "held_out": 100, "top": 3, "sample": 4, "draws": 1, "shares": [0.1, 0.5, 1.0]}
+ASKED: dict[str, Any] = {"tokens": 120, "held_out": 100, "top": 3, "sample": 4, "draws": 1, "shares": [0.1, 0.5, 1.0]}
 
 
 @pytest.fixture
