@@ -53,7 +53,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
-    "score",
+    "scoring",
     "auditing",
     "stages",
     "api",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.artifacts import Audit, Influence, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import Audit, Influence, OrderedGraph, PrecisionPath, Scores
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.cli.audit_tables import full_tables
+from glasso_cli.cli.score_preview import preview_scores
 from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:
@@ -41,14 +42,18 @@ class _Graph:
 
 
 def preview(path: Path) -> RenderableType | None:
-    """Return the degrees and the strongest edges of a fit, an ordered graph, an influence or a .dot file, and the tables of an audit.
+    """Return the degrees and the strongest edges of a fit, an ordered graph, an influence or a .dot file, and the tables of an audit
+    and of scores.
 
     None for any other artifact.
     """
     from rich.console import Group
 
-    if path.suffix != ".dot" and stored_meta(path)["kind"] == Audit.kind:
+    kind = None if path.suffix == ".dot" else stored_meta(path)["kind"]
+    if kind == Audit.kind:
         return full_tables(Audit.load(path))
+    if kind == Scores.kind:
+        return preview_scores(Scores.load(path))
     graph = _graph(path)
     if graph is None:
         return None

@@ -44,9 +44,14 @@ class ScoreSection(Section):
         default=(),
         description="Forms of attribution: plain (gradients of the network as it is), frozen (norm scales, attention patterns and slopes "
         "of activation functions held), integrated (gradients on the way to the baseline). The first one ranks the neurons whose effect is "
-        "measured. An empty list means frozen and plain, or plain alone where the network cannot be frozen.",
+        "measured. An empty list means plain and frozen, or plain alone where the network cannot be frozen.",
     )
     steps: int = Field(default=8, description="Steps of the integrated form.", ge=1, le=1_000)
+    integrate: Literal["each", "together"] = Field(
+        default="each",
+        description="For the integrated form: each moves the neurons of one hook point at a time to the baseline, together those of all. "
+        "together takes one pass per step instead of one per step and hook point, and divides effects among layers.",
+    )
     baseline: Ablation = Field(
         default="mean",
         description="What replaces a neuron in attribution and in exact ablation: its mean, or its value in another document.",
@@ -92,12 +97,6 @@ class ScoreSection(Section):
         "and write norm.",
         ge=0,
         le=1_000,
-    )
-    circuit: float = Field(
-        default=0.005,
-        description="Share of the neurons that go into the list of the highest-ranked ones: OUT/score/CORPUS.top.csv and .dot.",
-        gt=0,
-        le=1,
     )
 
     @field_validator("forms", "ablations")

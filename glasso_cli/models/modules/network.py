@@ -88,8 +88,13 @@ class ModuleNetwork:
         """
         import torch
 
+        with torch.no_grad():
+            return self.run_with_gradients(batch)
+
+    def run_with_gradients(self, batch: ModuleBatch) -> Any:
+        """As :meth:`run`, in whichever mode of autograd is set."""
         args, kwargs = self.arguments(batch)
-        with exact_float32(), torch.no_grad():
+        with exact_float32():
             return self.module(*args, **kwargs)
 
     def arguments(self, batch: ModuleBatch) -> tuple[tuple[Any, ...], dict[str, Any]]:

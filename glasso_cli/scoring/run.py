@@ -19,21 +19,22 @@ from glasso_cli.config import ScoreSection
 from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint
+from glasso_cli.inference.document_means import clustered
 from glasso_cli.intervention.feed import Feed
 from glasso_cli.intervention.outputs import VALUES, outputs_of
 from glasso_cli.intervention.passes import POSITIONS
 from glasso_cli.intervention.survey import set_limits
-from glasso_cli.score.assemble import Found, Known, Measured, artifact
-from glasso_cli.score.attribution import ByDocument, attribute, midpoints
-from glasso_cli.score.clean import Neurons, Row, bank_of, layouts, measure_neurons
-from glasso_cli.score.curves import ablated_sums, counts_of, curves_of
-from glasso_cli.score.effect import exact_effects
-from glasso_cli.score.frozen import freeze, holding
-from glasso_cli.score.parts import split
-from glasso_cli.score.rankings import by_score, rankings
-from glasso_cli.score.ranks import systematic
-from glasso_cli.score.replaced import Replacement
-from glasso_cli.score.scalar import Scalar, require_tokens
+from glasso_cli.scoring.assemble import Found, Known, Measured, artifact
+from glasso_cli.scoring.attribution import ByDocument, attribute, midpoints
+from glasso_cli.scoring.clean import Neurons, Row, bank_of, layouts, measure_neurons
+from glasso_cli.scoring.curves import ablated_sums, counts_of, curves_of
+from glasso_cli.scoring.effect import exact_effects
+from glasso_cli.scoring.frozen import freeze, holding
+from glasso_cli.scoring.parts import split
+from glasso_cli.scoring.rankings import by_score, rankings
+from glasso_cli.scoring.ranks import systematic
+from glasso_cli.scoring.replaced import Replacement
+from glasso_cli.scoring.scalar import Scalar, require_tokens
 
 _PIECE = ("score-part", 1)
 _COPIES = 4  # of a batch of documents in a pass, about
@@ -74,12 +75,24 @@ def score(
     measured = work.measured(next(iter(attributions[0].values())), second)
     curves = work.curves(attributions[0], known, held_out)
     found = Found(neurons, *attributions, measured, curves, frozen_error)
-    return artifact(found, known, section, feed.reading.network.kind, name, seed)
+    made = artifact(found, known, section, feed.reading.network.kind, name, seed)
+    _warn(made, name, reporter)
+    return made
+
+
+def _warn(made: Scores, name: str, reporter: Reporter) -> None:
+    for kind, sums in zip(made.ablations.tolist(), made.everything):
+        (change,), (error,) = clustered((sums - made.clean)[:, None], made.counts)
+        if not abs(change) > 2 * error:
+            reporter.warn(
+                f"{name}: ablating all neurons ({kind}) changes {made.metrics.scalar} by {change:.2g} ± {error:.2g} per token, so that "
+                "the curves, which are relative to this, mean little. Give more text (score.held_out), or more hook points."
+            )
 
 
 def forms_of(section: ScoreSection, feed: Feed, name: str, reporter: Reporter) -> tuple[Forms, float | None]:
     """The forms of attribution, the first one of which ranks, and how far the frozen network is from a linear one."""
-    wanted = section.forms or (("integrated",) if section.scalar == "kl" else ("frozen", "plain"))
+    wanted = section.forms or ("plain", "frozen")
     forms: Forms = dict.fromkeys(wanted, nullcontext)
     if "frozen" not in wanted:
         return forms, None
@@ -141,14 +154,18 @@ class _Work:
 
     def attributions(self, forms: Forms, part: Part, label: str) -> dict[str, ByDocument]:
         steps = {form: midpoints(self.section.steps) if form == "integrated" else [0.0] for form in forms}
+        each = {form: form == "integrated" and self.section.integrate == "each" for form in forms}
+        points = len(self.neurons.points)
+        total = len(part.rows) * sum(len(own) * (points if each[form] else 1) for form, own in steps.items())
         found = {}
-        total = len(part.rows) * sum(len(own) for own in steps.values())
         with self.reporter.progress(f"score {self.name}: gradients, {label}", total, "passes") as advance:
             for form, hold in forms.items():
 
                 def make(form: str = form, hold: Callable[[], AbstractContextManager[None]] = hold) -> Arrays:
                     with hold():
-                        made = attribute(self.scalar, part.replacement, part.rows, steps[form], advance)
+                        made = attribute(
+                            self.scalar, part.replacement, part.rows, steps[form], advance, each=each[form]
+                        )
                     return {"counts": made.counts, "sums": made.sums, "absolute": made.absolute}
 
                 found[form] = ByDocument(documents=part.documents, **self.kept(f"{label}-{form}", make))
