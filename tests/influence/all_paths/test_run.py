@@ -215,7 +215,9 @@ def test_what_cannot_be_is_refused(loaded: Callable[[str], LoadedModel], tmp_pat
         (tmp_path / folder).mkdir()
     with pytest.raises(InputError, match=r"kept .* and collect kept .* the texts or the model are others"):
         measured(model, [text + " the of" for text in texts], tmp_path / "a", stats=stats, max_tokens=10_000, **ALL)
-    with pytest.raises(InputError, match="The error of influence draws from blocks"):
+    with pytest.raises(InputError, match="are of 40 documents in 2 blocks, and standard errors need 4 blocks"):
         measured(model, texts, tmp_path / "b", collect={"blocks": 2}, **ALL)
+    with pytest.raises(InputError, match="The first 20 tokens are of 1 document in 1 block, and"):
+        measured(model, texts, tmp_path / "b", stats=stats, max_tokens=20, **ALL)
     with pytest.raises(InputError, match="runs several times in a pass"):
         measured(loaded("albert"), texts, tmp_path / "c", **ALL)
