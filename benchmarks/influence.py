@@ -190,9 +190,9 @@ def _columns(influence: Influence, stats: ActivationStats, truth: Truth, target:
     place = np.full(influence.n_neurons, -1)
     place[np.arange(p)[truth.sources]] = np.arange(len(truth.sources))
     chosen = np.flatnonzero((place[influence.sources] >= 0) & (influence.layers[influence.targets] == target))
-    for name in ("mean", "direct", "rms", "ablation"):
+    for name in ("mean", "direct", "rms", "ablation", "ablation_rms"):
         values = getattr(influence, name)
-        if values.size:
+        if values is not None and values.size:
             dense = np.zeros((len(truth.sources), len(targets)))
             dense[place[influence.sources[chosen]], influence.targets[chosen] - first] = values[chosen]
             found[f"influence, {name}"] = dense

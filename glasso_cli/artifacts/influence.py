@@ -45,6 +45,8 @@ class Influence(Artifact):
     p_values: np.ndarray = array("E", dtype="float64")  # of H0: |mean| is at most influence.min_effect
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs of all layers
     edge: np.ndarray = array("E", dtype="bool")  # q_values at most influence.fdr
+    # Root mean square over tokens of that change, the typical size at a token; not there without influence.ablation:
+    ablation_rms: np.ndarray | None = array("E", dtype="float32", optional=True)
 
     @cached_property
     def metrics(self) -> InfluenceMetrics:
@@ -71,6 +73,8 @@ class Influence(Artifact):
         ablated = {}
         if self.ablation.size:
             ablated = {"ablation": turned.ablation[order], "ablation_error": self.ablation_error[order]}
+        if self.ablation_rms is not None:
+            ablated["ablation_rms"] = self.ablation_rms[order]
         return {
             "source": self.neuron_ids[sources],
             "target": self.neuron_ids[targets],

@@ -68,11 +68,12 @@ def assembled(
     tables: Sequence[PairTable],
     ablated: Sequence[np.ndarray] = (),
     combinations: int | None = None,
+    ablation_tokens: int | None = None,
 ) -> Influence:
     """The artifact of all pairs of hook points; its neurons are those of any of them.
 
-    ``read`` says what is known of every pair of hook points, without its edges. ``ablated`` has mean change and standard
-    error ``(2, E)`` of each table. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
+    ``read`` says what is known of every pair of hook points, without its edges. ``ablated`` has mean change, standard error and
+    root mean square change ``(3, E)`` of each table, the last from ``ablation_tokens``. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
     """
     table = PairTable.joined(tables)
     tested = sum(layers.tested for layers in read)
@@ -96,8 +97,9 @@ def assembled(
         edges=int(edge.sum()),
         mean_rms_ratio=float(np.median(ratio)) if len(ratio) else None,
         combinations=combinations,
+        ablation_tokens=ablation_tokens,
     )
-    effects = np.concatenate([np.zeros((2, 0)), *ablated], axis=1).astype(np.float32)
+    effects = np.concatenate([np.zeros((3, 0)), *ablated], axis=1).astype(np.float32)
     if section.keep == "edges":
         effects = effects[:, edge] if ablated else effects
         table, q, edge = table.chosen(edge), q[edge], edge[edge]
@@ -120,6 +122,7 @@ def assembled(
         z=z,
         ablation=effects[0],
         ablation_error=effects[1],
+        ablation_rms=effects[2] if ablated else None,
         p_values=table.p,
         q_values=q,
         edge=edge,

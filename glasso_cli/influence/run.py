@@ -24,20 +24,23 @@ from glasso_cli.influence.check import Discrepancy, checked
 from glasso_cli.influence.layout.pair import LayerPair, layer_pair
 from glasso_cli.influence.maps import Maps, maps_of
 from glasso_cli.influence.pairs import derivatives, jackknife_weights
-from glasso_cli.influence.reader import PairReader, pairs_read
+from glasso_cli.influence.reader import PairReader, TokenFactors, pairs_read
+from glasso_cli.influence.squares import SummedSquares
 from glasso_cli.influence.sums import PairSums, SummedFactors, SummedMoves
 from glasso_cli.influence.tested import PairTable, Standard, pairs_tested
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from glasso_cli.artifacts import ActivationStats, Influence
     from glasso_cli.artifacts.metrics.collect import HookPointRead
     from glasso_cli.config import CollectSection, InfluenceSection
     from glasso_cli.console import Reporter
     from glasso_cli.models.loaded import LoadedModel
 
-_PART = ("influence-part", 1)  # kind and schema of a piece
+_PART = ("influence-part", 2)  # kind and schema of a piece
 _FIELDS = ("counts", "first", "second")
-_NONE = np.zeros((0, 0, 0), np.float32)  # what ablation moves where it is not asked for
+ABLATION_TOKENS = 4_000  # from which the root mean square of ablation is taken
 
 
 def influence_of_corpus(
@@ -74,7 +77,7 @@ def influence_of_corpus(
         ]
         work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
         model_pass = _Pass(work, pairs, neurons, stats, section)
-        sums, moved = model_pass.sums()
+        sums, ablations = model_pass.sums()
         refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
         check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
         tables = [
@@ -82,11 +85,15 @@ def influence_of_corpus(
             for pair, of, pair_sums in zip(pairs, neurons, sums, strict=True)
         ]
         ablated = [
-            _ablated(*part, stats) for part in zip(tables, neurons, sums, moved, strict=True) if section.ablation
+            _ablated(table, of, pair_sums.counts, ablation, stats)
+            for table, of, pair_sums, ablation in zip(tables, neurons, sums, ablations)
         ]
         documents = len({window.document for window in model_pass.windows()})
         read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
-        return assembled(stats, section, documents, read, neurons, sums[0].counts, tables, ablated)
+        ablation_tokens = ablations[0].tokens if ablations else None
+        return assembled(
+            stats, section, documents, read, neurons, sums[0].counts, tables, ablated, ablation_tokens=ablation_tokens
+        )
 
 
 def wanted_layers(
@@ -115,6 +122,15 @@ def wanted_layers(
 
 
 @dataclass(frozen=True, eq=False)
+class _Ablation:
+    """What ablation does to one pair of layers: sums over tokens, in the units of the activations."""
+
+    moved: np.ndarray  # (B, p, m): changes of the targets in each block
+    squares: np.ndarray  # (p, m): squares of the changes, over the tokens of the first documents
+    tokens: int  # of those documents
+
+
+@dataclass(frozen=True, eq=False)
 class _Pass:
     """One pass over the documents, a group of blocks after the other."""
 
@@ -124,8 +140,8 @@ class _Pass:
     stats: ActivationStats
     section: InfluenceSection
 
-    def sums(self) -> tuple[list[PairSums], list[np.ndarray]]:
-        """For every pair of layers the sums over all blocks, and what ablation moves in each block, ``(B, p, m)``."""
+    def sums(self) -> tuple[list[PairSums], list[_Ablation]]:
+        """For every pair of layers the sums over all blocks, and those of ablation if it is asked for."""
         blocks = self.work.section.blocks
         groups = self.work.groups(self.stats.n_neurons)
         if self.section.ablation:
@@ -147,10 +163,9 @@ class _Pass:
         ):
             for index, chosen in of_part.items():
                 arrays: dict[str, np.ndarray] = {}
-                for place, (sums, moved) in enumerate(self._read(reader, readers, chosen, advance)):
+                for place, (sums, ablation) in enumerate(self._read(reader, readers, chosen, advance)):
                     arrays |= {f"{field}_{place}": getattr(sums, field) for field in _FIELDS}
-                    if moved is not None:
-                        arrays[f"moved_{place}"] = moved
+                    arrays |= {f"{name}_{place}": values for name, values in ablation.items()}
                 write_piece(self._piece(index), *_PART, arrays, {})
                 parts[index] = written_piece(self._piece(index), *_PART)
         made = [arrays for arrays, _ in (part for part in parts if part is not None)]
@@ -158,10 +173,7 @@ class _Pass:
         sums_of = [
             reduce(add, (PairSums(*(arrays[f"{field}_{at}"] for field in _FIELDS)) for arrays in made)) for at in places
         ]
-        moved_of = [
-            np.stack([arrays[f"moved_{at}"] for arrays in made]) if self.section.ablation else _NONE for at in places
-        ]
-        return sums_of, moved_of
+        return sums_of, [_ablation(made, at) for at in places if self.section.ablation]
 
     def _readers(self) -> list[PairReader]:
         import torch
@@ -184,29 +196,59 @@ class _Pass:
 
     def _read(
         self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
-    ) -> Iterator[tuple[PairSums, np.ndarray | None]]:
+    ) -> Iterator[tuple[PairSums, dict[str, np.ndarray]]]:
         import torch
 
         section, reading = self.work.section, self.work.reading
         budget = section.batch_tokens or reading.batch_samples[reading.device.type]
         targets = [torch.from_numpy(target.inside).to(reading.device) for _, target in self.neurons]
         summed = [SummedFactors(pair, section.blocks, chosen) for pair, chosen in zip(self.pairs, targets)]
-        moved = [SummedMoves(chosen) for chosen in targets]
+        ablations = [
+            _SummedAblation(chosen, _maps(pair, of)) if self.section.ablation else None
+            for pair, of, chosen in zip(self.pairs, self.neurons, targets, strict=True)
+        ]
+        first = max((window.document for window in windows_up_to(self.windows(), ABLATION_TOKENS)), default=-1)
         for batch in reading.batches(windows, budget):
             read = reader.read(batch)
             inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]
-            kept, blocks = read.kept, (read.documents % section.blocks)[read.window_of()]
-            for pair_reader, sums, moves in zip(readers, summed, moved, strict=True):
+            kept, documents = read.kept, read.documents[read.window_of()]
+            for pair_reader, sums, ablation in zip(readers, summed, ablations, strict=True):
                 factors = pair_reader.take(inside[kept])
-                sums.add(factors, blocks[kept])
-                if self.section.ablation:
-                    moves.add(factors, pair_reader.moves(inside[kept]))
+                sums.add(factors, documents[kept] % section.blocks)
+                if ablation is not None:
+                    ablation.add(factors, list(pair_reader.moves(inside[kept])), documents[kept] <= first)
             advance(int(read.lengths.sum()))
-        for pair, of, sums, moves in zip(self.pairs, self.neurons, summed, moved, strict=True):
-            yield sums.finish(), moves.finish(_maps(pair, of)) if self.section.ablation else None
+        for sums, ablation in zip(summed, ablations, strict=True):
+            yield sums.finish(), {} if ablation is None else ablation.finish()
 
     def _piece(self, index: int) -> Path:
         return self.work.pieces / f"part-{index:04d}.npz"
+
+
+class _SummedAblation:
+    """Adds up what ablation does to one pair of layers, over the tokens of one block."""
+
+    def __init__(self, targets: Tensor, maps: Maps) -> None:
+        self._maps, self._moves, self._squares = maps, SummedMoves(targets), SummedSquares(maps, targets)
+
+    def add(self, factors: TokenFactors, moves: Sequence[Tensor], first: Tensor) -> None:
+        """Add tokens; ``first (N,)`` says which are of the documents whose squares count."""
+        self._moves.add(factors, moves)
+        self._squares.add(factors, moves, first)
+
+    def finish(self) -> dict[str, np.ndarray]:
+        squares = self._squares.finish()
+        tokens = np.array(self._squares.tokens, np.int64)
+        return {"moved": self._moves.finish(self._maps), "squares": squares, "squared_tokens": tokens}
+
+
+def _ablation(parts: Sequence[dict[str, np.ndarray]], place: int) -> _Ablation:
+    """What ablation does to the pair of layers number ``place``, from the pieces of all blocks."""
+    return _Ablation(
+        np.stack([arrays[f"moved_{place}"] for arrays in parts]),
+        np.sum([arrays[f"squares_{place}"] for arrays in parts], axis=0),
+        sum(int(arrays[f"squared_tokens_{place}"]) for arrays in parts),
+    )
 
 
 # -- all pairs ----------------------------------------------------------------------------------------
@@ -222,19 +264,23 @@ def _maps(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons]) -> Maps:
 def _ablated(
     table: PairTable,
     neurons: tuple[LayerNeurons, LayerNeurons],
-    sums: PairSums,
-    moved: np.ndarray,
+    counts: np.ndarray,
+    ablation: _Ablation,
     stats: ActivationStats,
 ) -> np.ndarray:
-    """Mean change of the target by ablation and its standard error, in its standard deviations: ``(2, E)``, of the table's pairs."""
+    """Mean change of the target by ablation, its standard error, and the root mean square change, for the table's pairs.
+
+    All are in standard deviations of the target, ``(3, E)``.
+    """
     source, target = neurons
     rows, columns = np.searchsorted(target.rows, table.targets), np.searchsorted(source.rows, table.sources)
-    filled, weight = jackknife_weights(sums.counts)
-    total = moved.sum(0)[rows, columns] / sums.counts.sum()
+    filled, weight = jackknife_weights(counts)
+    total = ablation.moved.sum(0)[rows, columns] / counts.sum()
     variance = np.zeros(len(rows))
     for block, share in zip(filled, weight):
-        variance += share * (moved[block][rows, columns] / sums.counts[block] - total) ** 2
-    return np.asarray(np.stack([total, np.sqrt(variance)]) / stats.std[table.targets])
+        variance += share * (ablation.moved[block][rows, columns] / counts[block] - total) ** 2
+    rms = np.sqrt(ablation.squares[rows, columns] / max(ablation.tokens, 1))
+    return np.asarray(np.stack([total, np.sqrt(variance), rms]) / stats.std[table.targets])
 
 
 def _tested(

@@ -38,7 +38,10 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     section = public_fields(config.influence)
     if section["paths"] == "closed":
         del section["paths"]  # artifacts of versions without this key stay
-    return {"influence": section}
+    made: dict[str, Any] = {"influence": section}
+    if config.influence.ablation:
+        made["ablation"] = 2  # raised where its meaning or what is known of it changes
+    return made
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:

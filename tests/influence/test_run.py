@@ -58,7 +58,7 @@ def test_a_symmetry_of_the_weights_changes_nothing(
     if kind == "sign":
         assert family in GATED
         assert (after.orientation != before.orientation).sum() == reader.width // 2
-    for column in ("mean", "error", "direct", "rms", "ablation", "ablation_error"):
+    for column in ("mean", "error", "direct", "rms", "ablation", "ablation_error", "ablation_rms"):
         assert_close(by_name(before, column), by_name(after, column, names))
 
 
@@ -92,6 +92,8 @@ def test_its_arrays_are_as_declared_and_edges_are_those_of_the_whole(
 def test_ablation_is_there_only_where_it_is_asked_for(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:
     influence = measured(loaded("gemma3"), sentences(40), tmp_path, ablation=False, layers=((0, 1),))
     assert influence.ablation.size == influence.ablation_error.size == 0
+    assert influence.ablation_rms is None
+    assert influence.metrics.ablation_tokens is None
     assert "ablation" not in influence.edge_columns()
     assert oriented(influence).ablation.size == 0
 
@@ -119,7 +121,7 @@ def test_the_means_are_those_of_whole_passes_over_the_kept_tokens(
 def test_ablation_is_the_derivative_towards_the_mean(
     loaded: Callable[[str], LoadedModel], tmp_path: Path, family: str
 ) -> None:
-    """Against forward-mode differentiation, document by document; its error against the jackknife over blocks."""
+    """Against forward-mode differentiation, token by token; its error against the jackknife over blocks."""
     model, texts = loaded(family), sentences(24)
     mask = {"mask": {"massive": None, "special": False, "first": 0}}
     stats = collected(model, texts, **mask)
@@ -128,8 +130,8 @@ def test_ablation_is_the_derivative_towards_the_mean(
     ids = [torch.tensor([model.tokenizer(text)["input_ids"]]) for text in texts]
     points = resolve_hook_points(model.model, ["mlp.0", "mlp.1"])
     pair = layer_pair(model, points[0], points[1])
-    found, error = (np.zeros((p, p)) for _ in range(2))
-    for values, name in ((found, "ablation"), (error, "ablation_error")):
+    found, error, rms = (np.zeros((p, p)) for _ in range(3))
+    for values, name in ((found, "ablation"), (error, "ablation_error"), (rms, "ablation_rms")):
         values[influence.sources, influence.targets - p] = getattr(influence, name)
     block = np.arange(len(texts)) % 6
     for neuron in (0, 17, 40):
@@ -143,6 +145,8 @@ def test_ablation_is_the_derivative_towards_the_mean(
         moved = [rows / stats.std[p : 2 * p] for rows in moved]
         whole = np.concatenate(moved).mean(0)
         np.testing.assert_allclose(found[neuron], whole, rtol=1e-3, atol=1e-5)
+        squares = (np.concatenate(moved) ** 2).mean(0)
+        np.testing.assert_allclose(rms[neuron], np.sqrt(squares), rtol=1e-2, atol=1e-4)
         pseudo = PseudoValues(p)
         for index in range(6):
             of_block = np.concatenate([rows for rows, at in zip(moved, block) if at == index])
@@ -184,6 +188,28 @@ def test_fewer_tokens_are_whole_documents(loaded: Callable[[str], LoadedModel], 
     expected = collected(model, texts[:documents])
     assert few.counts.sum() == expected.counts.sum()
     assert few.metrics.documents == documents
+
+
+def test_squares_of_ablation_are_of_the_first_documents(
+    loaded: Callable[[str], LoadedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of tokens and targets that are summed together."""
+    model, texts = loaded("gemma3"), sentences(80)
+    stats = collected(model, texts)
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+    whole = measured(model, texts, tmp_path / "a", stats=stats)
+    assert whole.metrics.ablation_tokens == whole.metrics.tokens
+    monkeypatch.setattr("glasso_cli.influence.squares._TOKENS", 7)
+    monkeypatch.setattr("glasso_cli.influence.squares._TARGETS", 13)
+    again = measured(model, texts, tmp_path / "b", stats=stats)
+    assert_close(by_name(again, "ablation_rms"), by_name(whole, "ablation_rms"))
+    monkeypatch.setattr("glasso_cli.influence.run.ABLATION_TOKENS", 300)
+    first = measured(model, texts, tmp_path / "c", stats=stats)
+    few = measured(model, texts, tmp_path, stats=stats, max_tokens=300)
+    assert first.metrics.ablation_tokens == few.metrics.tokens < whole.metrics.tokens
+    assert_close(by_name(first, "ablation_rms"), by_name(few, "ablation_rms"))
+    np.testing.assert_array_equal(first.ablation, whole.ablation)
 
 
 def test_chosen_neurons_are_those_of_all(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:

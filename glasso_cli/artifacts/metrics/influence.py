@@ -47,3 +47,5 @@ class InfluenceMetrics:
     mean_rms_ratio: float | None  # median over edges of |mean| / RMS: 1 where the derivative is the same at every token
     # Random combinations of tokens from which root mean squares were estimated; None where every token was taken.
     combinations: int | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)
+    # Tokens of the first documents, from which the root mean square of ablation was taken; None without ablation.
+    ablation_tokens: int | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)

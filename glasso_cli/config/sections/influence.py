@@ -68,8 +68,9 @@ class InfluenceSection(Section):
     )
     ablation: bool = Field(
         default=False,
-        description="Also predict, in closed form, the mean effect of ablation: each source set to its mean at every token. The pass then takes "
-        "about twice as long, and needs a matrix of all pairs for each block of documents.",
+        description="Also predict, in closed form, the mean effect of ablation: each source set to its mean at every token; and its "
+        "root mean square over the first 4,000 tokens. The pass then takes about twice as long, and needs a matrix of all pairs for each "
+        "block of documents.",
     )
     keep: Literal["edges", "all"] = Field(
         default="edges",

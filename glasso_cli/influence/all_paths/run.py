@@ -15,7 +15,7 @@ from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.collection.corpus_pass import CorpusPass
 from glasso_cli.collection.reading import windows_of_block
 from glasso_cli.errors import InputError
-from glasso_cli.inference.blocks import check_blocks
+from glasso_cli.inference.blocks import LEAST, check_blocks
 from glasso_cli.influence.all_paths.check import Choice, Sample, chosen_derivative, units_of
 from glasso_cli.influence.all_paths.derivative import Targets
 from glasso_cli.influence.all_paths.points import wanted_points
@@ -24,6 +24,7 @@ from glasso_cli.influence.all_paths.sums import SummedDerivatives, derivatives
 from glasso_cli.influence.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
 from glasso_cli.influence.tested import PairTable, Standard, pairs_tested
 from glasso_cli.intervention.passes import POSITIONS
+from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats, Influence
@@ -61,6 +62,7 @@ def influence_along_all_paths(
     reader = feed.reading.reader()
     work.pilot_sample(reader)
     windows = windows_up_to(feed.reading.windows, section.tokens)
+    _refuse_few_documents(windows, collect, section)
     tables: list[PairTable] = []
     read: list[LayersRead] = []
     neurons: list[tuple[LayerNeurons, LayerNeurons]] = []
@@ -208,6 +210,18 @@ class _Source:
             by=self.push.by,
             pushes=len(self.push.coordinates),
             derivative="forward" if self.choice.derivative.step is None else "differences",
+        )
+
+
+def _refuse_few_documents(windows: Sequence[Any], collect: CollectSection, section: InfluenceSection) -> None:
+    """Raise :class:`InputError` where the documents that are taken fill too few blocks for a standard error."""
+    documents = {window.document for window in windows}
+    filled = len({document % collect.blocks for document in documents})
+    if filled < LEAST:
+        raise InputError(
+            f"The first {section.tokens:,} tokens are of {count(len(documents), 'document')} in {count(filled, 'block')}, and "
+            f"standard errors need {LEAST} blocks.",
+            "Raise influence.max_tokens, or collect more documents and collect.blocks.",
         )
 
 

@@ -38,6 +38,8 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
                 f"estimated from {metrics.combinations:,} random combinations of the tokens of each source layer",
             )
         )
+    if metrics.ablation_tokens is not None:
+        lines.append(("ablation", f"its root mean square is from the first {metrics.ablation_tokens:,} tokens"))
     lines += [
         (
             "edges",

@@ -28,7 +28,8 @@ from glasso_cli.models.loaded import LoadedModel
 
 ALL: dict[str, Any] = {"paths": "all", "keep": "all", "min_effect": 0.02}
 EVERY_TOKEN: dict[str, Any] = {"mask": {"massive": None, "special": False, "first": 0}}
-STEP = 1e-3  # standard deviations
+STEPS = {"opt": 1e-6}  # standard deviations: of ReLU, whose slope has a jump
+STEP = 1e-3  # of all others, whose norms may be in float32
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")]
 
 
@@ -39,11 +40,12 @@ class Whole:
         self.model = copy.deepcopy(loaded.model).double()
         self.loaded, self.points = loaded, points
         self.std = stats.std.reshape(len(points), -1)
+        self.step = STEPS.get(loaded.model.config.model_type, STEP)
 
     def slopes(self, neuron: int, text: str) -> list[np.ndarray]:
         """Central differences of the later hook points, ``(time, p)`` each, in standard deviations per standard deviation."""
-        up, down = (self._run(neuron, sign * STEP * self.std[0, neuron], text) for sign in (1, -1))
-        return [((one - other) / (2 * STEP)).numpy() / std for one, other, std in zip(up, down, self.std[1:])]
+        up, down = (self._run(neuron, sign * self.step * self.std[0, neuron], text) for sign in (1, -1))
+        return [((one - other) / (2 * self.step)).numpy() / std for one, other, std in zip(up, down, self.std[1:])]
 
     def _run(self, neuron: int, delta: float, text: str) -> list[Tensor]:
         seen: list[Tensor] = []
@@ -213,7 +215,9 @@ def test_what_cannot_be_is_refused(loaded: Callable[[str], LoadedModel], tmp_pat
         (tmp_path / folder).mkdir()
     with pytest.raises(InputError, match=r"kept .* and collect kept .* the texts or the model are others"):
         measured(model, [text + " the of" for text in texts], tmp_path / "a", stats=stats, max_tokens=10_000, **ALL)
-    with pytest.raises(InputError, match="The error of influence draws from blocks"):
+    with pytest.raises(InputError, match="are of 40 documents in 2 blocks, and standard errors need 4 blocks"):
         measured(model, texts, tmp_path / "b", collect={"blocks": 2}, **ALL)
+    with pytest.raises(InputError, match="The first 20 tokens are of 1 document in 1 block, and"):
+        measured(model, texts, tmp_path / "b", stats=stats, max_tokens=20, **ALL)
     with pytest.raises(InputError, match="runs several times in a pass"):
         measured(loaded("albert"), texts, tmp_path / "c", **ALL)
