@@ -13,7 +13,7 @@ from support.studies import build_study
 
 from glasso_cli.across.columns import edge_columns
 from glasso_cli.across.from_artifacts import Neurons, association_of, edges_across, effects_of, influence_of, neurons_of
-from glasso_cli.across.readings import IN_WORDS, READINGS
+from glasso_cli.across.readings import IN_WORDS, READINGS, effect_in_words
 from glasso_cli.across.table import EdgesAcross, joined
 
 EACH = 6
@@ -204,3 +204,5 @@ def test_there_must_be_something_to_join() -> None:
 
 def test_readings_are_named_once() -> None:
     assert set(IN_WORDS) == {*READINGS, ""}
+    said = [effect_in_words(name, found) for name in IN_WORDS for found in (True, False)]
+    assert all(text.endswith(".") and "{" not in text for text in said)

@@ -55,12 +55,15 @@ def test_pairs_have_three_columns_and_are_filtered_by_reading_layers_and_size(pa
 @pytest.mark.browser
 @pytest.mark.slow
 def test_why_shows_the_columns_a_sentence_and_the_contexts_side_by_side(page: Page) -> None:
+    effects = {BOTH: "as influence says", ALONE: "", WIRED: "the wiring works"}  # the source of ALONE was not measured
     for pair, reading in ((BOTH, "both"), (ALONE, "common cause"), (WIRED, "unused wiring")):
         page.set(edge="-".join(map(str, pair)))
         page.wait("await new Promise((done) => setTimeout(done, 150))")
         card = page.text("#card")
         assert f"Across layers: {reading}" in card
         assert IN_WORDS[reading] in card
+        assert effects[pair] in card
+        assert ("A change of the source" in card) is bool(effects[pair])
         assert "plain correlation" in card or "No edge at any" in card
         left, right = page.run(
             "return [...document.querySelectorAll('#card .sides > div')].map((side) =>"

@@ -152,7 +152,7 @@ export function acrossCard(pair) {
     createElement('h2', {}, name ? `Across layers: ${name}` : 'Across layers'),
     createElement('p', {}, neuronButton(ends[0]), ' → ', neuronButton(ends[1])),
     columnsTable(pair),
-    createElement('p', {}, words),
+    createElement('p', {}, [words, ...effectWords(pair)].join(' ')),
     ...signWords(pair),
     createElement('h3', {}, 'Contexts'),
     createElement('div', { class: 'sides' }, ...sides),
@@ -191,6 +191,14 @@ function columnsTable(pair) {
   const body = createElement('tbody', {}, ...numbers, found);
   const table = createElement('table', { class: 'statements' }, caption, createElement('thead', {}, top), body);
   return createElement('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Statements' }, table);
+}
+
+// A sentence about the effect of the first change that was measured.
+function effectWords(pair) {
+  const measured = METHODS.find(
+    (column) => column.name.startsWith('effect') && acrossAt(column, 'state', pair) !== NOT_LOOKED,
+  );
+  return measured ? [readingOf(pair).effect[Number(acrossAt(measured, 'state', pair) === FOUND)]] : [];
 }
 
 // A sentence where association and influence were both found and have opposite signs.
