@@ -69,7 +69,7 @@ class InfluenceSection(Section):
     ablation: bool = Field(
         default=False,
         description="Also predict, in closed form, the mean effect of ablation: each source set to its mean at every token; and its "
-        "root mean square over the first 4,000 tokens. The pass then takes about twice as long, and needs a matrix of all pairs for each "
+        "root mean square over the first 4,000 tokens. The pass then takes two to three times as long, and needs a matrix of all pairs for each "
         "block of documents.",
     )
     keep: Literal["edges", "all"] = Field(
