@@ -48,7 +48,9 @@ def audit(
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(AuditSection, "audit", settings)
-    collecting = section_of(CollectSection, "collect", dict(stats.meta["material"]["config"]["collect"]))
+    collected = dict(stats.meta["material"]["config"]["collect"])
+    collected.pop("sae", None)  # neurons of a network, not latents, have effects
+    collecting = section_of(CollectSection, "collect", collected)
     inputs = Inputs(
         stats=stats,
         interventions=interventions,
