@@ -56,7 +56,8 @@ All stages of one experiment share one folder. It is `out`, or `runs/NAME` witho
 _MORE = {
     "synth": "[synth.md](synth.md) explains who writes the texts and what they cost.",
     "fit": "[inference.md](inference.md) explains the tests, and [solvers.md](solvers.md) the solvers.",
-    "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls.",
+    "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls. The table at the end goes to stderr.",
+    "audit": "[audit.md](audit.md) explains scores, measures and verdicts. This stage needs the effects of `intervene`.",
     "visualize": "[explorer.md](explorer.md) describes the figures and the explorer.",
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
     "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the "

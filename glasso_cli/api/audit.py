@@ -39,7 +39,7 @@ def audit(
     keys of the section ``audit`` (``share``, ``top``, ``replicates``, ``splits``).
 
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` where some but
-    not all of model, tokenizer and texts are given, and where no source is a single neuron.
+    not all of model, tokenizer and texts are given.
     """
     from glasso_cli.auditing.run import Inputs, audit_of
     from glasso_cli.auditing.texts import network_of_texts
@@ -48,7 +48,9 @@ def audit(
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(AuditSection, "audit", settings)
-    collecting = section_of(CollectSection, "collect", dict(stats.meta["material"]["config"]["collect"]))
+    collected = dict(stats.meta["material"]["config"]["collect"])
+    collected.pop("sae", None)  # neurons of a network, not latents, have effects
+    collecting = section_of(CollectSection, "collect", collected)
     inputs = Inputs(
         stats=stats,
         interventions=interventions,

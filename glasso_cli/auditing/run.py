@@ -21,7 +21,6 @@ from glasso_cli.auditing.scores import LeftOut, Score, random_score
 from glasso_cli.auditing.truth import Truth
 from glasso_cli.auditing.verdict import verdicts
 from glasso_cli.config import AuditSection
-from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     from glasso_cli.console import Reporter
@@ -64,7 +63,7 @@ def audit_of(
     """Judge every score of the measured sources and targets. The ``meta`` of the result holds the metrics.
 
     Without a ``network`` the scores from weights and the predicted activations are left out. ``model`` and ``name`` are for
-    sentences. Raises :class:`InputError` where no source is a single neuron.
+    sentences.
     """
     parts = [_of_target(inputs, network, section, target, seed) for target in inputs.interventions.metrics.targets]
     measured = inputs.interventions.metrics
@@ -190,11 +189,6 @@ def _rows(inputs: Inputs, target: str) -> tuple[Rows, np.ndarray, np.ndarray]:
     """Where sources and targets stand in the statistics, and which sources and targets of the interventions they are."""
     stats, made = inputs.stats, inputs.interventions
     sources = _single(made)
-    if not len(sources):
-        raise InputError(
-            "All sources are groups of neurons, and an audit is of pairs of neurons.",
-            "Give single neurons as intervene.sources, and run intervene again.",
-        )
     place = {name: row for row, name in enumerate(stats.neuron_ids.tolist())}
     of_target = np.array([place[name] for name in made.target_ids.tolist()])
     targets = np.flatnonzero(np.isin(of_target, neurons_at(stats, target)))

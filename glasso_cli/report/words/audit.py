@@ -62,7 +62,7 @@ def audit_summary(metrics: AuditMetrics) -> list[tuple[str, str]]:
 
 RULE = (
     "a score predicts effects if its average precision, lower end of the interval, is above chance, half of the ceiling, "
-    "and the correlation; every other association is associational"
+    "and the correlation; effects whose ceiling is not shown to be above 0.5 judge no score; every other association is associational"
 )
 
 
