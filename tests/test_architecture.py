@@ -52,7 +52,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
-    "score",
+    "scoring",
     "stages",
     "api",
     "cli",

@@ -144,6 +144,18 @@ class Config(Section):
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
         return value
 
+    @field_validator("score")
+    @classmethod
+    def _distinct_score_folders(cls, value: ScoreSection, info: ValidationInfo) -> ScoreSection:
+        corpora = info.data.get("corpora")
+        if isinstance(corpora, dict):
+            names = {name.lower(): name for name in corpora}
+            for name in corpora:
+                other = names.get(f"{name}.score".lower())
+                if other is not None:
+                    raise ValueError(f"{other!r} is the name of the figures of the scores of {name!r}; rename one")
+        return value
+
     @field_validator("fit")
     @classmethod
     def _distinct_ordered_files(cls, value: FitSection, info: ValidationInfo) -> FitSection:

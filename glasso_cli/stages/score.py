@@ -22,7 +22,7 @@ from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.scores import one_line
 
 if TYPE_CHECKING:
-    from glasso_cli.score.assemble import Known
+    from glasso_cli.scoring.assemble import Known
 
 _BY_CONTENT = ("files", "arrays", "images")
 
@@ -60,24 +60,27 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
-    """Where the scores and the table of neurons go."""
+    """Where the scores and the tables of neurons and communities go."""
     folder = config.folder / "score"
-    return folder / f"{corpus}.npz", (folder / f"{corpus}.neurons.csv",)
+    return folder / f"{corpus}.npz", (folder / f"{corpus}.neurons.csv", folder / f"{corpus}.communities.csv")
 
 
 def make(job: Job) -> str:
-    """Score the neurons on one corpus and write the scores and the table of neurons."""
+    """Score the neurons on one corpus and write the scores, and the tables of neurons and communities."""
+    from glasso_cli.scoring.circuit import community_columns
+
     made = (_of_texts if job.config.corpora[job.corpus].has_texts else _of_arrays)(job, _known(job))
     made = replace(made, meta=job.meta(made.meta["metrics"], versions=_versions()))
-    (table,) = job.target.companions
-    write_table(table, made.neuron_columns())
+    neurons, communities = job.target.companions
+    write_table(neurons, made.neuron_columns())
+    write_table(communities, community_columns(made))
     job.save(made)
     return one_line(made.metrics)
 
 
 def _known(job: Job) -> Known:
     """What other stages say of the neurons, where their artifacts are up to date."""
-    from glasso_cli.score.assemble import Known
+    from glasso_cli.scoring.assemble import Known
 
     communities: dict[str, int] = {}
     if "fit" in job.upstream:
@@ -89,7 +92,7 @@ def _known(job: Job) -> Known:
 def _of_texts(job: Job, known: Known) -> Scores:
     from glasso_cli.hooks.parts import part_named
     from glasso_cli.models.load import load_configured
-    from glasso_cli.score.texts import score_texts, scored_points
+    from glasso_cli.scoring.texts import score_texts, scored_points
 
     config = job.config
     return score_texts(
@@ -107,7 +110,7 @@ def _of_texts(job: Job, known: Known) -> Scores:
 
 def _of_arrays(job: Job, known: Known) -> Scores:
     from glasso_cli.models.modules.configured import configured_network
-    from glasso_cli.score.arrays import score_arrays
+    from glasso_cli.scoring.arrays import score_arrays
 
     config = job.config
     network = configured_network(config, job.corpus, job.console)

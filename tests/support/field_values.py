@@ -149,7 +149,6 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("score", "shares"): [0.1, 1.0],
     ("score", "ablations"): ["mean"],
     ("score", "draws"): 1,
-    ("score", "circuit"): 0.1,
     ("intervene", "source"): "mlp.0",
     ("intervene", "targets"): ["mlp.2"],
     ("intervene", "sources"): 12,

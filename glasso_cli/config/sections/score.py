@@ -93,12 +93,6 @@ class ScoreSection(Section):
         ge=0,
         le=1_000,
     )
-    circuit: float = Field(
-        default=0.005,
-        description="Share of the neurons that go into the list of the highest-ranked ones: OUT/score/CORPUS.top.csv and .dot.",
-        gt=0,
-        le=1,
-    )
 
     @field_validator("forms", "ablations")
     @classmethod

@@ -4,7 +4,7 @@ At every kept token, a neuron with value a and baseline b contributes (b - a) ti
 the gradient:
 
 - ``plain``: of the network as it is. This is attribution patching (AtP).
-- ``frozen``: of the network with what :mod:`glasso_cli.score.frozen` holds (RelP).
+- ``frozen``: of the network with what :mod:`glasso_cli.scoring.frozen` holds (RelP).
 - ``integrated``: the mean of plain gradients at ``steps`` midpoints of one straight way, on which all neurons of all hook points
   go to their baselines together: at every hook point, a becomes (1 - t) a + t b, with the a of this pass. The contributions
   then add up to the change of the scalar when all neurons are ablated, up to the error of the midpoint rule.
@@ -22,9 +22,9 @@ import numpy as np
 from glasso_cli.config import ScoreSection
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
-from glasso_cli.score.clean import Row
-from glasso_cli.score.replaced import Replacement, at_kept
-from glasso_cli.score.scalar import Scalar, tokens_of
+from glasso_cli.scoring.clean import Row
+from glasso_cli.scoring.replaced import Replacement, at_kept
+from glasso_cli.scoring.scalar import Scalar, tokens_of
 
 if TYPE_CHECKING:
     from torch import Tensor

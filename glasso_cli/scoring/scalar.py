@@ -10,7 +10,7 @@ import numpy as np
 from glasso_cli.errors import InputError
 from glasso_cli.intervention.feed import Feed
 from glasso_cli.intervention.outputs import Outputs
-from glasso_cli.score.clean import Row
+from glasso_cli.scoring.clean import Row
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -23,17 +23,17 @@ from glasso_cli.intervention.feed import Feed
 from glasso_cli.intervention.outputs import VALUES, outputs_of
 from glasso_cli.intervention.passes import POSITIONS
 from glasso_cli.intervention.survey import set_limits
-from glasso_cli.score.assemble import Found, Known, Measured, artifact
-from glasso_cli.score.attribution import ByDocument, attribute, midpoints
-from glasso_cli.score.clean import Neurons, Row, bank_of, layouts, measure_neurons
-from glasso_cli.score.curves import ablated_sums, counts_of, curves_of
-from glasso_cli.score.effect import exact_effects
-from glasso_cli.score.frozen import freeze, holding
-from glasso_cli.score.parts import split
-from glasso_cli.score.rankings import by_score, rankings
-from glasso_cli.score.ranks import systematic
-from glasso_cli.score.replaced import Replacement
-from glasso_cli.score.scalar import Scalar, require_tokens
+from glasso_cli.scoring.assemble import Found, Known, Measured, artifact
+from glasso_cli.scoring.attribution import ByDocument, attribute, midpoints
+from glasso_cli.scoring.clean import Neurons, Row, bank_of, layouts, measure_neurons
+from glasso_cli.scoring.curves import ablated_sums, counts_of, curves_of
+from glasso_cli.scoring.effect import exact_effects
+from glasso_cli.scoring.frozen import freeze, holding
+from glasso_cli.scoring.parts import split
+from glasso_cli.scoring.rankings import by_score, rankings
+from glasso_cli.scoring.ranks import systematic
+from glasso_cli.scoring.replaced import Replacement
+from glasso_cli.scoring.scalar import Scalar, require_tokens
 
 _PIECE = ("score-part", 1)
 _COPIES = 4  # of a batch of documents in a pass, about

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glasso_cli.hooks.edit import Intervention
-from glasso_cli.score.clean import Bank, Neurons, Row
+from glasso_cli.scoring.clean import Bank, Neurons, Row
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from glasso_cli.hooks.parts import patterns_in_part
 from glasso_cli.intervention.feed import text_feed
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import LoadedModel
-from glasso_cli.score.assemble import Known
-from glasso_cli.score.run import score
+from glasso_cli.scoring.assemble import Known
+from glasso_cli.scoring.run import score
 
 
 def score_texts(
@@ -33,7 +33,7 @@ def score_texts(
 ) -> Scores:
     """The scores that ``section`` asks for, over ``texts``, one document each; ``collect`` says how texts are cut and masked.
 
-    Raises :class:`InputError` as :func:`glasso_cli.score.run.score` does, and for hook points that do not exist.
+    Raises :class:`InputError` as :func:`glasso_cli.scoring.run.score` does, and for hook points that do not exist.
     """
     patterns = scored_points(collect, section)
     points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, patterns))

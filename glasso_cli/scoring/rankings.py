@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from glasso_cli.score.clean import Neurons
+from glasso_cli.scoring.clean import Neurons
 
 _BINS = 10  # of the write norms of a hook point
 

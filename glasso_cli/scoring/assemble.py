@@ -11,11 +11,11 @@ from glasso_cli.artifacts import Scores
 from glasso_cli.artifacts.metrics import ScoreMetrics, to_json
 from glasso_cli.artifacts.metrics.scores import FormMeasured, MissedNeurons, TextsScored
 from glasso_cli.config import ScoreSection
+from glasso_cli.inference.ablation_curves import AREAS, Curves, judged
 from glasso_cli.inference.document_means import clustered
-from glasso_cli.score.areas import AREAS, Curves, judged
-from glasso_cli.score.attribution import ByDocument
-from glasso_cli.score.clean import Neurons
-from glasso_cli.score.ranks import Estimate, rank_correlation, share_above, spearman
+from glasso_cli.scoring.attribution import ByDocument
+from glasso_cli.scoring.clean import Neurons
+from glasso_cli.scoring.ranks import Estimate, rank_correlation, share_above, spearman
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasso_cli.hooks import ablate
-from glasso_cli.score.clean import Row
-from glasso_cli.score.replaced import Replacement, indices
-from glasso_cli.score.scalar import Scalar
+from glasso_cli.scoring.clean import Row
+from glasso_cli.scoring.replaced import Replacement, indices
+from glasso_cli.scoring.scalar import Scalar
 
 if TYPE_CHECKING:
     from glasso_cli.console import Advance

@@ -14,9 +14,9 @@ from glasso_cli.hooks.invariants import TOLERANCE
 from glasso_cli.intervention.frozen import Free
 from glasso_cli.intervention.outputs import VALUES
 from glasso_cli.intervention.passes import Edit, Passes, copies_for
-from glasso_cli.score.clean import Row
-from glasso_cli.score.replaced import Replacement, at_kept
-from glasso_cli.score.scalar import Scalar
+from glasso_cli.scoring.clean import Row
+from glasso_cli.scoring.replaced import Replacement, at_kept
+from glasso_cli.scoring.scalar import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor

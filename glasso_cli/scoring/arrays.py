@@ -13,9 +13,9 @@ from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.errors import InputError
 from glasso_cli.intervention.feed import array_feed
-from glasso_cli.score.assemble import Known
-from glasso_cli.score.run import score
-from glasso_cli.score.texts import scored_points
+from glasso_cli.scoring.assemble import Known
+from glasso_cli.scoring.run import score
+from glasso_cli.scoring.texts import scored_points
 
 if TYPE_CHECKING:
     from glasso_cli.models.modules.network import ModuleNetwork
@@ -33,7 +33,7 @@ def score_arrays(
     seed: int,
     reporter: Reporter,
 ) -> Scores:
-    """As :func:`glasso_cli.score.texts.score_texts`, for the items of a corpus of arrays. Raises :class:`InputError` for means over positions."""
+    """As :func:`glasso_cli.scoring.texts.score_texts`, for the items of a corpus of arrays. Raises :class:`InputError` for means over positions."""
     from glasso_cli.hooks.modules.resolve import resolve_module_points
 
     if collect.positions == "mean":
