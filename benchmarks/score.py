@@ -114,7 +114,7 @@ def _ranks(made: Scores) -> Iterator[Row]:
         yield _row("rank correlation, random sample", form.form, *_unpacked(sums, made, made.drawn))
         yield _row("rank correlation, other documents", form.form, form.ahead or np.nan)
         yield _row("right signs, by size", form.form, form.signs or np.nan)
-        yield _row("rank correlation of both parts", form.form, form.repeats)
+        yield _row("rank correlation of both parts", form.form, form.repeats or np.nan)
     if made.metrics.missed is not None:
         yield _row("largest share of missed neurons", "top", made.metrics.missed.share)
 
