@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from glasso_cli.artifacts import Scores
 
 if TYPE_CHECKING:
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 10  # neurons
 _REFERENCE = "write_norm"
-_AREAS = {"deletion_log": "deletion, log k", "cpr": "CPR", "cpr_log": "insertion, log k", "cmd": "CMD"}
+_AREAS = {"deletion_log": "deletion", "cpr": "CPR", "cmd": "CMD"}
 
 
 def preview_scores(scores: Scores) -> RenderableType:
@@ -30,45 +28,36 @@ def preview_scores(scores: Scores) -> RenderableType:
 def _areas(scores: Scores, row: int, kind: str) -> Table:
     from rich.table import Table
 
-    table = Table(
-        title=f"areas of the curves, {kind} ablation, with 95 % intervals over documents",
-        title_justify="left",
-        box=None,
-    )
-    table.add_column("ranking")
+    title = f"areas of the curves, {kind} ablation, ± standard errors over documents; deletion is over log k"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    table.add_column("ranking", no_wrap=True)
     for name in _AREAS.values():
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     names, areas = scores.rankings.tolist(), scores.area_names.tolist()
+    at = areas.index("deletion_log")
     reference = names.index(_REFERENCE) if _REFERENCE in names else None
     if reference is not None:
-        table.add_column("deletion, log k, against write norm", justify="right")
+        table.add_column("minus write norm", justify="right", no_wrap=True)
     for place, name in enumerate(names):
-        cells = [_with_ends(scores.areas[row, place, areas.index(area)], scores.area_intervals[:, row, place, areas.index(area)])
-                 for area in _AREAS]  # fmt: skip
+        columns = [areas.index(area) for area in _AREAS]
+        cells = [f"{scores.areas[row, place, of]:.3f} ± {scores.area_errors[row, place, of]:.3f}" for of in columns]
         if reference is not None and place != reference:
-            at = areas.index("deletion_log")
-            cells.append(
-                _with_ends(
-                    scores.differences[row, place, reference, at],
-                    scores.difference_intervals[:, row, place, reference, at],
-                )
-            )
+            low, high = scores.difference_intervals[:, row, place, reference, at]
+            cells.append(f"{scores.differences[row, place, reference, at]:+.3f} [{low:+.3f}, {high:+.3f}]")
         table.add_row(name, *cells)
     return table
-
-
-def _with_ends(value: float, ends: np.ndarray) -> str:
-    return f"{value:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]"
 
 
 def _neurons(scores: Scores) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"the most important neurons by {scores.forms[0]}", title_justify="left", box=None)
-    table.add_column("neuron")
+    table = Table(
+        title=f"the most important neurons by {scores.forms[0]}", title_justify="left", box=None, padding=(0, 1)
+    )
+    table.add_column("neuron", no_wrap=True)
     for form in scores.forms.tolist():
-        table.add_column(form, justify="right")
-    table.add_column("exact effect", justify="right")
+        table.add_column(form, justify="right", no_wrap=True)
+    table.add_column("exact effect", justify="right", no_wrap=True)
     measured = {int(neuron): place for place, neuron in enumerate(scores.measured)}
     for neuron in scores.order()[:_SHOWN].tolist():
         cells = [

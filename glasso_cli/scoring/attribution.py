@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.config import ScoreSection
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.scoring.clean import Row
@@ -44,11 +43,9 @@ class ByDocument:
     sums: np.ndarray
     absolute: np.ndarray
 
-    def importance(self, section: ScoreSection) -> np.ndarray:
-        """What ranks the neurons, ``(P,)``: how much worse the scalar becomes, or the absolute sums, as ``section`` says."""
-        if section.order == "absolute":
-            return np.asarray(self.absolute.sum(axis=0))
-        return np.asarray(self.sums.sum(axis=0) * (1 if section.rises else -1))
+    def importance(self, rises: bool) -> np.ndarray:
+        """How much worse the scalar becomes, ``(P,)``: up to the number of tokens, for a scalar that ``rises`` where it gets worse."""
+        return np.asarray(self.sums.sum(axis=0) * (1 if rises else -1))
 
 
 def attribute(

@@ -176,7 +176,8 @@ class _Work:
 
     def chosen(self, first: ByDocument) -> tuple[np.ndarray, np.ndarray]:
         """The neurons that are ablated one by one, in order, and which of them are of the random sample."""
-        importance = first.importance(self.section)
+        section = self.section
+        importance = first.absolute.sum(axis=0) if section.order == "absolute" else first.importance(section.rises)
         order = by_score(importance)
         top, rest = order[: self.section.top], order[self.section.top :]
         spread = rest[np.lexsort((importance[rest], self.neurons.point_of[rest]))]
@@ -218,7 +219,10 @@ class _Work:
     ) -> dict[str, Arrays]:
         """By kind of ablation: ``clean (M,)``, ``everything (M,)``, and ``NAME-deletion`` and ``NAME-insertion (K, M)`` of each ranking."""
         section = self.section
-        importance = {form: made.importance(section) for form, made in attributions.items()}
+        importance: dict[str, np.ndarray] = {}
+        for form, made in attributions.items():
+            both = {form: made.importance(section.rises), f"{form}_absolute": made.absolute.sum(axis=0)}
+            importance |= dict(sorted(both.items(), reverse=section.order == "absolute"))
         others = known.arrays(self.neurons.ids)
         orders = rankings(self.neurons, importance, others, section.draws, self.seed)
         counts = counts_of(section.shares, len(self.neurons.ids))

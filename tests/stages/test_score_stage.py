@@ -42,7 +42,7 @@ def test_it_writes_an_artifact_and_tables_that_show_explains(scored: Runner) -> 
     with open("out/score/words.neurons.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(made.neuron_ids) == 96
-    values = [float(row["plain"]) for row in rows]
+    values = [float(row["plain_absolute"]) for row in rows]
     assert values == sorted(values, reverse=True)
     assert sum(bool(row["effect"]) for row in rows) == 7
     shown = scored.command("show", "out/score/words.npz").output

@@ -143,7 +143,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("score", "steps"): 4,
     ("score", "integrate"): "together",
     ("score", "baseline"): "resample",
-    ("score", "order"): "absolute",
+    ("score", "order"): "signed",
     ("score", "tokens"): 500,
     ("score", "held_out"): 500,
     ("score", "top"): 10,

@@ -56,10 +56,10 @@ class ScoreSection(Section):
         default="mean",
         description="What replaces a neuron in attribution and in exact ablation: its mean, or its value in another document.",
     )
-    order: Literal["signed", "absolute"] = Field(
-        default="signed",
-        description="How attributions rank neurons: signed puts those first whose ablation raises the scalar (lowers it, for a scalar "
-        "other than loss and kl), absolute those with the largest sum of absolute values over tokens.",
+    order: Literal["absolute", "signed"] = Field(
+        default="absolute",
+        description="How attributions rank neurons: absolute puts those with the largest sum of absolute values over tokens first, signed "
+        "those whose ablation raises the scalar most (lowers it, for a scalar other than loss and kl). The curves have both.",
     )
     tokens: int = Field(
         default=4_000,
