@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.stages import fit as fit
     from glasso_cli.api.stages import fit_ordered as fit_ordered
     from glasso_cli.api.stages import intervene as intervene
+    from glasso_cli.api.stages import score as score
     from glasso_cli.artifacts import ActivationStats as ActivationStats
     from glasso_cli.artifacts import Comparison as Comparison
     from glasso_cli.artifacts import Influence as Influence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import JointPrecision as JointPrecision
     from glasso_cli.artifacts import OrderedGraph as OrderedGraph
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
+    from glasso_cli.artifacts import Scores as Scores
     from glasso_cli.errors import GlassoError as GlassoError
     from glasso_cli.hooks import ablate as ablate
     from glasso_cli.hooks import record as record
@@ -45,6 +47,7 @@ _PUBLIC = {
     "JointPrecision": "glasso_cli.artifacts",
     "OrderedGraph": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
+    "Scores": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",
@@ -58,6 +61,7 @@ _PUBLIC = {
     "record": "glasso_cli.hooks",
     "resolve_hook_points": "glasso_cli.hooks",
     "run": "glasso_cli.api.run",
+    "score": "glasso_cli.api.stages",
     "solve": "glasso_cli.solvers",
 }
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the keys are text

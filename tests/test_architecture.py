@@ -52,6 +52,7 @@ FOLDERS = [
     "collection",
     "intervention",
     "influence",
+    "scoring",
     "stages",
     "api",
     "cli",

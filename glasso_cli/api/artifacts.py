@@ -14,19 +14,29 @@ from glasso_cli.artifacts import (
     JointPrecision,
     OrderedGraph,
     PrecisionPath,
+    Scores,
 )
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
 
 _KINDS: dict[str, type[Artifact]] = {
     kind.kind: kind
-    for kind in (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions)
+    for kind in (
+        ActivationStats,
+        PrecisionPath,
+        OrderedGraph,
+        Comparison,
+        JointPrecision,
+        Influence,
+        Interventions,
+        Scores,
+    )
 }
 
 
 def load(
     path: str | os.PathLike[str],
-) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions:
+) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions | Scores:
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
@@ -34,6 +44,7 @@ def load(
     - :class:`OrderedGraph` from ``OUT/fit/``: regressions of neurons on those of earlier layers (``fit.order: layers``).
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
+    - :class:`Scores` from ``OUT/score/``: how much the output depends on each neuron.
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
@@ -43,11 +54,18 @@ def load(
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare, influence or intervene.",
+            "Give an .npz of collect, fit, compare, influence, intervene or score.",
         )
     artifact = _KINDS[name].load(file)
     assert isinstance(
         artifact,
-        ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions,
+        ActivationStats
+        | PrecisionPath
+        | OrderedGraph
+        | Comparison
+        | JointPrecision
+        | Influence
+        | Interventions
+        | Scores,
     )
     return artifact

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from glasso_cli.api.settings import section_of
-from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, OrderedGraph, PrecisionPath
-from glasso_cli.config import CollectSection, CompareSection, FitSection, InterveneSection, public_fields
+from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, OrderedGraph, PrecisionPath, Scores
+from glasso_cli.config import (
+    CollectSection,
+    CompareSection,
+    FitSection,
+    InterveneSection,
+    ScoreSection,
+    public_fields,
+)
 from glasso_cli.errors import InputError, extras_needed
 
 if TYPE_CHECKING:
@@ -231,6 +238,59 @@ def intervene(
         )
     meta = {**made.meta, "corpus": str(stats.meta.get("corpus", "corpus"))}
     return replace(made, meta={**meta, **_made_from(intervene=section, seed=seed)})
+
+
+@extras_needed()
+def score(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Iterable[str],
+    hook_points: Sequence[str],
+    fit: PrecisionPath | None = None,
+    *,
+    collect: dict[str, Any] | None = None,
+    name: str = "texts",
+    seed: int = 0,
+    **settings: Any,
+) -> Scores:
+    """How much a scalar of the output of ``model`` depends on each neuron at ``hook_points``, measured on ``texts``.
+
+    The numbers are those of ``glasso score``. ``settings`` are the keys of the section ``score`` (``scalar``, ``forms``, ``top``, …),
+    and ``collect`` those of `collect` that say how texts are cut and masked (``max_length``, ``mask``). ``fit`` gives communities.
+
+    Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for a model that does not
+    give the scalar, for a form that it does not allow, and for too little text.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from glasso_cli.console import PythonWarnings
+    from glasso_cli.hooks.parts import part_named
+    from glasso_cli.models.loaded import loaded_in_memory
+    from glasso_cli.scoring.assemble import Known
+    from glasso_cli.scoring.texts import score_texts
+
+    points = list(hook_points)
+    section = section_of(ScoreSection, "score", {"hook_points": points, **settings})
+    collecting = section_of(CollectSection, "collect", {"hook_points": points, **(collect or {})})
+    communities = {} if fit is None else dict(zip(fit.neuron_ids.tolist(), fit.communities.tolist()))
+    part = part_named(points)
+    with (
+        loaded_in_memory(model, tokenizer, part=part) as loaded,
+        tempfile.TemporaryDirectory(prefix="glasso-") as folder,
+    ):
+        made = score_texts(
+            loaded,
+            texts,
+            collecting,
+            section,
+            Known(communities, {}),
+            Path(folder),
+            name=name,
+            seed=seed,
+            reporter=PythonWarnings(),
+        )
+    return replace(made, meta={**made.meta, **_made_from(score=section, seed=seed)})
 
 
 def _corpus(given: PrecisionPath | tuple[ActivationStats, PrecisionPath], name: str) -> Corpus:

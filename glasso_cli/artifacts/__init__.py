@@ -8,6 +8,7 @@ from glasso_cli.artifacts.interventions import Interventions
 from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
+from glasso_cli.artifacts.score.scores import Scores
 
 __all__ = [
     "ActivationStats",
@@ -18,4 +19,5 @@ __all__ = [
     "JointPrecision",
     "OrderedGraph",
     "PrecisionPath",
+    "Scores",
 ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasso_cli.cli import interrupts
-from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, with_run_options
+from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, share_of, with_run_options
 from glasso_cli.cli.streams import abandon_stdout, prepare_streams
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
@@ -198,6 +198,40 @@ _stage_command(
     "Change neurons and measure the effects on later ones: OUT/intervene/CORPUS.npz and .csv.",
     "glasso intervene my.yaml --set intervene.sources=40",
 )
+
+
+@app.command("score")
+@guarded
+@with_run_options
+def score_command(
+    config: ConfigPath,
+    options: RunOptions,
+    set_: Set = None,
+    top: Annotated[
+        str | None,
+        typer.Option(
+            "--top",
+            metavar="SHARE",
+            help="Then write this share of the neurons, the most important ones, as OUT/score/CORPUS.top.csv, .top.dot and lists of ids: "
+            "0.5% or 0.005.",
+        ),
+    ] = None,
+) -> None:
+    """Score neurons by what the output loses without them: OUT/score/CORPUS.npz, .neurons.csv and .communities.csv.
+
+    [bold]Examples[/bold]
+    $ glasso score my.yaml --set score.hook_points='["mlp.*"]'
+    $ glasso score my.yaml --top 0.5%
+    """
+    share = None if top is None else share_of(top)
+    pipeline = _stages(["score"], config, set_, options)
+    if share is not None and not options.dry_run:
+        from glasso_cli.scoring.circuit import write_top
+
+        for path in pipeline.made("score"):
+            if path.suffix == ".npz":
+                for written in write_top(path, share):
+                    pipeline.console.result({"path": str(written)})
 
 
 @app.command("visualize")

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from glasso_cli.errors import InputError
+
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the experiment.")]
 Set = Annotated[
     list[str] | None,
@@ -34,6 +36,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print results to stdout as J
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors, no progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more details while running.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the Python traceback of an error.")]
+
+
+def share_of(text: str) -> float:
+    """A share such as 0.5% or 0.005 as a number; raises :class:`InputError` for anything that is not above 0 and at most 1."""
+    number, percent = text.removesuffix("%"), text.endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise InputError(
+            f"{text!r} is no share of the neurons.",
+            "Give a percentage such as 0.5%, or a number up to 1 such as 0.005.",
+        )
+    return share
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
     ComparisonMetrics,
@@ -14,6 +14,7 @@ from glasso_cli.artifacts.metrics import (
     InfluenceMetrics,
     InterventionMetrics,
     OrderedMetrics,
+    ScoreMetrics,
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
@@ -25,6 +26,7 @@ from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
 from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
 from glasso_cli.report.words.ordered import ordered_summary
+from glasso_cli.report.words.scores import scores_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -78,6 +80,8 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
         return interventions_summary(metrics_of(InterventionMetrics, meta))
     if meta["kind"] == Influence.kind:
         return influence_summary(metrics_of(InfluenceMetrics, meta))
+    if meta["kind"] == Scores.kind:
+        return scores_summary(metrics_of(ScoreMetrics, meta))
     return []
 
 

@@ -20,6 +20,7 @@ from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.values import CorpusName, FilePath
@@ -56,6 +57,11 @@ class Config(Section):
     intervene: InterveneSection = Field(
         default=InterveneSection(),
         description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
+    score: ScoreSection = Field(
+        default=ScoreSection(),
+        description="How much a scalar of the output depends on each neuron. `glasso run` measures it if the section is given, be it empty "
+        "(`score: {}`).",
     )
 
     @field_validator("name")
@@ -136,6 +142,18 @@ class Config(Section):
         corpora = info.data.get("corpora") or {}
         if value.corpus is not None and corpora and value.corpus not in corpora:
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
+        return value
+
+    @field_validator("score")
+    @classmethod
+    def _distinct_score_folders(cls, value: ScoreSection, info: ValidationInfo) -> ScoreSection:
+        corpora = info.data.get("corpora")
+        if isinstance(corpora, dict):
+            names = {name.lower(): name for name in corpora}
+            for name in corpora:
+                other = names.get(f"{name}.score".lower())
+                if other is not None:
+                    raise ValueError(f"{other!r} is the name of the figures of the scores of {name!r}; rename one")
         return value
 
     @field_validator("fit")

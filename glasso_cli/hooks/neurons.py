@@ -189,7 +189,7 @@ class _Trace:
                 yield module.register_forward_pre_hook(self._judge(full), with_kwargs=True)
             if linear_widths(module):
                 yield module.register_forward_hook(self._keep(self._linear))
-            elif type(module) in _activation_types():
+            elif type(module) in activation_types():
                 yield module.register_forward_hook(self._keep(self._activated))
             elif not any(True for _ in module.children()):
                 yield module.register_forward_hook(self._keep_both, with_kwargs=True)
@@ -334,7 +334,7 @@ def _function(name: str) -> Function:
 
 
 @cache
-def _activation_types() -> frozenset[type[nn.Module]]:
+def activation_types() -> frozenset[type[nn.Module]]:
     """The classes of modules that apply an activation function."""
     from torch.nn.modules import activation
     from transformers.activations import ACT2CLS

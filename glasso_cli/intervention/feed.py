@@ -126,7 +126,7 @@ def array_feed(
                 values=given.values.repeat(copies, *[1] * (given.values.ndim - 1)),
                 lengths=given.lengths.repeat(copies),
             )
-            return lambda: network.run(several)
+            return lambda: network.run_with_gradients(several)
 
         def shaped(batch: Any, copies: int) -> Shaped:
             return lambda point, tensor: as_samples(point, tensor, copies * len(batch.items))

@@ -1,4 +1,4 @@
-"""From numbers to pictures of every corpus and every comparison, each with the numbers it shows."""
+"""From numbers to pictures of every corpus, every comparison and all scores, each with the numbers it shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath, Scores
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
@@ -18,19 +18,40 @@ if TYPE_CHECKING:
 EXPLORER = "explorer.html"
 
 
+_SCORE = ".score"
+
+
 def targets(config: Config) -> list[str]:
-    """Every corpus, and every comparison of two of them; joint fits have no figures."""
-    return [*config.corpora, *(config.comparisons if config.compare.method == "differential" else ())]
+    """Every corpus, every comparison of two of them, and the scores of every corpus; joint fits have no figures."""
+    compared = config.comparisons if config.compare.method == "differential" else ()
+    scored = [f"{corpus}{_SCORE}" for corpus in config.corpora] if _has_scores(config) else []
+    return [*config.corpora, *compared, *scored]
+
+
+def _has_scores(config: Config) -> bool:
+    return "score" in config.model_fields_set
 
 
 def is_comparison(config: Config, name: str) -> bool:
-    """Whether ``name`` is a comparison, which is drawn only where it was made."""
-    return name not in config.corpora
+    """Whether ``name`` is a comparison."""
+    return name not in config.corpora and not is_score(config, name)
+
+
+def is_score(config: Config, name: str) -> bool:
+    """Whether ``name`` is that of the scores of a corpus."""
+    return _has_scores(config) and name.endswith(_SCORE) and name.removesuffix(_SCORE) in config.corpora
+
+
+def is_optional(config: Config, name: str) -> bool:
+    """Whether ``name`` is drawn only where it was made: comparisons, scores, and beside scores the graphs of corpora, too."""
+    return name not in config.corpora or _has_scores(config)
 
 
 def upstream(config: Config, name: str) -> list[tuple[str, str]]:
     """The statistics and the fit of a corpus, or the comparison with those of its two corpora."""
     if not is_comparison(config, name):
+        if is_score(config, name):
+            return [("score", name.removesuffix(_SCORE))]
         return [("collect", name), ("fit", name)]
     corpora = config.comparisons[name]
     return [("compare", name), *((stage, corpus) for corpus in corpora for stage in ("collect", "fit"))]
@@ -45,18 +66,22 @@ def settings(config: Config, name: str) -> dict[str, Any]:
 def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:
     """The manifest that names the figures beside it, and the explorer."""
     manifest = config.folder / "figures" / name / "figures.json"
-    return manifest, (manifest.with_name(EXPLORER),) if config.visualize.explorer else ()
+    explorer = config.visualize.explorer and not is_score(config, name)
+    return manifest, (manifest.with_name(EXPLORER),) if explorer else ()
 
 
 def make(job: Job) -> str:
     """Draw one corpus or comparison: figures, their numbers as CSV, the explorer, and a manifest."""
     folder = job.target.path.parent
-    files, view = _comparison(job) if is_comparison(job.config, job.corpus) else _corpus(job)
+    if is_score(job.config, job.corpus):
+        files, view = _scores(job), None
+    else:
+        files, view = _comparison(job) if is_comparison(job.config, job.corpus) else _corpus(job)
     written: list[Path] = []
     for group in files:
         written += group
         job.console.detail(f"visualize {job.corpus}: {', '.join(path.name for path in group)}")
-    if job.config.visualize.explorer:
+    if view is not None and job.config.visualize.explorer:
         written.append(_explorer(job, view()))
     else:
         (folder / EXPLORER).unlink(missing_ok=True)
@@ -98,6 +123,15 @@ def _comparison(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
     return files, lambda: compared_view(contrast, (one, other))
 
 
+def _scores(job: Job) -> Iterable[list[Path]]:
+    from glasso_cli.report.plots import draw_scores
+    from glasso_cli.report.plots.scored import Scored
+
+    corpus = job.corpus.removesuffix(_SCORE)
+    scores = Scores.load(job.upstream[f"score/{corpus}"])
+    return draw_scores(Scored(scores, job.config.visualize, f"{_model(job.config)} · {corpus}"), job.target.path.parent)
+
+
 def _model(config: Config) -> str:
     return config.model.name.removeprefix("builtin:")
 
@@ -112,11 +146,11 @@ def _explorer(job: Job, view: View) -> Path:
 STAGE = Stage(
     version=7,
     sections=("model", "visualize", "compare"),
-    after=("collect", "fit", "compare"),
+    after=("collect", "fit", "score", "compare"),
     settings=settings,
     paths=paths,
     make=make,
     targets=targets,
     upstream=upstream,
-    optional=is_comparison,
+    optional=is_optional,
 )

@@ -21,6 +21,7 @@ READ_BY = {
     "compare": {"compare"},
     "intervene": {"intervene"},
     "influence": {"influence"},
+    "score": {"score"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

@@ -133,6 +133,22 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("compare", "min_shift"): 0.5,
     ("compare", "min_ratio"): 2.0,
     ("compare", "contexts"): 3,
+    ("score", "hook_points"): ["mlp.0"],
+    ("score", "scalar"): "package.module:function",
+    ("score", "logit_tokens"): [" yes", " no"],
+    ("score", "class_index"): 3,
+    ("score", "trust"): ["import"],
+    ("score", "forms"): ["plain"],
+    ("score", "steps"): 4,
+    ("score", "baseline"): "resample",
+    ("score", "order"): "absolute",
+    ("score", "tokens"): 500,
+    ("score", "held_out"): 500,
+    ("score", "top"): 10,
+    ("score", "sample"): 10,
+    ("score", "shares"): [0.1, 1.0],
+    ("score", "ablations"): ["mean"],
+    ("score", "draws"): 1,
     ("intervene", "source"): "mlp.0",
     ("intervene", "targets"): ["mlp.2"],
     ("intervene", "sources"): 12,
@@ -212,6 +228,12 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
     if loc == ("intervene", "logit_tokens"):
         tokens = {} if value is DEFAULT else {"outputs": ["logit_difference"]}
         data["intervene"] = {"outputs": [], **tokens}
+    if loc == ("score", "logit_tokens") and value is not DEFAULT:
+        data["score"] = {"scalar": "logit_difference"}
+    if loc in (("score", "scalar"), ("score", "trust")):
+        data["score"] = {"trust": ["import"] if loc[1] == "scalar" else []}
+    if loc == ("score", "class_index"):
+        data["score"] = {"scalar": "class_logit"}
     if loc[:2] == ("collect", "sae"):
         data["collect"] = {"sae": {"file": "a"}}
     inner = data

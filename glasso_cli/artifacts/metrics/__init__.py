@@ -8,6 +8,7 @@ from glasso_cli.artifacts.metrics.influence import InfluenceMetrics
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
 from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
+from glasso_cli.artifacts.metrics.scores import ScoreMetrics
 
 __all__ = [
     "CollectMetrics",
@@ -17,6 +18,7 @@ __all__ = [
     "InterventionMetrics",
     "JointMetrics",
     "OrderedMetrics",
+    "ScoreMetrics",
     "metrics_of",
     "to_json",
 ]

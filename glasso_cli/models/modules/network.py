@@ -84,8 +84,13 @@ class ModuleNetwork:
         """The output for a batch; arithmetic is float32, also inside matrix products and convolutions."""
         import torch
 
+        with torch.inference_mode():
+            return self.run_with_gradients(batch)
+
+    def run_with_gradients(self, batch: ModuleBatch) -> Any:
+        """As :meth:`run`, in whichever mode of autograd is set."""
         args, kwargs = self.arguments(batch)
-        with exact_float32(), torch.inference_mode():
+        with exact_float32():
             return self.module(*args, **kwargs)
 
     def arguments(self, batch: ModuleBatch) -> tuple[tuple[Any, ...], dict[str, Any]]:

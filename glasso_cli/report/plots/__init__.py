@@ -1,4 +1,4 @@
-"""The pictures of one corpus (``draw``) and of a comparison of two (``draw_comparison``), with their numbers.
+"""The pictures of one corpus (``draw``), of a comparison of two (``draw_comparison``) and of scores (``draw_scores``), with their numbers.
 
 Nothing here imports matplotlib before a picture is drawn.
 """
@@ -28,8 +28,10 @@ from glasso_cli.report.plots.figures import (
     scatter,
     shifted,
 )
+from glasso_cli.report.plots.figures.scores import agreement, curves
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
+from glasso_cli.report.plots.scored import Scored
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.plots.tables import edge_table, neuron_table
 
@@ -45,6 +47,10 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "card": cards.pictures,
 }
 _COMPARED = ("activations", "shifted", "maps", "scatter", "rewired")
+SCORED: dict[str, Callable[[Scored], Iterator[Picture]]] = {
+    "curves": curves.pictures,
+    "agreement": agreement.pictures,
+}
 
 
 def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
@@ -70,6 +76,11 @@ def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[
         rewired.pictures(contrast, neurons),
     )
     yield from _drawn(iter(parts), contrast, folder, _COMPARED)
+
+
+def draw_scores(scored: Scored, folder: Path) -> Iterator[list[Path]]:
+    """The files of the pictures of scores."""
+    yield from _drawn((pictures(scored) for pictures in SCORED.values()), scored, folder, tuple(SCORED))
 
 
 def _drawn(

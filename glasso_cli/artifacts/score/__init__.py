@@ -1,0 +1,1 @@
+"""Scores of neurons by what the output loses without them."""

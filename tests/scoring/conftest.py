@@ -1,0 +1,7 @@
+"""Tiny models of several families."""
+
+from __future__ import annotations
+
+from support.tiny_models import loaded, make_tokenizer, model_dir, one_thread, tokenizers
+
+__all__ = ["loaded", "make_tokenizer", "model_dir", "one_thread", "tokenizers"]
