@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli.score.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 
 def layered(

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from glasso_cli.errors import InputError
-from glasso_cli.score.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 NODES, EDGES = 0.8, 0.98  # shares of the influence
 
@@ -29,7 +29,7 @@ class PrunedView:
 def pruned_view(graph: LayeredGraph, exits: np.ndarray, nodes: float = NODES, edges: float = EDGES) -> PrunedView:
     """The neurons that together have ``nodes`` of the influence, and the edges between them that have ``edges`` of it.
 
-    ``exits (p,)`` are what the end gets of each neuron, as in :func:`glasso_cli.score.pathways.best_paths.best_paths`.
+    ``exits (p,)`` are what the end gets of each neuron, as in :func:`glasso_cli.scoring.pathways.best_paths.best_paths`.
     Neurons from which no kept edge leads on, and those that lost all edges into them, are left out. Raises
     :class:`InputError` where ``exits`` are all zero.
     """

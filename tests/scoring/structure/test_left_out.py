@@ -11,7 +11,7 @@ from glasso_cli.comparison.estimates import Corpus
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import estimate_on
 from glasso_cli.linalg.precision import partial_correlation
-from glasso_cli.score.structure.left_out import blocks_of, without_blocks
+from glasso_cli.scoring.structure.left_out import blocks_of, without_blocks
 
 P = 8
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.errors import InputError
-from glasso_cli.score.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 
 @dataclass(frozen=True, eq=False)

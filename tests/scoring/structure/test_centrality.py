@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.studies import random_edges
 
-from glasso_cli.score.structure.centrality import Edges, centrality, pagerank
+from glasso_cli.scoring.structure.centrality import Edges, centrality, pagerank
 
 P = 40
 

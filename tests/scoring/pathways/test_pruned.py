@@ -7,8 +7,8 @@ import pytest
 from support.layered import layered, of
 
 from glasso_cli.errors import InputError
-from glasso_cli.score.pathways.graph import LayeredGraph
-from glasso_cli.score.pathways.pruned import PrunedView, pruned_view
+from glasso_cli.scoring.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.pruned import PrunedView, pruned_view
 
 
 def dense(graph: LayeredGraph, exits: np.ndarray, nodes: float, edges: float) -> PrunedView:

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
-from glasso_cli.score.structure.predictability import FOLDS, adjusted, held_out, in_sample, ridge
+from glasso_cli.scoring.structure.predictability import FOLDS, adjusted, held_out, in_sample, ridge
 
 P = 6
 PRECISION = chain(P, 0.4)
@@ -43,7 +43,7 @@ def test_without_a_block_nothing_of_it_is_used() -> None:
 
 
 def test_the_truth_of_a_planted_graph_is_within_the_errors() -> None:
-    from glasso_cli.score.structure.jackknife import jackknife_error
+    from glasso_cli.scoring.structure.jackknife import jackknife_error
 
     found = held_out(blocks_of(TOKENS))
     error = jackknife_error(found.explained, found.without, np.full(16, 1 / 16))

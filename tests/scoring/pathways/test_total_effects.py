@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.layered import layered, of, paths
 
-from glasso_cli.score.pathways.total_effects import effects_of, effects_on, total_matrix
+from glasso_cli.scoring.pathways.total_effects import effects_of, effects_on, total_matrix
 
 GRAPH = layered()
 P = GRAPH.n_neurons

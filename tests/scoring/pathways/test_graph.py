@@ -10,7 +10,7 @@ from support.layered import layered
 
 from glasso_cli.artifacts import Influence
 from glasso_cli.errors import InputError
-from glasso_cli.score.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 
 def influence() -> Influence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.score.communities import community_sums
+from glasso_cli.scoring.structure.communities import community_sums
 
 
 def test_sums_are_those_of_the_members() -> None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import FitSection
-from glasso_cli.score.communities import community_sums
-from glasso_cli.score.structure.centrality import Edges, centrality
-from glasso_cli.score.structure.jackknife import jackknife_error
-from glasso_cli.score.structure.left_out import LeftOut, blocks_of, without_blocks
-from glasso_cli.score.structure.predictability import adjusted, held_out
-from glasso_cli.score.structure.refit import Refit
-from glasso_cli.score.structure.stability import SUBSETS, Stability, stability
+from glasso_cli.scoring.structure.communities import community_sums
+from glasso_cli.scoring.structure.centrality import Edges, centrality
+from glasso_cli.scoring.structure.jackknife import jackknife_error
+from glasso_cli.scoring.structure.left_out import LeftOut, blocks_of, without_blocks
+from glasso_cli.scoring.structure.predictability import adjusted, held_out
+from glasso_cli.scoring.structure.refit import Refit
+from glasso_cli.scoring.structure.stability import SUBSETS, Stability, stability
 
 
 @dataclass(frozen=True, eq=False)

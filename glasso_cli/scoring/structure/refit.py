@@ -9,9 +9,9 @@ import numpy as np
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.config import FitSection
 from glasso_cli.fitting.tested_edges import fit_at
-from glasso_cli.score.structure.centrality import Edges, centrality
-from glasso_cli.score.structure.left_out import estimated
-from glasso_cli.score.structure.predictability import in_sample, ridge
+from glasso_cli.scoring.structure.centrality import Edges, centrality
+from glasso_cli.scoring.structure.left_out import estimated
+from glasso_cli.scoring.structure.predictability import in_sample, ridge
 
 
 @dataclass(frozen=True, eq=False)

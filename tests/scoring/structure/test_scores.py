@@ -10,8 +10,8 @@ from support import planted_corpora
 
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.comparison.estimates import Corpus
-from glasso_cli.score.structure.refit import Refit, strongest
-from glasso_cli.score.structure.scores import StructureScores, structure_scores
+from glasso_cli.scoring.structure.refit import Refit, strongest
+from glasso_cli.scoring.structure.scores import StructureScores, structure_scores
 
 P = 24
 SECTION = planted_corpora.FIT
@@ -117,7 +117,7 @@ def test_planted_rankings_are_stable() -> None:
 
 def test_a_subset_has_a_graph_of_its_own() -> None:
     words = corpus()
-    from glasso_cli.score.structure.centrality import Edges
+    from glasso_cli.scoring.structure.centrality import Edges
 
     none = np.zeros(0, np.int64)
     edges = Edges(none, none, words.fit.communities, words.fit.layers, words.fit.orientation)

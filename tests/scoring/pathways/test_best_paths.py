@@ -7,7 +7,7 @@ import pytest
 from support.layered import layered, of, paths
 
 from glasso_cli.errors import InputError
-from glasso_cli.score.pathways.best_paths import best_paths, product_error
+from glasso_cli.scoring.pathways.best_paths import best_paths, product_error
 
 
 @pytest.mark.parametrize("seed", range(6))

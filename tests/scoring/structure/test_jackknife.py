@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasso_cli.score.structure.jackknife import jackknife_error
+from glasso_cli.scoring.structure.jackknife import jackknife_error
 
 
 def test_the_error_of_a_mean_is_the_textbook_one() -> None:

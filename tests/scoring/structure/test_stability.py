@@ -10,7 +10,7 @@ from scipy.stats import pearsonr
 from support.planted import blocks_of, documents
 
 from glasso_cli.linalg.precision import to_partial_correlations
-from glasso_cli.score.structure.stability import DROPPED, Level, Stability, correlation, kept_blocks, stability
+from glasso_cli.scoring.structure.stability import DROPPED, Level, Stability, correlation, kept_blocks, stability
 
 P = 16
 

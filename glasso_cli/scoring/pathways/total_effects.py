@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 
-from glasso_cli.score.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 
 @dataclass(frozen=True, eq=False)
