@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import OrderedGraph as OrderedGraph
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.artifacts import Scores as Scores
+    from glasso_cli.artifacts import Structure as Structure
     from glasso_cli.errors import GlassoError as GlassoError
     from glasso_cli.hooks import ablate as ablate
     from glasso_cli.hooks import record as record
@@ -48,6 +49,7 @@ _PUBLIC = {
     "OrderedGraph": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "Scores": "glasso_cli.artifacts",
+    "Structure": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "collect": "glasso_cli.api.stages",
     "collect_arrays": "glasso_cli.api.stages",

@@ -15,6 +15,7 @@ from glasso_cli.artifacts import (
     OrderedGraph,
     PrecisionPath,
     Scores,
+    Structure,
 )
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
@@ -30,13 +31,24 @@ _KINDS: dict[str, type[Artifact]] = {
         Influence,
         Interventions,
         Scores,
+        Structure,
     )
 }
 
 
 def load(
     path: str | os.PathLike[str],
-) -> ActivationStats | PrecisionPath | OrderedGraph | Comparison | JointPrecision | Influence | Interventions | Scores:
+) -> (
+    ActivationStats
+    | PrecisionPath
+    | OrderedGraph
+    | Comparison
+    | JointPrecision
+    | Influence
+    | Interventions
+    | Scores
+    | Structure
+):
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
     - :class:`ActivationStats` from ``OUT/collect/``: moments and distributions of p neurons over B blocks of documents.
@@ -44,6 +56,7 @@ def load(
     - :class:`OrderedGraph` from ``OUT/fit/``: regressions of neurons on those of earlier layers (``fit.order: layers``).
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
+    - :class:`Structure` from ``OUT/structure/``: what each neuron is in the graph.
     - :class:`Scores` from ``OUT/score/``: how much the output depends on each neuron.
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
@@ -54,7 +67,7 @@ def load(
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare, influence, intervene or score.",
+            "Give an .npz of collect, fit, compare, structure, influence, intervene or score.",
         )
     artifact = _KINDS[name].load(file)
     assert isinstance(
@@ -66,6 +79,7 @@ def load(
         | JointPrecision
         | Influence
         | Interventions
-        | Scores,
+        | Scores
+        | Structure,
     )
     return artifact

@@ -9,6 +9,7 @@ from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
 from glasso_cli.artifacts.score.scores import Scores
+from glasso_cli.artifacts.score.structure import Structure
 
 __all__ = [
     "ActivationStats",
@@ -20,4 +21,5 @@ __all__ = [
     "OrderedGraph",
     "PrecisionPath",
     "Scores",
+    "Structure",
 ]

@@ -200,6 +200,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "structure",
+    "Score what each neuron is in the graph: OUT/structure/CORPUS.npz, .neurons.csv and .communities.csv.",
+    "glasso structure my.yaml --set structure.subsets=0",
+)
+
+
 @app.command("score")
 @guarded
 @with_run_options

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores
+from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores, Structure
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
     ComparisonMetrics,
@@ -15,6 +15,7 @@ from glasso_cli.artifacts.metrics import (
     InterventionMetrics,
     OrderedMetrics,
     ScoreMetrics,
+    StructureMetrics,
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
@@ -27,6 +28,7 @@ from glasso_cli.report.words.influence import influence_summary
 from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
 from glasso_cli.report.words.ordered import ordered_summary
 from glasso_cli.report.words.scores import scores_summary
+from glasso_cli.report.words.structure import structure_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -82,6 +84,8 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
         return influence_summary(metrics_of(InfluenceMetrics, meta))
     if meta["kind"] == Scores.kind:
         return scores_summary(metrics_of(ScoreMetrics, meta))
+    if meta["kind"] == Structure.kind:
+        return structure_summary(metrics_of(StructureMetrics, meta))
     return []
 
 

@@ -10,6 +10,7 @@ from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, is_runtime, public_fields
+from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.visualize import VisualizeSection
 
@@ -26,6 +27,7 @@ __all__ = [
     "ScoreSection",
     "Section",
     "SelectSection",
+    "StructureSection",
     "SynthSection",
     "VisualizeSection",
     "is_runtime",

@@ -22,6 +22,7 @@ from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
+from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.values import CorpusName, FilePath
 from glasso_cli.config.sections.visualize import VisualizeSection
@@ -57,6 +58,10 @@ class Config(Section):
     intervene: InterveneSection = Field(
         default=InterveneSection(),
         description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
+    structure: StructureSection = Field(
+        default=StructureSection(),
+        description="What each neuron is in the graph of fit. `glasso run` computes it if the section is given, be it empty (`structure: {}`).",
     )
     score: ScoreSection = Field(
         default=ScoreSection(),

@@ -22,6 +22,7 @@ READ_BY = {
     "intervene": {"intervene"},
     "influence": {"influence"},
     "score": {"score"},
+    "structure": {"structure"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

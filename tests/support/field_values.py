@@ -133,6 +133,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("compare", "min_shift"): 0.5,
     ("compare", "min_ratio"): 2.0,
     ("compare", "contexts"): 3,
+    ("structure", "subsets"): 7,
     ("score", "hook_points"): ["mlp.0"],
     ("score", "scalar"): "package.module:function",
     ("score", "logit_tokens"): [" yes", " no"],

@@ -9,6 +9,7 @@ from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
 from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
 from glasso_cli.artifacts.metrics.scores import ScoreMetrics
+from glasso_cli.artifacts.metrics.structure import StructureMetrics
 
 __all__ = [
     "CollectMetrics",
@@ -19,6 +20,7 @@ __all__ = [
     "JointMetrics",
     "OrderedMetrics",
     "ScoreMetrics",
+    "StructureMetrics",
     "metrics_of",
     "to_json",
 ]

@@ -9,8 +9,8 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import FitSection
-from glasso_cli.scoring.structure.communities import community_sums
 from glasso_cli.scoring.structure.centrality import Edges, centrality
+from glasso_cli.scoring.structure.communities import community_sums
 from glasso_cli.scoring.structure.jackknife import jackknife_error
 from glasso_cli.scoring.structure.left_out import LeftOut, blocks_of, without_blocks
 from glasso_cli.scoring.structure.predictability import adjusted, held_out
