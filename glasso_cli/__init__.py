@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import Interventions as Interventions
     from glasso_cli.artifacts import JointPrecision as JointPrecision
     from glasso_cli.artifacts import OrderedGraph as OrderedGraph
+    from glasso_cli.artifacts import Pathways as Pathways
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.artifacts import Scores as Scores
     from glasso_cli.artifacts import Structure as Structure
@@ -47,6 +48,7 @@ _PUBLIC = {
     "Influence": "glasso_cli.artifacts",
     "JointPrecision": "glasso_cli.artifacts",
     "OrderedGraph": "glasso_cli.artifacts",
+    "Pathways": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "Scores": "glasso_cli.artifacts",
     "Structure": "glasso_cli.artifacts",

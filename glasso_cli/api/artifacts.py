@@ -13,6 +13,7 @@ from glasso_cli.artifacts import (
     Interventions,
     JointPrecision,
     OrderedGraph,
+    Pathways,
     PrecisionPath,
     Scores,
     Structure,
@@ -32,6 +33,7 @@ _KINDS: dict[str, type[Artifact]] = {
         Interventions,
         Scores,
         Structure,
+        Pathways,
     )
 }
 
@@ -48,6 +50,7 @@ def load(
     | Interventions
     | Scores
     | Structure
+    | Pathways
 ):
     """The artifact in the ``.npz`` file at ``path``, whatever its kind.
 
@@ -57,6 +60,7 @@ def load(
     - :class:`Comparison` or :class:`JointPrecision` from ``OUT/compare/``: what differs between corpora.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
     - :class:`Structure` from ``OUT/structure/``: what each neuron is in the graph.
+    - :class:`Pathways` from ``OUT/pathways/``: paths through the graph across layers.
     - :class:`Scores` from ``OUT/score/``: how much the output depends on each neuron.
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of the next.
 
@@ -67,7 +71,7 @@ def load(
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare, structure, influence, intervene or score.",
+            "Give an .npz of collect, fit, compare, structure, influence, pathways, intervene or score.",
         )
     artifact = _KINDS[name].load(file)
     assert isinstance(
@@ -80,6 +84,7 @@ def load(
         | Influence
         | Interventions
         | Scores
-        | Structure,
+        | Structure
+        | Pathways,
     )
     return artifact

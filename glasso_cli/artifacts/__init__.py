@@ -8,6 +8,7 @@ from glasso_cli.artifacts.interventions import Interventions
 from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
+from glasso_cli.artifacts.score.pathways import Pathways
 from glasso_cli.artifacts.score.scores import Scores
 from glasso_cli.artifacts.score.structure import Structure
 
@@ -19,6 +20,7 @@ __all__ = [
     "Interventions",
     "JointPrecision",
     "OrderedGraph",
+    "Pathways",
     "PrecisionPath",
     "Scores",
     "Structure",

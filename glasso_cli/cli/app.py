@@ -207,6 +207,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "pathways",
+    "Find the strongest paths through the graph across layers: OUT/pathways/CORPUS.npz, .paths.csv, .neurons.csv and .dot.",
+    "glasso pathways my.yaml --set pathways.mediate=10",
+)
+
+
 @app.command("score")
 @guarded
 @with_run_options

@@ -6,7 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores, Structure
+from glasso_cli.artifacts import (
+    Comparison,
+    Influence,
+    Interventions,
+    OrderedGraph,
+    Pathways,
+    PrecisionPath,
+    Scores,
+    Structure,
+)
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
     ComparisonMetrics,
@@ -14,6 +23,7 @@ from glasso_cli.artifacts.metrics import (
     InfluenceMetrics,
     InterventionMetrics,
     OrderedMetrics,
+    PathwayMetrics,
     ScoreMetrics,
     StructureMetrics,
     metrics_of,
@@ -27,6 +37,7 @@ from glasso_cli.report.words.fit import fit_summary
 from glasso_cli.report.words.influence import influence_summary
 from glasso_cli.report.words.interventions import interventions_summary, neuron_summary
 from glasso_cli.report.words.ordered import ordered_summary
+from glasso_cli.report.words.pathways import pathways_summary
 from glasso_cli.report.words.scores import scores_summary
 from glasso_cli.report.words.structure import structure_summary
 
@@ -84,6 +95,8 @@ def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
         return influence_summary(metrics_of(InfluenceMetrics, meta))
     if meta["kind"] == Scores.kind:
         return scores_summary(metrics_of(ScoreMetrics, meta))
+    if meta["kind"] == Pathways.kind:
+        return pathways_summary(metrics_of(PathwayMetrics, meta))
     if meta["kind"] == Structure.kind:
         return structure_summary(metrics_of(StructureMetrics, meta))
     return []

@@ -8,6 +8,7 @@ from glasso_cli.config.sections.fit import FitSection, SelectSection
 from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.pathways import PathwaysSection
 from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, is_runtime, public_fields
 from glasso_cli.config.sections.structure import StructureSection
@@ -24,6 +25,7 @@ __all__ = [
     "InterveneSection",
     "MaskSection",
     "ModelSection",
+    "PathwaysSection",
     "ScoreSection",
     "Section",
     "SelectSection",

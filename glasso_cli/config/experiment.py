@@ -20,6 +20,7 @@ from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.pathways import PathwaysSection
 from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.structure import StructureSection
@@ -62,6 +63,10 @@ class Config(Section):
     structure: StructureSection = Field(
         default=StructureSection(),
         description="What each neuron is in the graph of fit. `glasso run` computes it if the section is given, be it empty (`structure: {}`).",
+    )
+    pathways: PathwaysSection = Field(
+        default=PathwaysSection(),
+        description="Paths through the graph across layers. `glasso run` finds them if the section is given, be it empty (`pathways: {}`).",
     )
     score: ScoreSection = Field(
         default=ScoreSection(),

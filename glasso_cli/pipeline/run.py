@@ -27,7 +27,7 @@ from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
 # in the order they run; each is a module of glasso_cli.stages
-STAGES = ("synth", "collect", "fit", "structure", "influence", "intervene", "score", "compare", "visualize")
+STAGES = ("synth", "collect", "fit", "structure", "influence", "pathways", "intervene", "score", "compare", "visualize")
 
 
 @dataclass(frozen=True)

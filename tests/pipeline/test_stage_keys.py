@@ -23,6 +23,7 @@ READ_BY = {
     "influence": {"influence"},
     "score": {"score"},
     "structure": {"structure"},
+    "pathways": {"pathways"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {
