@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from glasso_cli.artifacts import Interventions as Interventions
     from glasso_cli.artifacts import JointPrecision as JointPrecision
     from glasso_cli.artifacts import OrderedGraph as OrderedGraph
+    from glasso_cli.artifacts import Pathways as Pathways
     from glasso_cli.artifacts import PrecisionPath as PrecisionPath
     from glasso_cli.artifacts import Scores as Scores
+    from glasso_cli.artifacts import Structure as Structure
     from glasso_cli.errors import GlassoError as GlassoError
     from glasso_cli.hooks import ablate as ablate
     from glasso_cli.hooks import record as record
@@ -50,8 +52,10 @@ _PUBLIC = {
     "Influence": "glasso_cli.artifacts",
     "JointPrecision": "glasso_cli.artifacts",
     "OrderedGraph": "glasso_cli.artifacts",
+    "Pathways": "glasso_cli.artifacts",
     "PrecisionPath": "glasso_cli.artifacts",
     "Scores": "glasso_cli.artifacts",
+    "Structure": "glasso_cli.artifacts",
     "ablate": "glasso_cli.hooks",
     "audit": "glasso_cli.api.audit",
     "collect": "glasso_cli.api.stages",

@@ -14,8 +14,10 @@ from glasso_cli.artifacts import (
     Interventions,
     JointPrecision,
     OrderedGraph,
+    Pathways,
     PrecisionPath,
     Scores,
+    Structure,
 )
 from glasso_cli.artifacts.npz import read_meta
 from glasso_cli.errors import InputError
@@ -30,6 +32,8 @@ Loaded: TypeAlias = (
     | Interventions
     | Audit
     | Scores
+    | Structure
+    | Pathways
 )
 _KINDS: dict[str, type[Loaded]] = {kind.kind: kind for kind in get_args(Loaded)}
 
@@ -44,6 +48,8 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     - :class:`Influence` from ``OUT/influence/``: what neurons of one layer do to those of later ones.
     - :class:`Interventions` from ``OUT/intervene/``: effects of changed neurons on later ones.
     - :class:`Audit` from ``OUT/audit/``: how well scores of pairs predict these effects.
+    - :class:`Structure` from ``OUT/structure/``: what each neuron is in the graph.
+    - :class:`Pathways` from ``OUT/pathways/``: paths through the graph across layers.
     - :class:`Scores` from ``OUT/score/``: how much the output depends on each neuron.
 
     Raises :class:`InputError` for a file that is missing, damaged, not of glasso, or of another version.
@@ -53,6 +59,6 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     if name not in _KINDS:
         raise InputError(
             f"{file} holds '{name}', which is no artifact of a stage.",
-            "Give an .npz of collect, fit, compare, influence, intervene, audit or score.",
+            "Give an .npz of collect, fit, compare, structure, influence, pathways, intervene, audit or score.",
         )
     return _KINDS[name].load(file)

@@ -9,7 +9,9 @@ from glasso_cli.artifacts.influence import Influence
 from glasso_cli.artifacts.joint_precision import JointPrecision
 from glasso_cli.artifacts.ordered_graph import OrderedGraph
 from glasso_cli.artifacts.precision_path import PrecisionPath
+from glasso_cli.artifacts.score.pathways import Pathways
 from glasso_cli.artifacts.score.scores import Scores
+from glasso_cli.artifacts.score.structure import Structure
 
 __all__ = [
     "ActivationStats",
@@ -20,6 +22,8 @@ __all__ = [
     "Interventions",
     "JointPrecision",
     "OrderedGraph",
+    "Pathways",
     "PrecisionPath",
     "Scores",
+    "Structure",
 ]

@@ -149,6 +149,20 @@ def audit_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> 
     _audit(config, set_, options)
 
 
+_stage_command(
+    "structure",
+    "Score what each neuron is in the graph: OUT/structure/CORPUS.npz, .neurons.csv and .communities.csv.",
+    "glasso structure my.yaml --set structure.subsets=0",
+)
+
+
+_stage_command(
+    "pathways",
+    "Find the strongest paths through the graph across layers: OUT/pathways/CORPUS.npz, .paths.csv, .neurons.csv and .dot.",
+    "glasso pathways my.yaml --set pathways.mediate=10",
+)
+
+
 @app.command("score")
 @guarded
 @with_run_options

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import Audit, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath, Scores
+from glasso_cli.artifacts import (
+    Audit,
+    Comparison,
+    Influence,
+    Interventions,
+    OrderedGraph,
+    Pathways,
+    PrecisionPath,
+    Scores,
+    Structure,
+)
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.metrics import (
     AuditMetrics,
@@ -15,7 +26,9 @@ from glasso_cli.artifacts.metrics import (
     InfluenceMetrics,
     InterventionMetrics,
     OrderedMetrics,
+    PathwayMetrics,
     ScoreMetrics,
+    StructureMetrics,
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
@@ -30,7 +43,9 @@ from glasso_cli.report.words.influence import neuron_summary as influence_of_neu
 from glasso_cli.report.words.interventions import interventions_summary
 from glasso_cli.report.words.interventions import neuron_summary as effects_of_neuron
 from glasso_cli.report.words.ordered import ordered_summary
+from glasso_cli.report.words.pathways import pathways_summary
 from glasso_cli.report.words.scores import scores_summary
+from glasso_cli.report.words.structure import structure_summary
 
 
 def describe(path: Path, *, as_json: bool) -> str:
@@ -82,23 +97,26 @@ def _in_words(path: Path, meta: dict[str, Any]) -> str:
     return "\n".join(visible(row.replace("\n", " ")) for row in rows)
 
 
-def _summary(meta: dict[str, Any]) -> list[tuple[str, str]]:
+_Lines = list[tuple[str, str]]
+_SUMMARIES: dict[str, Callable[[dict[str, Any]], _Lines]] = {
+    PrecisionPath.kind: lambda meta: fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"]),
+    OrderedGraph.kind: lambda meta: ordered_summary(
+        metrics_of(OrderedMetrics, meta), meta["material"]["config"]["fit"]
+    ),
+    Comparison.kind: lambda meta: comparison_summary(metrics_of(ComparisonMetrics, meta)),
+    Interventions.kind: lambda meta: interventions_summary(metrics_of(InterventionMetrics, meta)),
+    Influence.kind: lambda meta: influence_summary(metrics_of(InfluenceMetrics, meta)),
+    Scores.kind: lambda meta: scores_summary(metrics_of(ScoreMetrics, meta)),
+    Audit.kind: lambda meta: audit_summary(metrics_of(AuditMetrics, meta)),
+    Pathways.kind: lambda meta: pathways_summary(metrics_of(PathwayMetrics, meta)),
+    Structure.kind: lambda meta: structure_summary(metrics_of(StructureMetrics, meta)),
+}
+
+
+def _summary(meta: dict[str, Any]) -> _Lines:
     """Name and text of every line about an artifact of edges or effects; empty for any other kind."""
-    if meta["kind"] == PrecisionPath.kind:
-        return fit_summary(metrics_of(FitMetrics, meta), meta["material"]["config"]["fit"])
-    if meta["kind"] == OrderedGraph.kind:
-        return ordered_summary(metrics_of(OrderedMetrics, meta), meta["material"]["config"]["fit"])
-    if meta["kind"] == Comparison.kind:
-        return comparison_summary(metrics_of(ComparisonMetrics, meta))
-    if meta["kind"] == Interventions.kind:
-        return interventions_summary(metrics_of(InterventionMetrics, meta))
-    if meta["kind"] == Influence.kind:
-        return influence_summary(metrics_of(InfluenceMetrics, meta))
-    if meta["kind"] == Scores.kind:
-        return scores_summary(metrics_of(ScoreMetrics, meta))
-    if meta["kind"] == Audit.kind:
-        return audit_summary(metrics_of(AuditMetrics, meta))
-    return []
+    summary = _SUMMARIES.get(meta["kind"])
+    return [] if summary is None else summary(meta)
 
 
 def _called(metrics: dict[str, Any]) -> dict[str, Any]:

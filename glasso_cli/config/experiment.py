@@ -21,8 +21,10 @@ from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.influence import InfluenceSection
 from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
+from glasso_cli.config.sections.pathways import PathwaysSection
 from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
+from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.values import CorpusName, FilePath
 from glasso_cli.config.sections.visualize import VisualizeSection
@@ -58,6 +60,14 @@ class Config(Section):
     intervene: InterveneSection = Field(
         default=InterveneSection(),
         description="Which neurons are changed, how, and where the effects are measured. `glasso run` does so if the section is given.",
+    )
+    structure: StructureSection = Field(
+        default=StructureSection(),
+        description="What each neuron is in the graph of fit. `glasso run` computes it if the section is given, be it empty (`structure: {}`).",
+    )
+    pathways: PathwaysSection = Field(
+        default=PathwaysSection(),
+        description="Paths through the graph across layers. `glasso run` finds them if the section is given, be it empty (`pathways: {}`).",
     )
     score: ScoreSection = Field(
         default=ScoreSection(),

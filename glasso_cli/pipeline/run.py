@@ -27,7 +27,19 @@ from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
 
 # in the order they run; each is a module of glasso_cli.stages
-STAGES = ("synth", "collect", "fit", "influence", "intervene", "audit", "score", "compare", "visualize")
+STAGES = (
+    "synth",
+    "collect",
+    "fit",
+    "structure",
+    "influence",
+    "pathways",
+    "intervene",
+    "audit",
+    "score",
+    "compare",
+    "visualize",
+)
 
 
 @dataclass(frozen=True)

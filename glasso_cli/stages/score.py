@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.artifacts import PrecisionPath, Scores
+from glasso_cli.artifacts import PrecisionPath, Scores, Structure
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
 from glasso_cli.corpora.arrays import pin_arrays, read_arrays
@@ -86,7 +86,8 @@ def _known(job: Job) -> Known:
     if "fit" in job.upstream:
         fit = PrecisionPath.load(job.upstream["fit"])
         communities = dict(zip(fit.neuron_ids.tolist(), fit.communities.tolist()))
-    return Known(communities, {})
+    structure = Structure.load(job.upstream["structure"]).by_neuron() if "structure" in job.upstream else {}
+    return Known(communities, structure)
 
 
 def _of_texts(job: Job, known: Known) -> Scores:
@@ -138,7 +139,7 @@ STAGE = Stage(
     version=1,
     sections=("model", "corpora", "collect", "score"),
     after=("synth",),
-    uses=("fit",),
+    uses=("fit", "structure"),
     settings=settings,
     pins=pins,
     paths=paths,

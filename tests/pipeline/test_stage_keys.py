@@ -23,6 +23,8 @@ READ_BY = {
     "influence": {"influence"},
     "score": {"score"},
     "audit": {"audit"},
+    "structure": {"structure"},
+    "pathways": {"pathways"},
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

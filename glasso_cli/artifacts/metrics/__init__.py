@@ -9,7 +9,9 @@ from glasso_cli.artifacts.metrics.influence import InfluenceMetrics
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
 from glasso_cli.artifacts.metrics.joint import JointMetrics
 from glasso_cli.artifacts.metrics.ordered import OrderedMetrics
+from glasso_cli.artifacts.metrics.pathways import PathwayMetrics
 from glasso_cli.artifacts.metrics.scores import ScoreMetrics
+from glasso_cli.artifacts.metrics.structure import StructureMetrics
 
 __all__ = [
     "AuditMetrics",
@@ -20,7 +22,9 @@ __all__ = [
     "InterventionMetrics",
     "JointMetrics",
     "OrderedMetrics",
+    "PathwayMetrics",
     "ScoreMetrics",
+    "StructureMetrics",
     "metrics_of",
     "to_json",
 ]

@@ -1,0 +1,1 @@
+"""Paths through the graph across layers: how much of an effect goes along which neurons."""

@@ -1,0 +1,1 @@
+"""Scores of neurons that follow from the graph and the statistics alone: no model is needed."""

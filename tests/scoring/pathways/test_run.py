@@ -1,0 +1,114 @@
+"""The artifact of paths: its tables, its view, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.layered import layered, of
+
+from glasso_cli.artifacts import Pathways
+from glasso_cli.config import PathwaysSection
+from glasso_cli.errors import InputError
+from glasso_cli.report.words.pathways import one_line, pathways_summary
+from glasso_cli.scoring.pathways.dot import dot_of_view
+from glasso_cli.scoring.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.mediation import Effect
+from glasso_cli.scoring.pathways.run import pathways
+
+GRAPH = layered((4, 5, 4), skip=False, seed=2)
+P = GRAPH.n_neurons
+SIGNS = np.random.default_rng(0).choice([-1, 1], P)
+
+
+def made(graph: LayeredGraph = GRAPH, orientation: np.ndarray = SIGNS, **section: Any) -> Pathways:
+    return pathways(graph, orientation, PathwaysSection.model_validate(section), "words")
+
+
+def test_paths_go_from_the_first_layer_to_the_last() -> None:
+    found = made(count=5)
+    columns = found.path_columns()
+    assert len(columns["path"]) == 5
+    for number in range(5):
+        path = found.path(number)
+        assert GRAPH.layers[path].tolist() == [0, 1, 2]
+        assert columns["path"][number] == " > ".join(GRAPH.neuron_ids[path])
+        assert columns["effect"][number] == pytest.approx(found.effects[number] * SIGNS[path[0]] * SIGNS[path[-1]])
+    assert (np.diff(np.abs(found.effects)) <= 0).all()
+    assert "total" not in columns
+
+
+def test_named_neurons_are_the_ends() -> None:
+    first, last = (str(GRAPH.neuron_ids[GRAPH.in_layer(layer)[1]]) for layer in (0, 2))
+    found = made(sources=[first], targets=[last], count=50)
+    assert {(path.split(" > ")[0], path.split(" > ")[-1]) for path in found.path_columns()["path"]} == {(first, last)}
+    assert found.metrics.signed == pytest.approx(found.effects.sum())
+    assert found.metrics.absolute == pytest.approx(np.abs(found.effects).sum())
+    assert found.metrics.longest == 2
+
+
+def test_turned_neurons_have_the_same_tables() -> None:
+    flips = np.random.default_rng(1).choice([-1, 1], P)
+    turned = of(
+        GRAPH.layers,
+        GRAPH.sources,
+        GRAPH.targets,
+        GRAPH.weights * flips[GRAPH.sources] * flips[GRAPH.targets],
+        GRAPH.errors,
+    )
+    before, after = made().path_columns(), made(turned, SIGNS * flips).path_columns()
+    assert after["path"].tolist() == before["path"].tolist()
+    np.testing.assert_allclose(after["effect"], before["effect"])
+    assert "".join(dot_of_view(made(turned, SIGNS * flips))) == "".join(dot_of_view(made()))
+
+
+def test_the_view_has_its_neurons_and_edges() -> None:
+    found = made(nodes=0.6, edges=0.9)
+    lines = list(dot_of_view(found))
+    assert sum(" -> " in line for line in lines) == found.metrics.view_edges == int(found.in_view.sum())
+    assert sum("influence=" in line for line in lines) == found.metrics.view_neurons
+    order = found.neuron_columns()
+    assert (np.diff(order["influence"]) <= 0).all()
+
+
+def test_trials_are_of_paths_of_two_edges() -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def trial(paths: Sequence[tuple[int, int, int]]) -> list[Effect]:
+        asked.extend(paths)
+        return [Effect((0.5, 0.1), (0.2, 0.1), (0.3, 0.05), 7, 70) for _ in paths]
+
+    section = PathwaysSection(count=10, mediate=4)
+    found = pathways(GRAPH, SIGNS, section, "words", trial)
+    assert asked == [tuple(found.path(number)) for number in range(4)]
+    assert found.metrics.mediated is not None
+    assert found.metrics.mediated.slope == pytest.approx(0.3 * found.effects[:4].sum() / (found.effects[:4] ** 2).sum())
+    assert found.metrics.mediated.same_sign == np.mean(found.effects[:4] > 0)
+    columns = found.path_columns()
+    turn = SIGNS[[found.path(0)[0], found.path(0)[-1]]].prod()
+    assert columns["through"][0] == pytest.approx(0.3 * turn)
+    assert columns["through_standard_error"][0] == 0.05
+    assert np.isnan(columns["total"][4:]).all()
+    assert "4 paths tried" in one_line(found.metrics)
+    assert "70 tokens of 7 documents" in dict(pathways_summary(found.metrics))["tried"]
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match=r"pathways\.sources names 'layers\.7'"):
+        made(sources=["layers.7"])
+    with pytest.raises(InputError, match="has no edges"):
+        made(
+            replace(
+                GRAPH,
+                sources=GRAPH.sources[:0],
+                targets=GRAPH.targets[:0],
+                weights=GRAPH.weights[:0],
+                errors=GRAPH.errors[:0],
+            )
+        )
+    first, last = ([str(GRAPH.neuron_ids[GRAPH.in_layer(layer)[0]])] for layer in (0, 2))
+    with pytest.raises(InputError, match="No path leads"):
+        made(sources=last, targets=first)
