@@ -113,6 +113,21 @@ _stage_command(
     "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
     "glasso fit my.yaml --set fit.alpha='{from: 0.5, to: 0.1, num: 8}'",
 )
+_stage_command(
+    "structure",
+    "Score what each neuron is in the graph: OUT/structure/CORPUS.npz, .neurons.csv and .communities.csv.",
+    "glasso structure my.yaml --set structure.subsets=0",
+)
+_stage_command(
+    "influence",
+    "Compute what neurons of one layer do to those of the next: OUT/influence/CORPUS.npz, .edges.csv and .dot.",
+    "glasso influence my.yaml --set influence.min_effect=0.1",
+)
+_stage_command(
+    "pathways",
+    "Find the strongest paths through the graph across layers: OUT/pathways/CORPUS.npz, .paths.csv, .neurons.csv and .dot.",
+    "glasso pathways my.yaml --set pathways.mediate=10",
+)
 
 
 def _audit(config: Path, overrides: list[str] | None, options: RunOptions) -> None:
@@ -149,20 +164,6 @@ def audit_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> 
     _audit(config, set_, options)
 
 
-_stage_command(
-    "structure",
-    "Score what each neuron is in the graph: OUT/structure/CORPUS.npz, .neurons.csv and .communities.csv.",
-    "glasso structure my.yaml --set structure.subsets=0",
-)
-
-
-_stage_command(
-    "pathways",
-    "Find the strongest paths through the graph across layers: OUT/pathways/CORPUS.npz, .paths.csv, .neurons.csv and .dot.",
-    "glasso pathways my.yaml --set pathways.mediate=10",
-)
-
-
 @app.command("score")
 @guarded
 @with_run_options
@@ -197,6 +198,13 @@ def score_command(
                     pipeline.console.result({"path": str(written)})
 
 
+_stage_command(
+    "compare",
+    "Test which partial correlations differ between corpora: OUT/compare/A-vs-B.npz, .edges.csv and .dot.",
+    "glasso compare my.yaml --set compare.fdr=0.01",
+)
+
+
 @app.command("visualize")
 @guarded
 @with_run_options
@@ -215,20 +223,6 @@ def visualize_command(
     for path in pipeline.made("visualize") if open_ and not options.dry_run else ():
         if path.suffix == ".html":
             typer.launch(str(path))
-
-
-_stage_command(
-    "compare",
-    "Test which partial correlations differ between corpora: OUT/compare/A-vs-B.npz, .edges.csv and .dot.",
-    "glasso compare my.yaml --set compare.fdr=0.01",
-)
-
-
-_stage_command(
-    "influence",
-    "Compute what neurons of one layer do to those of the next: OUT/influence/CORPUS.npz, .edges.csv and .dot.",
-    "glasso influence my.yaml --set influence.min_effect=0.1",
-)
 
 
 @app.command("run")
