@@ -1,16 +1,16 @@
 """Read a YAML file as a checked configuration, and report every problem with its line and column."""
 
 from glasso_cli.config.experiment import Config
-from glasso_cli.config.sections.audit import AuditSection
 from glasso_cli.config.sections.collect import CollectSection, MaskSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import CorpusSection
+from glasso_cli.config.sections.effects.audit import AuditSection
+from glasso_cli.config.sections.effects.influence import InfluenceSection
+from glasso_cli.config.sections.effects.intervene import InterveneSection
+from glasso_cli.config.sections.effects.pathways import PathwaysSection
+from glasso_cli.config.sections.effects.score import ScoreSection
 from glasso_cli.config.sections.fit import FitSection, SelectSection
-from glasso_cli.config.sections.influence import InfluenceSection
-from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
-from glasso_cli.config.sections.pathways import PathwaysSection
-from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, is_runtime, public_fields
 from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection

@@ -13,16 +13,16 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from glasso_cli.config.sections.audit import AuditSection
 from glasso_cli.config.sections.collect import CollectSection
 from glasso_cli.config.sections.compare import CompareSection
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, CorpusSection
+from glasso_cli.config.sections.effects.audit import AuditSection
+from glasso_cli.config.sections.effects.influence import InfluenceSection
+from glasso_cli.config.sections.effects.intervene import InterveneSection
+from glasso_cli.config.sections.effects.pathways import PathwaysSection
+from glasso_cli.config.sections.effects.score import ScoreSection
 from glasso_cli.config.sections.fit import FitSection
-from glasso_cli.config.sections.influence import InfluenceSection
-from glasso_cli.config.sections.intervene import InterveneSection
 from glasso_cli.config.sections.model import ModelSection
-from glasso_cli.config.sections.pathways import PathwaysSection
-from glasso_cli.config.sections.score import ScoreSection
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from glasso_cli.config.sections.intervene import OUTPUTS
+from glasso_cli.config.sections.effects.intervene import OUTPUTS
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.record import first_tensor
 from glasso_cli.models.loaded import LoadedModel
