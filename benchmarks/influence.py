@@ -36,15 +36,15 @@ from glasso_cli.collection.run import collect_corpus
 from glasso_cli.config import CollectSection, InfluenceSection
 from glasso_cli.console import PythonWarnings
 from glasso_cli.corpora.windows import batches, tokenize
+from glasso_cli.derivatives.layout.pair import layer_pair
+from glasso_cli.derivatives.maps import maps_of
+from glasso_cli.derivatives.pairs import derivatives
+from glasso_cli.derivatives.run import influence_of_corpus
+from glasso_cli.derivatives.sums import PairSums
+from glasso_cli.derivatives.tested import Standard, pairs_tested, rates
 from glasso_cli.hooks import HookPoint, ablate, record, resolve_hook_points
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.hooks.replay import Replay
-from glasso_cli.influence.layout.pair import layer_pair
-from glasso_cli.influence.maps import maps_of
-from glasso_cli.influence.pairs import derivatives
-from glasso_cli.influence.run import influence_of_corpus
-from glasso_cli.influence.sums import PairSums
-from glasso_cli.influence.tested import Standard, pairs_tested, rates
 from glasso_cli.models.load import load_model
 from glasso_cli.models.loaded import LoadedModel
 

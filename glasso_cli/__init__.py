@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.artifacts import load as load
     from glasso_cli.api.audit import audit as audit
     from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
+    from glasso_cli.api.influence import influence as influence
     from glasso_cli.api.run import run as run
     from glasso_cli.api.stages import collect as collect
     from glasso_cli.api.stages import collect_arrays as collect_arrays
@@ -65,6 +66,7 @@ _PUBLIC = {
     "fit": "glasso_cli.api.stages",
     "fit_ordered": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",
+    "influence": "glasso_cli.api.influence",
     "intervene": "glasso_cli.api.stages",
     "load": "glasso_cli.api.artifacts",
     "load_model": "glasso_cli.models.load",

@@ -52,7 +52,7 @@ FOLDERS = [
     "report",
     "collection",
     "intervention",
-    "influence",
+    "derivatives",
     "scoring",
     "auditing",
     "stages",

@@ -37,8 +37,8 @@ def weights_score(
     """
     import torch
 
-    from glasso_cli.influence.layout.pair import layer_pair
-    from glasso_cli.influence.maps import maps_of
+    from glasso_cli.derivatives.layout.pair import layer_pair
+    from glasso_cli.derivatives.maps import maps_of
 
     neighbours = source.layer is not None and target.layer == source.layer + 1
     if not neighbours or not (source.label.endswith(".mlp") and target.label.endswith(".mlp")):

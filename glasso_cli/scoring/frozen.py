@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.derivatives.attention import watched_attention
+from glasso_cli.derivatives.layout.norms import Norm, as_norm
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.neurons import (
     NEURON_TOLERANCE,
@@ -26,8 +28,6 @@ from glasso_cli.hooks.neurons import (
     probe_inputs,
 )
 from glasso_cli.hooks.record import first_tensor
-from glasso_cli.influence.attention import watched_attention
-from glasso_cli.influence.layout.norms import Norm, as_norm
 from glasso_cli.models.forward import errors_of, one_pass
 from glasso_cli.models.layers import find_layers
 from glasso_cli.models.loaded import LoadedModel

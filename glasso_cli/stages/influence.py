@@ -61,7 +61,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Measure the influence on one corpus and write it, the table of its edges and their graph."""
-    from glasso_cli.influence.graph import dot_lines
+    from glasso_cli.derivatives.graph import dot_lines
 
     config = job.config
     if config.collect.sae.file is not None:
@@ -81,8 +81,8 @@ def make(job: Job) -> str:
 
 
 def _of_texts(job: Job, stats: ActivationStats) -> Influence:
+    from glasso_cli.derivatives.run import influence_of_corpus, wanted_layers
     from glasso_cli.hooks.parts import part_read
-    from glasso_cli.influence.run import influence_of_corpus, wanted_layers
     from glasso_cli.models.load import load_configured
 
     config = job.config
@@ -103,7 +103,7 @@ def _of_texts(job: Job, stats: ActivationStats) -> Influence:
 
 
 def _of_arrays(job: Job, stats: ActivationStats) -> Influence:
-    from glasso_cli.influence.all_paths.corpus import influence_of_arrays
+    from glasso_cli.derivatives.all_paths.corpus import influence_of_arrays
     from glasso_cli.models.modules.configured import configured_network
 
     config = job.config

@@ -12,7 +12,7 @@ from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.collection.run import collect_corpus
 from glasso_cli.config import CollectSection, InfluenceSection
 from glasso_cli.console import PythonWarnings
-from glasso_cli.influence.run import influence_of_corpus
+from glasso_cli.derivatives.run import influence_of_corpus
 from glasso_cli.models.loaded import LoadedModel
 from support.tiny_models import TEXT
 

@@ -1,0 +1,138 @@
+"""How a network is differentiated, and whether what is pushed in the place of its neurons gives their derivatives."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.derivatives.all_paths.derivative import Derivative, Targets
+from glasso_cli.derivatives.check import SOURCES, TOLERANCE, Discrepancy
+from glasso_cli.errors import GlassoError, InputError
+from glasso_cli.hooks import record
+from glasso_cli.intervention.frozen import Free
+from glasso_cli.intervention.passes import Passes, check_replay
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from glasso_cli.console import Reporter
+    from glasso_cli.derivatives.all_paths.push import Push
+    from glasso_cli.intervention.feed import Feed
+
+STEP, STEP_IN_FLOAT64 = 0.02, 1e-3  # of central differences, in standard deviations
+SILENT = 0.1  # of the norm: how far forward mode may be from differences, which round and are not linear
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A batch whose tokens ``kept (N,)`` count, and random source neurons ``(s,)`` of the m of a push with their units."""
+
+    batch: Any
+    kept: Tensor
+    sources: np.ndarray
+    units: np.ndarray  # (s,) their standard deviations
+
+    @classmethod
+    def of(cls, batch: Any, kept: Tensor, units: np.ndarray) -> Sample:
+        """Eight of the sources with standard deviations ``units (m,)``."""
+        sources = np.sort(np.random.default_rng(0).permutation(len(units))[:SOURCES])
+        return cls(batch, kept, sources, units[sources])
+
+    def along(self, derivative: Derivative, vectors: Tensor) -> list[Tensor]:
+        """The derivatives along ``vectors (s, width)``, which stand for the sources: ``(s, N, p)`` for each target."""
+        import torch
+
+        groups = [found for _, found in derivative.along(self.batch, self.kept, vectors, torch.from_numpy(self.units))]
+        return [torch.cat(parts) for parts in zip(*groups)]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """How the derivative is taken, and its distance from that through source neurons, by target; None where it is that."""
+
+    derivative: Derivative
+    checks: tuple[Discrepancy | None, ...]
+
+
+def chosen_derivative(
+    feed: Feed, reader: Any, push: Push, targets: Targets, sample: Sample, reporter: Reporter
+) -> Choice:
+    """Forward mode where the network has one, and central differences elsewhere.
+
+    Raises :class:`InputError` where no pass can begin at the push, and where pushes do not give the derivatives by the
+    neurons.
+    """
+    for point in {push.point.name: push.point, push.source.name: push.source}.values():
+        with record(feed.model, targets.points) as recorder:
+            check_replay(Passes(feed, point, recorder, Free()), sample.batch, reader)
+    through, exact = _through_sources(feed, push, targets, sample, reporter)
+    if push.writes is None:
+        return Choice(through, (None,) * len(targets.points))
+    derivative = replace(through, point=push.point)
+    with feed.errors():
+        found = sample.along(derivative, push.written(sample.sources))
+    checks = tuple(_discrepancy(one, other) for one, other in zip(found, exact, strict=True))
+    for target, check in zip(targets.points, checks, strict=True):
+        if not max(check.mean, check.rms) <= TOLERANCE:  # nan, too
+            low = feed.reading.network.dtype != "float32"
+            raise InputError(
+                f"What the neurons of '{push.source.label}' write gives derivatives at '{target.label}' that are "
+                f"{max(check.mean, check.rms):.1e} off those by the neurons, and may be {TOLERANCE:g} off.",
+                "Set model.dtype: float32." if low else "Take another source hook point (influence.layers).",
+            )
+    return Choice(derivative, checks)
+
+
+def _through_sources(
+    feed: Feed, push: Push, targets: Targets, sample: Sample, reporter: Reporter
+) -> tuple[Derivative, list[Tensor]]:
+    """The derivative by the source neurons themselves, and what it gives for the sample."""
+    forward = Derivative(feed, push.source, targets)
+    vectors = push.alone(sample.sources).vectors()
+    found, why = None, ""
+    try:
+        found = sample.along(forward, vectors)
+    except GlassoError:
+        raise
+    except Exception as error:  # code of others, whose kernels may have no forward mode
+        why = " ".join(str(error).split())[:100]
+    if found is not None:
+        rough = replace(forward, step=STEP)
+        with feed.errors():
+            off = max(map(_distance, found, sample.along(rough, vectors)))
+        if off <= SILENT:
+            return forward, found
+        why = f"forward mode is {off:.1g} off central differences"
+    reporter.note(
+        f"influence: derivatives by '{push.source.label}' are central differences, since forward mode fails ({why})"
+    )
+    with suppress(Exception):
+        double = replace(forward, step=STEP_IN_FLOAT64, double=True)
+        return double, sample.along(double, vectors)
+    single = replace(forward, step=STEP)
+    with feed.errors():
+        return single, sample.along(single, vectors)
+
+
+def _discrepancy(found: Tensor, exact: Tensor) -> Discrepancy:
+    """Of derivatives ``(s, N, p)``: of their means over tokens, and of the derivatives themselves."""
+    return Discrepancy(_distance(found.mean(1), exact.mean(1)), _distance(found, exact))
+
+
+def _distance(found: Tensor, exact: Tensor) -> float:
+    norm = float(exact.double().norm())
+    return float((found.double() - exact.double()).norm()) / norm if norm > 0 else float(found.abs().max())
+
+
+def units_of(push: Push, std: np.ndarray) -> np.ndarray:
+    """How far each of the K pushes moves in a step of size 1, from standard deviations ``(m,)`` of the sources.
+
+    A direction moves as far as the median source moves the output that it writes.
+    """
+    if push.writes is None:
+        return std
+    sizes = np.linalg.norm(push.writes, axis=0) * std
+    return np.full(len(push.coordinates), np.median(sizes))

@@ -1,0 +1,235 @@
+"""The influence of neurons on all later ones along all paths, on one corpus: block after block, then all pairs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.artifacts.metrics.influence import LayersRead
+from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
+from glasso_cli.collection.corpus_pass import CorpusPass
+from glasso_cli.collection.reading import windows_of_block
+from glasso_cli.derivatives.all_paths.check import Choice, Sample, chosen_derivative, units_of
+from glasso_cli.derivatives.all_paths.derivative import Targets
+from glasso_cli.derivatives.all_paths.points import wanted_points
+from glasso_cli.derivatives.all_paths.push import Push, push_of
+from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives
+from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
+from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import LEAST, check_blocks
+from glasso_cli.intervention.passes import POSITIONS
+from glasso_cli.report.words.labels import count
+
+if TYPE_CHECKING:
+    from glasso_cli.artifacts import ActivationStats, Influence
+    from glasso_cli.collection.reading import Reader
+    from glasso_cli.config import CollectSection, InfluenceSection
+    from glasso_cli.console import Reporter
+    from glasso_cli.hooks import HookPoint
+    from glasso_cli.intervention.feed import Feed
+
+_PART = ("influence-block", 1)  # kind and schema of a piece
+_AT_ONCE = 16  # pushes that share a pass, about
+
+
+def influence_along_all_paths(
+    feed: Feed,
+    order: Sequence[str],
+    stats: ActivationStats,
+    collect: CollectSection,
+    section: InfluenceSection,
+    pieces: Path,
+    *,
+    name: str,
+    seed: int,
+    reporter: Reporter,
+) -> Influence:
+    """The influence of all pairs of neurons of ``stats`` at hook points of which one runs after the other.
+
+    ``feed`` has the collected hook points and documents, and ``order`` the names of the hook points as they run. ``seed`` is
+    that of ``stats``. Finished blocks are kept in the folder ``pieces``, from which an interrupted run goes on. Raises
+    :class:`InputError` where there is no pair of hook points, where no pass can begin at a source, and where other tokens are
+    kept than ``stats`` has.
+    """
+    wanted = wanted_points(feed.reading.points, order, section)
+    work = CorpusPass(name=name, section=collect, seed=seed, reading=feed.reading, pieces=pieces, reporter=reporter)
+    reader = feed.reading.reader()
+    work.pilot_sample(reader)
+    windows = windows_up_to(feed.reading.windows, section.tokens)
+    _refuse_few_documents(windows, collect, section)
+    tables: list[PairTable] = []
+    read: list[LayersRead] = []
+    neurons: list[tuple[LayerNeurons, LayerNeurons]] = []
+    total = len(wanted) * sum(window.size for window in windows)
+    with reporter.progress(f"influence {name}", total, feed.reading.samples) as advance:
+        for place, (point, targets) in enumerate(wanted):
+            source = _Source(work, feed, reader, windows, stats, point, targets, place)
+            counts, combinations = source.tokens(advance).T
+            refuse_other_tokens(stats, counts, section.tokens)
+            check_blocks(int(np.count_nonzero(counts)), "The error of influence")
+            for at, target in enumerate(source.of_targets):
+                tables.append(source.tested(at, counts, section))
+                read.append(source.read(at))
+                neurons.append((source.of_source, target))
+    estimated = any(layers.by == "directions" for layers in read)
+    documents = len({window.document for window in windows})
+    return assembled(
+        stats,
+        section,
+        documents,
+        read,
+        neurons,
+        np.ascontiguousarray(counts),
+        tables,
+        combinations=int(combinations.sum()) if estimated else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """One source hook point with its targets, and the pass over the documents that is for them."""
+
+    work: CorpusPass
+    feed: Feed
+    reader: Reader
+    windows: Sequence[Any]
+    stats: ActivationStats
+    point: HookPoint
+    targets: tuple[HookPoint, ...]
+    place: int  # among the sources
+
+    @cached_property
+    def of_source(self) -> LayerNeurons:
+        return _varying(self.stats, self.point)
+
+    @cached_property
+    def of_targets(self) -> list[LayerNeurons]:
+        return [_varying(self.stats, target) for target in self.targets]
+
+    @cached_property
+    def push(self) -> Push:
+        return push_of(self.feed.model, self.point, self.of_source.inside)
+
+    @cached_property
+    def choice(self) -> Choice:
+        import torch
+
+        device = self.feed.reading.device
+        targets = Targets(self.targets, tuple(torch.from_numpy(of.inside).to(device) for of in self.of_targets))
+        units = self.stats.std[self.of_source.rows]
+        for batch in self._batches(self.windows):
+            kept = self._kept(batch)
+            if len(kept):
+                sample = Sample.of(batch, kept, units)
+                return chosen_derivative(self.feed, self.reader, self.push, targets, sample, self.work.reporter)
+        raise InputError(
+            f"Every one of the first {sum(window.size for window in self.windows):,} {self.feed.reading.samples} is masked.",
+            "Raise influence.max_tokens, or loosen collect.mask and collect again.",
+        )
+
+    def tokens(self, advance: Any) -> np.ndarray:
+        """Of every block, the tokens that count and their combinations ``(B, 2)``; blocks that are not there are made."""
+        return np.stack([self._block(block, advance)["tokens"] for block in range(self.work.section.blocks)])
+
+    def tested(self, at: int, counts: np.ndarray, section: InfluenceSection) -> PairTable:
+        """All pairs of the source and one of the targets."""
+        source, target = self.of_source, self.of_targets[at]
+        first, second = [], np.zeros((len(source.rows), len(target.rows)), np.float32)
+        for block in range(len(counts)):
+            arrays = self._block(block)
+            first.append(arrays[f"first_{at}"])
+            second += arrays[f"second_{at}"]
+        return pairs_tested(
+            derivatives(counts, np.stack(first), second, self.push.writes),
+            Standard(self.stats.std[source.rows], self.stats.std[target.rows], source.rows, target.rows),
+            min_effect=section.min_effect,
+            freedom=float(np.count_nonzero(counts) - 1),
+            largest_p=1.0 if section.keep == "all" else section.fdr,
+        )
+
+    def _block(self, block: int, advance: Any = lambda tokens: None) -> dict[str, np.ndarray]:
+        """The sums over one block of documents; those that an interrupted run finished are not made again."""
+        path = self.work.pieces / f"source-{self.place:03d}-block-{block:04d}.npz"
+        part = read_piece(path, *_PART, self.work.reporter.detail)
+        if part is None:
+            write_piece(path, *_PART, self._sums(block), {})
+            part = written_piece(path, *_PART)
+        windows = windows_of_block(self.windows, block, self.work.section.blocks)
+        advance(sum(window.size for window in windows))
+        return part[0]
+
+    def _sums(self, block: int) -> dict[str, np.ndarray]:
+        import torch
+
+        summed = SummedDerivatives(self.push, [len(of.rows) for of in self.of_targets], self.feed.reading.device)
+        units = torch.from_numpy(units_of(self.push, self.stats.std[self.of_source.rows]))
+        windows = windows_of_block(self.windows, block, self.work.section.blocks)
+        tokens = 0
+        for number, batch in enumerate(self._batches(windows)):
+            kept = self._kept(batch)
+            if len(kept):
+                derivative = self.choice.derivative
+                with self.feed.errors():
+                    found = derivative.along(batch, kept, self.push.vectors(), units)
+                    summed.add(found, len(kept), (self.work.seed, self.place, block, number))
+            tokens += len(kept)
+        arrays = {"tokens": np.array([tokens, summed.combinations], np.int64)}
+        for at, sums in enumerate(summed.finish()):
+            arrays |= {f"first_{at}": sums.first, f"second_{at}": sums.second}
+        return arrays
+
+    def _batches(self, windows: Sequence[Any]) -> Any:
+        return self.feed.reading.batches(windows, POSITIONS[self.feed.reading.device.type] // _AT_ONCE)
+
+    def _kept(self, batch: Any) -> Any:
+        """The tokens that count, indices into rows times positions of a batch."""
+        kept, _, _ = self.feed.grid(self.reader.read(batch), batch)
+        return kept.flatten().nonzero()[:, 0]
+
+    def read(self, at: int) -> LayersRead:
+        """What the artifact says of the source and one of the targets."""
+        check = self.choice.checks[at]
+        sources, targets = len(self.of_source.rows), len(self.of_targets[at].rows)
+        return LayersRead(
+            source=self.point.label,
+            target=self.targets[at].label,
+            sources=sources,
+            targets=targets,
+            heads=None,
+            gated=None,
+            tested=sources * targets,
+            edges=0,
+            check_mean=None if check is None else check.mean,
+            check_rms=None if check is None else check.rms,
+            by=self.push.by,
+            pushes=len(self.push.coordinates),
+            derivative="forward" if self.choice.derivative.step is None else "differences",
+        )
+
+
+def _refuse_few_documents(windows: Sequence[Any], collect: CollectSection, section: InfluenceSection) -> None:
+    """Raise :class:`InputError` where the documents that are taken fill too few blocks for a standard error."""
+    documents = {window.document for window in windows}
+    filled = len({document % collect.blocks for document in documents})
+    if filled < LEAST:
+        raise InputError(
+            f"The first {section.tokens:,} tokens are of {count(len(documents), 'document')} in {count(filled, 'block')}, and "
+            f"standard errors need {LEAST} blocks.",
+            "Raise influence.max_tokens, or collect more documents and collect.blocks.",
+        )
+
+
+def _varying(stats: ActivationStats, point: HookPoint) -> LayerNeurons:
+    found = neurons_of(stats, point.neuron_ids)
+    if not len(found.rows):
+        raise InputError(
+            f"No collected neuron of '{point.label}' varies.",
+            "Collect its neurons (collect.hook_points, collect.neurons), or name other layers in influence.layers.",
+        )
+    return found

@@ -1,0 +1,79 @@
+"""From sums over tokens to the expected derivative of every pair of neurons, with its error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasso_cli.derivatives.maps import Maps
+from glasso_cli.derivatives.sums import PairSums
+
+_VALUES = 2**25  # numbers in memory at a time, of the derivatives of a group of targets by path
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedTargets:
+    """The derivatives of c target neurons by all m source neurons, in the units of the activations."""
+
+    targets: slice
+    mean: np.ndarray  # (c, m): over tokens
+    error: np.ndarray  # (c, m): standard error of the mean, over documents
+    direct: np.ndarray  # (c, m): the part of the mean along the stream, without attention
+    _by_path: np.ndarray  # (c, R K, m): derivative per unit of response times scale
+    _second: np.ndarray  # (c, R K, R K): mean products of responses times scales
+
+    def rms(self, target: int, sources: np.ndarray) -> np.ndarray:
+        """The root mean square over tokens, of one target of the group and chosen sources ``(s,)``."""
+        values = self._by_path[target][:, sources]
+        squares = ((self._second[target].astype(values.dtype) @ values) * values).sum(0)
+        return np.asarray(np.sqrt(np.maximum(squares, 0)))
+
+
+def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
+    """The derivatives of all pairs, one group of targets after the other.
+
+    The error is the delete-one-block jackknife of Busing, Meijer and van der Leeden (1999). The mean is a ratio of sums,
+    so the pseudo-value of a block less the mean is the mean over the block less the mean over all.
+    """
+    paths, _, sources = maps.writes.shape
+    responses, p, _ = maps.reads.shape
+    tokens = sums.counts.sum()
+    first, second = sums.by_factor(), sums.products() / tokens
+    whole = first.sum(0) / tokens  # (p, R K)
+    spread = _weighted_errors(sums.counts, first, whole)  # (B, p, R K)
+    factors = np.concatenate([whole[None], spread]).transpose(1, 0, 2).astype(np.float32)  # (p, 1 + B, R K)
+    step = max(1, _VALUES // (sources * (responses * paths + factors.shape[1])))
+    along = (np.arange(responses * paths) % paths == 0).astype(np.float32)
+    for start in range(0, p, step):
+        group = slice(start, min(start + step, p))
+        reads = maps.reads[:, group]
+        size = reads.shape[1]
+        by_path = np.empty((size, responses * paths, sources), np.float32)
+        for response in range(responses):
+            for path in range(paths):
+                by_path[:, response * paths + path] = reads[response] @ maps.writes[path]
+        made = np.matmul(factors[group], by_path)  # (c, 1 + B, m)
+        yield ClosedTargets(
+            targets=group,
+            mean=made[:, 0],
+            error=np.sqrt(np.square(made[:, 1:]).sum(1)),
+            direct=np.matmul((factors[group, :1] * along), by_path)[:, 0],
+            _by_path=by_path,
+            _second=second[group],
+        )
+
+
+def _weighted_errors(counts: np.ndarray, first: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Of every block with tokens, its mean less that of all ``(p, R K)``, times the root of its jackknife weight."""
+    filled, weight = jackknife_weights(counts)
+    means = first[filled] / counts[filled, None, None]
+    return np.asarray((means - whole) * np.sqrt(weight)[:, None, None])
+
+
+def jackknife_weights(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The blocks with tokens, and the weight of each in the variance of a mean: that of its squared distance from the mean."""
+    filled = np.flatnonzero(counts)
+    share = counts[filled] / counts.sum()
+    return filled, share / (1 - share) / len(filled)

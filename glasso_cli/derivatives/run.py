@@ -1,0 +1,317 @@
+"""The influence of neurons on those of the next layer, on one corpus: one pass of the model, then all pairs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasso_cli.artifacts.metrics.influence import LayersRead
+from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
+from glasso_cli.collection.corpus_pass import CorpusPass
+from glasso_cli.collection.reading import Reader
+from glasso_cli.collection.texts.reading import texts_reading
+from glasso_cli.derivatives.all_paths.corpus import influence_of_texts
+from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
+from glasso_cli.derivatives.check import Discrepancy, checked
+from glasso_cli.derivatives.layout.pair import LayerPair, layer_pair
+from glasso_cli.derivatives.maps import Maps, maps_of
+from glasso_cli.derivatives.pairs import derivatives, jackknife_weights
+from glasso_cli.derivatives.reader import PairReader, TokenFactors, pairs_read
+from glasso_cli.derivatives.squares import SummedSquares
+from glasso_cli.derivatives.sums import PairSums, SummedFactors, SummedMoves
+from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import check_blocks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from glasso_cli.artifacts import ActivationStats, Influence
+    from glasso_cli.artifacts.metrics.collect import HookPointRead
+    from glasso_cli.config import CollectSection, InfluenceSection
+    from glasso_cli.console import Reporter
+    from glasso_cli.models.loaded import LoadedModel
+
+_PART = ("influence-part", 2)  # kind and schema of a piece
+_FIELDS = ("counts", "first", "second")
+ABLATION_TOKENS = 4_000  # from which the root mean square of ablation is taken
+
+
+def influence_of_corpus(
+    loaded: LoadedModel,
+    texts: Iterable[str],
+    stats: ActivationStats,
+    collect: CollectSection,
+    section: InfluenceSection,
+    pieces: Path,
+    *,
+    name: str,
+    seed: int,
+    reporter: Reporter,
+) -> Influence:
+    """The influence of all pairs of neurons of ``stats`` in neighbouring layers, or along all paths, on the tokens that ``collect`` kept.
+
+    ``texts`` are the documents of ``stats``, and ``seed`` is that of ``stats``, so that the same tokens are masked. Parts
+    of the pass are kept in the folder ``pieces``, from which an interrupted one goes on. Raises :class:`InputError` where
+    there is no pair of layers, where the closed form does not know how they are connected, and where other tokens are kept
+    than ``stats`` has.
+    """
+    if section.paths == "all":
+        return influence_of_texts(
+            loaded, texts, stats, collect, section, pieces, name=name, seed=seed, reporter=reporter
+        )
+    wanted = wanted_layers(stats.metrics.hook_points, section)
+    patterns = [point.name for point in stats.metrics.hook_points]
+    with texts_reading(loaded, texts, patterns, collect, name=name, reporter=reporter, stage="influence") as reading:
+        points = {point.name: point for point in reading.points}
+        pairs = [layer_pair(loaded, points[source.name], points[target.name]) for source, target in wanted]
+        checks = [checked(loaded, pair) for pair in pairs]
+        neurons = [
+            (neurons_of(stats, pair.source.neuron_ids), neurons_of(stats, pair.target.neuron_ids)) for pair in pairs
+        ]
+        work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
+        model_pass = _Pass(work, pairs, neurons, stats, section)
+        sums, ablations = model_pass.sums()
+        refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
+        check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
+        tables = [
+            _tested(pair, of, pair_sums, stats, section)
+            for pair, of, pair_sums in zip(pairs, neurons, sums, strict=True)
+        ]
+        ablated = [
+            _ablated(table, of, pair_sums.counts, ablation, stats)
+            for table, of, pair_sums, ablation in zip(tables, neurons, sums, ablations)
+        ]
+        documents = len({window.document for window in model_pass.windows()})
+        read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
+        ablation_tokens = ablations[0].tokens if ablations else None
+        return assembled(
+            stats, section, documents, read, neurons, sums[0].counts, tables, ablated, ablation_tokens=ablation_tokens
+        )
+
+
+def wanted_layers(
+    points: Sequence[HookPointRead], section: InfluenceSection
+) -> list[tuple[HookPointRead, HookPointRead]]:
+    """The pairs of hook points between which influence is asked for; raises :class:`InputError` where one is not there."""
+    by_layer = {point.layer: point for point in points if point.layer is not None and point.label.endswith(".mlp")}
+    pairs = section.layers or tuple((layer, layer + 1) for layer in sorted(by_layer) if layer + 1 in by_layer)
+    missing = [layer for pair in pairs for layer in pair if layer not in by_layer]
+    if missing:
+        raise InputError(
+            f"influence.layers names layer {missing[0]}, of which no MLP was collected: "
+            f"{', '.join(point.label for point in points)}.",
+            f"Add mlp.{missing[0]} to collect.hook_points and collect again, or name other layers.",
+        )
+    if not pairs:
+        raise InputError(
+            f"Influence is between the MLPs of two neighbouring layers, and these hook points were collected: "
+            f"{', '.join(point.label for point in points)}.",
+            "Name two neighbouring layers in collect.hook_points, such as mlp.8 and mlp.9, and collect again.",
+        )
+    return [(by_layer[source], by_layer[target]) for source, target in pairs]
+
+
+# -- the pass -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Ablation:
+    """What ablation does to one pair of layers: sums over tokens, in the units of the activations."""
+
+    moved: np.ndarray  # (B, p, m): changes of the targets in each block
+    squares: np.ndarray  # (p, m): squares of the changes, over the tokens of the first documents
+    tokens: int  # of those documents
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """One pass over the documents, a group of blocks after the other."""
+
+    work: CorpusPass
+    pairs: Sequence[LayerPair]
+    neurons: Sequence[tuple[LayerNeurons, LayerNeurons]]
+    stats: ActivationStats
+    section: InfluenceSection
+
+    def sums(self) -> tuple[list[PairSums], list[_Ablation]]:
+        """For every pair of layers the sums over all blocks, and those of ablation if it is asked for."""
+        blocks = self.work.section.blocks
+        groups = self.work.groups(self.stats.n_neurons)
+        if self.section.ablation:
+            groups = [[block] for block in range(blocks)]
+        parts = [read_piece(self._piece(index), *_PART, self.work.reporter.detail) for index in range(len(groups))]
+        windows = self.windows()
+        todo = [index for index, part in enumerate(parts) if part is None]
+        of_part = {
+            index: [window for window in windows if window.document % blocks in set(groups[index])] for index in todo
+        }
+        total = sum(window.size for chosen in of_part.values() for window in chosen)
+        reader = self.work.reading.reader()
+        if todo:
+            self.work.pilot_sample(reader)
+        readers = self._readers()
+        with (
+            self.work.reporter.progress(f"influence {self.work.name}", total, "tokens") as advance,
+            pairs_read(self.work.reading.network.module, readers),
+        ):
+            for index, chosen in of_part.items():
+                arrays: dict[str, np.ndarray] = {}
+                for place, (sums, ablation) in enumerate(self._read(reader, readers, chosen, advance)):
+                    arrays |= {f"{field}_{place}": getattr(sums, field) for field in _FIELDS}
+                    arrays |= {f"{name}_{place}": values for name, values in ablation.items()}
+                write_piece(self._piece(index), *_PART, arrays, {})
+                parts[index] = written_piece(self._piece(index), *_PART)
+        made = [arrays for arrays, _ in (part for part in parts if part is not None)]
+        places = range(len(self.pairs))
+        sums_of = [
+            reduce(add, (PairSums(*(arrays[f"{field}_{at}"] for field in _FIELDS)) for arrays in made)) for at in places
+        ]
+        return sums_of, [_ablation(made, at) for at in places if self.section.ablation]
+
+    def _readers(self) -> list[PairReader]:
+        import torch
+
+        if not self.section.ablation:
+            return [PairReader(pair) for pair in self.pairs]
+        device = self.work.reading.device
+        return [
+            PairReader(
+                pair,
+                torch.from_numpy(self.stats.mean[source.rows]).float().to(device),
+                torch.from_numpy(source.inside).to(device),
+            )
+            for pair, (source, _) in zip(self.pairs, self.neurons, strict=True)
+        ]
+
+    def windows(self) -> list[Any]:
+        """The windows of all documents up to the one in which ``max_tokens`` are reached."""
+        return windows_up_to(self.work.reading.windows, self.section.max_tokens)
+
+    def _read(
+        self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
+    ) -> Iterator[tuple[PairSums, dict[str, np.ndarray]]]:
+        import torch
+
+        section, reading = self.work.section, self.work.reading
+        budget = section.batch_tokens or reading.batch_samples[reading.device.type]
+        targets = [torch.from_numpy(target.inside).to(reading.device) for _, target in self.neurons]
+        summed = [SummedFactors(pair, section.blocks, chosen) for pair, chosen in zip(self.pairs, targets)]
+        ablations = [
+            _SummedAblation(chosen, _maps(pair, of)) if self.section.ablation else None
+            for pair, of, chosen in zip(self.pairs, self.neurons, targets, strict=True)
+        ]
+        first = max((window.document for window in windows_up_to(self.windows(), ABLATION_TOKENS)), default=-1)
+        for batch in reading.batches(windows, budget):
+            read = reader.read(batch)
+            inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]
+            kept, documents = read.kept, read.documents[read.window_of()]
+            for pair_reader, sums, ablation in zip(readers, summed, ablations, strict=True):
+                factors = pair_reader.take(inside[kept])
+                sums.add(factors, documents[kept] % section.blocks)
+                if ablation is not None:
+                    ablation.add(factors, list(pair_reader.moves(inside[kept])), documents[kept] <= first)
+            advance(int(read.lengths.sum()))
+        for sums, ablation in zip(summed, ablations, strict=True):
+            yield sums.finish(), {} if ablation is None else ablation.finish()
+
+    def _piece(self, index: int) -> Path:
+        return self.work.pieces / f"part-{index:04d}.npz"
+
+
+class _SummedAblation:
+    """Adds up what ablation does to one pair of layers, over the tokens of one block."""
+
+    def __init__(self, targets: Tensor, maps: Maps) -> None:
+        self._maps, self._moves, self._squares = maps, SummedMoves(targets), SummedSquares(maps, targets)
+
+    def add(self, factors: TokenFactors, moves: Sequence[Tensor], first: Tensor) -> None:
+        """Add tokens; ``first (N,)`` says which are of the documents whose squares count."""
+        self._moves.add(factors, moves)
+        self._squares.add(factors, moves, first)
+
+    def finish(self) -> dict[str, np.ndarray]:
+        squares = self._squares.finish()
+        tokens = np.array(self._squares.tokens, np.int64)
+        return {"moved": self._moves.finish(self._maps), "squares": squares, "squared_tokens": tokens}
+
+
+def _ablation(parts: Sequence[dict[str, np.ndarray]], place: int) -> _Ablation:
+    """What ablation does to the pair of layers number ``place``, from the pieces of all blocks."""
+    return _Ablation(
+        np.stack([arrays[f"moved_{place}"] for arrays in parts]),
+        np.sum([arrays[f"squares_{place}"] for arrays in parts], axis=0),
+        sum(int(arrays[f"squared_tokens_{place}"]) for arrays in parts),
+    )
+
+
+# -- all pairs ----------------------------------------------------------------------------------------
+
+
+def _maps(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons]) -> Maps:
+    import torch
+
+    source, target = (torch.from_numpy(of.inside).to(pair.write.device) for of in neurons)
+    return maps_of(pair, source, target)
+
+
+def _ablated(
+    table: PairTable,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    counts: np.ndarray,
+    ablation: _Ablation,
+    stats: ActivationStats,
+) -> np.ndarray:
+    """Mean change of the target by ablation, its standard error, and the root mean square change, for the table's pairs.
+
+    All are in standard deviations of the target, ``(3, E)``.
+    """
+    source, target = neurons
+    rows, columns = np.searchsorted(target.rows, table.targets), np.searchsorted(source.rows, table.sources)
+    filled, weight = jackknife_weights(counts)
+    total = ablation.moved.sum(0)[rows, columns] / counts.sum()
+    variance = np.zeros(len(rows))
+    for block, share in zip(filled, weight):
+        variance += share * (ablation.moved[block][rows, columns] / counts[block] - total) ** 2
+    rms = np.sqrt(ablation.squares[rows, columns] / max(ablation.tokens, 1))
+    return np.asarray(np.stack([total, np.sqrt(variance), rms]) / stats.std[table.targets])
+
+
+def _tested(
+    pair: LayerPair,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    sums: PairSums,
+    stats: ActivationStats,
+    section: InfluenceSection,
+) -> PairTable:
+    source, target = neurons
+    standard = Standard(stats.std[source.rows], stats.std[target.rows], source.rows, target.rows)
+    return pairs_tested(
+        derivatives(sums, _maps(pair, neurons)),
+        standard,
+        min_effect=section.min_effect,
+        freedom=float(np.count_nonzero(sums.counts) - 1),
+        largest_p=1.0 if section.keep == "all" else section.fdr,
+    )
+
+
+def _read(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], check: Discrepancy) -> LayersRead:
+    source, target = neurons
+    return LayersRead(
+        source=pair.source.label,
+        target=pair.target.label,
+        sources=len(source.rows),
+        targets=len(target.rows),
+        heads=pair.n_paths - 1,
+        gated=pair.up is not None,
+        tested=len(source.rows) * len(target.rows),
+        edges=0,
+        check_mean=check.mean,
+        check_rms=check.rms,
+    )
