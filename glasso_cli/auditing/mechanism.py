@@ -24,6 +24,7 @@ _FORMS: dict[str, tuple[tuple[str, str], bool]] = {
     "direct": (("step", "mean"), True),
     "rms": (("step", "rms"), False),
     "ablation": (("mean", "mean"), True),
+    "ablation_rms": (("mean", "rms"), False),
 }
 
 
@@ -83,9 +84,10 @@ class InfluenceScores:
             return
         whole = int(inside.sum()) == len(self.predictors) * len(self.targets)
         for form, (unit, signed) in _FORMS.items():
-            values = getattr(self.influence, form)
-            if not values.size:
-                yield LeftOut(f"influence, {form}", "set influence.ablation: true")
+            values = getattr(self.influence, form, None)
+            if values is None or not values.size:
+                if form == "ablation":
+                    yield LeftOut(f"influence, {form}", "set influence.ablation: true")
                 continue
             dense = np.zeros((len(self.predictors), len(self.targets)))
             dense[row[inside], column[inside]] = values[inside]
