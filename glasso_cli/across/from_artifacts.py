@@ -71,7 +71,7 @@ def association_of(graph: OrderedGraph | PrecisionPath, neurons: Neurons) -> Fin
 
 
 def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
-    """The pairs of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens."""
+    """The pairs across layers of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens."""
     turned = oriented(artifact)
     place = neurons.places(turned.neuron_ids)
     sources, targets = place[turned.sources], place[turned.targets]
@@ -79,9 +79,9 @@ def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
     points = np.full(len(neurons.ids), "", dtype=object)
     points[place[place >= 0]] = [name.rpartition("[")[0] for name in turned.neuron_ids[place >= 0].tolist()]
     pairs = turned.metrics.layers
-    looked_from = np.array([points == pair.source for pair in pairs]).reshape(-1, len(points))
-    looked_to = np.array([points == pair.target for pair in pairs]).reshape(-1, len(points))
-    used = (sources >= 0) & (targets >= 0)
+    looked_from = np.array([points == pair.source for pair in pairs], dtype=bool).reshape(-1, len(points))
+    looked_to = np.array([points == pair.target for pair in pairs], dtype=bool).reshape(-1, len(points))
+    used = (sources >= 0) & (targets >= 0) & (neurons.layers[sources] < neurons.layers[targets])
     return _findings(sources, targets, np.asarray(turned.edge), numbers, used, looked_from, looked_to)
 
 
@@ -174,6 +174,6 @@ def _by_layer(layers: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> t
     """All pairs of one of ``sources`` and one of ``targets (p,)`` bool in a later layer: ``looked_from`` and ``looked_to``."""
     later = np.unique(layers[targets])
     return (
-        np.array([sources & (layers < layer) for layer in later]).reshape(-1, len(layers)),
-        np.array([targets & (layers == layer) for layer in later]).reshape(-1, len(layers)),
+        np.array([sources & (layers < layer) for layer in later], dtype=bool).reshape(-1, len(layers)),
+        np.array([targets & (layers == layer) for layer in later], dtype=bool).reshape(-1, len(layers)),
     )

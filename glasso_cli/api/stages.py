@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from glasso_cli.api.settings import section_of
-from glasso_cli.artifacts import ActivationStats, Comparison, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Comparison, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.config import CollectSection, CompareSection, FitSection, InterveneSection, public_fields
 from glasso_cli.errors import InputError, extras_needed
 
@@ -179,6 +179,8 @@ def intervene(
     stats: ActivationStats,
     fit: PrecisionPath | None = None,
     *,
+    ordered: OrderedGraph | None = None,
+    influence: Influence | None = None,
     held_out: bool = False,
     name: str = "texts",
     seed: int = 0,
@@ -187,7 +189,8 @@ def intervene(
     """What changed neurons do to later ones, measured on ``texts``, with errors, p- and q-values and controls.
 
     The numbers are those of ``glasso intervene``. ``stats`` are what :func:`collect` measured with the same model at the hook points
-    of sources and targets. ``fit`` is needed where degrees or communities decide on the sources. ``held_out`` says whether ``stats``
+    of sources and targets. ``fit`` is needed where degrees or communities decide on the sources, ``ordered`` and ``influence`` where
+    ``stratify`` has ``disagreement``. ``held_out`` says whether ``stats``
     are of other texts. ``settings`` are the keys of the section ``intervene`` (``sources``, ``changes``, ``tokens``, …); without
     ``fit``, ``stratify`` is ``["write_norm"]`` unless it is given.
 
@@ -197,6 +200,7 @@ def intervene(
     import tempfile
     from pathlib import Path
 
+    from glasso_cli.across.disagreement import disagreements as disagreements_of
     from glasso_cli.console import PythonWarnings
     from glasso_cli.intervention.texts import choose_texts, intervene_texts
     from glasso_cli.models.loaded import loaded_in_memory
@@ -208,6 +212,14 @@ def intervene(
         raise InputError(
             "Degrees and communities are those of a fit.", "Give it as `fit`, or set stratify and communities."
         )
+    disagreements = None
+    if section.reads_disagreement:
+        if ordered is None or influence is None:
+            raise InputError(
+                "Disagreement is between an ordered graph and influence.",
+                "Give them as `ordered` and `influence`, or set stratify.",
+            )
+        disagreements = disagreements_of(ordered, influence)
     collected = dict(stats.meta["material"]["config"]["collect"])
     if (collected.pop("sae", None) or {}).get("file") is not None:
         raise InputError(
@@ -225,6 +237,7 @@ def intervene(
             collecting,
             section,
             Path(folder),
+            disagreements=disagreements,
             name=str(stats.meta.get("corpus", "corpus")),
             seed=seed,
             reporter=PythonWarnings(),

@@ -141,6 +141,11 @@ class Config(Section):
         corpora = info.data.get("corpora") or {}
         if value.corpus is not None and corpora and value.corpus not in corpora:
             raise ValueError(f"corpus {value.corpus!r} is not under corpora; those are {', '.join(corpora)}")
+        fit = info.data.get("fit")
+        if value.reads_disagreement and isinstance(fit, FitSection) and fit.order != "layers":
+            raise ValueError(
+                "stratify by disagreement needs the ordered graph; set fit.order: layers, or delete disagreement"
+            )
         return value
 
     @field_validator("fit")

@@ -17,6 +17,7 @@ from glasso_cli.corpora.arrays import ArrayCorpus
 from glasso_cli.errors import InputError
 from glasso_cli.intervention.feed import Feed, array_feed
 from glasso_cli.intervention.run import Texts, intervene
+from glasso_cli.intervention.sources import Disagreements
 from glasso_cli.intervention.study import choose_points, run_order
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def intervene_arrays(
     pieces: Path,
     *,
     read: str,
+    disagreements: Disagreements | None = None,
     name: str,
     seed: int,
     reporter: Reporter,
@@ -72,6 +74,7 @@ def intervene_arrays(
             section,
             pieces,
             Texts(read, corpus, held_out),
+            disagreements=disagreements,
             name=name,
             seed=seed,
             reporter=reporter,

@@ -28,6 +28,7 @@ from glasso_cli.intervention.frozen import frozen
 from glasso_cli.intervention.measure import Arrays, Directions, Measure
 from glasso_cli.intervention.outputs import outputs_of
 from glasso_cli.intervention.passes import POSITIONS, Passes, check_replay
+from glasso_cli.intervention.sources import Disagreements
 from glasso_cli.intervention.study import Study, Where, study_of
 from glasso_cli.intervention.survey import set_limits, survey
 
@@ -58,17 +59,18 @@ def intervene(
     pieces: Path,
     texts: Texts,
     *,
+    disagreements: Disagreements | None = None,
     name: str,
     seed: int,
     reporter: Reporter,
 ) -> Interventions:
     """Change neurons of ``source`` and measure the ``targets``, both hook points of ``feed`` in this order.
 
-    ``stats`` give means and standard deviations, ``fit`` degrees and communities. ``earlier`` is a hook point before the
+    ``stats`` give means and standard deviations, ``fit`` degrees and communities, ``disagreements`` strata. ``earlier`` is a hook point before the
     source, for a control. Finished batches are kept in ``pieces``. Raises :class:`InputError` for unknown neurons, for networks in
     which no pass can begin at the source, and where an impossible effect is not zero.
     """
-    study = study_of(feed.model, source, targets, stats, fit, section, seed)
+    study = study_of(feed.model, source, targets, stats, fit, section, seed, disagreements)
     _warn_of_strata(study, section, reporter)
     outputs = outputs_of(section, feed.reading.network)
     where = Where.of(section, feed.reading, causal=feed.causal)

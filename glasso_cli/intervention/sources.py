@@ -14,6 +14,8 @@ from glasso_cli.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
+Disagreements = Mapping[str, tuple[int, int]]  # by neuron: pairs with association alone, and with influence alone
+_LEVELS = 5  # of a count
 _PARTS = 3  # of the neurons with edges by degree, and of all neurons by write norm
 
 
@@ -22,7 +24,8 @@ class Candidates:
     """The p neurons of the source hook point that were collected and vary.
 
     ``places (p,)`` are their coordinates at the hook point. ``degrees (p,)`` are -1 where a neuron was not fitted, and
-    ``write_norms (p,)`` nan where the module that reads the neurons is not linear.
+    ``write_norms (p,)`` nan where the module that reads the neurons is not linear. ``disagreements (p, 2)`` count pairs of the
+    neuron with later ones that have association alone, and those that have influence alone; -1 where that is not known.
     """
 
     ids: np.ndarray
@@ -32,6 +35,7 @@ class Candidates:
     orientation: np.ndarray
     degrees: np.ndarray
     write_norms: np.ndarray
+    disagreements: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +99,26 @@ def communities_of(
 def strata(candidates: Candidates, by: Sequence[str]) -> np.ndarray:
     """A number for each candidate ``(p,)``: neurons with the same number are alike in what ``by`` names.
 
-    By ``degree``: neurons that were not fitted, those without edges, and thirds of the rest. By ``write_norm``: thirds.
+    By ``degree``: neurons that were not fitted, those without edges, and thirds of the rest. By ``write_norm``: thirds. By
+    ``disagreement``: neurons of which association or influence is not known; and of the rest, those without pairs and thirds of
+    those with pairs, both for pairs that have association alone and for pairs that have influence alone.
     """
     labels = np.zeros(len(candidates.ids), dtype=np.int64)
     if "degree" in by:
-        degrees = candidates.degrees
-        labels = np.where(degrees > 0, 2, np.where(degrees == 0, 1, 0))
-        labels[degrees > 0] += _thirds(degrees[degrees > 0].astype(float))
+        labels = _levels(candidates.degrees)
+    if "disagreement" in by:
+        for counts in candidates.disagreements.T:
+            labels = labels * _LEVELS + _levels(counts)
     if "write_norm" in by and np.isfinite(candidates.write_norms).all():
         labels = labels * _PARTS + _thirds(candidates.write_norms)
     return labels
+
+
+def _levels(counts: np.ndarray) -> np.ndarray:
+    """Levels of counts ``(p,)``: 0 where a count is not known (-1), 1 where it is 0, and 2 to 4 for thirds of the rest."""
+    levels = np.where(counts > 0, 2, np.where(counts == 0, 1, 0))
+    levels[counts > 0] += _thirds(counts[counts > 0].astype(float))
+    return levels
 
 
 def _thirds(values: np.ndarray) -> np.ndarray:

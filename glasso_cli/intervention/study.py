@@ -14,7 +14,15 @@ from glasso_cli.config import InterveneSection
 from glasso_cli.errors import InputError
 from glasso_cli.graph.sums import degrees
 from glasso_cli.hooks import HookPoint
-from glasso_cli.intervention.sources import Candidates, Source, choose, communities_of, groups_of, write_vectors
+from glasso_cli.intervention.sources import (
+    Candidates,
+    Disagreements,
+    Source,
+    choose,
+    communities_of,
+    groups_of,
+    write_vectors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,6 +54,7 @@ def study_of(
     fit: PrecisionPath | None,
     section: InterveneSection,
     seed: int,
+    disagreements: Disagreements | None = None,
 ) -> Study:
     """The candidates and targets among the collected neurons, and the sources that ``section`` chooses.
 
@@ -64,6 +73,7 @@ def study_of(
         orientation=stats.orientation[rows],
         degrees=_degrees(stats.neuron_ids[rows], fit),
         write_norms=norms,
+        disagreements=_disagreements(stats.neuron_ids[rows], disagreements),
     )
     sources = choose(candidates, section.sources, section.stratify, seed)
     sources += groups_of(candidates, section.groups)
@@ -101,6 +111,10 @@ def _degrees(ids: np.ndarray, fit: PrecisionPath | None) -> np.ndarray:
     drawn = degrees(fit.n_neurons, rows[fit.kept], cols[fit.kept])
     found = dict(zip(fit.neuron_ids.tolist(), drawn.tolist()))
     return np.array([found.get(name, -1) for name in ids.tolist()])
+
+
+def _disagreements(ids: np.ndarray, known: Disagreements | None) -> np.ndarray:
+    return np.array([(known or {}).get(name, (-1, -1)) for name in ids.tolist()], dtype=np.int64).reshape(-1, 2)
 
 
 # -- hook points ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from glasso_cli.hooks import resolve_hook_points
 from glasso_cli.hooks.parts import patterns_in_part
 from glasso_cli.intervention.feed import text_feed
 from glasso_cli.intervention.run import Texts, intervene
+from glasso_cli.intervention.sources import Disagreements
 from glasso_cli.intervention.study import choose_points, run_order
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import LoadedModel, encode
@@ -65,14 +66,15 @@ def intervene_texts(
     section: InterveneSection,
     pieces: Path,
     *,
+    disagreements: Disagreements | None = None,
     name: str,
     seed: int,
     reporter: Reporter,
 ) -> Interventions:
     """The effects that ``section`` asks for, between hook points that ``collect`` names.
 
-    ``stats`` are of the neurons there; ``fit`` is needed where degrees or communities decide on the sources. Raises
-    :class:`InputError` as :func:`glasso_cli.intervention.run.intervene` does, and for hook points that are not collected or do not run
+    ``stats`` are of the neurons there; ``fit`` is needed where degrees or communities decide on the sources, and
+    ``disagreements`` where they do. Raises :class:`InputError` as :func:`glasso_cli.intervention.run.intervene` does, and for hook points that are not collected or do not run
     one after the other.
     """
 
@@ -94,6 +96,7 @@ def intervene_texts(
             section,
             pieces,
             texts,
+            disagreements=disagreements,
             name=name,
             seed=seed,
             reporter=reporter,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.corpora.arrays import read_arrays
@@ -24,15 +24,18 @@ from glasso_cli.corpora.of_interventions import (
 )
 from glasso_cli.models.modules.code import code_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.interventions import one_line
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
-    """The statistics; the fit, if its degrees or communities decide on the sources; texts on a topic."""
+    """The statistics; the fit and influence, if they decide on the sources; texts on a topic."""
     read = [("collect", corpus)]
-    if config.intervene.reads_fit:
+    if config.intervene.reads_fit or config.intervene.reads_disagreement:
         read.append(("fit", corpus))
+    if config.intervene.reads_disagreement:
+        read.append(("influence", corpus))
     return read + written_texts(config, corpus)
 
 
@@ -46,6 +49,8 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, the file of neuron ids and the code of outputs."""
     found = {**pins_of_texts(config, corpus), **neurons.pin(config.intervene.sources)}
+    if config.intervene.reads_disagreement:
+        found |= pin_ordered(config, corpus)
     if config.intervene.code:
         found["outputs"] = {name: code_digest(name, "intervene.outputs") for name in config.intervene.code}
     return found
@@ -95,10 +100,21 @@ def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> In
         config.collect,
         config.intervene,
         job.pieces,
+        disagreements=_disagreements(job),
         name=job.corpus,
         seed=config.seed,
         reporter=job.console,
     )
+
+
+def _disagreements(job: Job) -> dict[str, tuple[int, int]] | None:
+    """Where association and influence of the neurons disagree, if that decides on the sources."""
+    ordered = ordered_graph(job.config, job.corpus)
+    if ordered is None or not job.config.intervene.reads_disagreement:
+        return None
+    from glasso_cli.across.disagreement import disagreements
+
+    return disagreements(OrderedGraph.load(ordered), Influence.load(job.upstream["influence"]))
 
 
 def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
@@ -117,6 +133,7 @@ def _of_arrays(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> I
         config.intervene,
         job.pieces,
         read=name,
+        disagreements=_disagreements(job),
         name=job.corpus,
         seed=config.seed,
         reporter=job.console,
@@ -132,8 +149,8 @@ def _versions() -> dict[str, str]:
 
 STAGE = Stage(
     version=1,
-    sections=("model", "corpora", "collect", "fit", "intervene"),
-    after=("collect", "fit", "synth"),
+    sections=("model", "corpora", "collect", "fit", "influence", "intervene"),
+    after=("collect", "fit", "influence", "synth"),
     settings=settings,
     pins=pins,
     paths=paths,

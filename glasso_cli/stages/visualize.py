@@ -15,10 +15,10 @@ from glasso_cli.artifacts import (
     OrderedGraph,
     PrecisionPath,
 )
-from glasso_cli.artifacts.manifest import verified_content
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 
 if TYPE_CHECKING:
@@ -52,16 +52,8 @@ def settings(config: Config, name: str) -> dict[str, Any]:
 
 
 def pins(config: Config, name: str) -> dict[str, Any]:
-    """The digest of the ordered graph, which `fit` writes beside its path and which the digest of that does not cover."""
-    path = ordered_graph(config, name)
-    return {} if path is None else {"ordered": verified_content(path)}
-
-
-def ordered_graph(config: Config, name: str) -> Path | None:
-    """Where the ordered graph of a corpus is; None where it has none."""
-    if is_comparison(config, name) or config.fit.order == "none":
-        return None
-    return config.folder / "fit" / f"{name}.ordered.npz"
+    """The digest of the ordered graph of a corpus, if it has one."""
+    return {} if is_comparison(config, name) else pin_ordered(config, name)
 
 
 def paths(config: Config, name: str) -> tuple[Path, tuple[Path, ...]]:

@@ -13,7 +13,7 @@ from support.studies import build_study
 
 from glasso_cli.across.columns import edge_columns
 from glasso_cli.across.from_artifacts import Neurons, association_of, edges_across, effects_of, influence_of, neurons_of
-from glasso_cli.across.readings import IN_WORDS, READINGS
+from glasso_cli.across.readings import IN_WORDS, READINGS, effect_in_words
 from glasso_cli.across.table import EdgesAcross, joined
 
 EACH = 6
@@ -184,6 +184,19 @@ def test_neurons_come_from_all_artifacts() -> None:
     assert len(edges_across(alone, None, None, everything(planted)[2])) == 3 * EACH
 
 
+def test_artifacts_of_other_neurons_say_nothing() -> None:
+    here, elsewhere = Planted.of([8, 9], EACH), Planted.of([3, 4], EACH)
+    graph, moved, _ = everything(here)
+    pairs = {(0, EACH): 0.4}
+    others = (ordered_graph(elsewhere, pairs), influence(elsewhere, pairs), interventions(elsewhere, [0], pairs))
+    assert len(edges_across(here.neurons, *others)) == 0
+    edges = edges_across(here.neurons, graph, others[1], others[2])
+    assert len(edges) == 2
+    assert set(edges.reading.tolist()) == {-1}
+    assert not edges.effects["step"].looked.any()
+    assert len(edges_across(here.neurons, graph, moved, others[2])) == 3
+
+
 def test_there_must_be_something_to_join() -> None:
     with pytest.raises(ValueError, match="nothing to join"):
         joined(None, None, {})
@@ -191,3 +204,5 @@ def test_there_must_be_something_to_join() -> None:
 
 def test_readings_are_named_once() -> None:
     assert set(IN_WORDS) == {*READINGS, ""}
+    said = [effect_in_words(name, found) for name in IN_WORDS for found in (True, False)]
+    assert all(text.endswith(".") and "{" not in text for text in said)

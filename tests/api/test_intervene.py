@@ -34,3 +34,25 @@ def test_it_gives_the_numbers_of_the_stage(runner: Runner) -> None:
         g.intervene(loaded.model, loaded.tokenizer, documents(), stats, change="step")
     with pytest.raises(InputError, match="those of a fit"):
         g.intervene(loaded.model, loaded.tokenizer, documents(), stats, communities=[0])
+    with pytest.raises(InputError, match="between an ordered graph and influence"):
+        g.intervene(loaded.model, loaded.tokenizer, documents(), stats, stratify=["disagreement"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_disagreement_in_memory_draws_the_sources_of_the_stage(runner: Runner) -> None:
+    two = (*overrides(collect={"hook_points": ["mlp.0", "mlp.1"]}), "fit.order=layers")
+    asked: dict[str, Any] = {"sources": 4, "stratify": ["disagreement"], "tokens": 10_000, "at": [2, " the"]}
+    runner.run("collect", "fit", "influence", "intervene", set_=(*two, *overrides(intervene=asked)))
+    stage, stats = g.load("out/intervene/words.npz"), g.load("out/collect/words.npz")
+    ordered, influence = g.load("out/fit/words.ordered.npz"), g.load("out/influence/words.npz")
+    assert isinstance(stage, g.Interventions)
+    assert isinstance(stats, g.ActivationStats)
+    assert isinstance(ordered, g.OrderedGraph)
+    assert isinstance(influence, g.Influence)
+    loaded = load_model(Path("c.yaml").read_text().split("model: {id: ")[1].split("}")[0])
+    made = g.intervene(
+        loaded.model, loaded.tokenizer, documents(), stats, ordered=ordered, influence=influence, **asked
+    )
+    assert made.source_ids.tolist() == stage.source_ids.tolist()
+    np.testing.assert_array_equal(made.effects, stage.effects)

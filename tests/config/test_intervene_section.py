@@ -32,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("intervene.change=step", "did you mean 'changes'?"),
         ("intervene.sources=0", "should be at least 1, not 0"),
         ("intervene.mode=frozen", "did you mean free?"),
+        ("intervene.stratify=[disagreement]", "needs the ordered graph; set fit.order: layers"),
     ],
 )
 def test_what_is_wrong_is_said(override: str, said: str) -> None:
@@ -53,6 +54,22 @@ def test_the_fit_is_read_where_it_decides() -> None:
         ({"sources": ["layers.8.mlp[1]"], "communities": [0]}, True),
     ):
         assert InterveneSection.model_validate(section).reads_fit is reads
+
+
+def test_disagreement_is_read_where_sources_are_drawn() -> None:
+    order = ("fit.order=layers",)
+    for overrides, reads in (
+        (("intervene.stratify=[disagreement]",), True),
+        (("intervene.stratify=[disagreement]", "intervene.sources=all"), False),
+        ((), False),
+    ):
+        section = load_config(write(BASE), (*order, *overrides)).intervene
+        assert section.reads_disagreement is reads
+        assert section.reads_fit is (not overrides)
+    assert (
+        load_config(write(BASE), ("intervene.stratify=[disagreement]", "intervene.sources=all")).intervene.sources
+        == "all"
+    )
 
 
 def test_a_corpus_of_the_experiment_is_accepted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def candidates(p: int = 90, seed: int = 0) -> Candidates:
         orientation=np.ones(p, np.int8),
         degrees=np.concatenate([np.full(30, -1), np.zeros(30, int), rng.permutation(30) + 1]),
         write_norms=rng.random(p),
+        disagreements=np.stack([np.arange(p) % 3 - 1, np.full(p, 0)], axis=1),
     )
 
 
@@ -36,6 +38,22 @@ def test_strata_are_of_degree_and_write_norm() -> None:
     for label in np.unique(both):
         assert len(np.unique(by_degree[both == label])) == 1
     assert len(np.unique(strata(own, []))) == 1
+
+
+def test_strata_of_disagreement_are_of_both_kinds() -> None:
+    own = candidates()
+    counts = np.zeros((90, 2), int)
+    counts[:30] = -1
+    counts[30:60, 0] = np.arange(30) + 1
+    counts[50:90, 1] = 7
+    labels = strata(replace(own, disagreements=counts), ["disagreement"])
+    for label in np.unique(labels):
+        kinds = {tuple(np.sign(row)) for row in counts[labels == label].tolist()}
+        assert len(kinds) == 1, "none, some, or not known, of each kind alone"
+    assert len(np.unique(labels)) == 5  # not known; thirds of association alone, the last with both; influence alone
+    drawn, weights = draw(labels, 10, seed=0)
+    assert np.bincount(np.unique(labels, return_inverse=True)[1][drawn]).tolist() == [2] * 5
+    assert weights.sum() == pytest.approx(90)
 
 
 def test_a_draw_is_even_over_strata_and_weighs_what_it_stands_for() -> None:

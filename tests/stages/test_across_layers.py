@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.real_runs import Runner, overrides
 
+from glasso_cli.across.disagreement import disagreements
+from glasso_cli.artifacts import Influence, Interventions, OrderedGraph
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import is_oriented
+from glasso_cli.errors import UpstreamError
 from glasso_cli.report import plots
 from glasso_cli.report.plots.study import Study
 
@@ -57,3 +61,30 @@ def test_figures_are_drawn_again_where_another_artifact_across_layers_was_made(
     assert len(studies) == drawn
     runner.run("fit", "visualize", set_=TWO)
     assert read(studies[-1]) == {"influence"}
+
+
+@pytest.mark.slow
+def test_sources_are_drawn_where_association_and_influence_disagree(runner: Runner) -> None:
+    asked = (*TWO, *ORDERED, *overrides(intervene={"sources": 4, "stratify": ["disagreement"], "tokens": 120}))
+    runner.run("collect", "fit", set_=asked)
+    with pytest.raises(UpstreamError, match=r"intervene reads out/influence/words\.npz, which is not up to date"):
+        runner.run("intervene", set_=asked)
+    runner.run("influence", "intervene", set_=asked)
+    first = Interventions.load(Path("out/intervene/words.npz"))
+    read = first.meta["material"]["inputs"]
+    assert set(read["upstream"]) == {"collect", "fit", "influence"}
+    assert "ordered" in read
+    counts = disagreements(
+        OrderedGraph.load(Path("out/fit/words.ordered.npz")), Influence.load(Path("out/influence/words.npz"))
+    )
+    ids = [name for name in counts if name.startswith("layers.0.")]
+    levels = {name: tuple(np.sign(counts[name]).tolist()) for name in ids}
+    assert first.source_weights.sum() == pytest.approx(len(ids))
+    assert len({levels[name] for name in first.source_ids.tolist()}) == min(4, len(set(levels.values())))
+    runner.said()
+    runner.run("intervene", set_=asked)
+    assert "intervene words: up to date" in runner.said()
+    runner.run("intervene", set_=(*TWO, *ORDERED, *INTERVENE))
+    read = Interventions.load(Path("out/intervene/words.npz")).meta["material"]["inputs"]
+    assert set(read["upstream"]) == {"collect"}
+    assert "ordered" not in read

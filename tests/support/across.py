@@ -174,7 +174,8 @@ def study_across(
     planted = Planted.of(layers, EACH, seed)
     study = build_study(folder, ids=planted.ids.tolist(), edges=40, **more)
     stats = replace(study.stats, layers=planted.layers, orientation=planted.signs)
-    fit = replace(study.fit, layers=planted.layers, orientation=planted.signs)
+    fitted = study.fit.neurons
+    fit = replace(study.fit, layers=planted.layers[fitted], orientation=planted.signs[fitted])
     later = {(EACH + 3, 2 * EACH + 1): 0.2} if len(layers) > 2 else {}
     made: dict[str, Any] = {
         "ordered": ordered_graph(planted, {BOTH: 0.4, ALONE: -0.3, (3, EACH + 5): 0.05, **later}, [(3, EACH + 5)]),

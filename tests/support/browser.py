@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 class Page:
     """A page that is open in the browser."""
@@ -38,3 +40,16 @@ class Page:
             "{key: arguments[1], bubbles: true, cancelable: true, ...arguments[2]}))",
             selector, key, more,
         )  # fmt: skip
+
+
+def serious_findings(page: Page, *, dark: bool) -> list[tuple[str, str]]:
+    """What axe finds in a page as it is, on a light or a dark screen: the rule, and the beginning of the element."""
+    axe = pytest.importorskip("axe_core_python", reason="needs the extra 'dev'")
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    page.wait("await new Promise((done) => setTimeout(done, 100))")
+    page.run((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    violations = page.wait("return (await axe.run()).violations")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    serious = [item for item in violations if item["impact"] in ("serious", "critical")]
+    return [(item["id"], item["nodes"][0]["html"][:200]) for item in serious]

@@ -51,10 +51,12 @@ class InterveneSection(Section):
         description="Which neurons are changed one by one: a number (drawn from all strata alike), all, a list of ids, or a file with "
         "one id per line.",
     )
-    stratify: Annotated[tuple[Literal["degree", "write_norm"], ...], BeforeValidator(as_tuple)] = Field(
+    stratify: Annotated[tuple[Literal["degree", "write_norm", "disagreement"], ...], BeforeValidator(as_tuple)] = Field(
         default=("degree", "write_norm"),
         description="What a number of sources is stratified by: degree in the fitted graph (which needs `fit`), write_norm (how much a "
-        "standard deviation of the neuron adds to the output of its module). An empty list draws from all neurons alike.",
+        "standard deviation of the neuron adds to the output of its module), disagreement (how many of its pairs have association "
+        "without influence, and influence without association; needs `fit` with fit.order: layers, and `influence`). An empty list "
+        "draws from all neurons alike.",
     )
     groups: dict[Text, Strings] = Field(
         default={},
@@ -170,3 +172,8 @@ class InterveneSection(Section):
     def reads_fit(self) -> bool:
         """Whether the fitted graph decides what is changed."""
         return bool(self.communities) or (isinstance(self.sources, int) and "degree" in self.stratify)
+
+    @property
+    def reads_disagreement(self) -> bool:
+        """Whether the ordered graph and influence decide what is changed."""
+        return isinstance(self.sources, int) and "disagreement" in self.stratify

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from glasso_cli.across.readings import IN_WORDS, READINGS
+from glasso_cli.across.readings import IN_WORDS, READINGS, effect_in_words
 from glasso_cli.across.table import Column, EdgesAcross
 from glasso_cli.graph import colours
 from glasso_cli.report.explorer.view import Across, AcrossColumn
@@ -35,7 +35,13 @@ def across_of(study: Study) -> Across | None:
         return None
     words = {
         "readings": [
-            {"name": name, "short": SHORT[name], "words": IN_WORDS[name], "colour": colours.READINGS[name]}
+            {
+                "name": name,
+                "short": SHORT[name],
+                "words": IN_WORDS[name],
+                "effect": [effect_in_words(name, found) for found in (False, True)],
+                "colour": colours.READINGS[name],
+            }
             for name in (*READINGS, "")
         ],
         "not_fitted": int(np.count_nonzero(~inside)),

@@ -62,8 +62,12 @@ def influence_words(influence: Influence) -> str:
 def effect_words(interventions: Interventions) -> str:
     """What the columns of effects hold."""
     metrics = interventions.metrics
-    held = "documents that `collect` did not read" if metrics.texts.held_out else "documents that `collect` also read"
+    texts = (
+        f"documents of {metrics.texts.corpus} that collect {'did not read' if metrics.texts.held_out else 'also read'}"
+    )
+    held = "" if metrics.mode == "free" else f", in mode {metrics.mode}"
+    where = "" if metrics.at == "all tokens" else f", of changes at {metrics.at}"
     return (
-        f"Effects: measured on {metrics.texts.tokens:,} tokens of {held}, in standard deviations of the target, those of steps per "
-        f"standard deviation of the source; found beyond {metrics.min_effect:g} at q ≤ {metrics.fdr:g}."
+        f"Effects: measured on {metrics.texts.tokens:,} tokens of {texts}{held}{where}, in standard deviations of the target, those of "
+        f"steps per standard deviation of the source; found beyond {metrics.min_effect:g} at q ≤ {metrics.fdr:g}."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.across import ALONE, BOTH, WIRED, study_across
-from support.browser import Page
+from support.browser import Page, serious_findings
 from support.studies import build_study
 
 from glasso_cli.across.readings import IN_WORDS, READINGS
@@ -55,12 +55,15 @@ def test_pairs_have_three_columns_and_are_filtered_by_reading_layers_and_size(pa
 @pytest.mark.browser
 @pytest.mark.slow
 def test_why_shows_the_columns_a_sentence_and_the_contexts_side_by_side(page: Page) -> None:
+    effects = {BOTH: "as influence says", ALONE: "", WIRED: "the wiring works"}  # the source of ALONE was not measured
     for pair, reading in ((BOTH, "both"), (ALONE, "common cause"), (WIRED, "unused wiring")):
         page.set(edge="-".join(map(str, pair)))
         page.wait("await new Promise((done) => setTimeout(done, 150))")
         card = page.text("#card")
         assert f"Across layers: {reading}" in card
         assert IN_WORDS[reading] in card
+        assert effects[pair] in card
+        assert ("A change of the source" in card) is bool(effects[pair])
         assert "plain correlation" in card or "No edge at any" in card
         left, right = page.run(
             "return [...document.querySelectorAll('#card .sides > div')].map((side) =>"
@@ -70,10 +73,18 @@ def test_why_shows_the_columns_a_sentence_and_the_contexts_side_by_side(page: Pa
         assert left[1] > 0
         assert right[1] > 0
     page.run("document.querySelector('#across-table button[aria-label^=Why]').click()")
-    assert "not looked for" not in page.text("#card .statements")
+    assert "not measured" not in page.text("#card .statements")
     assert page.run("return window.glasso.state().edge") == "0-12"
     page.set(edge=None, neuron=0)
     assert "Across layers (" in page.text("#card")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_serious_findings_of_axe(page: Page, dark: bool) -> None:
+    page.set(edge="-".join(map(str, BOTH)))
+    assert serious_findings(page, dark=dark) == []
 
 
 @pytest.mark.browser
@@ -93,6 +104,17 @@ def test_a_page_of_one_layer_has_no_such_tab(opened: Callable[..., Page], tmp_pa
     assert page.run("return window.glasso.state().tab") == "overview"
     assert page.run("return document.querySelector('#tab-across')") is None
     assert page.run("return window.glasso.manifest.across === undefined")
+
+
+def test_pairs_with_a_neuron_that_was_not_fitted_are_counted_and_not_in_the_page(tmp_path: Path) -> None:
+    study = study_across(tmp_path, dead=(BOTH[0],))
+    assert study.across is not None
+    shown = view_of(study).across
+    assert shown is not None
+    missing = (study.across.sources == BOTH[0]) | (study.across.targets == BOTH[0])
+    assert shown.words["not_fitted"] == missing.sum() > 0
+    names = study.fit.neuron_ids[shown.sources]
+    assert sorted(names.tolist()) == sorted(study.collected.ids[study.across.sources[~missing]].tolist())
 
 
 def test_what_does_not_fit_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.browser import Page
+from support.browser import Page, serious_findings
 from support.explorer_views import two_corpora
 from support.studies import with_crops
 
@@ -371,15 +371,6 @@ def test_small_graphs_open(
 def test_no_serious_findings_of_axe(
     opened: Callable[..., Page], make_study: Callable[..., Study], tab: str, dark: bool
 ) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs the extra 'dev'")
     page = opened(two_corpora(make_study))
-    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
     page.set(tab=tab, neuron=0, pins=[{"neuron": 0, "note": "", "group": ""}])
-    page.wait("await new Promise((done) => setTimeout(done, 100))")
-    page.run((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    violations = page.wait("return (await axe.run()).violations")
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert [
-        (item["id"], item["nodes"][0]["html"][:200]) for item in violations if item["impact"] in ("serious", "critical")
-    ] == []
+    assert serious_findings(page, dark=dark) == []

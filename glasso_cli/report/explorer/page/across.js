@@ -152,14 +152,17 @@ export function acrossCard(pair) {
     createElement('h2', {}, name ? `Across layers: ${name}` : 'Across layers'),
     createElement('p', {}, neuronButton(ends[0]), ' → ', neuronButton(ends[1])),
     columnsTable(pair),
-    createElement('p', {}, words),
+    createElement('p', {}, [words, ...effectWords(pair)].join(' ')),
     ...signWords(pair),
     createElement('h3', {}, 'Contexts'),
     createElement('div', { class: 'sides' }, ...sides),
   ];
 }
 
-const FOUND_WORDS = ['not looked for', 'no', 'yes'];
+const foundWords = (column, pair) => {
+  const nothing = column.name.startsWith('effect') ? 'not measured' : 'not looked for';
+  return [nothing, 'no', 'yes'][acrossAt(column, 'state', pair)];
+};
 const STATEMENTS = [
   ['estimate', (column, pair) => signText(acrossAt(column, 'value', pair))],
   ['± standard error', (column, pair) => formatError(acrossAt(column, 'error', pair))],
@@ -179,7 +182,7 @@ function columnsTable(pair) {
       createElement('th', { scope: 'row' }, title),
       ...METHODS.map((column) => createElement('td', { class: 'number' }, cell(column))),
     );
-  const found = row('found', (column) => FOUND_WORDS[acrossAt(column, 'state', pair)]);
+  const found = row('found', (column) => foundWords(column, pair));
   const numbers = STATEMENTS.map(([title, text]) =>
     row(title, (column) => (hasNumber(column, pair) ? text(column, pair) : '–')),
   );
@@ -188,6 +191,14 @@ function columnsTable(pair) {
   const body = createElement('tbody', {}, ...numbers, found);
   const table = createElement('table', { class: 'statements' }, caption, createElement('thead', {}, top), body);
   return createElement('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Statements' }, table);
+}
+
+// A sentence about the effect of the first change that was measured.
+function effectWords(pair) {
+  const measured = METHODS.find(
+    (column) => column.name.startsWith('effect') && acrossAt(column, 'state', pair) !== NOT_LOOKED,
+  );
+  return measured ? [readingOf(pair).effect[Number(acrossAt(measured, 'state', pair) === FOUND)]] : [];
 }
 
 // A sentence where association and influence were both found and have opposite signs.

@@ -11,7 +11,7 @@ import numpy as np
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts import Interventions
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.pairs import SHAPES, colour_of, in_turn, list_pairs
+from glasso_cli.report.plots.parts.pairs import SHAPES, colour_of, list_pairs
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.across import SHORT, counts_by_reading, effect_words, has_reading, influence_words
 from glasso_cli.report.words.labels import count
@@ -61,7 +61,8 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         return
     halves = (measured.half(0), measured.half(1))
     numbers = _numbers(measured, halves)
-    labelled = in_turn(edges, np.isin(np.arange(len(edges)), measured.rows))[:_LABELLED]
+    strongest = np.argsort(-np.maximum(np.abs(measured.effect), np.abs(measured.influence)), kind="stable")
+    labelled = measured.rows[strongest[:_LABELLED]]
     page = style.page(
         study, "Measured effects against influence", _note(study, made, numbers), (13.5, _HEIGHT), signs=True
     )
@@ -177,7 +178,7 @@ def _draw(
         x, numbers["slope"] * x, color=style.INK, linewidth=1.4, linestyle=(0, (4, 2)),
         label=f"slope {numbers['slope']:.2f} ± {numbers['slope_standard_error']:.2f}",
     )  # fmt: skip
-    for name, amount in counts_by_reading(edges, shown).items():
+    for name, amount in reversed(counts_by_reading(edges, shown).items()):
         these = shown & has_reading(edges, name)
         axes.scatter(
             influence.value[these], effect.value[these], s=14, marker=SHAPES[name], color=colour_of(name), alpha=0.75,

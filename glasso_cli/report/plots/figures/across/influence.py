@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.across.readings import BOTH, COMMON_CAUSE, UNUSED_WIRING
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts import Influence
 from glasso_cli.report.plots.parts import style
@@ -28,7 +29,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     edges, influence = study.across, study.influence
     if edges is None or influence is None or edges.association is None or not (edges.reading >= 0).any():
         return
-    labelled = in_turn(edges, edges.found & (edges.reading >= 0))[:_LABELLED]
+    labelled = in_turn(edges, np.isin(edges.reading, (BOTH, COMMON_CAUSE, UNUSED_WIRING)))[:_LABELLED]
     page = style.page(
         study, "Influence against association, across layers", _note(study, influence), (11.5, _HEIGHT), signs=True
     )
@@ -66,7 +67,7 @@ def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray
     for sign in (-1, 1):
         axes.axvline(sign * least[0], color=style.MUTED, linewidth=0.8, linestyle=":")
         axes.axhline(sign * least[1], color=style.MUTED, linewidth=0.8, linestyle=":")
-    for name, amount in counts_by_reading(edges, read).items():
+    for name, amount in reversed(counts_by_reading(edges, read).items()):
         these = has_reading(edges, name)
         look: dict[str, Any] = {"color": colour_of(name), "rasterized": True}
         axes.scatter(
@@ -75,6 +76,7 @@ def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray
         )  # fmt: skip
         left.hlines(y[these & np.isnan(x)], 0, 1, linewidth=1.0, alpha=0.6, **look)
         below.vlines(x[these & np.isnan(y)], 0, 1, linewidth=1.0, alpha=0.6, **look)
+    _name_quadrants(axes)
     axes.tick_params(labelbottom=False, labelleft=False, length=0)
     left.set(xlim=(0, 1), xticks=[], ylabel="influence, SD of the target per SD of the source")
     below.set(ylim=(0, 1), yticks=[], xlabel="association, partial correlation")
@@ -83,6 +85,19 @@ def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray
     _mark(axes, left, below, edges, labelled)
     columns = {"association": edges.association, "influence": edges.influence}
     list_pairs(figure.add_subplot(grid[:, 2]), study, edges, labelled, columns, axes, _HEIGHT)
+
+
+def _name_quadrants(axes: Axes) -> None:
+    """The readings in the corners and at the ends of both axes."""
+    look: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "style": "italic", "color": style.MUTED}
+    corners = {"both": [(0.02, 0.98), (0.98, 0.98), (0.02, 0.02), (0.98, 0.02)]}
+    for name, places in {**corners, "unused wiring": [(0.5, 0.98)], "common cause": [(0.98, 0.5)]}.items():
+        for x, y in places:
+            sides = {
+                "ha": {0.02: "left", 0.98: "right"}.get(x, "center"),
+                "va": {0.02: "bottom", 0.98: "top"}.get(y, "center"),
+            }
+            axes.text(x, y, name, zorder=0, **sides, **look)
 
 
 def _mark(axes: Axes, left: Axes, below: Axes, edges: EdgesAcross, labelled: np.ndarray) -> None:

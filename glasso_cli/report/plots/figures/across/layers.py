@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.across.readings import BOTH, COMMON_CAUSE, UNUSED_WIRING
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
@@ -79,8 +80,8 @@ def _drawing(edges: EdgesAcross, study: Study) -> _Drawing:
 
 
 def _fitting(edges: EdgesAcross, study: Study) -> np.ndarray:
-    """The rows that are drawn: pairs with a reading, if there are any, until their number or a column is full."""
-    among = edges.found & (edges.reading >= 0) if (edges.found & (edges.reading >= 0)).any() else edges.found
+    """The rows that are drawn, until their number or a column is full."""
+    among = _edges(edges)
     members: dict[int, set[int]] = {}
     rows = in_turn(edges, among)[: study.section.edges].tolist()
     for number, row in enumerate(rows):
@@ -90,6 +91,12 @@ def _fitting(edges: EdgesAcross, study: Study) -> np.ndarray:
             if len(column) > _MOST:
                 return np.sort(rows[:number])
     return np.sort(rows)
+
+
+def _edges(edges: EdgesAcross) -> np.ndarray:
+    """Which pairs are edges, ``(M,)`` bool: those that have association or influence; where there are none, all with a finding."""
+    among = np.isin(edges.reading, (BOTH, COMMON_CAUSE, UNUSED_WIRING))
+    return among if among.any() else edges.found
 
 
 def _heights(columns: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -199,7 +206,7 @@ def _draw_legend(axes: Axes, edges: EdgesAcross, drawing: _Drawing, measured: bo
     from matplotlib.lines import Line2D
 
     shown = counts_by_reading(edges, np.isin(np.arange(len(edges)), drawing.rows))
-    found = counts_by_reading(edges, edges.found)
+    found = counts_by_reading(edges, _edges(edges))
     handles = [
         Line2D([], [], color=colour_of(name), linestyle=LINES[name], linewidth=2.2,
                label=f"{SHORT[name]} ({amount:,} of {found[name]:,} shown)")
@@ -224,7 +231,7 @@ def _draw_legend(axes: Axes, edges: EdgesAcross, drawing: _Drawing, measured: bo
 
 def _note(study: Study, edges: EdgesAcross, drawing: _Drawing) -> str:
     parts = [
-        f"Showing {count(len(drawing.rows), 'edge')} of {int(edges.found.sum()):,} that were found: the strongest of every "
+        f"Showing {count(len(drawing.rows), 'edge')} of {int(_edges(edges).sum()):,} that were found: the strongest of every "
         "reading in turn. Width: the largest number that was found for the pair. Signs and all numbers are in layers.csv, all "
         "pairs in edges_across_layers.csv."
     ]
