@@ -32,6 +32,8 @@ import numpy as np
 import torch
 
 from glasso_cli.artifacts import ActivationStats, Influence
+from glasso_cli.auditing.ranking import average_precision
+from glasso_cli.auditing.truth import strongest
 from glasso_cli.collection.run import collect_corpus
 from glasso_cli.config import CollectSection, InfluenceSection
 from glasso_cli.console import PythonWarnings
@@ -334,17 +336,10 @@ def _judged(scores: dict[str, np.ndarray], truth: Truth, target: int) -> list[di
     return rows
 
 
-def average_precision(score: np.ndarray, strong: np.ndarray) -> float:
-    """The mean of the precision at every true pair, ranked by ``score``; ties in their order."""
-    order = np.argsort(-score, axis=None, kind="stable")
-    hits = np.flatnonzero(strong.ravel()[order])
-    return float(np.mean(np.arange(1, len(hits) + 1) / (hits + 1)))
-
-
 def _strongest(values: np.ndarray, share: float) -> np.ndarray:
-    size = np.abs(values)
-    count = max(1, round(share * size.size))
-    return np.asarray(size >= np.partition(size, -count, axis=None)[-count])
+    marked = np.zeros(values.shape, bool)
+    marked.ravel()[strongest(values, share)] = True
+    return marked
 
 
 if __name__ == "__main__":

@@ -152,7 +152,9 @@ class Association:
         score = _sparse(name, B[self._rows.of_sources], covered, note)
         if isinstance(score, LeftOut):
             return score
-        return Score(name, "association", score.values, True, _STEP, score.note, Coefficients(self._rows.predictors, B))
+        return Score(
+            name, "association", score.values, "step", _STEP, score.note, Coefficients(self._rows.predictors, B)
+        )
 
     @cached_property
     def _sources_targets(self) -> tuple[list[str], list[str]]:

@@ -148,9 +148,12 @@ def _mean_of_rows(hits: Hits, weights: np.ndarray) -> float:
 
 
 def _right_signs(score: Score, question: _Question, weights: np.ndarray) -> float:
-    """The share of true pairs at which score and effect have one sign; a score of zero is right half of the time."""
+    """The share of true pairs at which score and effect have one sign; a score of zero is right half of the time.
+
+    An ablation has the same effect whatever sign a gated source has, and a correlation has not: they share no sign.
+    """
     times = weights[question.true // score.values.shape[1]]
-    if not score.signed or question.truth.statistic != "mean" or not times.sum():
+    if score.sign_of != question.truth.change or question.truth.statistic != "mean" or not times.sum():
         return np.nan
     product = np.sign(score.values.ravel()[question.true]) * np.sign(question.effects.ravel()[question.true])
     return float(np.average((1 + product) / 2, weights=times))
@@ -178,7 +181,7 @@ def _ceiling(
     splits: list[tuple[_Ranked, np.ndarray]] = []
     for half in halves(blocks, settings.splits, settings.seed):
         one, other = (effects.of(truth.change, truth.statistic, side) for side in (half, ~half))
-        score = Score(CEILING, "chance", one, signed=True)
+        score = Score(CEILING, "chance", one, sign_of=truth.change)
         splits.append((_Ranked.of(score), other))
 
     def measured(split: int, weights: np.ndarray) -> Measures:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 
-# form of the influence → the effects in whose unit it is, whether it is signed
-_FORMS: dict[str, tuple[tuple[str, str], bool]] = {
-    "mean": (("step", "mean"), True),
-    "direct": (("step", "mean"), True),
-    "rms": (("step", "rms"), False),
-    "ablation": (("mean", "mean"), True),
+# form of the influence → the effects in whose unit it is
+_FORMS: dict[str, tuple[str, str]] = {
+    "mean": ("step", "mean"),
+    "direct": ("step", "mean"),
+    "rms": ("step", "rms"),
+    "ablation": ("mean", "mean"),
+    "ablation_rms": ("mean", "rms"),
 }
 
 
@@ -53,7 +54,7 @@ def weights_score(
     place = {name: row for row, name in enumerate(stats.neuron_ids.tolist())}
     source_std, target_std = (stats.std[[place[name] for name in wanted]] for wanted in ids)
     note = "|gate| + |up| along the stream" if pair.up is not None else "|weight| along the stream"
-    return Score(WEIGHTS, "weights", along.T * source_std[:, None] / target_std, signed=False, note=note)
+    return Score(WEIGHTS, "weights", along.T * source_std[:, None] / target_std, sign_of="", note=note)
 
 
 def _places(point: HookPoint, ids: Sequence[str]) -> np.ndarray:
@@ -82,10 +83,11 @@ class InfluenceScores:
             yield LeftOut("influence", "none of these pairs is an edge (influence.keep: all keeps all)")
             return
         whole = int(inside.sum()) == len(self.predictors) * len(self.targets)
-        for form, (unit, signed) in _FORMS.items():
-            values = getattr(self.influence, form)
-            if not values.size:
-                yield LeftOut(f"influence, {form}", "set influence.ablation: true")
+        for form, unit in _FORMS.items():
+            values = getattr(self.influence, form, None)
+            if values is None or not values.size:
+                if form == "ablation":
+                    yield LeftOut(f"influence, {form}", "set influence.ablation: true")
                 continue
             dense = np.zeros((len(self.predictors), len(self.targets)))
             dense[row[inside], column[inside]] = values[inside]
@@ -96,7 +98,7 @@ class InfluenceScores:
                 f"influence, {form}" + ("" if whole else ", edges only"),
                 "influence",
                 dense[of_sources],
-                signed,
+                unit[0] if unit[1] == "mean" else "",
                 unit,
                 note,
                 Coefficients(self.predictors, dense) if form == "mean" else None,

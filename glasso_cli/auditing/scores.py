@@ -31,7 +31,7 @@ class Score:
     name: str
     kind: Kind
     values: np.ndarray
-    signed: bool = True  # whether the sign says in which direction the target moves
+    sign_of: str = "step"  # the change whose mean effects have the sign of the score; empty for none
     unit: tuple[str, str] | None = None  # the change and the statistic of the effects in whose unit it is
     note: str = ""  # how it was made, and what it leaves out
     coefficients: Coefficients | None = None
@@ -47,4 +47,4 @@ class LeftOut:
 
 def random_score(sources: int, targets: int) -> Score:
     """A score that says nothing: all pairs are tied, so that every measure is what random order gives on average."""
-    return Score(RANDOM, "chance", np.zeros((sources, targets)), signed=False, note="exact mean over all orders")
+    return Score(RANDOM, "chance", np.zeros((sources, targets)), sign_of="", note="exact mean over all orders")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Influence, Interventions, OrderedGraph, PrecisionPath
-from glasso_cli.artifacts.manifest import verified_content
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
 from glasso_cli.corpora.arrays import read_arrays
@@ -23,6 +22,7 @@ from glasso_cli.corpora.of_interventions import (
     written_texts,
 )
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.audit import one_line
 
@@ -47,15 +47,10 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
-    """Digests of the model, the texts, and the ordered graph, which lies beside the fit."""
+    """Digests of the model, the texts, and the ordered graph, if it was made."""
     ordered = ordered_graph(config, corpus)
-    found = pins_of_texts(config, corpus)
-    return {**found, "ordered": verified_content(ordered)} if ordered.exists() else found
-
-
-def ordered_graph(config: Config, corpus: str) -> Path:
-    """Where the ordered graph of a corpus is, if it was made."""
-    return config.folder / "fit" / f"{corpus}.ordered.npz"
+    made = ordered is not None and ordered.exists()
+    return {**pins_of_texts(config, corpus), **(pin_ordered(config, corpus) if made else {})}
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
@@ -75,7 +70,7 @@ def make(job: Job) -> str:
         stats=ActivationStats.load(job.upstream["collect"]),
         interventions=Interventions.load(job.upstream["intervene"]),
         fit=PrecisionPath.load(fitted) if fitted else None,
-        ordered=OrderedGraph.load(ordered) if fitted and ordered.exists() else None,
+        ordered=OrderedGraph.load(ordered) if fitted and ordered is not None else None,
         influence=Influence.load(influenced) if influenced else None,
         transformed=config.collect.transform != "none",
     )

@@ -39,7 +39,7 @@ def test_a_score_that_is_the_effect_is_perfect_and_chance_is_the_base_rate() -> 
         Score("correlation", "association", np.random.default_rng(9).standard_normal((S, T))),
         Score("exact", "influence", true, unit=("step", "mean")),
         Score("half", "influence", -2 * true, unit=("step", "mean")),
-        Score("sizes", "weights", np.abs(true), signed=False),
+        Score("sizes", "weights", np.abs(true), sign_of=""),
     ]
     rows = judge(effects, [STEP], scores, SETTINGS)
     exact, half = of(rows, "exact"), of(rows, "half")

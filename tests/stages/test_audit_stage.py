@@ -63,6 +63,8 @@ def test_it_reads_what_is_there_and_follows_what_changes(two_layers: Runner) -> 
     two_layers.run("audit")
     assert "up to date" in two_layers.said()
     ordered = overrides(fit={"order": "layers"})
+    two_layers.run("audit", set_=ordered)  # the fit in that order was not made yet
+    assert "fitted graph" not in scores(load())
     two_layers.run("fit", set_=ordered)
     two_layers.run("audit", set_=ordered)
     notes = dict(zip(load().made_score.tolist(), load().made_note.tolist()))
