@@ -7,7 +7,7 @@ made token by token, so that nothing is fitted to these texts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +80,9 @@ def held_out_sums(feed: Feed, stats: ActivationStats, rows: Rows, scores: Sequen
 
 def _columns(reading: Reading, stats: ActivationStats, rows: Rows) -> np.ndarray:
     """Where the predictors and the targets, one after the other, stand in what ``reading`` gives, ``(k + T,)``."""
-    column = {name: place for place, name in enumerate(name for point in reading.points for name in point.neuron_ids)}
+    labels = {point.name: point.label for point in stats.metrics.hook_points}  # a short form, where that was collected
+    points = [replace(point, label=labels[point.name]) for point in reading.points]
+    column = {name: place for place, name in enumerate(name for point in points for name in point.neuron_ids)}
     neurons = np.concatenate([rows.predictors, rows.targets])
     return np.array([column[name] for name in stats.neuron_ids[neurons].tolist()])
 

@@ -87,7 +87,9 @@ class InfluenceScores:
             values = getattr(self.influence, form, None)
             if values is None or not values.size:
                 if form == "ablation":
-                    yield LeftOut(f"influence, {form}", "set influence.ablation: true")
+                    closed = self.influence.metrics.paths == "closed"
+                    advice = "set influence.ablation: true" if closed else "influence.paths: closed has it"
+                    yield LeftOut(f"influence, {form}", advice)
                 continue
             dense = np.zeros((len(self.predictors), len(self.targets)))
             dense[row[inside], column[inside]] = values[inside]

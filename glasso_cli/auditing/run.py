@@ -147,8 +147,10 @@ def _scores(inputs: Inputs, network: Network | None, rows: Rows, target: str) ->
     yield random_score(len(rows.sources), len(rows.targets))
     yield from Association(stats, rows).scores(inputs.fit, inputs.ordered)
     ids = stats.neuron_ids[rows.sources].tolist(), stats.neuron_ids[rows.targets].tolist()
-    if network is None or network.loaded is None:
-        yield LeftOut(WEIGHTS, "the language model is not at hand")
+    if network is None:
+        yield LeftOut(WEIGHTS, "the network is not at hand")
+    elif network.loaded is None:
+        yield LeftOut(WEIGHTS, "they are read between MLPs of language models alone")
     else:
         points = {point.label: point for point in network.feed.reading.points}
         yield weights_score(network.loaded, points[measured.source], points[target], stats, ids)

@@ -56,7 +56,8 @@ def predicts(row: Judged, ceiling: Estimate) -> bool:
 
 def _sentence(row: Judged, good: bool, ceiling: Estimate, metrics: InterventionMetrics, target: str, model: str) -> str:
     what = f"{effects_in_words(row.truth.change, row.truth.statistic, metrics)} of {metrics.source} on {target}"
-    where = f"on texts of {metrics.texts.corpus}, in {model}"
+    read = "texts" if metrics.texts.sample == "token" else "documents"
+    where = f"on {read} of {metrics.texts.corpus}, in {model}"
     if good:
         return f"predicts {what} {where}"
     if not metrics.texts.held_out:

@@ -86,6 +86,7 @@ def assembled(
     ratio = np.abs(table.mean[edge]) / table.rms[edge]
     metrics = InfluenceMetrics(
         paths=section.paths,
+        sample=stats.metrics.sample,
         fdr=section.fdr,
         min_effect=section.min_effect,
         documents=documents,

@@ -94,7 +94,7 @@ def intervene(
         parts = _pieces(measure, batches, reader, pieces, name, reporter)
     found = by_document(parts, known.tokens)
     made = artifact(study, stats, section, outputs.names, known.outside, measure.checked, found, seed)
-    read = TextsRead(texts.name, texts.held_out, len(found.documents), int(found.tokens.sum()))
+    read = TextsRead(texts.name, texts.held_out, len(found.documents), int(found.tokens.sum()), stats.metrics.sample)
     metrics = _metrics(made, measure, section, read, replayed, impossible, seed)
     _warn(metrics, name, reporter)
     return replace(made, meta={"metrics": to_json(metrics)})

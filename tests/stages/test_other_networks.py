@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.real_runs import Runner
 
-from glasso_cli.artifacts import ActivationStats, Influence
+from glasso_cli.artifacts import ActivationStats, Audit, Influence
 
 CODE = """\
 import torch
@@ -70,6 +70,41 @@ def test_a_network_goes_through_all_stages(folder: Path) -> None:
         assert (folder / "out" / made).is_file()
     for path in ("collect/a.npz", "fit/a.npz", "compare/a-vs-b.npz"):
         assert Runner.command("show", f"out/{path}").exit_code == 0
+
+
+TWO_LAYERS = CODE.replace("nn.Flatten()", "nn.Conv2d(width, 7, 3, padding=1), nn.ReLU(), nn.Flatten()").replace(
+    "width * 36", "7 * 36"
+)
+
+
+@pytest.mark.slow
+def test_effects_in_any_network_are_measured_predicted_and_judged(folder: Path) -> None:
+    """All paths by automatic differentiation, and the audit, on images that `collect` did not read."""
+    Path("tiny_code.py").write_text(TWO_LAYERS)
+    text = CONFIG.replace("  b: {arrays: b.npy}\n", "").replace("[conv.0]", "[conv.0, conv.1], max_tokens: 1000")
+    Path("x.yaml").write_text(
+        text
+        + "influence: {paths: all, keep: all}\n"
+        + "intervene: {sources: all, stratify: [], tokens: 600}\n"
+        + "audit: {share: 0.2, replicates: 50, splits: 4}\n"
+    )
+    result = Runner.command("run", "x.yaml")
+    assert result.exit_code == 0, result.output
+    audit = Audit.load(Path("out/audit/a.npz"))
+    assert audit.metrics.texts.held_out
+    assert not audit.metrics.unpredicted
+    of_steps = {
+        score: precision
+        for score, change, statistic, precision in zip(
+            audit.score.tolist(), audit.change.tolist(), audit.statistic.tolist(), audit.precision.tolist()
+        )
+        if (change, statistic) == ("step", "mean")
+    }
+    assert of_steps["influence, mean"] > 0.9 > of_steps["correlation"]
+    shown = Runner.command("show", "out/audit/a.npz").output
+    assert "samples of" in shown
+    assert "they are read between MLPs of language models alone" in " ".join(shown.split())
+    assert (folder / "out/figures/a/audit.png").is_file()
 
 
 @pytest.mark.slow

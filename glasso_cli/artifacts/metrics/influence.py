@@ -49,3 +49,4 @@ class InfluenceMetrics:
     combinations: int | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)
     # Tokens of the first documents, from which the root mean square of ablation was taken; None without ablation.
     ablation_tokens: int | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)
+    sample: str = field(default="token", metadata=LEFT_OUT_AT_DEFAULT)  # what is counted: token or sample

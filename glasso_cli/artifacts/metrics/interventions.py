@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_DEFAULT
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,7 @@ class TextsRead:
     held_out: bool  # whether `collect` read none of them
     documents: int
     tokens: int  # kept by the masks, from the first changed token of a window on
+    sample: str = field(default="token", metadata=LEFT_OUT_AT_DEFAULT)  # what is counted: token or sample
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from glasso_cli.across.readings import READINGS
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts import Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.report.words.labels import count
 
 SHORT = {
     "both": "both: association and influence",
@@ -68,6 +69,6 @@ def effect_words(interventions: Interventions) -> str:
     held = "" if metrics.mode == "free" else f", in mode {metrics.mode}"
     where = "" if metrics.at == "all tokens" else f", of changes at {metrics.at}"
     return (
-        f"Effects: measured on {metrics.texts.tokens:,} tokens of {texts}{held}{where}, in standard deviations of the target, those of "
+        f"Effects: measured on {count(metrics.texts.tokens, metrics.texts.sample)} of {texts}{held}{where}, in standard deviations of the target, those of "
         f"steps per standard deviation of the source; found beyond {metrics.min_effect:g} at q ≤ {metrics.fdr:g}."
     )

@@ -39,7 +39,7 @@ def audit_summary(metrics: AuditMetrics) -> list[tuple[str, str]]:
         ),
         (
             "texts",
-            f"{texts.tokens:,} tokens of {count(texts.documents, 'document')} of {texts.corpus} that collect {read}, in "
+            f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} of {texts.corpus} that collect {read}, in "
             f"{count(metrics.blocks, 'block')}",
         ),
         ("true pairs", f"the {percent(metrics.share)} with the strongest measured effects"),
@@ -49,7 +49,7 @@ def audit_summary(metrics: AuditMetrics) -> list[tuple[str, str]]:
         ),
         (
             "noise ceiling",
-            f"one half of the documents ranked by the other, mean of {metrics.splits} splits; half has half of the tokens",
+            f"one half of the documents ranked by the other, mean of {metrics.splits} splits; half has half of the {texts.sample}s",
         ),
         ("rule", RULE if texts.held_out else "no score is judged: effects were measured on texts that collect read"),
     ]

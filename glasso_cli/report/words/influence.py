@@ -19,7 +19,7 @@ def one_line(metrics: InfluenceMetrics) -> str:
     near = " in neighbouring layers" if metrics.paths == "closed" else ""
     return (
         f"{count(metrics.edges, 'edge')} among {metrics.tested:,} pairs of neurons{near} "
-        f"(beyond {metrics.min_effect:g} SD per SD, q <= {metrics.fdr:g}; {metrics.tokens:,} tokens in {metrics.blocks} blocks)"
+        f"(beyond {metrics.min_effect:g} SD per SD, q <= {metrics.fdr:g}; {count(metrics.tokens, metrics.sample)} in {metrics.blocks} blocks)"
     )
 
 
@@ -27,7 +27,7 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
     """Name and text of every line of `glasso show`."""
     lines = [
         ("neurons", f"{metrics.neurons:,}"),
-        ("tokens", f"{metrics.tokens:,}, of {metrics.documents:,} documents in {metrics.blocks} blocks"),
+        (f"{metrics.sample}s", f"{metrics.tokens:,}, of {metrics.documents:,} documents in {metrics.blocks} blocks"),
         ("paths", _paths(metrics)),
     ]
     lines += [("layers", _layers(pair)) for pair in metrics.layers]
@@ -35,7 +35,7 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
         lines.append(
             (
                 "root mean square",
-                f"estimated from {metrics.combinations:,} random combinations of the tokens of each source layer",
+                f"estimated from {metrics.combinations:,} random combinations of the {metrics.sample}s of each source layer",
             )
         )
     if metrics.ablation_tokens is not None:
@@ -46,11 +46,14 @@ def influence_summary(metrics: InfluenceMetrics) -> list[tuple[str, str]]:
             f"of {metrics.tested:,} pairs, {metrics.edges:,} have an influence of more than {metrics.min_effect:g} "
             f"standard deviations per standard deviation (q <= {metrics.fdr:g})",
         ),
-        ("unit", "standard deviations of the target per standard deviation of the source, which moves at every token"),
+        (
+            "unit",
+            f"standard deviations of the target per standard deviation of the source, which moves at every {metrics.sample}",
+        ),
         ("signs", SIGNS_OF_TABLES),
     ]
     if metrics.mean_rms_ratio is not None:
-        steady = f"the mean is {metrics.mean_rms_ratio:.2f} of the root mean square over tokens, in the median edge"
+        steady = f"the mean is {metrics.mean_rms_ratio:.2f} of the root mean square over {metrics.sample}s, in the median edge"
         lines.insert(-2, ("steadiness", steady))
     return lines
 

@@ -10,6 +10,7 @@ from glasso_cli.artifacts import Interventions
 from glasso_cli.artifacts.metrics import InterventionMetrics
 from glasso_cli.artifacts.metrics.interventions import EffectsFound
 from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.report.words.labels import count
 
 _SHOWN = 10  # strongest effects of a neuron
 _KINDS = {
@@ -51,7 +52,7 @@ def interventions_summary(metrics: InterventionMetrics) -> list[tuple[str, str]]
             "targets",
             f"{metrics.pairs // max(metrics.sources + metrics.groups, 1):,} neurons at {', '.join(metrics.targets)}",
         ),
-        ("texts", f"{texts.tokens:,} tokens of {texts.documents:,} {read}, corpus {texts.corpus}"),
+        ("texts", f"{count(texts.tokens, texts.sample)} of {texts.documents:,} {read}, corpus {texts.corpus}"),
         ("mode", _MODES[metrics.mode]),
     ]
     lines += [(item.change, _effects(metrics, item)) for item in metrics.effects]

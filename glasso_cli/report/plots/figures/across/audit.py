@@ -138,7 +138,7 @@ def _note(audit: Audit) -> str:
     read = "that collect did not read" if texts.held_out else "that collect read, so that no score is judged"
     return (
         f"Average precision for the {percent(metrics.share)} of pairs with the strongest measured effects: {metrics.sources:,} sources, "
-        f"{texts.tokens:,} tokens of {count(texts.documents, 'document')} {read}. Circles: association. Squares: weights. Diamonds: "
+        f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} {read}. Circles: association. Squares: weights. Diamonds: "
         f"influence. Lines: 95 % intervals over sources and documents. Black line: noise ceiling, one half of the documents ranked by "
         f"the other. Dashed line: chance. In the panels of effects, a filled mark is a score that predicts them: {RULE}."
     )
