@@ -99,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--top", type=int, default=100)
     parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--shares", nargs="+", type=float, default=list(ScoreSection().shares))
+    parser.add_argument("--shares", nargs="*", type=float, default=list(ScoreSection().shares))
     parser.add_argument("--rules", action="store_true", help="take the rules of the frozen form one by one")
     return parser.parse_args()
 
