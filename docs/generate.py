@@ -56,6 +56,8 @@ All stages of one experiment share one folder. It is `out`, or `runs/NAME` witho
 _MORE = {
     "synth": "[synth.md](synth.md) explains who writes the texts and what they cost.",
     "fit": "[inference.md](inference.md) explains the tests, and [solvers.md](solvers.md) the solvers.",
+    "structure": "[structure.md](structure.md) explains the scores, their errors, and how stable the rankings are.",
+    "pathways": "[pathways.md](pathways.md) explains the effects along paths, their errors, and trials on the network.",
     "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls.",
     "visualize": "[explorer.md](explorer.md) describes the figures and the explorer.",
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
