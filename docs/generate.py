@@ -63,6 +63,8 @@ _MORE = {
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
     "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the "
     "configuration has a section `influence`.",
+    "score": "[score.md](score.md) explains the forms of attribution, the errors and the curves. It needs no other stage but `synth`, "
+    "where the texts are on a topic.",
     "run": "A stage that missed a target does not stop the later stages. The exit code is then 5.",
     "plan": "It runs nothing and writes nothing.",
     "schema": "Editors use the schema to complete keys and to mark mistakes.",
@@ -305,7 +307,7 @@ def _section(loc: Loc, section: type[Section]) -> Iterator[str]:
             )
             continue
         default = _default(info)
-        if len(default) > 60:
+        if len(default) > 60 and isinstance(info.default, dict):
             long.append((name, info.default))
             default = "see below"
         rows.append([f"`{name}`", kind(properties[name]), default, _in_key(info), str(info.description)])

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.artifacts import Influence, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import Influence, OrderedGraph, PrecisionPath, Scores
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.cli.score_preview import preview_scores
 from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ class _Graph:
 
 
 def preview(path: Path) -> RenderableType | None:
-    """Return the degrees and the strongest edges of a fit, an ordered graph, an influence or a .dot file.
+    """Return the degrees and the strongest edges of a fit, an ordered graph, an influence or a .dot file, and the tables of scores.
 
     None for any other artifact.
     """
     from rich.console import Group
 
+    if path.suffix != ".dot" and stored_meta(path)["kind"] == Scores.kind:
+        return preview_scores(Scores.load(path))
     graph = _graph(path)
     if graph is None:
         return None

@@ -74,7 +74,7 @@ def artifact(found: Found, known: Known, section: ScoreSection, kind: str, name:
         neurons=len(neurons.ids),
         attributed=_texts(found.attributed[forms[0]]),
         held_out=_texts(found.held_out[forms[0]]),
-        clean=float("nan") if not curves["ablations"].size else float(curves["clean"].sum() / counts.sum()),
+        clean=float(curves["clean"].sum() / counts.sum()) if curves["ablations"].size else None,
         everything={
             kind: float(sums.sum() / counts.sum())
             for kind, sums in zip(curves["ablations"].tolist(), curves["everything"])
@@ -133,20 +133,26 @@ def _form(found: Found, form: str, section: ScoreSection, seed: int) -> FormMeas
     return FormMeasured(
         form=form,
         total=float(before.sum()),
-        spearman=everyone.value if everyone else None,
-        spearman_low=everyone.low if everyone else None,
-        spearman_high=everyone.high if everyone else None,
-        sampled=drawn.value if drawn else None,
-        sampled_low=drawn.low if drawn else None,
-        sampled_high=drawn.high if drawn else None,
-        ahead=spearman(before[measured.chosen], sums.sum(axis=1)) if len(sums) > 2 else None,
+        spearman=_finite(everyone.value),
+        spearman_low=_finite(everyone.low),
+        spearman_high=_finite(everyone.high),
+        sampled=_finite(drawn.value),
+        sampled_low=_finite(drawn.low),
+        sampled_high=_finite(drawn.high),
+        ahead=_finite(spearman(before[measured.chosen], sums.sum(axis=1))),
         signs=float((same * size).sum() / size.sum()) if size.sum() else None,
-        repeats=spearman(before, held.sums.sum(axis=0)),
+        repeats=_finite(spearman(before, held.sums.sum(axis=0))),
     )
 
 
-def _correlation(first: np.ndarray, second: np.ndarray, counts: np.ndarray, seed: int) -> Estimate | None:
-    return rank_correlation(first, second, counts, seed) if len(second) > 2 else None
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _correlation(first: np.ndarray, second: np.ndarray, counts: np.ndarray, seed: int) -> Estimate:
+    if len(second) < 3:
+        return Estimate(np.nan, np.nan, np.nan)
+    return rank_correlation(first, second, counts, seed)
 
 
 def _missed(found: Found, section: ScoreSection, effects: np.ndarray) -> MissedNeurons | None:

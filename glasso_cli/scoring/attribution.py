@@ -5,9 +5,12 @@ the gradient:
 
 - ``plain``: of the network as it is. This is attribution patching (AtP).
 - ``frozen``: of the network with what :mod:`glasso_cli.scoring.frozen` holds (RelP).
-- ``integrated``: the mean of plain gradients at ``steps`` midpoints of one straight way, on which all neurons of all hook points
-  go to their baselines together: at every hook point, a becomes (1 - t) a + t b, with the a of this pass. The contributions
-  then add up to the change of the scalar when all neurons are ablated, up to the error of the midpoint rule.
+- ``integrated``: the mean of plain gradients at midpoints of a straight way from the clean network to the baseline: where a stands
+  t of the way, it is (1 - t) a + t b, with the a of this pass. Either the neurons of one hook point go at a time (``each``), and
+  their contributions add up to the change of the scalar when these are all ablated; or those of all hook points go together, and
+  all contributions add up to the change when everything is ablated. Both up to the error of the midpoint rule. In a chain of
+  layers, ``together`` divides an effect among the layers that it passes, so that it costs one pass a step but ranks neurons of
+  several layers by less than their own effects.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.config import ScoreSection
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.scoring.clean import Row
@@ -41,17 +43,26 @@ class ByDocument:
     sums: np.ndarray
     absolute: np.ndarray
 
-    def importance(self, section: ScoreSection) -> np.ndarray:
-        """What ranks the neurons, ``(P,)``: how much worse the scalar becomes, or the absolute sums, as ``section`` says."""
-        if section.order == "absolute":
-            return np.asarray(self.absolute.sum(axis=0))
-        return np.asarray(self.sums.sum(axis=0) * (1 if section.rises else -1))
+    def importance(self, rises: bool) -> np.ndarray:
+        """How much worse the scalar becomes, ``(P,)``: up to the number of tokens, for a scalar that ``rises`` where it gets worse."""
+        return np.asarray(self.sums.sum(axis=0) * (1 if rises else -1))
 
 
 def attribute(
-    scalar: Scalar, replacement: Replacement, rows: Sequence[Row], steps: Sequence[float], advance: Advance
+    scalar: Scalar,
+    replacement: Replacement,
+    rows: Sequence[Row],
+    steps: Sequence[float],
+    advance: Advance,
+    *,
+    each: bool = False,
 ) -> ByDocument:
-    """The contributions of all neurons, with gradients at each of ``steps``: 0 is the clean network, 1 the baseline."""
+    """The contributions of all neurons, with gradients at each of ``steps``: 0 is the clean network, 1 the baseline.
+
+    ``each``: the neurons of one hook point at a time are on the way. Without it, all are.
+    """
+    points = range(len(replacement.neurons.points))
+    groups = [(point,) for point in points] if each else [tuple(points)]
     documents = np.array(sorted({document for row in rows for document in row.documents}))
     width = len(replacement.neurons.ids)
     counts = np.zeros(len(documents), np.int64)
@@ -59,17 +70,17 @@ def attribute(
     for row in rows:
         at = np.searchsorted(documents, row.counted.documents)
         scalar.set_clean(row)
-        contributions: list[Tensor] = []
-        for step in steps:
-            found, tokens = _one_pass(scalar, replacement, row, step)
-            contributions = found if not contributions else [a + b for a, b in zip(contributions, found)]
-            advance(1)
+        for group in groups:
+            contributions: list[Tensor] = []
+            for step in steps:
+                found, tokens = _one_pass(scalar, replacement, row, group, step)
+                contributions = found if not contributions else [a + b for a, b in zip(contributions, found)]
+                advance(1)
+            for point, values in zip(group, contributions):
+                own, part = replacement.neurons.of_point(point), values / len(steps)
+                for total, of in ((sums, part), (absolute, part.abs())):
+                    total[at, own] += row.counted.sums(of[None])[0].double().cpu().numpy()
         counts[at] += tokens
-        parts = [part / len(steps) for part in contributions]
-        for number, part in enumerate(parts):
-            own = replacement.neurons.of_point(number)
-            for total, values in ((sums, part), (absolute, part.abs())):
-                total[at, own] += row.counted.sums(values[None])[0].double().cpu().numpy()
     return ByDocument(documents, counts, sums, absolute)
 
 
@@ -78,8 +89,10 @@ def midpoints(steps: int) -> list[float]:
     return [(step + 0.5) / steps for step in range(steps)]
 
 
-def _one_pass(scalar: Scalar, replacement: Replacement, row: Row, step: float) -> tuple[list[Tensor], np.ndarray]:
-    """(b - a) times the gradient at every kept token, ``(rows, positions, width)`` for each hook point, and tokens by document."""
+def _one_pass(
+    scalar: Scalar, replacement: Replacement, row: Row, group: Sequence[int], step: float
+) -> tuple[list[Tensor], np.ndarray]:
+    """(b - a) times the gradient at every kept token, ``(rows, positions, width)`` for each hook point of ``group``, and tokens by document."""
     import torch
 
     probes: dict[int, tuple[Tensor, Tensor]] = {}  # (b - a), and zeros whose gradient is that of the neurons
@@ -94,16 +107,15 @@ def _one_pass(scalar: Scalar, replacement: Replacement, row: Row, step: float) -
         return moved
 
     points = replacement.neurons.points
-    edits = [Intervention(point, at_kept(row.kept, change(number))) for number, point in enumerate(points)]
+    edits = [Intervention(points[number], at_kept(row.kept, change(number))) for number in group]
     with torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(ablate(scalar.feed.model, edits))
         output = scalar.run(row)
         values = scalar.of(output, row)
         total = values.nan_to_num(0.0).sum()
-        order = range(len(points))
-        gradients = torch.autograd.grad(total, [probes[number][1] for number in order], allow_unused=True)
+        gradients = torch.autograd.grad(total, [probes[number][1] for number in group], allow_unused=True)
     found = [
         torch.zeros_like(probes[number][0]) if gradient is None else probes[number][0] * gradient
-        for number, gradient in zip(order, gradients)
+        for number, gradient in zip(group, gradients)
     ]
     return [part.float() for part in found], tokens_of(values, row)

@@ -116,8 +116,8 @@ def _products(loaded: LoadedModel) -> tuple[nn.Module, ...]:
 
 
 @contextmanager
-def holding(held: Held) -> Iterator[None]:
-    """Backward passes of the block go through sums and linear modules alone; values stay as they are, to the bit."""
+def holding(held: Held, *, attention: bool = True) -> Iterator[None]:
+    """Backward passes of the block hold the modules of ``held``, and attention patterns; values stay as they are, to the bit."""
     with ExitStack() as hooks:
         for norm in held.norms:
             hooks.callback(norm.module.register_forward_hook(_linear_norm(norm), with_kwargs=True).remove)
@@ -125,9 +125,10 @@ def holding(held: Held) -> Iterator[None]:
             hooks.callback(module.register_forward_hook(_linear_activation).remove)
         for module in held.products:
             hooks.callback(module.register_forward_pre_hook(_half).remove)
-        hooks.enter_context(
-            watched_attention(lambda call: call.of(call.value, prepared=lambda tensor: tensor.detach()))
-        )
+        if attention:
+            hooks.enter_context(
+                watched_attention(lambda call: call.of(call.value, prepared=lambda tensor: tensor.detach()))
+            )
         yield
 
 

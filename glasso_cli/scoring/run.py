@@ -19,6 +19,7 @@ from glasso_cli.config import ScoreSection
 from glasso_cli.console import Reporter
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint
+from glasso_cli.inference.document_means import clustered
 from glasso_cli.intervention.feed import Feed
 from glasso_cli.intervention.outputs import VALUES, outputs_of
 from glasso_cli.intervention.passes import POSITIONS
@@ -74,12 +75,24 @@ def score(
     measured = work.measured(next(iter(attributions[0].values())), second)
     curves = work.curves(attributions[0], known, held_out)
     found = Found(neurons, *attributions, measured, curves, frozen_error)
-    return artifact(found, known, section, feed.reading.network.kind, name, seed)
+    made = artifact(found, known, section, feed.reading.network.kind, name, seed)
+    _warn(made, name, reporter)
+    return made
+
+
+def _warn(made: Scores, name: str, reporter: Reporter) -> None:
+    for kind, sums in zip(made.ablations.tolist(), made.everything):
+        (change,), (error,) = clustered((sums - made.clean)[:, None], made.counts)
+        if not abs(change) > 2 * error:
+            reporter.warn(
+                f"{name}: ablating all neurons ({kind}) changes {made.metrics.scalar} by {change:.2g} ± {error:.2g} per token, so that "
+                "the curves, which are relative to this, mean little. Give more text (score.held_out), or more hook points."
+            )
 
 
 def forms_of(section: ScoreSection, feed: Feed, name: str, reporter: Reporter) -> tuple[Forms, float | None]:
     """The forms of attribution, the first one of which ranks, and how far the frozen network is from a linear one."""
-    wanted = section.forms or (("integrated",) if section.scalar == "kl" else ("frozen", "plain"))
+    wanted = section.forms or ("plain", "frozen")
     forms: Forms = dict.fromkeys(wanted, nullcontext)
     if "frozen" not in wanted:
         return forms, None
@@ -141,14 +154,18 @@ class _Work:
 
     def attributions(self, forms: Forms, part: Part, label: str) -> dict[str, ByDocument]:
         steps = {form: midpoints(self.section.steps) if form == "integrated" else [0.0] for form in forms}
+        each = {form: form == "integrated" and self.section.integrate == "each" for form in forms}
+        points = len(self.neurons.points)
+        total = len(part.rows) * sum(len(own) * (points if each[form] else 1) for form, own in steps.items())
         found = {}
-        total = len(part.rows) * sum(len(own) for own in steps.values())
         with self.reporter.progress(f"score {self.name}: gradients, {label}", total, "passes") as advance:
             for form, hold in forms.items():
 
                 def make(form: str = form, hold: Callable[[], AbstractContextManager[None]] = hold) -> Arrays:
                     with hold():
-                        made = attribute(self.scalar, part.replacement, part.rows, steps[form], advance)
+                        made = attribute(
+                            self.scalar, part.replacement, part.rows, steps[form], advance, each=each[form]
+                        )
                     return {"counts": made.counts, "sums": made.sums, "absolute": made.absolute}
 
                 found[form] = ByDocument(documents=part.documents, **self.kept(f"{label}-{form}", make))
@@ -159,7 +176,8 @@ class _Work:
 
     def chosen(self, first: ByDocument) -> tuple[np.ndarray, np.ndarray]:
         """The neurons that are ablated one by one, in order, and which of them are of the random sample."""
-        importance = first.importance(self.section)
+        section = self.section
+        importance = first.absolute.sum(axis=0) if section.order == "absolute" else first.importance(section.rises)
         order = by_score(importance)
         top, rest = order[: self.section.top], order[self.section.top :]
         spread = rest[np.lexsort((importance[rest], self.neurons.point_of[rest]))]
@@ -201,7 +219,10 @@ class _Work:
     ) -> dict[str, Arrays]:
         """By kind of ablation: ``clean (M,)``, ``everything (M,)``, and ``NAME-deletion`` and ``NAME-insertion (K, M)`` of each ranking."""
         section = self.section
-        importance = {form: made.importance(section) for form, made in attributions.items()}
+        importance: dict[str, np.ndarray] = {}
+        for form, made in attributions.items():
+            both = {form: made.importance(section.rises), f"{form}_absolute": made.absolute.sum(axis=0)}
+            importance |= dict(sorted(both.items(), reverse=section.order == "absolute"))
         others = known.arrays(self.neurons.ids)
         orders = rankings(self.neurons, importance, others, section.draws, self.seed)
         counts = counts_of(section.shares, len(self.neurons.ids))

@@ -20,11 +20,12 @@ from glasso_cli.artifacts import (
     JointPrecision,
     OrderedGraph,
     PrecisionPath,
+    Scores,
 )
 from glasso_cli.artifacts.artifact import misfits
 from glasso_cli.errors import InputError
 
-KINDS = (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions)
+KINDS = (ActivationStats, PrecisionPath, OrderedGraph, Comparison, JointPrecision, Influence, Interventions, Scores)
 COLLECT: dict[str, Any] = {"lags": 4, "blocks": 4, "null": True, "mask": {"massive": None}}
 FIT: dict[str, Any] = {
     "alpha": [0.6, 0.4, 0.3],
@@ -56,6 +57,9 @@ def test_the_dimensions_are_those_of_real_artifacts(pair: Runner) -> None:
     pair.run("collect", "influence", "intervene", set_=(*overrides(collect=layers, intervene=asked), "out=other"))
     made.append(g.load("other/influence/words.npz"))
     made.append(g.load("other/intervene/words.npz"))
+    few = {"tokens": 120, "held_out": 100, "top": 2, "sample": 2, "draws": 1, "shares": [0.1, 1.0]}
+    pair.run("score", set_=(*overrides(collect=layers, score=few), "out=other"))
+    made.append(g.load("other/score/words.npz"))
     # tests/stages/test_ordered_fit.py looks at an ordered graph.
     assert {type(artifact) for artifact in made} == set(KINDS) - {OrderedGraph}
     for artifact in made:

@@ -62,6 +62,13 @@ def scores_of(network: ModuleNetwork, corpus: ArrayCorpus, folder: Path, points:
     )
 
 
+def test_together_divides_the_effect_of_a_chain_among_its_layers(tmp_path: Path) -> None:
+    section: dict[str, Any] = {"forms": ["integrated"], "integrate": "together", "class_index": 1, "baseline": "mean"}
+    made = scores_of(seeded(linear), corpus_of(4), tmp_path, ["0:out", "1:out"], **section)
+    expected = made.document_attributions[0].sum(axis=1) / made.counts.sum()
+    np.testing.assert_allclose(made.effects / 2, expected, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize("forms", [["plain"], ["integrated"]])
 def test_in_a_linear_network_attribution_is_the_exact_effect(tmp_path: Path, forms: list[str]) -> None:
     made = scores_of(seeded(linear), corpus_of(4), tmp_path, ["0:out", "1:out"], forms=forms, class_index=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from support.scores import bench
+from torch import Tensor
 
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
@@ -24,6 +25,11 @@ def nothing(amount: float) -> None:
     pass
 
 
+def step(share: float, mean: float) -> Callable[[Tensor], Tensor]:
+    """A move of this share of the way to the mean."""
+    return lambda current: current + share * (mean - current)
+
+
 @pytest.mark.parametrize("family", ["gemma3", "gpt2"])
 def test_plain_is_the_slope_of_a_small_step_towards_the_mean(loaded: Load, family: str) -> None:
     with bench(loaded(family), "mlp.0", "mlp.1") as tried:
@@ -36,7 +42,7 @@ def test_plain_is_the_slope_of_a_small_step_towards_the_mean(loaded: Load, famil
         for sign in (1, -1):
             total = np.zeros(len(found.documents))
             for row in tried.rows:
-                moved = at_kept(row.kept, lambda current, sign=sign: current + sign * size * (mean - current))
+                moved = at_kept(row.kept, step(sign * size, mean))
                 edit = Intervention(tried.neurons.points[number], moved, (place,))
                 with torch.no_grad(), ablate(tried.feed.model, [edit]):
                     output = tried.scalar.run(row)
@@ -51,12 +57,21 @@ def test_plain_is_the_slope_of_a_small_step_towards_the_mean(loaded: Load, famil
 def test_integrated_adds_up_to_the_ablation_of_everything(loaded: Load, family: str) -> None:
     with bench(loaded(family), "mlp.0", "mlp.1", "mlp.2") as tried:
         found = attribute(tried.scalar, tried.replacement, tried.rows, midpoints(32), nothing)
-        ends = [
-            ablated_sums(tried.scalar, tried.replacement, tried.rows, found.documents, neurons)
-            for neurons in ([], range(len(tried.neurons.ids)))
-        ]
-        change = ends[1] - ends[0]
+        clean = ablated_sums(tried.scalar, tried.replacement, tried.rows, found.documents, [])
+        everyone = range(len(tried.neurons.ids))
+        change = ablated_sums(tried.scalar, tried.replacement, tried.rows, found.documents, everyone) - clean
         np.testing.assert_allclose(found.sums.sum(axis=1), change, atol=0.02 * np.abs(change).max())
+
+
+def test_each_adds_up_to_the_ablation_of_one_hook_point(loaded: Load) -> None:
+    with bench(loaded("gemma3"), "mlp.0", "mlp.1") as tried:
+        found = attribute(tried.scalar, tried.replacement, tried.rows, midpoints(32), nothing, each=True)
+        clean = ablated_sums(tried.scalar, tried.replacement, tried.rows, found.documents, [])
+        for point in (0, 1):
+            own = tried.neurons.of_point(point)
+            neurons = range(own.start, own.stop)
+            change = ablated_sums(tried.scalar, tried.replacement, tried.rows, found.documents, neurons) - clean
+            np.testing.assert_allclose(found.sums[:, own].sum(axis=1), change, atol=0.02 * np.abs(change).max())
 
 
 def test_the_integrated_form_begins_at_the_plain_one(loaded: Load) -> None:

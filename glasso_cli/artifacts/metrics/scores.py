@@ -19,7 +19,8 @@ class FormMeasured:
 
     form: str
     total: float  # the sum over all neurons, per token: what the form says of the ablation of all at once
-    spearman: float | None  # with the exact effects on the same documents, over all ablated neurons; None without any
+    # None where too few neurons were ablated, or all effects are equal:
+    spearman: float | None  # with the exact effects on the same documents, over all ablated neurons
     spearman_low: float | None  # of its 95 % interval, over documents and neurons
     spearman_high: float | None
     sampled: float | None  # the same over the random sample alone
@@ -27,7 +28,7 @@ class FormMeasured:
     sampled_high: float | None
     ahead: float | None  # the same of attributions on the other documents, over all ablated neurons
     signs: float | None  # share of ablated neurons whose attribution has the sign of the effect, by size of the effect
-    repeats: float  # rank correlation of the attributions on both parts of the documents, over all neurons
+    repeats: float | None  # rank correlation of the attributions on both parts of the documents, over all neurons
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ScoreMetrics:
     neurons: int
     attributed: TextsScored
     held_out: TextsScored
-    clean: float  # the scalar per token of held-out documents
+    clean: float | None  # the scalar per token of held-out documents; None without curves
     everything: dict[str, float]  # with all neurons ablated, by the kind of ablation
     forms: tuple[FormMeasured, ...]
     missed: MissedNeurons | None

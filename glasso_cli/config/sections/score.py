@@ -44,17 +44,22 @@ class ScoreSection(Section):
         default=(),
         description="Forms of attribution: plain (gradients of the network as it is), frozen (norm scales, attention patterns and slopes "
         "of activation functions held), integrated (gradients on the way to the baseline). The first one ranks the neurons whose effect is "
-        "measured. An empty list means frozen and plain, or plain alone where the network cannot be frozen.",
+        "measured. An empty list means plain and frozen, or plain alone where the network cannot be frozen.",
     )
     steps: int = Field(default=8, description="Steps of the integrated form.", ge=1, le=1_000)
+    integrate: Literal["each", "together"] = Field(
+        default="each",
+        description="For the integrated form: each moves the neurons of one hook point at a time to the baseline, together those of all. "
+        "together takes one pass per step instead of one per step and hook point, and divides effects among layers.",
+    )
     baseline: Ablation = Field(
         default="mean",
         description="What replaces a neuron in attribution and in exact ablation: its mean, or its value in another document.",
     )
-    order: Literal["signed", "absolute"] = Field(
-        default="signed",
-        description="How attributions rank neurons: signed puts those first whose ablation raises the scalar (lowers it, for a scalar "
-        "other than loss and kl), absolute those with the largest sum of absolute values over tokens.",
+    order: Literal["absolute", "signed"] = Field(
+        default="absolute",
+        description="How attributions rank neurons: absolute puts those with the largest sum of absolute values over tokens first, signed "
+        "those whose ablation raises the scalar most (lowers it, for a scalar other than loss and kl). The curves have both.",
     )
     tokens: int = Field(
         default=4_000,

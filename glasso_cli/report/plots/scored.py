@@ -8,9 +8,12 @@ from glasso_cli.artifacts import Scores
 from glasso_cli.config import VisualizeSection
 
 NAMES = {
-    "frozen": "attribution, frozen",
     "plain": "attribution, plain",
+    "frozen": "attribution, frozen",
     "integrated": "attribution, integrated",
+    "plain_absolute": "absolute attribution, plain",
+    "frozen_absolute": "absolute attribution, frozen",
+    "integrated_absolute": "absolute attribution, integrated",
     "write_norm": "write norm",
     "mean_abs": "mean absolute activation",
     "random": "random",

@@ -15,7 +15,7 @@ def one_line(metrics: ScoreMetrics) -> str:
 def scores_summary(metrics: ScoreMetrics) -> list[tuple[str, str]]:
     """Name and text of every line that `glasso show` prints."""
     lines = [
-        ("scalar", f"{metrics.scalar}; {metrics.clean:.4g} per token, with all neurons ablated {_everything(metrics)}"),
+        ("scalar", _scalar(metrics)),
         ("neurons", f"{metrics.neurons:,} at {', '.join(metrics.hook_points)}"),
         (
             "texts",
@@ -36,22 +36,31 @@ def scores_summary(metrics: ScoreMetrics) -> list[tuple[str, str]]:
     return lines
 
 
-def _everything(metrics: ScoreMetrics) -> str:
-    return ", ".join(f"{value:.4g} ({kind})" for kind, value in metrics.everything.items()) or "not measured"
+def _scalar(metrics: ScoreMetrics) -> str:
+    if metrics.clean is None:
+        return metrics.scalar
+    all_ablated = ", ".join(f"{value:.4g} ({kind})" for kind, value in metrics.everything.items())
+    return f"{metrics.scalar}; {metrics.clean:.4g} per token, with all neurons ablated {all_ablated}"
 
 
 def _spearman(item: FormMeasured) -> str:
-    if item.spearman is None:
-        return "not measured"
-    return f"{item.spearman:.3f} [{item.spearman_low:.3f}, {item.spearman_high:.3f}]"
+    return _with_interval(item.spearman, item.spearman_low, item.spearman_high)
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None or low is None or high is None:
+        return "not known"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _form(item: FormMeasured) -> str:
-    sampled = (
-        ""
-        if item.sampled is None
-        else f" ({item.sampled:.3f} [{item.sampled_low:.3f}, {item.sampled_high:.3f}] on the random sample)"
-    )
-    ahead = "" if item.ahead is None else f"; measured on other documents {item.ahead:.3f}"
-    signs = "" if item.signs is None else f"; same sign for {item.signs:.0%} of the effects by size"
-    return f"rank correlation with exact effects {_spearman(item)}{sampled}{ahead}{signs}; with itself on the other documents {item.repeats:.3f}"
+    words = [f"rank correlation with exact effects {_spearman(item)}"]
+    if item.sampled is not None:
+        words.append(f"on the random sample alone {_with_interval(item.sampled, item.sampled_low, item.sampled_high)}")
+    if item.ahead is not None:
+        words.append(f"measured on other documents {item.ahead:.3f}")
+    if item.signs is not None:
+        words.append(f"{item.signs:.0%} of the effects by size have the right sign")
+    if item.repeats is not None:
+        words.append(f"rank correlation of both parts of the documents {item.repeats:.3f}")
+    return "; ".join(words)

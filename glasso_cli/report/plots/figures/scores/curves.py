@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, which those who see colours otherwise can tell apart; baselines are grey, each with its own dashes.
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_COLOURS = ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7")
 _BASELINES = {"write_norm": "-", "mean_abs": "--", "random": ":", "matched": "-."}
 
 
