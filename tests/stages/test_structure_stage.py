@@ -32,6 +32,7 @@ def test_it_writes_scores_and_tables(runner: Runner) -> None:
     assert sum(int(row["neurons"]) for row in communities) == int((fit.communities >= 0).sum())
     said = runner.command("show", "out/structure/words.npz").output
     assert "predictability" in said
+    assert rows[0]["neuron"] in said
     assert "held-out documents" in said.replace("\n", " ")
 
 
