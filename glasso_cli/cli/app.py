@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasso_cli.cli import interrupts
-from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, share_of, with_run_options
+from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, Top, share_of, with_run_options
+from glasso_cli.cli.plan import print_plan
 from glasso_cli.cli.streams import abandon_stdout, prepare_streams
 from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
@@ -142,28 +143,10 @@ def _stages(
         loaded = load_config(config, overrides, sections_of(stages))
         pipeline = Pipeline(loaded, console, command, options.force, unasked)
         if options.dry_run:
-            _print_plan(pipeline, stages, options.as_json)
+            print_plan(pipeline, stages, options.as_json)
         else:
             pipeline.run(stages)
     return pipeline
-
-
-def _print_plan(pipeline: Pipeline, stages: list[str], as_json: bool) -> None:
-    import json
-
-    for step in pipeline.plan(stages):
-        if as_json:
-            row = {"stage": step.stage, "corpus": step.corpus, "fresh": step.fresh}
-            print(json.dumps({**row, "reason": step.reason}))
-        else:
-            state = "up to date" if step.fresh else f"WILL RUN    {step.reason}"
-            print(f"{step.stage:<10} {step.corpus:<16} {state}")
-    if len(stages) == 1:
-        for corpus, lines in pipeline.preview(stages[0]):
-            if as_json:
-                print(json.dumps({"stage": stages[0], "corpus": corpus, "preview": lines}, ensure_ascii=False))
-            else:
-                print("\n".join(["", f"{corpus}:", *(f"  {line}" for line in lines)]))
 
 
 def _stage_command(stage: str, summary: str, example: str) -> None:
@@ -221,15 +204,7 @@ def score_command(
     config: ConfigPath,
     options: RunOptions,
     set_: Set = None,
-    top: Annotated[
-        str | None,
-        typer.Option(
-            "--top",
-            metavar="SHARE",
-            help="Then write this share of the neurons, the most important ones, as OUT/score/CORPUS.top.csv, .top.dot and lists of ids: "
-            "0.5% or 0.005.",
-        ),
-    ] = None,
+    top: Top = None,
 ) -> None:
     """Score neurons by what the output loses without them: OUT/score/CORPUS.npz, .neurons.csv and .communities.csv.
 
@@ -240,12 +215,10 @@ def score_command(
     share = None if top is None else share_of(top)
     pipeline = _stages(["score"], config, set_, options)
     if share is not None and not options.dry_run:
-        from glasso_cli.scoring.circuit import write_top
+        from glasso_cli.scoring.circuit import write_tops
 
-        for path in pipeline.made("score"):
-            if path.suffix == ".npz":
-                for written in write_top(path, share):
-                    pipeline.console.result({"path": str(written)})
+        for path in write_tops(pipeline.made("score"), share):
+            pipeline.console.result({"path": str(path)})
 
 
 @app.command("visualize")

@@ -22,6 +22,15 @@ Set = Annotated[
         help="Change one value of the configuration for this run; can be given several times.",
     ),
 ]
+Top = Annotated[
+    str | None,
+    typer.Option(
+        "--top",
+        metavar="SHARE",
+        help="Then write this share of the neurons, the most important ones, as OUT/score/CORPUS.top.csv, .top.dot and lists of ids: "
+        "0.5% or 0.005.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if the results are up to date.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run, and why.")]
 Threads = Annotated[

@@ -29,7 +29,7 @@ def _areas(scores: Scores, row: int, kind: str) -> Table:
     from rich.table import Table
 
     title = f"areas of the curves, {kind} ablation, ± standard errors over documents; deletion is over log k"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("ranking", no_wrap=True)
     for name in _AREAS.values():
         table.add_column(name, justify="right", no_wrap=True)
@@ -40,10 +40,10 @@ def _areas(scores: Scores, row: int, kind: str) -> Table:
         table.add_column("minus write norm", justify="right", no_wrap=True)
     for place, name in enumerate(names):
         columns = [areas.index(area) for area in _AREAS]
-        cells = [f"{scores.areas[row, place, of]:.3f} ± {scores.area_errors[row, place, of]:.3f}" for of in columns]
+        cells = [f"{scores.areas[row, place, of]:.2f} ± {scores.area_errors[row, place, of]:.2f}" for of in columns]
         if reference is not None and place != reference:
             low, high = scores.difference_intervals[:, row, place, reference, at]
-            cells.append(f"{scores.differences[row, place, reference, at]:+.3f} [{low:+.3f}, {high:+.3f}]")
+            cells.append(f"{scores.differences[row, place, reference, at]:+.2f} [{low:+.2f}, {high:+.2f}]")
         table.add_row(name, *cells)
     return table
 
@@ -52,7 +52,10 @@ def _neurons(scores: Scores) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"the most important neurons by {scores.forms[0]}", title_justify="left", box=None, padding=(0, 1)
+        title=f"the most important neurons by {scores.forms[0]}, {scores.metrics.order}",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("neuron", no_wrap=True)
     for form in scores.forms.tolist():

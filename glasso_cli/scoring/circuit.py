@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,13 @@ from glasso_cli.artifacts import Scores
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.files import atomic_write
 from glasso_cli.graph.dot import dot_head, node_line, quoted
+
+
+def write_tops(made: Sequence[Path], share: float) -> Iterator[Path]:
+    """The files of :func:`write_top` for all scores among the files ``made``."""
+    for path in made:
+        if path.suffix == ".npz":
+            yield from write_top(path, share)
 
 
 def write_top(path: Path, share: float) -> list[Path]:
