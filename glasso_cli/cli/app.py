@@ -137,10 +137,9 @@ def _stages(
         from glasso_cli.pipeline.run import Pipeline, sections_of
 
         load_env_file(Path(".env"))
-        overrides = overrides or []
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)
-        command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-        loaded = load_config(config, overrides, sections_of(stages))
+        command = shlex.join([str(config), *(word for item in overrides or [] for word in ("--set", item))])
+        loaded = load_config(config, overrides or [], sections_of(stages))
         pipeline = Pipeline(loaded, console, command, options.force, unasked)
         if options.dry_run:
             print_plan(pipeline, stages, options.as_json)
@@ -181,15 +180,11 @@ _stage_command(
     "Change neurons and measure the effects on later ones: OUT/intervene/CORPUS.npz and .csv.",
     "glasso intervene my.yaml --set intervene.sources=40",
 )
-
-
 _stage_command(
     "structure",
     "Score what each neuron is in the graph: OUT/structure/CORPUS.npz, .neurons.csv and .communities.csv.",
     "glasso structure my.yaml --set structure.subsets=0",
 )
-
-
 _stage_command(
     "pathways",
     "Find the strongest paths through the graph across layers: OUT/pathways/CORPUS.npz, .paths.csv, .neurons.csv and .dot.",
