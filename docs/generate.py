@@ -58,6 +58,8 @@ _MORE = {
     "fit": "[inference.md](inference.md) explains the tests, and [solvers.md](solvers.md) the solvers.",
     "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls. The table at the end goes to stderr.",
     "audit": "[audit.md](audit.md) explains scores, measures and verdicts. This stage needs the effects of `intervene`.",
+    "structure": "[structure.md](structure.md) explains the scores, their errors, and how stable the rankings are.",
+    "pathways": "[pathways.md](pathways.md) explains the effects along paths, their errors, and trials on the network.",
     "visualize": "[explorer.md](explorer.md) describes the figures and the explorer.",
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
     "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the "

@@ -57,10 +57,9 @@ def _stages(
         from glasso_cli.pipeline.run import Pipeline, sections_of
 
         load_env_file(Path(".env"))
-        overrides = overrides or []
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)
-        command = shlex.join([str(config), *(word for item in overrides for word in ("--set", item))])
-        loaded = load_config(config, overrides, sections_of(stages))
+        command = shlex.join([str(config), *(word for item in overrides or [] for word in ("--set", item))])
+        loaded = load_config(config, overrides or [], sections_of(stages))
         pipeline = Pipeline(loaded, console, command, options.force, unasked)
         if options.dry_run:
             print_plan(pipeline, stages, options.as_json)
@@ -103,7 +102,7 @@ _stage_command(
 )
 _stage_command(
     "influence",
-    "Compute what neurons of one layer do to those of the next: OUT/influence/CORPUS.npz, .edges.csv and .dot.",
+    "Compute what neurons of one layer do to those of later ones: OUT/influence/CORPUS.npz, .edges.csv and .dot.",
     "glasso influence my.yaml --set influence.min_effect=0.1",
 )
 _stage_command(

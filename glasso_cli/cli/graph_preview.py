@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.artifacts import Audit, Influence, OrderedGraph, PrecisionPath, Scores
+from glasso_cli.artifacts import Audit, Influence, OrderedGraph, Pathways, PrecisionPath, Scores, Structure
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.cli.audit_tables import full_tables
 from glasso_cli.cli.score_preview import preview_scores
+from glasso_cli.cli.structure_preview import preview_pathways, preview_structure
 from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ _LISTED = 10
 _BAR = 36  # cells
 _NAME = r'"((?:[^"\\]|\\.)*)"'
 _NODE = re.compile(rf"\s*{_NAME} \[")
-_EDGE = re.compile(rf"\s*{_NAME} (?:--|->) {_NAME} \[.*?\b(?:partial_correlation|change|influence)=([-+.\deE]+)")
+_EDGE = re.compile(
+    rf"\s*{_NAME} (?:--|->) {_NAME} \[.*?\b(?:partial_correlation|change|influence|coefficient)=([-+.\deE]+)"
+)
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "r": "\r"}
 
@@ -54,6 +57,10 @@ def preview(path: Path) -> RenderableType | None:
         return full_tables(Audit.load(path))
     if kind == Scores.kind:
         return preview_scores(Scores.load(path))
+    if kind == Structure.kind:
+        return Group("", preview_structure(Structure.load(path)))
+    if kind == Pathways.kind:
+        return Group("", preview_pathways(Pathways.load(path)))
     graph = _graph(path)
     if graph is None:
         return None

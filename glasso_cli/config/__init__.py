@@ -7,12 +7,12 @@ from glasso_cli.config.sections.corpora import CorpusSection
 from glasso_cli.config.sections.effects.audit import AuditSection
 from glasso_cli.config.sections.effects.influence import InfluenceSection
 from glasso_cli.config.sections.effects.intervene import InterveneSection
-from glasso_cli.config.sections.effects.pathways import PathwaysSection
 from glasso_cli.config.sections.effects.score import ScoreSection
 from glasso_cli.config.sections.fit import FitSection, SelectSection
+from glasso_cli.config.sections.graphs.pathways import PathwaysSection
+from glasso_cli.config.sections.graphs.structure import StructureSection
 from glasso_cli.config.sections.model import ModelSection
 from glasso_cli.config.sections.section import Section, is_runtime, public_fields
-from glasso_cli.config.sections.structure import StructureSection
 from glasso_cli.config.sections.synth import SynthSection
 from glasso_cli.config.sections.visualize import VisualizeSection
 

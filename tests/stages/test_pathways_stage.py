@@ -39,6 +39,9 @@ def test_it_writes_paths_tables_and_a_view(runner: Runner) -> None:
     said = runner.command("show", "out/pathways/words.npz").output.replace("\n", " ")
     assert "the 8 strongest" in said
     assert "2 paths on" in said
+    assert rows[0]["path"].split(" > ")[1] in said
+    assert "measured through the middle" in said
+    assert "strongest" in runner.command("show", "out/pathways/words.dot").output
 
 
 def test_it_is_kept_until_something_that_it_reads_changes(runner: Runner) -> None:

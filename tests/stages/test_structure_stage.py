@@ -32,6 +32,7 @@ def test_it_writes_scores_and_tables(runner: Runner) -> None:
     assert sum(int(row["neurons"]) for row in communities) == int((fit.communities >= 0).sum())
     said = runner.command("show", "out/structure/words.npz").output
     assert "predictability" in said
+    assert rows[0]["neuron"] in said
     assert "held-out documents" in said.replace("\n", " ")
 
 
@@ -53,3 +54,20 @@ def test_a_run_makes_it_only_where_the_section_is_given(runner: Runner) -> None:
     assert "structure" not in runner.command("plan", "c.yaml").output
     Path("c.yaml").write_text(Path("c.yaml").read_text() + "structure: {}\n")
     assert "structure" in runner.command("plan", "c.yaml").output
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_score_takes_the_scores_as_rankings(runner: Runner) -> None:
+    runner.run("collect", "fit", "structure", set_=SETTINGS)
+    score = {"hook_points": ["mlp.1"], "tokens": 120, "held_out": 100, "top": 0, "sample": 0, "draws": 1}
+    runner.run("score", set_=(*SETTINGS, *overrides(score={**score, "shares": [0.5, 1.0]})))
+    made, structure = g.load("out/score/words.npz"), g.load("out/structure/words.npz")
+    assert isinstance(made, g.Scores)
+    assert isinstance(structure, g.Structure)
+    assert made.structure_names.tolist() == structure.names.tolist()
+    assert set(structure.names.tolist()) <= set(made.rankings.tolist())
+    strength = structure.by_neuron()["strength"]
+    row = made.structure[made.structure_names.tolist().index("strength")]
+    known = [strength.get(neuron, np.nan) for neuron in made.neuron_ids.tolist()]
+    assert np.isfinite(known).any()
+    np.testing.assert_array_equal(row, known)

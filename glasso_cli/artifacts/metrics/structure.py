@@ -30,5 +30,6 @@ class StructureMetrics:
     penalty: float  # of the ridge regressions that predict held-out documents
     mean_predictability: float
     subsets: int  # at each level
+    largest: float  # share of dropped blocks that was tried
     refused: tuple[float, ...]  # shares of dropped blocks that leave fewer effective tokens than neurons
     stability: tuple[RankingStability, ...]

@@ -37,7 +37,7 @@ def pathways_summary(metrics: PathwayMetrics) -> list[tuple[str, str]]:
             f"{metrics.view_neurons:,} neurons with {metrics.nodes:.0%} of the influence on the targets, {metrics.view_edges:,} edges with "
             f"{metrics.edge_share:.0%}",
         ),
-        ("errors", "of a product of edges with independent errors"),
+        ("errors", "over documents, for edges and units with independent errors"),
     ]
     if metrics.mediated is not None:
         lines.append(("tried", _tried(metrics.mediated)))

@@ -35,7 +35,9 @@ def structure_summary(metrics: StructureMetrics) -> list[tuple[str, str]]:
         lines.append(("stability", _unmeasured(metrics)))
         return lines
     lines += [
-        (f"stability of {item.score}", _stability(item)) for item in metrics.stability if item.score != "explained"
+        (f"stability of {item.score}", _stability(item, metrics.largest))
+        for item in metrics.stability
+        if item.score != "explained"
     ]
     if metrics.refused:
         shares = ", ".join(f"{share:.0%}" for share in metrics.refused)
@@ -57,8 +59,11 @@ def _unmeasured(metrics: StructureMetrics) -> str:
     return "not measured (structure.subsets: 0)"
 
 
-def _stability(item: RankingStability) -> str:
+def _stability(item: RankingStability, largest: float) -> str:
     if item.coefficient is None or item.of_ranks is None:
         return "not defined: all neurons have the same value"
-    verdict = "stable" if item.coefficient >= 0.5 else "little stable" if item.coefficient >= 0.25 else "not stable"
-    return f"{item.coefficient:.0%} of the documents can be dropped ({item.of_ranks:.0%} for ranks): {verdict}"
+    verdict = "stable" if item.coefficient >= 0.5 else "somewhat stable" if item.coefficient >= 0.25 else "not stable"
+    values, ranks = (
+        f"{'at least ' * (share == largest > 0)}{share:.0%}" for share in (item.coefficient, item.of_ranks)
+    )
+    return f"{values} of the documents can be dropped (ranks: {ranks}): {verdict}"

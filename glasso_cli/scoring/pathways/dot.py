@@ -24,12 +24,13 @@ def dot_of_view(made: Pathways) -> Iterator[str]:
             attributes = {"layer": layer, "influence": f"{made.influence[neuron]:.6g}"}
             yield "  " + node_line(quoted(str(made.neuron_ids[neuron])), attributes)
         yield "  }\n"
+    kind = "influence" if made.metrics.graph == "influence" else "coefficient"
     signs = pair_signs(made.orientation, made.sources, made.targets)
     for edge in edges.tolist():
         weight = float(made.weights[edge] * signs[edge])
         numbers = {
             "weight": f"{abs(weight):.6g}",
-            "effect": f"{weight:.6g}",
+            kind: f"{weight:.6g}",
             "standard_error": f"{made.errors[edge]:.6g}",
         }
         first, second = (quoted(str(made.neuron_ids[end[edge]])) for end in (made.sources, made.targets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,15 +17,23 @@ from glasso_cli.scoring.pathways.graph import LayeredGraph
 from glasso_cli.scoring.pathways.mediation import Effect
 from glasso_cli.scoring.pathways.pruned import pruned_view
 from glasso_cli.scoring.pathways.total_effects import effects_of, effects_on
+from glasso_cli.scoring.pathways.units import Units
 from glasso_cli.scoring.ranks import spearman
 
 Trial = Callable[[Sequence[tuple[int, int, int]]], list[Effect]]  # of paths of source, middle and target
 
 
 def pathways(
-    graph: LayeredGraph, orientation: np.ndarray, section: PathwaysSection, name: str, trial: Trial | None = None
+    graph: LayeredGraph,
+    orientation: np.ndarray,
+    section: PathwaysSection,
+    name: str,
+    trial: Trial | None = None,
+    units: Units | None = None,
 ) -> Pathways:
     """The paths that ``section`` asks for; ``trial`` measures effects on the network, for ``section.mediate`` paths of two edges.
+
+    The errors of effects include those of ``units``, the standard deviations of the neurons of ``graph``, where these are given.
 
     Raises :class:`InputError` for neurons that are not in the graph, and where no path leads from the sources to the targets.
     """
@@ -43,6 +52,8 @@ def pathways(
             "No path leads from the sources to the targets.",
             "Name other pathways.sources and pathways.targets, or collect the layers between them.",
         )
+    if units is not None:
+        found = _with_units(found, units)
     view = pruned_view(graph, exits, section.nodes, section.edges)
     reached, passed = effects_of(graph, sources.astype(float)), effects_on(graph, exits)
     tried, effects = _tried(found, section.mediate, trial)
@@ -104,6 +115,16 @@ def _chosen(graph: LayeredGraph, ids: Sequence[str], layer: int, key: str) -> np
             f"Name neurons such as {graph.neuron_ids[0]}.",
         )
     return np.isin(graph.neuron_ids, list(ids))
+
+
+def _with_units(paths: Sequence[Path], units: Units) -> list[Path]:
+    """The same paths; the errors include that of the ratio of the standard deviations of both ends, taken as independent."""
+    ends = [np.array([path.neurons[place] for path in paths]) for place in (0, -1)]
+    relative = units.relative_error(*ends).tolist()
+    return [
+        replace(path, error=float(np.hypot(path.error, path.effect * own)))
+        for path, own in zip(paths, relative, strict=True)
+    ]
 
 
 def _padded(paths: Sequence[Path]) -> np.ndarray:

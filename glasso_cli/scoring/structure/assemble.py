@@ -28,6 +28,7 @@ def structure_artifact(
         penalty=found.penalty,
         mean_predictability=float(found.named("predictability").values.mean()),
         subsets=max((level.subsets for level in levels), default=0),
+        largest=max((level.dropped for level in levels if level.subsets), default=0.0),
         refused=tuple(level.dropped for level in levels if not level.subsets),
         stability=tuple(
             RankingStability(score.name, _known(score.stability), _known(score.rank_stability)) for score in scores

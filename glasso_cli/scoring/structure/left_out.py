@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.errors import InputError
+from glasso_cli.inference.blocks import LEAST, Blocks
 from glasso_cli.inference.effective_n import share_left
 from glasso_cli.inference.estimates import estimate_on, inverse_estimate
 from glasso_cli.inference.factors import leading_factors
@@ -48,7 +49,11 @@ def without_blocks(blocks: Blocks, S: np.ndarray, fit: PrecisionPath, n_effectiv
     and its bias removed on the blocks that are left. Raises :class:`InputError` for fewer than four blocks with tokens, and
     where the inverse does not exist without one of them.
     """
-    check_blocks(len(blocks.filled), "The error of a score")
+    if len(blocks.filled) < LEAST:
+        raise InputError(
+            f"The errors of scores need {LEAST} blocks of documents with tokens; there are {len(blocks.filled)}.",
+            "Collect more documents, or raise collect.blocks.",
+        )
     part = fit.drawn()
     rows, cols = np.asarray(fit.rows[part], np.int64), np.asarray(fit.cols[part], np.int64)
     rho, explained = estimated(S, fit, rows, cols)

@@ -18,6 +18,7 @@ from glasso_cli.scoring.pathways.dot import dot_of_view
 from glasso_cli.scoring.pathways.graph import LayeredGraph
 from glasso_cli.scoring.pathways.mediation import Effect
 from glasso_cli.scoring.pathways.run import pathways
+from glasso_cli.scoring.pathways.units import Units
 
 GRAPH = layered((4, 5, 4), skip=False, seed=2)
 P = GRAPH.n_neurons
@@ -69,7 +70,7 @@ def test_the_view_has_its_neurons_and_edges() -> None:
     found = made(nodes=0.6, edges=0.9)
     lines = list(dot_of_view(found))
     assert sum(" -> " in line for line in lines) == found.metrics.view_edges == int(found.in_view.sum())
-    assert sum("influence=" in line for line in lines) == found.metrics.view_neurons
+    assert sum("influence=" in line and " -> " not in line for line in lines) == found.metrics.view_neurons
     order = found.neuron_columns()
     assert (np.diff(order["influence"]) <= 0).all()
 
@@ -94,6 +95,19 @@ def test_trials_are_of_paths_of_two_edges() -> None:
     assert np.isnan(columns["total"][4:]).all()
     assert "4 paths tried" in one_line(found.metrics)
     assert "70 tokens of 7 documents" in dict(pathways_summary(found.metrics))["tried"]
+
+
+def test_units_add_to_the_errors() -> None:
+    random = np.random.default_rng(0)
+    without = 0.05 * random.standard_normal((10, P))
+    units = Units(np.zeros(P), without, np.full(10, 0.1))
+    plain = made(count=5)
+    found = pathways(GRAPH, SIGNS, PathwaysSection(count=5), "words", units=units)
+    np.testing.assert_array_equal(found.paths, plain.paths)
+    ends = (np.array([plain.path(number)[place] for number in range(5)]) for place in (0, -1))
+    extra = plain.effects * units.relative_error(*ends)
+    np.testing.assert_allclose(found.effect_errors, np.hypot(plain.effect_errors, extra))
+    assert (found.effect_errors > plain.effect_errors).all()
 
 
 def test_what_cannot_be_is_refused() -> None:

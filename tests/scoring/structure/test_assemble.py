@@ -29,7 +29,7 @@ def test_levels_and_sums_are_those_found() -> None:
     assert made.correlations[strength, 4] == np.min(half.pearson["strength"])
     assert made.metrics.subsets == 3
     lines = dict(structure_summary(made.metrics))
-    assert "of the documents can be dropped" in lines["stability of strength"]
+    assert "of the documents can be dropped (ranks: " in lines["stability of strength"]
     assert "12 neurons" in one_line(made.metrics)
     # one layer alone: no strength between layers, so no ranking
     assert lines["stability of between_layers"].startswith("not defined")

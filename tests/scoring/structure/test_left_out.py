@@ -55,5 +55,5 @@ def test_a_lasso_is_held() -> None:
 
 def test_three_blocks_are_too_few() -> None:
     words = corpus("inverse", 3)
-    with pytest.raises(InputError, match="needs 4 of them"):
+    with pytest.raises(InputError, match="need 4 blocks of documents"):
         without_blocks(*blocks_of(words.stats, words.fit), words.fit, words.stats.n_effective)

@@ -1,1 +1,1 @@
-"""Sections of the stages that ask what neurons do: influence, interventions, their audit, paths and scores."""
+"""Sections of the stages that ask what neurons do: influence, interventions, their audit, and scores."""

@@ -1,0 +1,1 @@
+"""The sections of stages that go on from a graph: structure and pathways."""
