@@ -101,7 +101,8 @@ def _texts(job: Job, inputs: Any) -> Iterator[Network]:
 
     config, name = job.config, texts_of(job.config, job.corpus)
     manifest = manifest_of(config, job.corpus, job.upstream)
-    loaded = load_configured(config.model, job.console, part_read(config.collect))
+    part = part_read(config.collect)
+    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),

@@ -121,7 +121,8 @@ def _tried(job: Job, ids: np.ndarray, wanted: Sequence[tuple[int, int, int]]) ->
     config, section = job.config, job.config.pathways
     collect, stats = config.collect, ActivationStats.load(job.upstream["collect"])
     std = dict(zip(stats.neuron_ids.tolist(), stats.std.tolist()))
-    loaded = load_configured(config.model, job.console, part_read(collect))
+    part = part_read(collect)
+    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
     points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, collect.hook_points))
     place_of = {name: (point, neuron) for point in points for neuron, name in enumerate(point.neuron_ids)}
     limit = longest_window(loaded.model)

@@ -96,8 +96,9 @@ def _of_texts(job: Job, known: Known) -> Scores:
     from glasso_cli.scoring.texts import score_texts, scored_points
 
     config = job.config
+    part = part_named(scored_points(config.collect, config.score))
     return score_texts(
-        load_configured(config.model, job.console, part_named(scored_points(config.collect, config.score))),
+        job.once(part, lambda: load_configured(config.model, job.console, part)),
         read_documents(job.corpus, config.corpora[job.corpus], job.upstream.get("synth")),
         config.collect,
         config.score,
