@@ -81,7 +81,7 @@ def test_in_a_linear_network_the_ordered_regression_is_the_effect(tmp_path: Path
         for target in ("1:out", "2:out")
         for score, reason in (
             ("fitted graph", "there is no fit that is up to date"),
-            ("weights", "the language model is not at hand"),
+            ("weights", "they are read between MLPs of language models alone"),
             ("influence", "there is no influence that is up to date"),
         )
     }

@@ -42,7 +42,7 @@ def read_from() -> set[str]:
 
 
 PLAIN = {"random", "correlation", "partial correlation", "ordered ridge", "ordered lasso", "weights"}
-INFLUENCE = {f"influence, {form}" for form in ("mean", "direct", "rms", "ablation")}
+INFLUENCE = {f"influence, {form}" for form in ("mean", "direct", "rms", "ablation", "ablation_rms")}
 
 
 @pytest.mark.slow
