@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from glasso_cli.api.artifacts import load as load
     from glasso_cli.api.audit import audit as audit
     from glasso_cli.api.estimator import GraphicalLasso as GraphicalLasso
+    from glasso_cli.api.graphs import pathways as pathways
+    from glasso_cli.api.graphs import structure as structure
     from glasso_cli.api.influence import influence as influence
     from glasso_cli.api.run import run as run
     from glasso_cli.api.stages import collect as collect
@@ -70,11 +72,13 @@ _PUBLIC = {
     "intervene": "glasso_cli.api.stages",
     "load": "glasso_cli.api.artifacts",
     "load_model": "glasso_cli.models.load",
+    "pathways": "glasso_cli.api.graphs",
     "record": "glasso_cli.hooks",
     "resolve_hook_points": "glasso_cli.hooks",
     "run": "glasso_cli.api.run",
     "score": "glasso_cli.api.stages",
     "solve": "glasso_cli.solvers",
+    "structure": "glasso_cli.api.graphs",
 }
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the keys are text
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def targets(config: Config) -> list[str]:
-    """Every corpus of a language model, whose graph across layers there can be."""
-    return [] if config.model.kind == "torch" else list(config.corpora)
+    """Every corpus of texts."""
+    return [name for name, corpus in config.corpora.items() if corpus.has_texts]
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
@@ -152,7 +152,10 @@ STAGE = Stage(
     paths=paths,
     make=make,
     targets=targets,
-    no_targets=("The model is of kind torch, and pathways is for language models.", "Use a model of kind hf."),
+    no_targets=(
+        "No corpus has texts, and pathways is for language models.",
+        "Give texts under corpora, and a model of kind hf.",
+    ),
     upstream=upstream,
     unasked=lambda config: "pathways" in config.model_fields_set,
 )

@@ -98,7 +98,9 @@ def test_a_refusal_is_one_clear_sentence(folder: Path, settings: list[str], word
 def test_influence_is_for_texts(folder: Path) -> None:
     result = Runner.command("influence", "x.yaml")
     assert result.exit_code == 2
-    assert "The closed form of influence is for language models that read texts. Set influence.paths: all." in " ".join(result.output.split())
+    assert "The closed form of influence is for language models that read texts. Set influence.paths: all." in " ".join(
+        result.output.split()
+    )
     Path("x.yaml").write_text(CONFIG + "influence: {}\n", encoding="utf-8")
     result = Runner.command("run", "x.yaml", "--set", "visualize.explorer=false")
     assert result.exit_code == 0, result.output
