@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +34,21 @@ class Windowed(Protocol):
 
 
 AnyWindow = TypeVar("AnyWindow", bound=Windowed)
+
+
+def windows_within(windows: Sequence[AnyWindow], limit: int | None) -> list[AnyWindow]:
+    """``windows`` in the order of their documents, up to and including the document that reaches ``limit`` samples; None takes all."""
+    taken: list[AnyWindow] = []
+    total = 0
+    for _, own in itertools.groupby(
+        sorted(windows, key=lambda window: window.document), lambda window: window.document
+    ):
+        of_document = list(own)
+        taken += of_document
+        total += sum(window.size for window in of_document)
+        if limit is not None and total >= limit:
+            break
+    return taken
 
 
 class Reader(Protocol):

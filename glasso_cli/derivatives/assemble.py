@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,19 +33,6 @@ def neurons_of(stats: ActivationStats, ids: Sequence[str]) -> LayerNeurons:
     rows = [row for row, neuron in enumerate(stats.neuron_ids.tolist()) if neuron in place]
     rows = [row for row in rows if not stats.dead[row] and stats.std[row] > 0]
     return LayerNeurons(np.array([place[str(stats.neuron_ids[row])] for row in rows], int), np.array(rows, np.int32))
-
-
-def windows_up_to(windows: Sequence[Any], tokens: int | None) -> list[Any]:
-    """The windows of all documents up to the one in which ``tokens`` are reached; None takes all."""
-    chosen: list[Any] = []
-    reached = 0
-    for window in windows:
-        full = tokens is not None and reached >= tokens
-        if full and window.document != chosen[-1].document:
-            break
-        chosen.append(window)
-        reached += window.size
-    return chosen
 
 
 def refuse_other_tokens(stats: ActivationStats, counts: np.ndarray, max_tokens: int | None) -> None:

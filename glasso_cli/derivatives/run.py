@@ -14,10 +14,10 @@ import numpy as np
 from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.collection.corpus_pass import CorpusPass
-from glasso_cli.collection.reading import Reader
+from glasso_cli.collection.reading import Reader, windows_within
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.derivatives.all_paths.corpus import influence_of_texts
-from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
+from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.check import Discrepancy, checked
 from glasso_cli.derivatives.layout.pair import LayerPair, layer_pair
 from glasso_cli.derivatives.maps import Maps, maps_of
@@ -192,7 +192,7 @@ class _Pass:
 
     def windows(self) -> list[Any]:
         """The windows of all documents up to the one in which ``max_tokens`` are reached."""
-        return windows_up_to(self.work.reading.windows, self.section.max_tokens)
+        return windows_within(self.work.reading.windows, self.section.max_tokens)
 
     def _read(
         self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
@@ -207,7 +207,7 @@ class _Pass:
             _SummedAblation(chosen, _maps(pair, of)) if self.section.ablation else None
             for pair, of, chosen in zip(self.pairs, self.neurons, targets, strict=True)
         ]
-        first = max((window.document for window in windows_up_to(self.windows(), ABLATION_TOKENS)), default=-1)
+        first = max((window.document for window in windows_within(self.windows(), ABLATION_TOKENS)), default=-1)
         for batch in reading.batches(windows, budget):
             read = reader.read(batch)
             inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
 from glasso_cli.collection.modules.positions import CHECKED, spread
-from glasso_cli.collection.modules.windows import batch_of, require_one_length, windows_within
+from glasso_cli.collection.modules.windows import batch_of, require_one_length
+from glasso_cli.collection.reading import windows_within
 from glasso_cli.config import CollectSection, InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.corpora.arrays import ArrayCorpus

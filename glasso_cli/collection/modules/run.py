@@ -30,8 +30,8 @@ from glasso_cli.collection.modules.positions import (
     tokens_in,
 )
 from glasso_cli.collection.modules.reader import ArrayReader, Positions
-from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches, require_one_length, windows_within
-from glasso_cli.collection.reading import Reading
+from glasso_cli.collection.modules.windows import ArrayWindow, batch_of, batches, require_one_length
+from glasso_cli.collection.reading import Reading, windows_within
 from glasso_cli.collection.run import collect_reading, in_memory
 from glasso_cli.collection.texts.reading import BATCH_TOKENS, warn_arbitrary
 from glasso_cli.config import CollectSection

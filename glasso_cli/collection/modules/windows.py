@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -86,21 +85,6 @@ def batches(
         items += own
     if taken:
         yield ArrayBatch(taken, items)
-
-
-def windows_within(windows: Sequence[ArrayWindow], limit: int | None) -> list[ArrayWindow]:
-    """``windows`` in the order of their documents, up to and including the document that reaches ``limit`` samples."""
-    taken: list[ArrayWindow] = []
-    total = 0
-    for _, own in itertools.groupby(
-        sorted(windows, key=lambda window: window.document), lambda window: window.document
-    ):
-        of_document = list(own)
-        taken += of_document
-        total += sum(window.size for window in of_document)
-        if limit is not None and total >= limit:
-            break
-    return taken
 
 
 def require_one_length(windows: Sequence[ArrayWindow], lengths: Sequence[int]) -> None:

@@ -13,13 +13,13 @@ import numpy as np
 from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.collection.corpus_pass import CorpusPass
-from glasso_cli.collection.reading import windows_of_block
+from glasso_cli.collection.reading import windows_of_block, windows_within
 from glasso_cli.derivatives.all_paths.check import Choice, Sample, chosen_derivative, units_of
 from glasso_cli.derivatives.all_paths.derivative import Targets
 from glasso_cli.derivatives.all_paths.points import wanted_points
 from glasso_cli.derivatives.all_paths.push import Push, push_of
 from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives
-from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens, windows_up_to
+from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, check_blocks
@@ -61,7 +61,7 @@ def influence_along_all_paths(
     work = CorpusPass(name=name, section=collect, seed=seed, reading=feed.reading, pieces=pieces, reporter=reporter)
     reader = feed.reading.reader()
     work.pilot_sample(reader)
-    windows = windows_up_to(feed.reading.windows, section.tokens)
+    windows = windows_within(feed.reading.windows, section.tokens)
     _refuse_few_documents(windows, collect, section)
     tables: list[PairTable] = []
     read: list[LayersRead] = []
