@@ -126,6 +126,11 @@ def _refuse_few(documents: np.ndarray, key: str) -> None:
         )
 
 
+def pin_documents(name: str, corpus: CorpusSection) -> dict[str, Any]:
+    """What identifies the content of ``corpus``, of texts or of anything else."""
+    return pin_corpus(name, corpus) if corpus.has_texts else pin_arrays(name, corpus)
+
+
 def pin_arrays(name: str, corpus: CorpusSection) -> dict[str, Any]:
     """What identifies the content of ``corpus``: digests of its files, or of the code that gives it."""
     key = f"corpora.{name}"

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.config import Config, public_fields
-from glasso_cli.corpora.arrays import pin_arrays
-from glasso_cli.corpora.documents import pin_corpus
-from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import model_digest
+from glasso_cli.corpora.arrays import pin_documents
+from glasso_cli.pipeline.network import pin_model
 
 _BY_CONTENT = ("files", "arrays", "images")
 
@@ -53,6 +51,6 @@ def pins_of_texts(config: Config, corpus: str) -> dict[str, Any]:
     name = texts_of(config, corpus)
     model, texts = config.model, config.corpora[name]
     return {
-        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
-        "texts": pin_corpus(name, texts) if texts.has_texts else pin_arrays(name, texts),
+        "model": pin_model(model),
+        "texts": pin_documents(name, texts),
     }

@@ -22,6 +22,7 @@ from glasso_cli.corpora.of_interventions import (
     written_texts,
 )
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model
 from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.audit import one_line
@@ -97,12 +98,10 @@ def _texts(job: Job, inputs: Any) -> Iterator[Network]:
     from glasso_cli.auditing.texts import network_of_texts
     from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts
-    from glasso_cli.models.load import load_configured
 
     config, name = job.config, texts_of(job.config, job.corpus)
     manifest = manifest_of(config, job.corpus, job.upstream)
-    part = part_read(config.collect)
-    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
+    loaded = language_model(job, part_read(config.collect))
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),

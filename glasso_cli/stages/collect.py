@@ -13,12 +13,12 @@ from glasso_cli.artifacts.metrics import CollectMetrics
 from glasso_cli.config import Config, neurons, public_fields
 from glasso_cli.config.sections.corpora import ARRAY_SOURCES, IMAGES_ONLY
 from glasso_cli.config.sections.model import TORCH_ONLY
-from glasso_cli.corpora.arrays import pin_arrays, read_arrays
-from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.arrays import pin_documents, read_arrays
+from glasso_cli.corpora.documents import read_documents
 from glasso_cli.models.dictionaries.source import pin_dictionary
-from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import library_versions, model_digest
+from glasso_cli.models.source import library_versions
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model, pin_model
 from glasso_cli.pipeline.stage import Stage
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, the file of neuron ids and the dictionary."""
     model, documents = config.model, config.corpora[corpus]
-    torch = model.kind == "torch"
     return {
-        "model": network_digest(model) if torch else model_digest(str(model.id), model.revision),
-        "corpus": pin_corpus(corpus, documents) if documents.has_texts else pin_arrays(corpus, documents),
+        "model": pin_model(model),
+        "corpus": pin_documents(corpus, documents),
         **neurons.pin(config.collect.neurons),
         **_dictionary(config),
     }
@@ -99,11 +98,9 @@ def make(job: Job) -> str:
 def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
     from glasso_cli.collection.run import collect_to_disk
     from glasso_cli.hooks.parts import part_read
-    from glasso_cli.models.load import load_configured
 
-    part = part_read(job.config.collect)
     return collect_to_disk(
-        job.once(part, lambda: load_configured(job.config.model, job.console, part)),
+        language_model(job, part_read(job.config.collect)),
         read_documents(job.corpus, job.config.corpora[job.corpus], job.upstream.get("synth")),
         job.config.collect,
         job.pieces,

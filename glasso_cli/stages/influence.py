@@ -12,13 +12,12 @@ from typing import Any
 from glasso_cli.artifacts import ActivationStats, Influence
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
-from glasso_cli.corpora.arrays import pin_arrays, read_arrays
-from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.arrays import pin_documents, read_arrays
+from glasso_cli.corpora.documents import read_documents
 from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
-from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model, pin_model
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.influence import one_line
 
@@ -48,8 +47,8 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model and the documents, which are read again."""
     model, documents = config.model, config.corpora[corpus]
     return {
-        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
-        "corpus": pin_corpus(corpus, documents) if documents.has_texts else pin_arrays(corpus, documents),
+        "model": pin_model(model),
+        "corpus": pin_documents(corpus, documents),
     }
 
 
@@ -83,14 +82,12 @@ def make(job: Job) -> str:
 def _of_texts(job: Job, stats: ActivationStats) -> Influence:
     from glasso_cli.derivatives.run import influence_of_corpus, wanted_layers
     from glasso_cli.hooks.parts import part_read
-    from glasso_cli.models.load import load_configured
 
     config = job.config
     if config.influence.paths == "closed":
         wanted_layers(stats.metrics.hook_points, config.influence)  # before the model is loaded
-    part = part_read(config.collect)
     return influence_of_corpus(
-        job.once(part, lambda: load_configured(config.model, job.console, part)),
+        language_model(job, part_read(config.collect)),
         read_documents(job.corpus, config.corpora[job.corpus], job.upstream.get("synth")),
         stats,
         config.collect,

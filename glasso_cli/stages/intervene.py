@@ -25,6 +25,7 @@ from glasso_cli.corpora.of_interventions import (
 from glasso_cli.models.modules.code import code_digest
 from glasso_cli.models.source import library_versions
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model
 from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.interventions import one_line
@@ -79,13 +80,11 @@ def make(job: Job) -> str:
 def _of_texts(job: Job, stats: ActivationStats, fit: PrecisionPath | None) -> Interventions:
     from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts, intervene_texts
-    from glasso_cli.models.load import load_configured
 
     config = job.config
     name = texts_of(config, job.corpus)
     manifest = manifest_of(config, job.corpus, job.upstream)
-    part = part_read(config.collect)
-    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
+    loaded = language_model(job, part_read(config.collect))
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),

@@ -14,8 +14,8 @@ from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
 from glasso_cli.corpora.documents import pin_corpus, read_documents
 from glasso_cli.files import atomic_write
-from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model, pin_model
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.pathways import one_line
 
@@ -49,7 +49,7 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
     if not config.pathways.mediate:
         return {}
     return {
-        "model": model_digest(str(config.model.id), config.model.revision),
+        "model": pin_model(config.model),
         "corpus": pin_corpus(corpus, config.corpora[corpus]),
     }
 
@@ -115,14 +115,12 @@ def _tried(job: Job, ids: np.ndarray, wanted: Sequence[tuple[int, int, int]]) ->
     from glasso_cli.intervention.passes import POSITIONS
     from glasso_cli.intervention.survey import set_limits
     from glasso_cli.models.forward import longest_window
-    from glasso_cli.models.load import load_configured
     from glasso_cli.scoring.pathways.mediation import Place, mediated
 
     config, section = job.config, job.config.pathways
     collect, stats = config.collect, ActivationStats.load(job.upstream["collect"])
     std = dict(zip(stats.neuron_ids.tolist(), stats.std.tolist()))
-    part = part_read(collect)
-    loaded = job.once(part, lambda: load_configured(config.model, job.console, part))
+    loaded = language_model(job, part_read(collect))
     points = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, collect.hook_points))
     place_of = {name: (point, neuron) for point in points for neuron, name in enumerate(point.neuron_ids)}
     limit = longest_window(loaded.model)

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from glasso_cli.artifacts import PrecisionPath, Scores, Structure
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
-from glasso_cli.corpora.arrays import pin_arrays, read_arrays
-from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.arrays import pin_documents, read_arrays
+from glasso_cli.corpora.documents import read_documents
 from glasso_cli.models.modules.code import code_digest
-from glasso_cli.models.modules.network import network_digest
-from glasso_cli.models.source import model_digest
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.network import language_model, pin_model
 from glasso_cli.pipeline.stage import Stage
 from glasso_cli.report.words.scores import one_line
 
@@ -51,8 +50,8 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts and the code of the scalar."""
     model, texts = config.model, config.corpora[corpus]
     found: dict[str, Any] = {
-        "model": network_digest(model) if model.kind == "torch" else model_digest(str(model.id), model.revision),
-        "texts": pin_corpus(corpus, texts) if texts.has_texts else pin_arrays(corpus, texts),
+        "model": pin_model(model),
+        "texts": pin_documents(corpus, texts),
     }
     if config.score.code:
         found["scalar"] = {name: code_digest(name, "score.scalar") for name in config.score.code}
@@ -92,13 +91,11 @@ def _known(job: Job) -> Known:
 
 def _of_texts(job: Job, known: Known) -> Scores:
     from glasso_cli.hooks.parts import part_named
-    from glasso_cli.models.load import load_configured
     from glasso_cli.scoring.texts import score_texts, scored_points
 
     config = job.config
-    part = part_named(scored_points(config.collect, config.score))
     return score_texts(
-        job.once(part, lambda: load_configured(config.model, job.console, part)),
+        language_model(job, part_named(scored_points(config.collect, config.score))),
         read_documents(job.corpus, config.corpora[job.corpus], job.upstream.get("synth")),
         config.collect,
         config.score,
