@@ -76,6 +76,32 @@ def code_name(value: str) -> str:
     return value
 
 
+def each_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``value``; raises ``ValueError`` for an item that stands in it twice."""
+    twice = next((item for item in value if value.count(item) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names {shown(twice)} twice; delete one")
+    return value
+
+
+def known_or_code(value: str, known: tuple[str, ...]) -> str:
+    """``value``, one of ``known`` or a name of Python code; raises ``ValueError`` for anything else."""
+    if value not in known:
+        try:
+            code_name(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is none of {', '.join(known)}, and no package.module:function") from None
+    return value
+
+
+def require_trust(key: str, code: tuple[str, ...], trust: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` where ``key`` names Python ``code`` that ``trust`` does not allow to run."""
+    if code and "import" not in trust:
+        raise ValueError(
+            f"{key} names {code[0]!r}, Python code, which can do anything on this machine; if you trust it, add trust: import"
+        )
+
+
 Text = Annotated[str, Field(min_length=1)]
 CodeName = Annotated[str, AfterValidator(code_name)]
 PathText = Annotated[str, AfterValidator(expanded)]

@@ -77,6 +77,7 @@ def stability(
     """
     random = np.random.default_rng([seed, 0x57AB])
     filled, p = blocks.filled, len(blocks.neurons)
+    ranks = {name: rankdata(whole) for name, whole in reference.items()}
     levels = []
     for drop in sorted({round(share * len(filled)) for share in dropped}):
         kept = kept_blocks(filled, len(filled) - drop, subsets, random)
@@ -89,7 +90,7 @@ def stability(
             found = scored(blocks.correlation(part))
             for name, whole in reference.items():
                 pearson[name][place] = correlation(whole, found[name])
-                spearman[name][place] = correlation(rankdata(whole), rankdata(found[name]))
+                spearman[name][place] = correlation(ranks[name], rankdata(found[name]))
             advance(1)
         levels.append(Level(drop / len(filled), worth, len(kept), pearson, spearman))
     return Stability(tuple(levels))

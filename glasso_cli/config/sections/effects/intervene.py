@@ -13,8 +13,10 @@ from glasso_cli.config.sections.values import (
     Strings,
     Text,
     as_tuple,
-    code_name,
+    each_once,
+    known_or_code,
     one_or_several,
+    require_trust,
     shown,
 )
 
@@ -144,30 +146,16 @@ class InterveneSection(Section):
     @field_validator("changes", "outputs", "stratify", "communities")
     @classmethod
     def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        twice = next((item for item in value if value.count(item) > 1), None)
-        if twice is not None:
-            raise ValueError(f"names {shown(twice)} twice; delete one")
-        return value
+        return each_once(value)
 
     @field_validator("outputs")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in OUTPUTS:
-                try:
-                    code_name(name)
-                except ValueError:
-                    raise ValueError(
-                        f"{name!r} is none of {', '.join(OUTPUTS)}, and no package.module:function"
-                    ) from None
-        return value
+        return tuple(known_or_code(name, OUTPUTS) for name in value)
 
     @model_validator(mode="after")
     def _together(self) -> InterveneSection:
-        if self.code and "import" not in self.trust:
-            raise ValueError(
-                f"outputs names {self.code[0]!r}, Python code, which can do anything on this machine; if you trust it, add trust: import"
-            )
+        require_trust("outputs", self.code, self.trust)
         if ("logit_difference" in self.outputs) != (len(self.logit_tokens) == 2):
             raise ValueError("logit_difference in outputs goes together with two logit_tokens")
         return self

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glasso_cli.config.sections.section import Section
-from glasso_cli.config.sections.values import Numbers, Strings, Text, as_tuple, code_name, shown
+from glasso_cli.config.sections.values import Numbers, Strings, Text, as_tuple, each_once, known_or_code, require_trust
 
 SCALARS = ("loss", "logit_difference", "class_logit", "kl")
 Form = Literal["plain", "frozen", "integrated"]
@@ -102,10 +102,7 @@ class ScoreSection(Section):
     @field_validator("forms", "ablations")
     @classmethod
     def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        twice = next((item for item in value if value.count(item) > 1), None)
-        if twice is not None:
-            raise ValueError(f"names {shown(twice)} twice; delete one")
-        return value
+        return each_once(value)
 
     @field_validator("shares")
     @classmethod
@@ -120,19 +117,11 @@ class ScoreSection(Section):
     @field_validator("scalar")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in SCALARS:
-            try:
-                code_name(value)
-            except ValueError:
-                raise ValueError(f"{value!r} is none of {', '.join(SCALARS)}, and no package.module:function") from None
-        return value
+        return known_or_code(value, SCALARS)
 
     @model_validator(mode="after")
     def _together(self) -> ScoreSection:
-        if self.code and "import" not in self.trust:
-            raise ValueError(
-                f"scalar names {self.scalar!r}, Python code, which can do anything on this machine; if you trust it, add trust: import"
-            )
+        require_trust("scalar", self.code, self.trust)
         if (self.scalar == "logit_difference") != (len(self.logit_tokens) == 2):
             raise ValueError("scalar: logit_difference goes together with two logit_tokens")
         if self.class_index is not None and self.scalar != "class_logit":
