@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.api.settings import section_of
+from glasso_cli.api.settings import collect_section, section_of
 from glasso_cli.api.stages import made_from
 from glasso_cli.artifacts import ActivationStats, Audit, Influence, Interventions, OrderedGraph, PrecisionPath
-from glasso_cli.config import AuditSection, CollectSection, InterveneSection
+from glasso_cli.config import AuditSection, InterveneSection
 from glasso_cli.errors import InputError, extras_needed
 
 if TYPE_CHECKING:
@@ -44,13 +44,12 @@ def audit(
     from glasso_cli.auditing.run import Inputs, audit_of
     from glasso_cli.auditing.texts import network_of_texts
     from glasso_cli.console import PythonWarnings
+    from glasso_cli.hooks.parts import part_read
     from glasso_cli.intervention.texts import choose_texts
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(AuditSection, "audit", settings)
-    collected = dict(stats.meta["material"]["config"]["collect"])
-    collected.pop("sae", None)  # neurons of a network, not latents, have effects
-    collecting = section_of(CollectSection, "collect", collected)
+    collecting = collect_section(stats)
     inputs = Inputs(
         stats=stats,
         interventions=interventions,
@@ -65,7 +64,7 @@ def audit(
         if model is not None and tokenizer is not None and texts is not None:
             documents = list(texts)
             intervening = interventions.meta["material"]["config"]["intervene"]
-            loaded = stack.enter_context(loaded_in_memory(model, tokenizer))
+            loaded = stack.enter_context(loaded_in_memory(model, tokenizer, part=part_read(collecting)))
             read = choose_texts(
                 loaded,
                 lambda: documents,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from glasso_cli.api.settings import section_of
 from glasso_cli.api.stages import made_from
 from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph, Pathways, PrecisionPath, Structure
@@ -46,25 +44,17 @@ def pathways(graph: Influence | OrderedGraph, stats: ActivationStats | None = No
     """
     from glasso_cli.scoring.pathways.graph import LayeredGraph
     from glasso_cli.scoring.pathways.run import pathways as pathways_of
-    from glasso_cli.scoring.pathways.units import Units
+    from glasso_cli.scoring.pathways.units import units_of
 
-    layered: LayeredGraph
-    if isinstance(graph, OrderedGraph):
-        kind, layered = "association", LayeredGraph.of_association(graph)
-    else:
-        kind, layered = "influence", LayeredGraph.of_influence(graph)
+    kind = "association" if isinstance(graph, OrderedGraph) else "influence"
     section = section_of(PathwaysSection, "pathways", {**settings, "graph": kind})
     if section.mediate:
         raise InputError(
             "Trials of paths need the model and the texts.", "Run `glasso pathways`, or leave out mediate."
         )
-    # Influence is in standard deviations of values that are not transformed, which blocks then say nothing of.
-    plain = stats is not None and stats.meta["material"]["config"]["collect"]["transform"] == "none"
-    units = (
-        Units.of(stats, graph.neurons.astype(np.int64))
-        if stats is not None and (kind == "association" or plain)
-        else None
-    )
+    units = None
+    if stats is not None:
+        units = units_of(graph, stats, stats.meta["material"]["config"]["collect"]["transform"])
     name = str(graph.meta.get("corpus", "corpus"))
-    made = pathways_of(layered, graph.orientation, section, name, units=units)
+    made = pathways_of(LayeredGraph.of(graph), graph.orientation, section, name, units=units)
     return replace(made, meta={**made.meta, **made_from(pathways=section, seed=0)})

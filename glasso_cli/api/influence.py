@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from glasso_cli.api.settings import section_of
+from glasso_cli.api.settings import collect_section, section_of
 from glasso_cli.api.stages import made_from
 from glasso_cli.artifacts import ActivationStats, Influence
-from glasso_cli.config import CollectSection, InfluenceSection
-from glasso_cli.errors import InputError, extras_needed
+from glasso_cli.config import InfluenceSection
+from glasso_cli.errors import extras_needed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -42,11 +42,7 @@ def influence(
     from glasso_cli.models.loaded import loaded_in_memory
 
     section = section_of(InfluenceSection, "influence", settings)
-    made_by = stats.meta["material"]["config"]
-    collected = dict(made_by["collect"])
-    if (collected.pop("sae", None) or {}).get("file") is not None:
-        raise InputError("The statistics are of latents of a dictionary, not of neurons.", "Collect neurons.")
-    collecting = section_of(CollectSection, "collect", collected)
+    collecting, seed = collect_section(stats), int(stats.meta["material"]["config"]["seed"])
     with (
         loaded_in_memory(model, tokenizer, part=part_read(collecting)) as loaded,
         tempfile.TemporaryDirectory(prefix="glasso-") as folder,
@@ -59,7 +55,7 @@ def influence(
             section,
             Path(folder),
             name=str(stats.meta.get("corpus", "corpus")),
-            seed=int(made_by["seed"]),
+            seed=seed,
             reporter=PythonWarnings(),
         )
-    return replace(made, meta={**made.meta, **made_from(influence=section, seed=int(made_by["seed"]))})
+    return replace(made, meta={**made.meta, **made_from(influence=section, seed=seed)})

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from glasso_cli.config import Section
+from glasso_cli.artifacts import ActivationStats
+from glasso_cli.config import CollectSection, Section
 from glasso_cli.config.problems import dotted, message
-from glasso_cli.errors import ConfigError
+from glasso_cli.errors import ConfigError, InputError
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -22,6 +23,14 @@ def section_of(kind: type[AnySection], name: str, settings: dict[str, Any]) -> A
     except ValidationError as error:
         problems = [f"{dotted((name, *item['loc']))}: {_words(item, kind)}" for item in error.errors()]
         raise ConfigError("; ".join(problems), f"`glasso schema {name}` lists every key with its help.") from None
+
+
+def collect_section(stats: ActivationStats) -> CollectSection:
+    """The section `collect` with which ``stats`` were made; raises :class:`InputError` where these are no neurons."""
+    collected = dict(stats.meta["material"]["config"]["collect"])
+    if (collected.pop("sae", None) or {}).get("file") is not None:
+        raise InputError("The statistics are of latents of a dictionary, not of neurons.", "Collect neurons.")
+    return section_of(CollectSection, "collect", collected)
 
 
 def _words(item: Any, kind: type[Section]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from glasso_cli.api.settings import section_of
+from glasso_cli.api.settings import collect_section, section_of
 from glasso_cli.artifacts import (
     ActivationStats,
     Comparison,
@@ -235,12 +235,7 @@ def intervene(
                 "Give them as `ordered` and `influence`, or set stratify.",
             )
         disagreements = disagreements_of(ordered, influence)
-    collected = dict(stats.meta["material"]["config"]["collect"])
-    if (collected.pop("sae", None) or {}).get("file") is not None:
-        raise InputError(
-            "The statistics are of latents of a dictionary, and `intervene` changes neurons.", "Collect neurons."
-        )
-    collecting = section_of(CollectSection, "collect", collected)
+    collecting = collect_section(stats)
     documents = list(texts)
     with (
         loaded_in_memory(model, tokenizer, part=part_read(collecting)) as loaded,

@@ -66,24 +66,17 @@ def make(job: Job) -> str:
     from glasso_cli.scoring.pathways.dot import dot_of_view
     from glasso_cli.scoring.pathways.graph import LayeredGraph
     from glasso_cli.scoring.pathways.run import pathways
-    from glasso_cli.scoring.pathways.units import Units
+    from glasso_cli.scoring.pathways.units import units_of
 
     section = job.config.pathways
-    graph: LayeredGraph
-    if section.graph == "influence":
-        influence = Influence.load(job.upstream["influence"])
-        graph, orientation, places = LayeredGraph.of_influence(influence), influence.orientation, influence.neurons
-    else:
-        ordered = _ordered(job)
-        graph, orientation, places = LayeredGraph.of_association(ordered), ordered.orientation, ordered.neurons
+    edges = Influence.load(job.upstream["influence"]) if section.graph == "influence" else _ordered(job)
+    graph = LayeredGraph.of(edges)
 
     def trial(wanted: Sequence[tuple[int, int, int]]) -> list[Effect]:
         return _tried(job, graph.neuron_ids, wanted)
 
-    # Influence is in standard deviations of values that are not transformed, which blocks then say nothing of.
-    known = section.graph == "association" or job.config.collect.transform == "none"
-    units = Units.of(ActivationStats.load(job.upstream["collect"]), places.astype(np.int64)) if known else None
-    made = pathways(graph, orientation, section, job.corpus, trial if section.mediate else None, units)
+    units = units_of(edges, ActivationStats.load(job.upstream["collect"]), job.config.collect.transform)
+    made = pathways(graph, edges.orientation, section, job.corpus, trial if section.mediate else None, units)
     made = replace(made, meta=job.meta(made.meta["metrics"]))
     table, neurons, dot = job.target.companions
     write_table(table, made.path_columns())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def test_it_gives_the_numbers_of_the_stage(runner: Runner) -> None:
         g.intervene(loaded.model, loaded.tokenizer, documents(), stats, stratify=["disagreement"])
 
 
+def held_out(made: g.Interventions) -> dict[str, Any]:
+    """The ``meta`` of ``made``, as if `collect` had not read its texts."""
+    metrics = made.meta["metrics"]
+    return {**made.meta, "metrics": {**metrics, "texts": {**metrics["texts"], "held_out": True}}}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_part_of_an_encoder_decoder_is_that_of_the_statistics() -> None:
@@ -50,12 +57,16 @@ def test_the_part_of_an_encoder_decoder_is_that_of_the_statistics() -> None:
     model = bart(len(tokenizer))
     more: dict[str, Any] = {"blocks": 4, "lags": 4, "max_length": 32, "mask": {"massive": None}}
     asked: dict[str, Any] = {"sources": 4, "stratify": [], "changes": ["step"], "tokens": 10_000}
-    found = {}
+    found, explained = {}, {}
     for part in ("encoder", "decoder"):
         stats = g.collect(model, tokenizer, documents(), [f"{part}.mlp.0", f"{part}.mlp.1"], **more)
         found[part] = g.intervene(model, tokenizer, documents(), stats, **asked)
         assert found[part].metrics.kind == part
+        read: dict[str, Any] = {"model": model, "tokenizer": tokenizer, "texts": documents()}
+        explained[part] = g.audit(stats, replace(found[part], meta=held_out(found[part])), **read, share=0.2).explained
     assert not np.allclose(found["encoder"].effects, found["decoder"].effects)
+    for values in explained.values():  # they are the texts of the statistics, which a regression on them explains
+        assert np.nanmax(values) > 0.1
 
 
 @pytest.mark.slow

@@ -27,6 +27,11 @@ class LayeredGraph:
     errors: np.ndarray  # (E,) standard errors over documents
 
     @classmethod
+    def of(cls, artifact: Influence | OrderedGraph) -> LayeredGraph:
+        """The edges of either kind of graph."""
+        return cls.of_association(artifact) if isinstance(artifact, OrderedGraph) else cls.of_influence(artifact)
+
+    @classmethod
     def of_influence(cls, influence: Influence) -> LayeredGraph:
         """The edges of expected derivatives."""
         edge = np.flatnonzero(influence.edge)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats
+from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph
 from glasso_cli.linalg.moments import diagonal_places
 from glasso_cli.scoring.structure.jackknife import jackknife_error
 
@@ -42,6 +42,15 @@ class Units:
         """The standard error of the logarithm of sd(first) / sd(last), ``(K,)``, for indices ``(K,)`` of neurons."""
         whole = self.whole[first] - self.whole[last]
         return jackknife_error(whole, self.without[:, first] - self.without[:, last], self.shares)
+
+
+def units_of(graph: Influence | OrderedGraph, stats: ActivationStats, transform: str) -> Units | None:
+    """Those of the neurons of ``graph``; None where ``transform`` leaves the moments of ``stats`` silent about them.
+
+    Influence is in standard deviations of values that are not transformed.
+    """
+    known = isinstance(graph, OrderedGraph) or transform == "none"
+    return Units.of(stats, graph.neurons.astype(np.int64)) if known else None
 
 
 def _log_std(mean: np.ndarray, square: np.ndarray) -> np.ndarray:
