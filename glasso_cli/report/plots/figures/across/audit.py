@@ -107,7 +107,7 @@ def _draw(axes: Axes, panel: _Panel, kinds: list[str]) -> None:
         axes.set_xticks([0.001, 0.01, 0.1, 1], ["0.001", "0.01", "0.1", "1"])
         axes.minorticks_off()
     else:
-        axes.set(xlim=(-0.15, 1.02), xlabel="R² on new texts")
+        axes.set(xlim=(-0.15, 1.02), xlabel="R² on new documents")
         floor = -0.15
     if panel.ceiling is not None:
         value, low, high = panel.ceiling
