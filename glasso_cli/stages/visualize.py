@@ -13,8 +13,10 @@ from glasso_cli.artifacts import (
     Influence,
     Interventions,
     OrderedGraph,
+    Pathways,
     PrecisionPath,
     Scores,
+    Structure,
 )
 from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, public_fields
@@ -113,6 +115,7 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
 
     ordered = ordered_graph(job.config, job.corpus)
     influence, interventions, audit = (job.upstream.get(stage) for stage in ("influence", "intervene", "audit"))
+    structure, scores, pathways = (job.upstream.get(stage) for stage in ("structure", "score", "pathways"))
     study = Study(
         stats=oriented(ActivationStats.load(job.upstream["collect"])),
         fit=oriented(PrecisionPath.load(job.upstream["fit"])),
@@ -120,6 +123,9 @@ def _corpus(job: Job) -> tuple[Iterable[list[Path]], Callable[[], View]]:
         interventions=None if interventions is None else oriented(Interventions.load(interventions)),
         ordered=None if ordered is None else oriented(OrderedGraph.load(ordered)),
         audit=None if audit is None else Audit.load(audit),
+        structure=None if structure is None else Structure.load(structure),
+        scores=None if scores is None else Scores.load(scores),
+        pathways=None if pathways is None else Pathways.load(pathways),
         dot=job.upstream["fit"].with_suffix(".dot"),
         section=job.config.visualize,
         title=f"{_model(job.config)} · {job.corpus}",
@@ -168,7 +174,7 @@ STAGE = Stage(
     version=9,
     sections=("model", "visualize", "compare"),
     after=("collect", "fit", "score", "compare"),
-    uses=("influence", "intervene", "audit"),
+    uses=("influence", "intervene", "audit", "structure", "score", "pathways"),
     settings=settings,
     pins=pins,
     paths=paths,

@@ -14,6 +14,8 @@ from glasso_cli.artifacts.precision_path import places_of
 from glasso_cli.inference.pairs import pair_places, pairs_at
 from glasso_cli.linalg.precision import partial_correlation
 from glasso_cli.report.explorer.across import across_of
+from glasso_cli.report.explorer.columns import columns_of
+from glasso_cli.report.explorer.pathways import pathways_of
 from glasso_cli.report.explorer.view import MOST_ALPHAS, Activity, Change, CorpusView, ShownSamples, View
 from glasso_cli.report.explorer.write import CONTEXTS
 from glasso_cli.report.names import Name
@@ -41,6 +43,8 @@ def view_of(study: Study) -> View:
         fit.orientation,
         (corpus,),
         across=across_of(study),
+        columns=columns_of(study),
+        pathways=pathways_of(study),
     )
 
 

@@ -111,6 +111,54 @@ class Across:
 
 
 @dataclass(frozen=True, eq=False)
+class NeuronColumn:
+    """A number of each of the p neurons of the page; nan where there is none."""
+
+    title: str
+    words: str  # what the number is, in a sentence or two
+    value: np.ndarray  # (p,)
+    error: np.ndarray | None = None  # (p,) standard errors
+    signed: bool = False
+    low_first: bool = False  # how it is sorted first
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnGroup:
+    """Columns that one stage made."""
+
+    name: str  # in addresses
+    title: str
+    words: str  # on which texts, and what the errors are
+    columns: tuple[NeuronColumn, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PathwayView:
+    """n neurons in layers, E edges from earlier to later ones, and K paths, the strongest first; all signs are oriented.
+
+    The n neurons need not be among the p of the page.
+    """
+
+    ids: list[str]  # (n,)
+    labels: list[str]  # (n,)
+    names: list[str]  # (n,) empty where a neuron has none
+    layers: np.ndarray  # (n,)
+    neurons: np.ndarray  # (n,) index into the neurons of the page, -1 where it has none
+    ranks: np.ndarray  # (n,) by importance among all scored neurons, from 1; 0 where it was not scored
+    importance: np.ndarray  # (n,) nan where it was not scored
+    sources: np.ndarray  # (E,)
+    targets: np.ndarray  # (E,)
+    weights: np.ndarray  # (E,)
+    errors: np.ndarray  # (E,)
+    paths: np.ndarray  # (K, M) neurons, -1 beyond the last
+    effects: np.ndarray  # (K,) products of the weights
+    effect_errors: np.ndarray  # (K,)
+    through: np.ndarray  # (K,) measured through the neuron in the middle; nan where the path was not tried
+    through_errors: np.ndarray  # (K,)
+    words: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """The whole page: p neurons, one or two corpora."""
 
@@ -126,6 +174,8 @@ class View:
     change: Change | None = None
     activity: Activity | None = None
     across: Across | None = None
+    columns: tuple[ColumnGroup, ...] = ()
+    pathways: PathwayView | None = None
 
     @property
     def p(self) -> int:

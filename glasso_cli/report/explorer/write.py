@@ -32,7 +32,16 @@ from glasso_cli.report.explorer.blocks import (
     positions,
 )
 from glasso_cli.report.explorer.layout import lay_out
-from glasso_cli.report.explorer.view import Across, Activity, Change, CorpusView, ShownSamples, View
+from glasso_cli.report.explorer.view import (
+    Across,
+    Activity,
+    Change,
+    ColumnGroup,
+    CorpusView,
+    PathwayView,
+    ShownSamples,
+    View,
+)
 from glasso_cli.report.names import Name
 
 FORMAT = "glasso.explorer/6"
@@ -42,10 +51,11 @@ _ENTRY = 250  # bytes of a block besides its text: its element and its entry in 
 # In this order the files are one program: each imports only from those before it.
 SCRIPTS = (
     *("data.js", "state.js", "draw.js", "contexts.js", "view.js", "paint.js", "graph.js", "matrix.js", "pins.js"),
-    *("tables.js", "activity.js", "across.js", "edge-card.js", "cards.js", "export.js", "search.js", "controls.js"),
+    *("columns.js", "tables.js", "activity.js", "across.js", "pathways.js", "paths.js", "edge-card.js", "cards.js"),
+    *("export.js", "search.js", "controls.js"),
     "main.js",
 )
-STYLES = ("page.css", "contexts.css", "across.css")
+STYLES = ("page.css", "contexts.css", "across.css", "pathways.css")
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./[\w-]+\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|function) )", re.MULTILINE)
 
@@ -109,6 +119,14 @@ def _blocks(view: View) -> Iterator[tuple[str, Block]]:
     if view.across:
         for name, block in _across(view.across, view.p):
             yield f"across.{name}", block
+    for group in view.columns:
+        for number, column in enumerate(group.columns):
+            yield f"columns.{group.name}.{number}.value", packed(column.value.astype(np.float32))
+            if column.error is not None:
+                yield f"columns.{group.name}.{number}.error", packed(column.error.astype(np.float32))
+    if view.pathways:
+        for name, block in _pathways(view.pathways):
+            yield f"pathways.{name}", block
     yield "order", packed(indices(_by_strength(view), view.p))
 
 
@@ -181,6 +199,14 @@ def _across(across: Across, p: int) -> Iterator[tuple[str, Block]]:
         yield f"{number}.q", packed(logarithms(column.q_values))
         if column.rms is not None:
             yield f"{number}.rms", packed(column.rms.astype(np.float32))
+
+
+def _pathways(view: PathwayView) -> Iterator[tuple[str, Block]]:
+    yield from ((name, packed_json(getattr(view, name))) for name in ("ids", "labels", "names"))
+    for name in ("layers", "neurons", "ranks", "sources", "targets", "paths"):
+        yield name, packed(getattr(view, name).astype(np.int32))
+    for name in ("importance", "weights", "errors", "effects", "effect_errors", "through", "through_errors"):
+        yield name, packed(getattr(view, name).astype(np.float32))
 
 
 def _contexts(view: View, room: int) -> tuple[dict[str, Block], int]:
@@ -279,6 +305,8 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
         "change": {"kinds": view.change.kinds, "words": dict(view.change.words)} if view.change else None,
         "activity": dict(view.activity.words) if view.activity else None,
         **({"across": _across_words(view.across)} if view.across else {}),
+        **({"columns": [_group_words(group) for group in view.columns]} if view.columns else {}),
+        **({"pathways": _pathway_words(view.pathways)} if view.pathways else {}),
         "colours": _colours(),
         "steps": STEPS,
         "unknown": UNKNOWN,
@@ -290,6 +318,24 @@ def _manifest(view: View, blocks: dict[str, Block], without: int) -> dict[str, A
 
 def _across_words(across: Across) -> dict[str, Any]:
     return {**across.words, "columns": [{"name": column.name, "words": column.words} for column in across.columns]}
+
+
+def _group_words(group: ColumnGroup) -> dict[str, Any]:
+    columns = [
+        {
+            "title": column.title,
+            "words": column.words,
+            "signed": column.signed,
+            "error": column.error is not None,
+            "low_first": column.low_first,
+        }
+        for column in group.columns
+    ]
+    return {"name": group.name, "title": group.title, "words": group.words, "columns": columns}
+
+
+def _pathway_words(view: PathwayView) -> dict[str, Any]:
+    return {**view.words, "neurons": len(view.ids), "paths": len(view.paths)}
 
 
 def _name(name: Name) -> dict[str, Any] | None:

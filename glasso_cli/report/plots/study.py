@@ -11,7 +11,17 @@ import numpy as np
 
 from glasso_cli.across.from_artifacts import Neurons, edges_across
 from glasso_cli.across.table import EdgesAcross
-from glasso_cli.artifacts import ActivationStats, Audit, Influence, Interventions, OrderedGraph, PrecisionPath
+from glasso_cli.artifacts import (
+    ActivationStats,
+    Audit,
+    Influence,
+    Interventions,
+    OrderedGraph,
+    Pathways,
+    PrecisionPath,
+    Scores,
+    Structure,
+)
 from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
@@ -32,7 +42,7 @@ class Edges(NamedTuple):
 class Study:
     """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus.
 
-    All are oriented. What was not made is None.
+    All are oriented but ``pathways``, whose tables are. What was not made is None.
     """
 
     stats: ActivationStats
@@ -44,6 +54,9 @@ class Study:
     interventions: Interventions | None = None
     ordered: OrderedGraph | None = None
     audit: Audit | None = None
+    structure: Structure | None = None
+    scores: Scores | None = None
+    pathways: Pathways | None = None
 
     # -- the selected graph -----------------------------------------------------------------------
 

@@ -44,6 +44,32 @@ def pathways_summary(metrics: PathwayMetrics) -> list[tuple[str, str]]:
     return [*lines, ("signs", SIGNS_OF_TABLES)]
 
 
+def edge_words(kind: str) -> str:
+    """What the edges across layers are: influence, association, or partial correlation."""
+    units = "in standard deviations of the target per standard deviation of the source"
+    return {
+        "influence": f"Edges: mean derivatives (influence), {units}.",
+        "association": f"Edges: regression coefficients of the ordered graph (association), {units}.",
+        "partial correlation": "Edges: partial correlations between layers (association).",
+    }[kind]
+
+
+def path_words(metrics: PathwayMetrics) -> str:
+    """What the effect of a path is."""
+    return (
+        f"The effect of a path is the product of its edges; ± is its standard error over documents. These are the {metrics.paths:,} "
+        f"strongest paths from {count(metrics.sources, 'neuron')} to {count(metrics.targets, 'neuron')}."
+    )
+
+
+def trial_words(found: Mediated) -> str:
+    """How the measured effects of paths come about."""
+    return (
+        f"Measured: what goes through the neuron in the middle, as the effect of a push of the first neuron by {found.step:g} standard "
+        f"deviations, less the effect with the middle held, on {found.tokens:,} tokens of {count(found.documents, 'document')}."
+    )
+
+
 def _in_short(found: Mediated) -> str:
     return f"{count(found.paths, 'path')} tried, {found.same_sign:.0%} of the expected sign"
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from glasso_cli.artifacts.metrics import ScoreMetrics
 from glasso_cli.artifacts.metrics.scores import FormMeasured
 
+SCALARS = {
+    "loss": "the loss of the next token (nats)",
+    "logit_difference": "the difference of two logits",
+    "class_logit": "the logit of a class",
+    "kl": "the divergence from the clean prediction (nats)",
+}
+
 
 def one_line(metrics: ScoreMetrics) -> str:
     """The scores in a line."""

@@ -35,7 +35,7 @@ def structure_summary(metrics: StructureMetrics) -> list[tuple[str, str]]:
         lines.append(("stability", _unmeasured(metrics)))
         return lines
     lines += [
-        (f"stability of {item.score}", _stability(item, metrics.largest))
+        (f"stability of {item.score}", coefficient_words(item, metrics.largest))
         for item in metrics.stability
         if item.score != "explained"
     ]
@@ -59,7 +59,8 @@ def _unmeasured(metrics: StructureMetrics) -> str:
     return "not measured (structure.subsets: 0)"
 
 
-def _stability(item: RankingStability, largest: float) -> str:
+def coefficient_words(item: RankingStability, largest: float) -> str:
+    """The correlation-stability coefficient of a ranking; ``largest`` is the share of dropped blocks that was tried."""
     if item.coefficient is None or item.of_ranks is None:
         return "not defined: all neurons have the same value"
     verdict = "stable" if item.coefficient >= 0.5 else "somewhat stable" if item.coefficient >= 0.25 else "not stable"

@@ -29,7 +29,7 @@ def rows(page: Page) -> list[list[str]]:
     """The cells of the table."""
     found: list[list[str]] = page.run(
         "return [...document.querySelectorAll('#across-table tbody tr')].map((row) =>"
-        " [...row.cells].map((cell) => cell.innerText.trim()))"
+        " [...row.cells].map((cell) => cell.innerText.trim().replace(/\\s+/g, ' ')))"
     )
     return found
 

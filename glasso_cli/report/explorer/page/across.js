@@ -6,6 +6,7 @@ import { acrossQ, CORPORA, data, manifest } from './data.js';
 import {
   byId,
   createElement,
+  errorBelow,
   formatCount,
   formatError,
   formatQ,
@@ -59,7 +60,7 @@ function valueText(column, pair) {
   if (!hasNumber(column, pair)) return acrossAt(column, 'state', pair) === NOT_LOOKED ? '' : '–';
   const text = `${formatSigned(acrossAt(column, 'value', pair))} ± ${formatError(acrossAt(column, 'error', pair))}`;
   const tag = acrossAt(column, 'state', pair) === FOUND ? 'strong' : 'span';
-  return createElement(tag, { class: 'number' }, text);
+  return errorBelow(text, tag);
 }
 
 const acrossEnd = (title, neuron) => ({

@@ -2,6 +2,7 @@
 
 import { acrossList } from './across.js';
 import { activityLines } from './activity.js';
+import { groupLists } from './columns.js';
 import { contextsPlace, fillContexts } from './contexts.js';
 import { CORPORA, changePoint, data, peakTokens } from './data.js';
 import {
@@ -23,6 +24,7 @@ import {
 import { edgeCard } from './edge-card.js';
 import { centreOn } from './graph.js';
 import { communitySums } from './matrix.js';
+import { pathCard, pathsOf } from './paths.js';
 import { pinFields, pinOf, togglePin } from './pins.js';
 import { activeCorpus, isChange, neighbours, shown, state } from './state.js';
 
@@ -39,10 +41,11 @@ export async function showCard() {
 }
 
 function cardContent() {
-  const { edge, neuron, community } = state;
+  const { edge, neuron, community, path } = state;
   if (edge) return edgeCard(...edge.split('-').map(Number));
   if (neuron !== null) return neuronCard(neuron);
   if (community !== null && community < activeCorpus().size) return communityCard(community);
+  if (path !== null) return pathCard(path);
   return strongestNeurons();
 }
 
@@ -91,7 +94,9 @@ function neuronCard(neuron) {
     neuronActions(neuron, Boolean(pin)),
     ...(pin ? [pinFields(pin)] : []),
     ...neighbourLists(neuron),
+    ...groupLists(neuron),
     ...acrossList(neuron),
+    ...pathsOf(neuron),
     ...CORPORA.flatMap((each) => [
       createElement('h3', {}, CORPORA.length > 1 ? `Strongest contexts in ${each.name}` : 'Strongest contexts'),
       ...(each.crops === null ? [] : [hint(each.crops)]),

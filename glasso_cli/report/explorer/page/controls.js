@@ -1,7 +1,7 @@
 // The controls at the left, the tabs and the keys: what they change, and how they show the state.
 
 import { CORPORA, data, hasFrequencies, manifest } from './data.js';
-import { byId, createButton, createElement, formatCount, formatPercent, plural } from './draw.js';
+import { byId, createButton, createElement, createSvg, formatCount, formatPercent, plural } from './draw.js';
 import { EXPORTS, saveExport } from './export.js';
 import { showAll } from './graph.js';
 import { showResults } from './search.js';
@@ -14,9 +14,10 @@ const TABS = {
   neurons: 'Neurons',
   ...(manifest.activity ? { activity: 'Activity' } : {}),
   ...(manifest.across ? { across: 'Across layers' } : {}),
+  ...(manifest.pathways ? { pathways: 'Pathways' } : {}),
 };
-const SLIDERS = ['least', 'frequency', 'budget', 'strength'];
-const SELECTS = ['gap', 'layer', 'kind', 'arrangement', 'reading', 'between'];
+const SLIDERS = ['least', 'frequency', 'budget', 'strength', 'routes', 'links', 'tops', 'weight'];
+const SELECTS = ['gap', 'layer', 'kind', 'arrangement', 'reading', 'between', 'columns'];
 
 export function setUpControls() {
   byId('title').textContent = manifest.title;
@@ -96,8 +97,8 @@ function handlePageKey(event) {
     byId('search').focus();
     event.preventDefault();
   }
-  const chosen = (state.neuron ?? state.edge ?? state.community) !== null;
-  if (event.key === 'Escape' && chosen) update({ ...NOTHING_CHOSEN });
+  const chosen = (state.neuron ?? state.edge ?? state.community ?? state.path) !== null;
+  if (event.key === 'Escape' && chosen) update({ ...NOTHING_CHOSEN, path: null });
 }
 
 // -- showing the state --------------------------------------------------------------------------------
@@ -118,10 +119,13 @@ export function drawControls() {
   for (const name of [...SLIDERS, ...SELECTS]) byId(name).value = state[name];
   byId('least-value').textContent = state.least.toFixed(2);
   byId('strength-value').textContent = state.strength.toFixed(2);
+  byId('weight-value').textContent = state.weight.toFixed(2);
+  for (const name of ['routes', 'links', 'tops']) byId(`${name}-value`).textContent = formatCount(state[name]);
   byId('frequency-value').textContent = formatPercent(state.frequency);
   byId('frequency-field').hidden = isChange() || !hasFrequencies(activeCorpus());
   byId('budget-value').textContent = formatCount(state.budget);
   byId('kind-field').hidden = !isChange();
+  for (const id of ['legend', 'counts']) byId(id).hidden = state.tab === 'pathways'; // they are of the fitted graph
 }
 
 function drawAlpha(corpus, k) {
@@ -136,12 +140,6 @@ function drawAlpha(corpus, k) {
   byId('alpha-value').textContent = alpha;
   byId('alpha-words').textContent = `${edges} in the graph of this α${which}.`;
   drawCurve(corpus, k);
-}
-
-function createSvg(tag, attributes) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }
 
 // Bars: edges at every alpha, from the sparsest graph. Line: the values that the selection rule compared.

@@ -57,6 +57,25 @@ export function formatQ(value) {
   return value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3);
 }
 
+// A value with as many digits as its error allows: two of the error; without one, three of the value.
+export function formatEstimate(value, error = NaN, signed = false) {
+  if (Number.isNaN(value)) return '–';
+  if (error > 0) {
+    const digits = Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(error) + 1e-6)));
+    return `${signed ? formatSigned(value, digits) : value.toFixed(digits).replace('-', '−')} ± ${error.toFixed(digits)}`;
+  }
+  const text = Number(value.toPrecision(3)).toString().replaceAll('-', '−');
+  return signed && value > 0 ? `+${text}` : text;
+}
+
+// “value ± error” in a cell of a table: the error goes to a line of its own where there is little room.
+export function errorBelow(text, tag = 'span') {
+  const [value, error] = text.split(' ± ');
+  if (error === undefined) return createElement(tag, { class: 'number' }, text);
+  const below = createElement('span', { class: 'error' }, `± ${error}`);
+  return createElement(tag, { class: 'number' }, `${value} `, below);
+}
+
 export const formatError = (value) => (Number.isNaN(value) ? '–' : value.toFixed(3));
 export const formatPercent = (share) => `${Math.round(100 * share)} %`;
 export const plural = (count, noun) => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
@@ -81,6 +100,16 @@ export function createElement(tag, properties = {}, ...children) {
     else element.setAttribute(name, value);
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function createSvg(tag, attributes, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
   return element;
 }
 

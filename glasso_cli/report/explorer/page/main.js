@@ -10,21 +10,24 @@ import { EXPORTS } from './export.js';
 import { setUpGraph } from './graph.js';
 import { paintMatrix, setUpMatrix } from './matrix.js';
 import { paint, paintCounts } from './paint.js';
+import { setUpPaths } from './paths.js';
+import { drawPathways, markPathways, setUpPathways } from './pathways.js';
 import { listPins } from './pins.js';
 import { searchResults } from './search.js';
 import { listeners, readHash, shown, state, update } from './state.js';
-import { setUpTables, tables } from './tables.js';
+import { drawNeuronTable, setUpTables, tables } from './tables.js';
 import { arrange, canvasPoint, graph, neuronAt } from './view.js';
 
-const CHOICES = ['neuron', 'edge', 'community'];
+const CHOICES = ['neuron', 'edge', 'community', 'path'];
 const LIGHT = new Set([...CHOICES, 'pins', 'zoom']); // these change the card and the painting of the graph alone
 const VIEWS = {
   overview: paintMatrix,
   graph: paint,
   edges: () => tables.edges.draw(),
-  neurons: () => tables.neurons.draw(),
+  neurons: drawNeuronTable,
   activity: () => tables.activity.draw(),
   across: () => tables.across.draw(),
+  pathways: drawPathways,
 };
 
 async function start() {
@@ -35,6 +38,8 @@ async function start() {
   setUpTables();
   setUpActivity();
   setUpAcross();
+  setUpPathways();
+  setUpPaths();
   setUpMatrix();
   setUpGraph();
   listeners.push(drawChanges);
@@ -71,6 +76,7 @@ function drawChanges(changes) {
     return;
   }
   if (state.tab === 'graph') paint();
+  if (state.tab === 'pathways') markPathways();
   drawCards();
   const chosen = CHOICES.some((name) => (changes[name] ?? null) !== null);
   if (chosen && innerWidth <= 720) byId('card').scrollIntoView(); // on a narrow screen it is below

@@ -27,6 +27,12 @@ const DEFAULTS = {
   reading: '',
   between: '',
   strength: 0,
+  columns: '',
+  routes: 20,
+  links: 60,
+  tops: 15,
+  weight: 0,
+  path: null,
   neuron: null,
   edge: null,
   community: null,
@@ -106,7 +112,8 @@ const oneOf = (text, choices) => checked(text, choices.includes(text));
 
 const optionalInteger = (text) => (text === '' ? '' : String(integerBelow(text, 100000)));
 
-const EXTRA_TABS = ['activity', 'across'].filter((name) => manifest[name]);
+const EXTRA_TABS = ['activity', 'across', 'pathways'].filter((name) => manifest[name]);
+const GROUP_NAMES = (manifest.columns ?? []).map(({ name }) => name);
 
 const PARSERS = {
   tab: (text) => oneOf(text, ['overview', 'graph', 'edges', 'neurons', ...EXTRA_TABS]),
@@ -122,6 +129,12 @@ const PARSERS = {
   reading: optionalInteger,
   between: (text) => checked(text, /^(-?\d+ -?\d+)?$/.test(text)),
   strength: (text) => atMost(text, 1),
+  columns: (text) => oneOf(text, ['', ...GROUP_NAMES]),
+  routes: (text) => integerBelow(text, 501),
+  links: (text) => integerBelow(text, 401),
+  tops: (text) => integerBelow(text, 201),
+  weight: (text) => atMost(text, 1),
+  path: (text) => integerBelow(text, manifest.pathways?.paths ?? 0),
   neuron: (text) => integerBelow(text, NEURON_COUNT),
   edge: parseEdge,
   community: (text) => integerBelow(text, 32768),

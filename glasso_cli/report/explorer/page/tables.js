@@ -1,5 +1,6 @@
 // The edges and the neurons shown as tables: everything in the graph can be read and reached here.
 
+import { drawColumnWords, groupColumns, setUpColumns } from './columns.js';
 import { CORPORA, changeQ, data, entryOf, manifest, peakTokens, testOf, unscaled } from './data.js';
 import {
   byId,
@@ -16,10 +17,11 @@ import {
   signText,
   whyButton,
 } from './draw.js';
-import { activeCorpus, isChange, shown } from './state.js';
+import { activeCorpus, isChange, shown, state } from './state.js';
 
 const PAGE = 50; // rows
 export const tables = {};
+let drawnColumns = ''; // which columns the table of neurons last had
 
 // A table with pages that is sorted by the column whose title is pressed. `columns()` are {title, cell(row),
 // sortBy(row)} with `word: true` where the cell is text and not a number; `rows()` come in their own order.
@@ -53,7 +55,7 @@ function sortedRows(rows, column, descending) {
 }
 
 function headRow(table, columns) {
-  const cells = columns.map(({ title, word }, index) => {
+  const cells = columns.map(({ title, word, words }, index) => {
     const active = table.column === index;
     const sort = () => {
       table.descending = active ? !table.descending : true;
@@ -63,7 +65,8 @@ function headRow(table, columns) {
     const direction = table.descending ? 'descending' : 'ascending';
     const arrow = table.descending ? ' ↓' : ' ↑';
     const properties = { scope: 'col', class: word ? 'word' : '', 'aria-sort': active ? direction : 'none' };
-    return createElement('th', properties, createButton({ onclick: sort }, `${title}${active ? arrow : ''}`));
+    const button = createButton({ onclick: sort, title: words ?? '' }, `${title}${active ? arrow : ''}`);
+    return createElement('th', properties, button);
   });
   return createElement('tr', {}, ...cells);
 }
@@ -181,8 +184,14 @@ const NAME_COLUMN = {
   cell: (neuron) => (data.names[neuron] ? data.name_scores[neuron].toFixed(2) : '–'),
   sortBy: (neuron) => (data.names[neuron] ? data.name_scores[neuron] : -1),
 };
+const NEURON_COLUMN = {
+  title: 'neuron',
+  word: true,
+  cell: neuronButton,
+  sortBy: (neuron) => data.labels[neuron],
+};
 const NEURON_COLUMNS = [
-  { title: 'neuron', word: true, cell: neuronButton, sortBy: (neuron) => data.labels[neuron] },
+  NEURON_COLUMN,
   {
     title: 'community',
     word: true,
@@ -210,7 +219,16 @@ export function setUpTables() {
   });
   tables.neurons = pagedTable(byId('neuron-table'), {
     caption: () => 'Neurons, from strong to weak',
-    columns: () => NEURON_COLUMNS,
+    columns: () => (state.columns ? [NEURON_COLUMN, ...groupColumns(state.columns)] : NEURON_COLUMNS),
     rows: () => shown().order,
   });
+  setUpColumns();
+}
+
+// The table of neurons, with what its columns say.
+export function drawNeuronTable() {
+  if (state.columns !== drawnColumns) Object.assign(tables.neurons, { page: 0, column: null });
+  drawnColumns = state.columns;
+  drawColumnWords();
+  tables.neurons.draw();
 }
