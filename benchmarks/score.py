@@ -32,9 +32,9 @@ from glasso_cli.intervention.survey import set_limits
 from glasso_cli.models.load import load_model
 from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.scoring.assemble import Known
-from glasso_cli.scoring.attribution import attribute
 from glasso_cli.scoring.clean import layouts, measure_neurons
-from glasso_cli.scoring.frozen import Held, held_modules, holding
+from glasso_cli.scoring.gradients.attribution import attribute
+from glasso_cli.scoring.gradients.frozen import Held, held_modules, holding
 from glasso_cli.scoring.parts import split
 from glasso_cli.scoring.ranks import rank_correlation
 from glasso_cli.scoring.replaced import Replacement

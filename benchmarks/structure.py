@@ -1,15 +1,16 @@
 """Whether the errors of scores and paths fit: the same numbers from two halves of the documents.
 
     python benchmarks/structure.py halves OUT/collect/CORPUS.npz OUT/fit/CORPUS.npz
-    python benchmarks/structure.py paths OUT ONE OTHER [--count 300]
+    python benchmarks/structure.py paths OUT ONE OTHER [--count 300] [--scalar]
 
 *halves*: the scores of `structure` on the even and on the odd blocks of documents, with the edges of the fit. z is the difference over
 the root of the sum of both squared errors: its standard deviation is 1 if the errors are right. Beyond: share of |z| above the 5 %
 quantile of Student's t with one degree of freedom less than a half has blocks.
 
-*paths*: the strongest paths of the corpus ONE, and the same paths in OTHER, which has other documents, both with `influence.keep: all`.
-Half of the paths are chosen on each corpus. z as above: with the errors of edges alone, where both corpora are in the standard
-deviations of ONE, and in the standard deviations of each corpus, with the errors of edges alone and with those of the units too.
+*paths*: the strongest paths of the corpus ONE, and the same paths in OTHER, which has other documents; a path with a pair that is no
+edge in OTHER is left out, so that `influence.fdr` should be near 1. Half of the paths are chosen on each corpus. z as above: where both
+corpora are in the standard deviations of ONE, and in the standard deviations of each; with factors taken as independent, and by the
+block jackknife of the product.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from glasso_cli.artifacts import ActivationStats, Influence, PrecisionPath
+from glasso_cli.artifacts import ActivationStats, Influence, PrecisionPath, Scores
 from glasso_cli.artifacts.metrics import to_json
 from glasso_cli.config import FitSection
-from glasso_cli.scoring.pathways.best_paths import best_paths, product_error
+from glasso_cli.scoring.pathways.best_paths import Path as Path_
+from glasso_cli.scoring.pathways.best_paths import best_paths
+from glasso_cli.scoring.pathways.end import End
+from glasso_cli.scoring.pathways.errors import path_errors
 from glasso_cli.scoring.pathways.graph import LayeredGraph
 from glasso_cli.scoring.pathways.units import Units
 from glasso_cli.scoring.structure.scores import structure_scores
@@ -42,6 +46,7 @@ def main() -> None:
     paths.add_argument("one", type=Path, help="folder of an experiment, OUT")
     paths.add_argument("corpora", nargs=2)
     paths.add_argument("--count", type=int, default=300)
+    paths.add_argument("--scalar", action="store_true", help="paths that end in the scalar of score")
     arguments = parser.parse_args()
     for row in (_halves if arguments.part == "halves" else _paths)(arguments):
         print(row, flush=True)
@@ -77,23 +82,22 @@ def _z(one: np.ndarray, other: np.ndarray, error: np.ndarray, error_too: np.ndar
 
 
 def _paths(arguments: argparse.Namespace) -> Iterator[str]:
-    sides = [_Side.of(arguments.one, corpus) for corpus in arguments.corpora]
-    z: dict[str, list[float]] = {"units of ONE": [], "own units, errors of edges": [], "own units, all errors": []}
+    sides = [_Side.of(arguments.one, corpus, arguments.scalar) for corpus in arguments.corpora]
+    z: dict[str, list[float]] = {}
     effects: list[tuple[float, float]] = []
     for one, other in (sides, sides[::-1]):
-        graph = one.graph
-        layers = np.unique(graph.layers)
-        for path in best_paths(
-            graph, arguments.count // 2, graph.layers == layers[0], 1.0 * (graph.layers == layers[-1])
-        ):
-            ids = graph.neuron_ids[list(path.neurons)].tolist()
-            (here, error, units), (there, error_too, units_too) = (side.effect(ids) for side in (one, other))
-            ratio = np.exp(other.log_std(ids) - one.log_std(ids))  # of units
-            effects.append((here, there))
-            z["units of ONE"].append((here - there / ratio) / np.hypot(error, error_too / ratio))
-            z["own units, errors of edges"].append((here - there) / np.hypot(error, error_too))
-            every = np.sqrt(error**2 + error_too**2 + (here * units) ** 2 + (there * units_too) ** 2)
-            z["own units, all errors"].append((here - there) / every)
+        starts = one.graph.layers == one.graph.layers.min()
+        for path in best_paths(one.graph, arguments.count // 2, starts, one.end.slopes):
+            there = other.path(one.graph.neuron_ids[list(path.neurons)].tolist())
+            if there is None:
+                continue
+            effects.append((path.effect, there.effect))
+            ratio = np.exp(other.log_unit(there) - one.log_unit(path))
+            for name in one.errors(path):
+                error, error_too, scale = one.errors(path)[name], other.errors(there)[name], 1.0
+                if name.startswith("units of ONE"):
+                    error_too, scale = error_too / ratio, ratio
+                z.setdefault(name, []).append((path.effect - there.effect / scale) / np.hypot(error, error_too))
     bar = float(t.ppf(0.975, np.count_nonzero(sides[0].influence.counts) - 1))
     for name, values in z.items():
         yield f"{name}: {len(values)} paths, sd of z {np.std(values):.2f}, {np.mean(np.abs(values) > bar):.1%} beyond"
@@ -103,33 +107,53 @@ def _paths(arguments: argparse.Namespace) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One corpus: its influence, the table of all pairs, and its units."""
+    """One corpus: its influence, the graph of its edges, their end, and its units."""
 
     influence: Influence
     graph: LayeredGraph
-    table: dict[tuple[str, str], tuple[float, float]]
+    end: End
     units: Units
     place: dict[str, int]
+    edge: dict[tuple[int, int], int]
 
     @classmethod
-    def of(cls, folder: Path, corpus: str) -> _Side:
+    def of(cls, folder: Path, corpus: str, scalar: bool) -> _Side:
         influence = Influence.load(folder / "influence" / f"{corpus}.npz")
         stats = ActivationStats.load(folder / "collect" / f"{corpus}.npz")
-        ends = (influence.neuron_ids[side].tolist() for side in (influence.sources, influence.targets))
-        table = dict(zip(zip(*ends), zip(influence.mean.tolist(), influence.error.tolist())))
+        graph = LayeredGraph.of_influence(influence)
+        if scalar:
+            end = End.of_scalar(Scores.load(folder / "score" / f"{corpus}.npz"), graph, influence.std)
+        else:
+            end = End.of_neurons(graph.layers == graph.layers.max(), len(influence.counts))
         place = {name: number for number, name in enumerate(influence.neuron_ids.tolist())}
+        edge = dict(zip(zip(graph.sources.tolist(), graph.targets.tolist()), range(len(graph.weights))))
         units = Units.of(stats, influence.neurons.astype(np.int64))
-        return cls(influence, LayeredGraph.of_influence(influence), table, units, place)
+        return cls(influence, graph, end, units, place, edge)
 
-    def effect(self, ids: list[str]) -> tuple[float, float, float]:
-        """The effect of a path, its error by the edges, and the relative error of its units."""
-        weights, errors = np.array([self.table[pair] for pair in pairwise(ids)]).T
-        ends = (np.array([self.place[ids[end]]]) for end in (0, -1))
-        return float(weights.prod()), product_error(weights, errors), float(self.units.relative_error(*ends)[0])
+    def path(self, ids: list[str]) -> Path_ | None:
+        """The path through these neurons; None where one of its pairs is no edge."""
+        neurons = tuple(self.place[name] for name in ids)
+        edges = tuple(self.edge.get(pair, -1) for pair in pairwise(neurons))
+        if -1 in edges:
+            return None
+        return Path_(neurons, edges, float(self.graph.weights[list(edges)].prod() * self.end.slopes[neurons[-1]]))
 
-    def log_std(self, ids: list[str]) -> float:
-        """Logarithm of the unit of a path: standard deviation of the first over that of the last."""
-        return float(self.units.whole[self.place[ids[0]]] - self.units.whole[self.place[ids[-1]]])
+    def errors(self, path: Path_) -> dict[str, float]:
+        """The errors of a path: of the product in fixed units, and with those of the units; independent and by the jackknife."""
+        apart = replace(self.graph, deviations=None)
+        ways = {
+            "units of ONE, independent factors": (apart, None),
+            "units of ONE, jackknife": (self.graph, None),
+            "own units, error of the product alone": (self.graph, None),
+            "own units, independent factors and units": (apart, self.units),
+            "own units, jackknife of all": (self.graph, self.units),
+        }
+        return {name: float(path_errors(graph, [path], self.end, units)[0]) for name, (graph, units) in ways.items()}
+
+    def log_unit(self, path: Path_) -> float:
+        """Logarithm of the unit of a path: standard deviation of the first over that of the last, if it ends in a neuron."""
+        last = 0.0 if self.end.is_scalar else self.units.whole[path.neurons[-1]]
+        return float(self.units.whole[path.neurons[0]] - last)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from glasso_cli.api.settings import section_of
 from glasso_cli.api.stages import made_from
-from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph, Pathways, PrecisionPath, Structure
+from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph, Pathways, PrecisionPath, Scores, Structure
 from glasso_cli.config import FitSection, PathwaysSection, StructureSection
 from glasso_cli.errors import InputError
 
@@ -32,11 +32,16 @@ def structure(stats: ActivationStats, fit: PrecisionPath, *, seed: int = 0, **se
     return replace(made, meta={**made.meta, **made_from(structure=section, seed=seed)})
 
 
-def pathways(graph: Influence | OrderedGraph, stats: ActivationStats | None = None, **settings: Any) -> Pathways:
+def pathways(
+    graph: Influence | OrderedGraph,
+    stats: ActivationStats | None = None,
+    scores: Scores | None = None,
+    **settings: Any,
+) -> Pathways:
     """The strongest paths through a graph across layers, the effects along all paths, and the pruned view.
 
     The numbers are those of ``glasso pathways``. With ``stats``, the errors include those of the standard deviations that are the
-    unit. ``settings`` are the keys of the section ``pathways`` (``sources``, ``targets``, ``count``, …). Paths are tried on the
+    unit. With ``scores``, paths end in their scalar. ``settings`` are the keys of the section ``pathways`` (``sources``, ``targets``, ``count``, …). Paths are tried on the
     network by ``glasso pathways`` alone.
 
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for neurons that are not
@@ -47,7 +52,8 @@ def pathways(graph: Influence | OrderedGraph, stats: ActivationStats | None = No
     from glasso_cli.scoring.pathways.units import units_of
 
     kind = "association" if isinstance(graph, OrderedGraph) else "influence"
-    section = section_of(PathwaysSection, "pathways", {**settings, "graph": kind})
+    end = {} if scores is None else {"to": "scalar"}
+    section = section_of(PathwaysSection, "pathways", {**settings, "graph": kind, **end})
     if section.mediate:
         raise InputError(
             "Trials of paths need the model and the texts.", "Run `glasso pathways`, or leave out mediate."
@@ -56,5 +62,6 @@ def pathways(graph: Influence | OrderedGraph, stats: ActivationStats | None = No
     if stats is not None:
         units = units_of(graph, stats, stats.meta["material"]["config"]["collect"]["transform"])
     name = str(graph.meta.get("corpus", "corpus"))
-    made = pathways_of(LayeredGraph.of(graph), graph.orientation, section, name, units=units)
+    std = graph.std if isinstance(graph, Influence) else None
+    made = pathways_of(LayeredGraph.of(graph), graph.orientation, section, name, units=units, scores=scores, std=std)
     return replace(made, meta={**made.meta, **made_from(pathways=section, seed=0)})

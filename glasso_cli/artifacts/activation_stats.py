@@ -70,14 +70,16 @@ class ActivationStats(Artifact):
     quantile_values: np.ndarray = array("p", "5", "E", "W", dtype="float32")
     quantile_documents: np.ndarray = array("p", "5", "E", dtype="int32")
     # of images, numeric sequences and rows alone, where contexts are samples (W = 1); see crops.py
-    crop_kind: np.ndarray | None = array("2", dtype="str", optional=True)  # kind and mark
-    crop_of: np.ndarray | None = array("V", dtype="int32", optional=True)
-    crop_pixels: np.ndarray | None = array("N", "h", "w", "k", dtype="uint8", optional=True)
-    crop_sizes: np.ndarray | None = array("N", "2", dtype="int32", optional=True)
-    crop_boxes: np.ndarray | None = array("V", "H", "4", dtype="float32", optional=True)
-    crop_field: np.ndarray | None = array("H", "2", dtype="int32", optional=True)
-    crop_extent: np.ndarray | None = array("2", "2", dtype="int32", optional=True)  # of a crop, of the first document
-    crop_points: np.ndarray | None = array("p", dtype="int32", optional=True)
+    crop_kind: np.ndarray | None = array("2", dtype="str", optional="crops")  # kind and mark
+    crop_of: np.ndarray | None = array("V", dtype="int32", optional="crops")
+    crop_pixels: np.ndarray | None = array("N", "h", "w", "k", dtype="uint8", optional="crops")
+    crop_sizes: np.ndarray | None = array("N", "2", dtype="int32", optional="crops")
+    crop_boxes: np.ndarray | None = array("V", "H", "4", dtype="float32", optional="crops")
+    crop_field: np.ndarray | None = array("H", "2", dtype="int32", optional="crops")
+    crop_extent: np.ndarray | None = array(
+        "2", "2", dtype="int32", optional="crops"
+    )  # of a crop, of the first document
+    crop_points: np.ndarray | None = array("p", dtype="int32", optional="crops")
 
     @cached_property
     def metrics(self) -> CollectMetrics:

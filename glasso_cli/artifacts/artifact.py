@@ -32,11 +32,11 @@ _COMPUTED: dict[str, Callable[[dict[str, int]], int]] = {
 }
 
 
-def array(*dimensions: str, dtype: str, may_be_empty: bool = False, optional: bool = False) -> Any:
+def array(*dimensions: str, dtype: str, may_be_empty: bool = False, optional: str = "") -> Any:
     """A field that holds an array: a letter for every dimension, a number or a formula, and the type.
 
-    The same letter is the same length in all arrays of an artifact. The ``optional`` arrays of an artifact are all there, or
-    all of them are None and not in the file.
+    The same letter is the same length in all arrays of an artifact. The arrays that name the same group as ``optional`` are all
+    there, or all of them are None and not in the file.
     """
     described = {"dimensions": dimensions, "dtype": dtype, "may_be_empty": may_be_empty, "optional": optional}
     return field(default=None, metadata=described) if optional else field(metadata=described)
@@ -130,10 +130,14 @@ class Artifact:
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         verified_content(path)
         arrays, meta = map_npz(path)
-        optional = {item.name for item in fields(cls) if item.metadata.get("optional")}
         names = {item.name for item in fields(cls)} - {"meta"}
-        if optional.isdisjoint(arrays):
-            names -= optional
+        groups: dict[str, set[str]] = {}
+        for item in fields(cls):
+            if item.metadata.get("optional"):
+                groups.setdefault(item.metadata["optional"], set()).add(item.name)
+        for group in groups.values():
+            if group.isdisjoint(arrays):
+                names -= group
         missing = sorted(names - set(arrays))
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")

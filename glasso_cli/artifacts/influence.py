@@ -46,7 +46,10 @@ class Influence(Artifact):
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs of all layers
     edge: np.ndarray = array("E", dtype="bool")  # q_values at most influence.fdr
     # Root mean square over tokens of that change, the typical size at a token; not there without influence.ablation:
-    ablation_rms: np.ndarray | None = array("E", dtype="float32", optional=True)
+    ablation_rms: np.ndarray | None = array("E", dtype="float32", optional="ablation")
+    # Of each of X edges, in the order of the pairs, and of each block: the root of the block's jackknife weight times the mean of the
+    # block less that of all. The squares of an edge add up to that of its error. Not there where it would take too much room.
+    block_deviations: np.ndarray | None = array("X", "B", dtype="float32", optional="blocks")
 
     @cached_property
     def metrics(self) -> InfluenceMetrics:

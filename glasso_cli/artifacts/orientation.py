@@ -135,6 +135,8 @@ def _turned_influence(influence: Any) -> dict[str, Any]:
         turned["direct"] = influence.direct * signs
     if influence.ablation.size:  # a source that is set to its mean has no sign
         turned["ablation"] = influence.ablation * influence.orientation[influence.targets]
+    if influence.block_deviations is not None:
+        turned["block_deviations"] = influence.block_deviations * signs[influence.edge, None]
     return turned
 
 

@@ -26,7 +26,7 @@ _BAR = 36  # cells
 _NAME = r'"((?:[^"\\]|\\.)*)"'
 _NODE = re.compile(rf"\s*{_NAME} \[")
 _EDGE = re.compile(
-    rf"\s*{_NAME} (?:--|->) {_NAME} \[.*?\b(?:partial_correlation|change|influence|coefficient)=([-+.\deE]+)"
+    rf"\s*{_NAME} (?:--|->) {_NAME} \[.*?\b(?:partial_correlation|change|influence|coefficient|slope)=([-+.\deE]+)"
 )
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "r": "\r"}

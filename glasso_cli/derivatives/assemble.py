@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,11 @@ from glasso_cli.errors import InputError
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
     from glasso_cli.config import InfluenceSection
+
+
+# What each block adds to the error of pairs ``(E,)`` of sources and targets, which are indices into the statistics: ``(E, B)``.
+Deviations = Callable[[np.ndarray, np.ndarray], np.ndarray]
+MOST = 200_000_000  # bytes of the deviations of all edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +58,15 @@ def assembled(
     neurons: Sequence[tuple[LayerNeurons, LayerNeurons]],
     counts: np.ndarray,
     tables: Sequence[PairTable],
+    deviations: Sequence[Deviations],
     ablated: Sequence[np.ndarray] = (),
     combinations: int | None = None,
     ablation_tokens: int | None = None,
 ) -> Influence:
     """The artifact of all pairs of hook points; its neurons are those of any of them.
 
-    ``read`` says what is known of every pair of hook points, without its edges. ``ablated`` has mean change, standard error and
+    ``read`` says what is known of every pair of hook points, without its edges, and ``deviations`` how the blocks of ``counts`` differ.
+    ``ablated`` has mean change, standard error and
     root mean square change ``(3, E)`` of each table, the last from ``ablation_tokens``. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
     """
     table = PairTable.joined(tables)
@@ -87,6 +94,12 @@ def assembled(
         combinations=combinations,
         ablation_tokens=ablation_tokens,
     )
+    apart = None
+    if edge.sum() * len(counts) * 4 <= MOST:
+        ends = [
+            (table.sources[edge & (of_pair == at)], table.targets[edge & (of_pair == at)]) for at in range(len(tables))
+        ]
+        apart = np.concatenate([of(*pair) for of, pair in zip(deviations, ends, strict=True)])
     effects = np.concatenate([np.zeros((3, 0)), *ablated], axis=1).astype(np.float32)
     if section.keep == "edges":
         effects = effects[:, edge] if ablated else effects
@@ -114,4 +127,5 @@ def assembled(
         p_values=table.p,
         q_values=q,
         edge=edge,
+        block_deviations=None if apart is None else apart.astype(np.float32),
     )

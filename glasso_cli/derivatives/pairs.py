@@ -65,6 +65,26 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
         )
 
 
+def deviations(sums: PairSums, maps: Maps, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """What each block adds to the error of chosen pairs, ``(E, B)``: the root of its jackknife weight times its mean less that of all.
+
+    ``targets (E,)`` and ``sources (E,)`` are indices into the maps. The squares of a pair add up to that of its error.
+    """
+    paths, d, _ = maps.writes.shape
+    responses = len(maps.reads)
+    first = sums.by_factor()
+    filled, _ = jackknife_weights(sums.counts)
+    spread = _weighted_errors(sums.counts, first, first.sum(0) / sums.counts.sum())
+    found = np.zeros((len(targets), len(sums.counts)), np.float32)
+    step = max(1, _VALUES // (d * (responses + paths)))
+    for start in range(0, len(targets), step):
+        group = slice(start, start + step)
+        reads, writes = maps.reads[:, targets[group]], maps.writes[:, :, sources[group]]
+        by_path = np.stack([np.einsum("ed,de->e", one, other) for one in reads for other in writes])  # (R K, e)
+        found[group, filled] = np.einsum("bef,fe->eb", spread[:, targets[group]], by_path)
+    return found
+
+
 def _weighted_errors(counts: np.ndarray, first: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Of every block with tokens, its mean less that of all ``(p, R K)``, times the root of its jackknife weight."""
     filled, weight = jackknife_weights(counts)

@@ -17,11 +17,11 @@ from glasso_cli.collection.corpus_pass import CorpusPass
 from glasso_cli.collection.reading import Reader, windows_within
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.derivatives.all_paths.corpus import influence_of_texts
-from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens
+from glasso_cli.derivatives.assemble import Deviations, LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.check import Discrepancy, checked
 from glasso_cli.derivatives.layout.pair import LayerPair, layer_pair
 from glasso_cli.derivatives.maps import Maps, maps_of
-from glasso_cli.derivatives.pairs import derivatives, jackknife_weights
+from glasso_cli.derivatives.pairs import derivatives, deviations, jackknife_weights
 from glasso_cli.derivatives.reader import PairReader, TokenFactors, pairs_read
 from glasso_cli.derivatives.squares import SummedSquares
 from glasso_cli.derivatives.sums import PairSums, SummedFactors, SummedMoves
@@ -91,8 +91,18 @@ def influence_of_corpus(
         documents = len({window.document for window in model_pass.windows()})
         read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
         ablation_tokens = ablations[0].tokens if ablations else None
+        apart = [_deviations(*part, stats) for part in zip(pairs, neurons, sums, strict=True)]
         return assembled(
-            stats, section, documents, read, neurons, sums[0].counts, tables, ablated, ablation_tokens=ablation_tokens
+            stats,
+            section,
+            documents,
+            read,
+            neurons,
+            sums[0].counts,
+            tables,
+            apart,
+            ablated,
+            ablation_tokens=ablation_tokens,
         )
 
 
@@ -299,6 +309,20 @@ def _tested(
         freedom=float(np.count_nonzero(sums.counts) - 1),
         largest_p=1.0 if section.keep == "all" else section.fdr,
     )
+
+
+def _deviations(
+    pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], sums: PairSums, stats: ActivationStats
+) -> Deviations:
+    """How the blocks differ, in standard deviations of the target per standard deviation of the source."""
+    source, target = neurons
+
+    def of(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        rows, columns = np.searchsorted(target.rows, targets), np.searchsorted(source.rows, sources)
+        scale = stats.std[sources] / stats.std[targets]
+        return np.asarray(deviations(sums, _maps(pair, neurons), rows, columns) * scale[:, None])
+
+    return of
 
 
 def _read(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], check: Discrepancy) -> LayersRead:

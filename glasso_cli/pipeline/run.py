@@ -33,10 +33,10 @@ STAGES = (
     "fit",
     "structure",
     "influence",
+    "score",
     "pathways",
     "intervene",
     "audit",
-    "score",
     "compare",
     "visualize",
 )

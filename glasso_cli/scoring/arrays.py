@@ -41,9 +41,20 @@ def score_arrays(
             "collect.positions: mean gives one sample for each document, and score replaces units at single positions.",
             "Set collect.positions: each.",
         )
-    points = resolve_module_points(
-        network, scored_points(collect, section), batch_of(spread(corpus, CHECKED)), collect.axes
-    )
+    sample = batch_of(spread(corpus, CHECKED))
+    points = resolve_module_points(network, scored_points(collect, section), sample, collect.axes)
+    held = resolve_module_points(network, section.held, sample, collect.axes) if section.held else []
     everything = collect.model_copy(update={"max_tokens": None})
     with array_feed(network, points, corpus, everything, seed) as feed:
-        return score(feed, points, section, pieces, known, name=name, seed=seed, reporter=reporter)
+        return score(
+            feed,
+            points,
+            section,
+            pieces,
+            known,
+            held=held,
+            blocks=collect.blocks,
+            name=name,
+            seed=seed,
+            reporter=reporter,
+        )

@@ -13,8 +13,9 @@ from glasso_cli.artifacts.metrics.scores import FormMeasured, MissedNeurons, Tex
 from glasso_cli.config import ScoreSection
 from glasso_cli.inference.ablation_curves import AREAS, Curves, judged
 from glasso_cli.inference.document_means import clustered
-from glasso_cli.scoring.attribution import ByDocument
 from glasso_cli.scoring.clean import Neurons
+from glasso_cli.scoring.gradients.attribution import ByDocument
+from glasso_cli.scoring.gradients.slopes import SlopeSums
 from glasso_cli.scoring.ranks import Estimate, rank_correlation, share_above, spearman
 
 
@@ -53,6 +54,9 @@ class Found:
     measured: Measured
     curves: dict[str, dict[str, np.ndarray]]
     frozen_error: float | None
+    slopes: SlopeSums | None  # None for a scalar without a slope at the clean network
+    held: tuple[str, ...]  # labels of hook points
+    blocks: int  # of documents
 
 
 def artifact(found: Found, known: Known, section: ScoreSection, kind: str, name: str, seed: int) -> Scores:
@@ -83,6 +87,7 @@ def artifact(found: Found, known: Known, section: ScoreSection, kind: str, name:
         missed=_missed(found, section, effects),
         replay_difference=measured.replayed,
         frozen_error=found.frozen_error,
+        held=found.held,
     )
     return Scores(
         meta={"corpus": name, "metrics": to_json(metrics)},
@@ -112,6 +117,7 @@ def artifact(found: Found, known: Known, section: ScoreSection, kind: str, name:
         document_effects=measured.sums,
         document_attributions=np.stack([made.sums[:, measured.chosen].T for made in found.held_out.values()]),
         **curves,
+        **({} if found.slopes is None else found.slopes.arrays(found.blocks)),
     )
 
 

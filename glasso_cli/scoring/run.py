@@ -25,11 +25,12 @@ from glasso_cli.intervention.outputs import VALUES, outputs_of
 from glasso_cli.intervention.passes import POSITIONS
 from glasso_cli.intervention.survey import set_limits
 from glasso_cli.scoring.assemble import Found, Known, Measured, artifact
-from glasso_cli.scoring.attribution import ByDocument, attribute, midpoints
 from glasso_cli.scoring.clean import Neurons, Row, bank_of, layouts, measure_neurons
 from glasso_cli.scoring.curves import ablated_sums, counts_of, curves_of
 from glasso_cli.scoring.effect import exact_effects
-from glasso_cli.scoring.frozen import freeze, holding
+from glasso_cli.scoring.gradients.attribution import ByDocument, attribute, midpoints
+from glasso_cli.scoring.gradients.frozen import freeze, holding
+from glasso_cli.scoring.gradients.slopes import SlopeSums, measure_slopes
 from glasso_cli.scoring.parts import split
 from glasso_cli.scoring.rankings import by_score, rankings
 from glasso_cli.scoring.ranks import systematic
@@ -49,14 +50,19 @@ def score(
     pieces: Path,
     known: Known,
     *,
+    held: Sequence[HookPoint] = (),
+    blocks: int,
     name: str,
     seed: int,
     reporter: Reporter,
 ) -> Scores:
     """Score the neurons of ``points``, hook points of ``feed``, by the scalar of ``section``; finished parts are kept in ``pieces``.
 
+    Slopes hold the neurons of ``held``, some of the points; none means all. Documents are in ``blocks``, as those of `collect`.
+
     Raises :class:`InputError` for a network that does not give the scalar, for a form that it does not allow, and for too little text.
     """
+    numbers = _numbers(points, held)
     outputs = outputs_of(section, feed.reading.network, "score.scalar")
     outputs.class_index = section.class_index
     attributed, held_out = split(feed.reading.windows, section.tokens, section.held_out)
@@ -74,10 +80,24 @@ def score(
     attributions = work.attributions(forms, first, "attributed"), work.attributions(forms, second, "held-out")
     measured = work.measured(next(iter(attributions[0].values())), second)
     curves = work.curves(attributions[0], known, held_out)
-    found = Found(neurons, *attributions, measured, curves, frozen_error)
+    slopes = work.slopes(first, numbers) if section.has_slope else None
+    labels = tuple(points[number].label for number in numbers)
+    found = Found(neurons, *attributions, measured, curves, frozen_error, slopes, labels, blocks)
     made = artifact(found, known, section, feed.reading.network.kind, name, seed)
     _warn(made, name, reporter)
     return made
+
+
+def _numbers(points: Sequence[HookPoint], held: Sequence[HookPoint]) -> list[int]:
+    """Which of ``points`` are ``held``; raises :class:`InputError` for one that is not scored."""
+    labels = [point.label for point in points]
+    for point in held:
+        if point.label not in labels:
+            raise InputError(
+                f"score.held names {point.label}, which is not scored: {', '.join(labels)}.",
+                "Add it to score.hook_points, or leave it out of score.held.",
+            )
+    return [labels.index(point.label) for point in held] if held else list(range(len(points)))
 
 
 def _warn(made: Scores, name: str, reporter: Reporter) -> None:
@@ -171,6 +191,16 @@ class _Work:
                 found[form] = ByDocument(documents=part.documents, **self.kept(f"{label}-{form}", make))
                 require_tokens(found[form].counts)
         return found
+
+    def slopes(self, part: Part, held: Sequence[int]) -> SlopeSums:
+        """Slopes of the scalar on the documents of ``part``, whole, and with the neurons of the hook points ``held`` held."""
+        with self.reporter.progress(f"score {self.name}: slopes", len(part.rows), "passes") as advance:
+
+            def make() -> Arrays:
+                made = measure_slopes(self.scalar, self.neurons, part.rows, held, advance)
+                return {"counts": made.counts, "whole": made.whole, "direct": made.direct}
+
+            return SlopeSums(documents=part.documents, **self.kept("slopes", make))
 
     # -- exact effects --------------------------------------------------------------------------------
 

@@ -41,8 +41,20 @@ def score_texts(
     length = collect.max_length if limit is None else min(limit, collect.max_length)
     wanted = section.tokens + section.held_out
     corpus = tokenize(texts, loaded.tokenizer, max_length=length, max_tokens=wanted, start=loaded.start)
+    held = resolve_hook_points(loaded.model, patterns_in_part(loaded.kind, section.held)) if section.held else []
     with text_feed(loaded, points, corpus, collect, reporter) as feed:
-        return score(feed, points, section, pieces, known, name=name, seed=seed, reporter=reporter)
+        return score(
+            feed,
+            points,
+            section,
+            pieces,
+            known,
+            held=held,
+            blocks=collect.blocks,
+            name=name,
+            seed=seed,
+            reporter=reporter,
+        )
 
 
 def scored_points(collect: CollectSection, section: ScoreSection) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph
+from glasso_cli.artifacts import ActivationStats, Influence, OrderedGraph, Scores
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
-from glasso_cli.corpora.documents import pin_corpus, read_documents
+from glasso_cli.corpora.arrays import pin_documents
+from glasso_cli.corpora.documents import read_documents
+from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.network import language_model, pin_model
@@ -24,15 +26,17 @@ if TYPE_CHECKING:
 
 
 def targets(config: Config) -> list[str]:
-    """Every corpus of texts."""
-    return [name for name, corpus in config.corpora.items() if corpus.has_texts]
+    """Every corpus that has the graph: those of texts alone, where it is the influence in closed form."""
+    every = config.pathways.graph == "association" or config.influence.paths == "all"
+    return [name for name, corpus in config.corpora.items() if every or corpus.has_texts]
 
 
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
-    """The statistics and the graph, and the texts where ``synth`` writes them."""
+    """The statistics and the graph, the scores where paths end in the scalar, and the texts where ``synth`` writes them."""
     graph = "influence" if config.pathways.graph == "influence" else "fit"
+    scores = [("score", corpus)] if config.pathways.to == "scalar" else []
     texts = [("synth", corpus)] if config.corpora[corpus].topic is not None else []
-    return [("collect", corpus), (graph, corpus), *texts]
+    return [("collect", corpus), (graph, corpus), *scores, *texts]
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def pins(config: Config, corpus: str) -> dict[str, Any]:
         return {}
     return {
         "model": pin_model(config.model),
-        "corpus": pin_corpus(corpus, config.corpora[corpus]),
+        "corpus": pin_documents(corpus, config.corpora[corpus]),
     }
 
 
@@ -69,6 +73,7 @@ def make(job: Job) -> str:
     from glasso_cli.scoring.pathways.units import units_of
 
     section = job.config.pathways
+    _refuse_what_cannot_be(job)
     edges = Influence.load(job.upstream["influence"]) if section.graph == "influence" else _ordered(job)
     graph = LayeredGraph.of(edges)
 
@@ -76,7 +81,10 @@ def make(job: Job) -> str:
         return _tried(job, graph.neuron_ids, wanted)
 
     units = units_of(edges, ActivationStats.load(job.upstream["collect"]), job.config.collect.transform)
-    made = pathways(graph, edges.orientation, section, job.corpus, trial if section.mediate else None, units)
+    scores = Scores.load(job.upstream["score"]) if section.to == "scalar" else None
+    std = edges.std if isinstance(edges, Influence) else None
+    tried = trial if section.mediate else None
+    made = pathways(graph, edges.orientation, section, job.corpus, tried, units, scores, std)
     made = replace(made, meta=job.meta(made.meta["metrics"]))
     table, neurons, dot = job.target.companions
     write_table(table, made.path_columns())
@@ -87,9 +95,23 @@ def make(job: Job) -> str:
     return one_line(made.metrics)
 
 
-def _ordered(job: Job) -> OrderedGraph:
-    from glasso_cli.errors import InputError
+def _refuse_what_cannot_be(job: Job) -> None:
+    """Raise :class:`InputError` for trials on a network that reads no texts, and for a scalar in units of transformed neurons."""
+    section, collect = job.config.pathways, job.config.collect
+    if section.mediate and not job.config.corpora[job.corpus].has_texts:
+        raise InputError(
+            "pathways.mediate tries paths on language models, and this network reads no texts.",
+            "Set pathways.mediate: 0; the paths themselves need no trial.",
+        )
+    if section.to == "scalar" and section.graph == "association" and collect.transform != "none":
+        raise InputError(
+            f"The edges are between neurons of collect.transform: {collect.transform}, and slopes of the scalar are per standard deviation "
+            "of their values.",
+            "Set collect.transform: none, or pathways.graph: influence.",
+        )
 
+
+def _ordered(job: Job) -> OrderedGraph:
     path = job.upstream["fit"].with_suffix(".ordered.npz")
     if job.config.fit.order == "none":
         raise InputError(
@@ -135,8 +157,8 @@ def _tried(job: Job, ids: np.ndarray, wanted: Sequence[tuple[int, int, int]]) ->
 
 
 STAGE = Stage(
-    version=1,
-    sections=("model", "corpora", "collect", "fit", "influence", "pathways"),
+    version=2,
+    sections=("model", "corpora", "collect", "fit", "influence", "score", "pathways"),
     after=("collect", "influence"),
     settings=settings,
     pins=pins,
@@ -144,8 +166,8 @@ STAGE = Stage(
     make=make,
     targets=targets,
     no_targets=(
-        "No corpus has texts, and pathways is for language models.",
-        "Give texts under corpora, and a model of kind hf.",
+        "No corpus has texts, and pathways.graph: influence has edges of other networks along all paths alone.",
+        "Set influence.paths: all; or pathways.graph: association, with fit.order: layers.",
     ),
     upstream=upstream,
     unasked=lambda config: "pathways" in config.model_fields_set,

@@ -36,7 +36,7 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     texts, collect = public_fields(config.corpora[corpus]), public_fields(config.collect)
     for name in _BY_CONTENT:
         texts.pop(name)
-    read = ("max_length", "mask", "axes", *(() if config.score.hook_points else ("hook_points",)))
+    read = ("max_length", "mask", "axes", "blocks", *(() if config.score.hook_points else ("hook_points",)))
     return {
         "score": public_fields(config.score),
         "texts": {**texts, "source": config.corpora[corpus].source},
@@ -134,7 +134,7 @@ def _versions() -> dict[str, str]:
 
 
 STAGE = Stage(
-    version=1,
+    version=2,
     sections=("model", "corpora", "collect", "score"),
     after=("synth",),
     uses=("fit", "structure"),
@@ -143,5 +143,5 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
-    unasked=lambda config: "score" in config.model_fields_set,
+    unasked=lambda config: "score" in config.model_fields_set or config.pathways.to == "scalar",
 )

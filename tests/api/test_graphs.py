@@ -28,7 +28,8 @@ def test_structure_gives_the_numbers_of_the_stage(runner: Runner) -> None:
 
 def test_pathways_give_the_numbers_of_the_stage(runner: Runner) -> None:
     collect = {"hook_points": ["mlp.0", "mlp.1", "mlp.2"]}
-    wide = overrides(collect=collect, influence={"min_effect": 0.0, "fdr": 0.9}, pathways={"count": 8})
+    score = {"tokens": 120, "held_out": 60, "top": 0, "sample": 0, "shares": [], "forms": ["plain"]}
+    wide = overrides(collect=collect, influence={"min_effect": 0.0, "fdr": 0.9}, pathways={"count": 8}, score=score)
     runner.run("collect", "influence", "pathways", set_=wide)
     stage, stats, influence = (g.load(f"out/{name}/words.npz") for name in ("pathways", "collect", "influence"))
     assert isinstance(stage, g.Pathways)
@@ -37,5 +38,15 @@ def test_pathways_give_the_numbers_of_the_stage(runner: Runner) -> None:
     made = g.pathways(influence, stats, count=8)
     np.testing.assert_array_equal(made.paths, stage.paths)
     np.testing.assert_array_equal(made.effect_errors, stage.effect_errors)
+    assert made.metrics.jackknife
+    runner.run("score", "pathways", set_=(*wide, "pathways.to=scalar"))
+    stage, scores = (g.load(f"out/{name}/words.npz") for name in ("pathways", "score"))
+    assert isinstance(stage, g.Pathways)
+    assert isinstance(scores, g.Scores)
+    made = g.pathways(influence, stats, scores, count=8)
+    assert made.path_columns()["path"].tolist() == stage.path_columns()["path"].tolist()
+    np.testing.assert_array_equal(made.effect_errors, stage.effect_errors)
+    with pytest.raises(InputError, match="need scores"):
+        g.pathways(influence, stats, to="scalar")
     with pytest.raises(InputError, match="need the model"):
         g.pathways(influence, mediate=2)

@@ -12,7 +12,7 @@ import torch
 
 from glasso_cli.derivatives import pairs
 from glasso_cli.derivatives.maps import Maps
-from glasso_cli.derivatives.pairs import derivatives
+from glasso_cli.derivatives.pairs import derivatives, deviations
 from glasso_cli.derivatives.reader import TokenFactors
 from glasso_cli.derivatives.sums import PairSums, SummedFactors
 from glasso_cli.inference.jackknife import PseudoValues
@@ -83,6 +83,18 @@ def test_the_error_is_the_jackknife_done_again_without_each_block(case: Case) ->
     np.testing.assert_allclose(found, np.sqrt(pseudo.variance()), rtol=1e-4)
 
 
+def test_the_error_is_that_of_the_blocks_by_themselves(case: Case) -> None:
+    sums = case.sums()
+    targets, sources = (part.ravel() for part in np.meshgrid(np.arange(TARGETS), np.arange(SOURCES), indexing="ij"))
+    found = deviations(sums, case.maps, targets, sources)
+    error = all_pairs(sums, case.maps)["error"][sources, targets]
+    np.testing.assert_allclose(np.sqrt((found**2).sum(1)), error, rtol=1e-4)
+    whole = case.at_tokens.mean(0)[sources, targets]
+    of_block = case.at_tokens[case.blocks.numpy() == 2].mean(0)[sources, targets]
+    ratio = found[:, 2] / (of_block - whole)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
 def test_the_direct_part_leaves_heads_out(case: Case) -> None:
     alone = Maps(case.maps.writes * (np.arange(len(case.maps.writes)) == 0)[:, None, None], case.maps.reads)
     np.testing.assert_allclose(
@@ -98,7 +110,10 @@ def test_sums_of_parts_are_the_sums_of_the_whole(case: Case) -> None:
 
 def test_small_groups_give_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = all_pairs(case.sums(), case.maps)
+    ends = np.arange(TARGETS), np.arange(TARGETS) % SOURCES
+    before = deviations(case.sums(), case.maps, *ends)
     monkeypatch.setattr(pairs, "_VALUES", 200)
+    np.testing.assert_allclose(deviations(case.sums(), case.maps, *ends), before, atol=1e-6)
     assert len(list(derivatives(case.sums(), case.maps))) > 1
     for name, values in all_pairs(case.sums(), case.maps).items():
         np.testing.assert_allclose(values, whole[name], atol=1e-6, err_msg=name)
@@ -113,3 +128,7 @@ def test_an_empty_block_changes_nothing() -> None:
     padded = np.concatenate([first, np.zeros_like(first[:1])])
     for name, values in all_pairs(PairSums(np.array([4, 5, 6, 0]), padded, second), maps).items():
         np.testing.assert_array_equal(values, without[name], err_msg=name)
+    apart = deviations(PairSums(np.array([4, 5, 6, 0]), padded, second), maps, np.array([3]), np.array([1]))
+    assert apart.shape == (1, 4)
+    assert apart[0, 3] == 0
+    assert np.all(apart[0, :3])

@@ -20,6 +20,23 @@ class Mediated:
 
 
 @dataclass(frozen=True)
+class ScalarReached:
+    """Paths that end in a scalar, and the measured slopes of the scalar in the sources, per standard deviation.
+
+    A slope has two parts: what passes no later neuron of the layers of the graph (direct), and the rest, which paths explain.
+    """
+
+    scalar: str
+    documents: int  # on which slopes were measured
+    tokens: int
+    # None for fewer than three sources, or where nothing varies:
+    slope: float | None  # of the rest on the sum of the products, over the sources, by least squares through zero
+    correlation: float | None  # of the rest with the sum of the products
+    direct: float | None  # of the whole slope with its direct part
+    both: float | None  # of the whole slope with its direct part and the sum of the products
+
+
+@dataclass(frozen=True)
 class PathwayMetrics:
     """Paths through a graph across layers."""
 
@@ -37,4 +54,7 @@ class PathwayMetrics:
     edge_share: float
     signed: float  # sum over sources and targets of the signed effects along all paths
     absolute: float  # of the absolute ones
+    jackknife: bool  # whether errors of products are by the block jackknife; otherwise factors are taken as independent
+    units: bool  # whether errors know that standard deviations are estimated too
+    scalar: ScalarReached | None  # None where paths end in neurons
     mediated: Mediated | None

@@ -60,4 +60,5 @@ class ScoreMetrics:
     forms: tuple[FormMeasured, ...]
     missed: MissedNeurons | None
     replay_difference: float | None  # of the scalar in passes that begin at a hook point, relative
+    held: tuple[str, ...]  # labels of the hook points that direct slopes hold
     frozen_error: float | None  # share of the output that is not linear with everything held

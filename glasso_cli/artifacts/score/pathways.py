@@ -20,30 +20,40 @@ class Pathways(Artifact):
     """K paths among p neurons and E edges, total effects, and the part of the graph that carries most of the influence.
 
     Weights and effects are in standard deviations of the last neuron per standard deviation of the first, with the model's own
-    signs; tables are oriented.
+    signs; tables are oriented. Where paths end in a scalar, effects are changes of the scalar per token and standard deviation.
     """
 
     kind: ClassVar[str] = "pathways"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
     orientation: np.ndarray = array("p", dtype="int8")  # as in ActivationStats; see orientation.py
     is_source: np.ndarray = array("p", dtype="bool")
     is_target: np.ndarray = array("p", dtype="bool")
+    # What the end gets of each neuron: 1 for a target; or the slope of the scalar, with the neurons of later layers held:
+    exits: np.ndarray = array("p", dtype="float64")
+    exit_errors: np.ndarray = array("p", dtype="float64")
+    # The measured slope of the scalar with nothing held; empty where paths end in neurons:
+    slopes: np.ndarray = array("p", dtype="float64", may_be_empty=True)
+    slope_errors: np.ndarray = array("p", dtype="float64", may_be_empty=True)
     sources: np.ndarray = array("E", dtype="int32")  # index into neuron_ids
     targets: np.ndarray = array("E", dtype="int32")
     weights: np.ndarray = array("E", dtype="float64")
     errors: np.ndarray = array("E", dtype="float64")
     in_view: np.ndarray = array("E", dtype="bool")  # edges of the pruned view
     neuron_in_view: np.ndarray = array("p", dtype="bool")
+    leaves: np.ndarray = array("p", dtype="bool")  # neurons whose own way to the scalar is in the pruned view
     influence: np.ndarray = array("p", dtype="float64")  # on the targets together, not signed; see docs/score.md
     # Sums over all paths of 1, 2, … L edges, of absolute values:
     from_sources: np.ndarray = array("L", "p", dtype="float64")  # what reaches a neuron from all sources
-    onto_targets: np.ndarray = array("R", "p", dtype="float64")  # what a neuron passes on to all targets
+    onto_targets: np.ndarray = array(
+        "R", "p", dtype="float64"
+    )  # what a neuron passes on to all targets, or to the scalar
+    onto_targets_signed: np.ndarray = array("R", "p", dtype="float64")  # the same with signs, which may cancel
     paths: np.ndarray = array("K", "M", dtype="int32")  # neurons, -1 beyond the last; the strongest path first
-    effects: np.ndarray = array("K", dtype="float64")  # products of the weights
-    effect_errors: np.ndarray = array("K", dtype="float64")  # standard errors, for edges with independent errors
+    effects: np.ndarray = array("K", dtype="float64")  # products of the weights, and of ``exits`` at the last neuron
+    effect_errors: np.ndarray = array("K", dtype="float64")  # standard errors
     # of N paths that were tried on the network:
     tried: np.ndarray = array("N", dtype="int32")  # into the paths
     total: np.ndarray = array("N", dtype="float64")  # measured effect of the source on the target
@@ -70,10 +80,12 @@ class Pathways(Artifact):
         """The table of paths, the strongest first: the columns of the stage's ``.paths.csv``. Signs are oriented."""
         neurons = [self.path(number) for number in range(len(self.paths))]
         ends = [np.array([each[place] for each in neurons], np.int64) for place in (0, -1)]
-        signs = pair_signs(self.orientation, *ends)
+        scalar = self.metrics.scalar
+        signs = pair_signs(self.orientation, *ends) if scalar is None else self.orientation[ends[0]]
+        names = [self.neuron_ids[each].tolist() + ([] if scalar is None else [scalar.scalar]) for each in neurons]
         columns: dict[str, Any] = {
-            "path": np.array([JOINT.join(self.neuron_ids[each].tolist()) for each in neurons], dtype=np.str_),
-            "edges": np.array([len(each) - 1 for each in neurons], np.int64),
+            "path": np.array([JOINT.join(each) for each in names], dtype=np.str_),
+            "edges": np.array([len(each) - 1 for each in names], np.int64),
             "effect": self.effects * signs,
             "standard_error": self.effect_errors,
         }
@@ -91,11 +103,23 @@ class Pathways(Artifact):
     def neuron_columns(self) -> dict[str, Any]:
         """The table of neurons, those with the largest influence on the targets first."""
         order = np.argsort(-self.influence, kind="stable")
-        return {
+        columns = {
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
             "influence": self.influence[order],
             "from_sources": self.from_sources.sum(axis=0)[order],
-            "onto_targets": self.onto_targets.sum(axis=0)[order],
-            "in_view": self.neuron_in_view[order].astype(int),
         }
+        if self.metrics.scalar is None:
+            columns["onto_targets"] = self.onto_targets.sum(axis=0)[order]
+        else:
+            signs = self.orientation[order]
+            columns |= {
+                "through": self.onto_targets_signed.sum(axis=0)[order] * signs,
+                "through_absolute": self.onto_targets.sum(axis=0)[order],
+                "direct": self.exits[order] * signs,
+                "direct_standard_error": self.exit_errors[order],
+                "slope": self.slopes[order] * signs,
+                "slope_standard_error": self.slope_errors[order],
+                "orientation": signs,
+            }
+        return {**columns, "in_view": self.neuron_in_view[order].astype(int)}

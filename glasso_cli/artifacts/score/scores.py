@@ -21,7 +21,7 @@ class Scores(Artifact):
     """
 
     kind: ClassVar[str] = "scores"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("P", dtype="str")
     layers: np.ndarray = array("P", dtype="int32")  # -1 where a hook point is in no layer
@@ -63,6 +63,13 @@ class Scores(Artifact):
         "A", "S", "S", "R", dtype="float64"
     )  # of the areas of two rankings, first minus second
     difference_intervals: np.ndarray = array("2", "A", "S", "S", "R", dtype="float64")
+    # Slopes of the scalar per unit of a neuron that moves at all kept tokens, with the model's own signs; per token. Not there for a
+    # scalar whose slope at the clean network is zero. Direct ones hold the neurons of later hook points; B blocks of documents:
+    slopes: np.ndarray | None = array("P", dtype="float64", optional="slopes")
+    slope_errors: np.ndarray | None = array("P", dtype="float64", optional="slopes")
+    direct_slopes: np.ndarray | None = array("P", dtype="float64", optional="slopes")
+    direct_slope_errors: np.ndarray | None = array("P", dtype="float64", optional="slopes")
+    direct_block_deviations: np.ndarray | None = array("P", "B", dtype="float32", optional="slopes")  # as in Influence
 
     @cached_property
     def metrics(self) -> ScoreMetrics:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ from glasso_cli.derivatives.all_paths.check import Choice, Sample, chosen_deriva
 from glasso_cli.derivatives.all_paths.derivative import Targets
 from glasso_cli.derivatives.all_paths.points import wanted_points
 from glasso_cli.derivatives.all_paths.push import Push, push_of
-from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives
-from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens
+from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives, deviations
+from glasso_cli.derivatives.assemble import Deviations, LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, check_blocks
@@ -66,6 +66,7 @@ def influence_along_all_paths(
     tables: list[PairTable] = []
     read: list[LayersRead] = []
     neurons: list[tuple[LayerNeurons, LayerNeurons]] = []
+    apart: list[Deviations] = []
     total = len(wanted) * sum(window.size for window in windows)
     with reporter.progress(f"influence {name}", total, feed.reading.samples) as advance:
         for place, (point, targets) in enumerate(wanted):
@@ -77,6 +78,7 @@ def influence_along_all_paths(
                 tables.append(source.tested(at, counts, section))
                 read.append(source.read(at))
                 neurons.append((source.of_source, target))
+                apart.append(partial(source.deviations, at, counts))
     estimated = any(layers.by == "directions" for layers in read)
     documents = len({window.document for window in windows})
     return assembled(
@@ -87,6 +89,7 @@ def influence_along_all_paths(
         neurons,
         np.ascontiguousarray(counts),
         tables,
+        apart,
         combinations=int(combinations.sum()) if estimated else None,
     )
 
@@ -140,18 +143,27 @@ class _Source:
     def tested(self, at: int, counts: np.ndarray, section: InfluenceSection) -> PairTable:
         """All pairs of the source and one of the targets."""
         source, target = self.of_source, self.of_targets[at]
-        first, second = [], np.zeros((len(source.rows), len(target.rows)), np.float32)
+        second = np.zeros((len(source.rows), len(target.rows)), np.float32)
         for block in range(len(counts)):
-            arrays = self._block(block)
-            first.append(arrays[f"first_{at}"])
-            second += arrays[f"second_{at}"]
+            second += self._block(block)[f"second_{at}"]
         return pairs_tested(
-            derivatives(counts, np.stack(first), second, self.push.writes),
+            derivatives(counts, self._first(at, len(counts)), second, self.push.writes),
             Standard(self.stats.std[source.rows], self.stats.std[target.rows], source.rows, target.rows),
             min_effect=section.min_effect,
             freedom=float(np.count_nonzero(counts) - 1),
             largest_p=1.0 if section.keep == "all" else section.fdr,
         )
+
+    def deviations(self, at: int, counts: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """How the blocks differ for pairs of the source and one of the targets, :data:`glasso_cli.derivatives.assemble.Deviations`."""
+        rows = np.searchsorted(self.of_targets[at].rows, targets)
+        columns = np.searchsorted(self.of_source.rows, sources)
+        found = deviations(counts, self._first(at, len(counts)), self.push.writes, rows, columns)
+        return np.asarray(found * (self.stats.std[sources] / self.stats.std[targets])[:, None])
+
+    def _first(self, at: int, blocks: int) -> np.ndarray:
+        """The sums of derivatives along the pushes over each block, ``(B, K, p)``."""
+        return np.stack([self._block(block)[f"first_{at}"] for block in range(blocks)])
 
     def _block(self, block: int, advance: Any = lambda tokens: None) -> dict[str, np.ndarray]:
         """The sums over one block of documents; those that an interrupted run finished are not made again."""

@@ -20,22 +20,15 @@ class Path:
 
     neurons: tuple[int, ...]  # at least two
     edges: tuple[int, ...]  # into those of the graph, one less than there are neurons
-    effect: float  # product of the weights, and of the slope of the scalar in the last neuron
-    error: float  # standard error over documents
+    effect: float  # product of the weights, and of what the end gets of the last neuron
 
 
-def best_paths(
-    graph: LayeredGraph,
-    k: int,
-    starts: np.ndarray,
-    exits: np.ndarray,
-    exit_errors: np.ndarray | None = None,
-) -> list[Path]:
+def best_paths(graph: LayeredGraph, k: int, starts: np.ndarray, exits: np.ndarray) -> list[Path]:
     """The ``k`` paths with the largest absolute effects, the largest first; fewer where there are fewer.
 
     ``starts (p,)`` bool are the neurons at which a path may begin. ``exits (p,)`` are what the last neuron is worth, 0 where
-    no path may end: 1 for a set of targets, or the slope of a scalar per standard deviation, with ``exit_errors (p,)``. Raises
-    :class:`InputError` for no start or no end.
+    no path may end: 1 for a set of targets, or the slope of a scalar per standard deviation. Raises :class:`InputError` for no
+    start or no end.
     """
     if k < 1 or not starts.any() or not exits.any():
         raise InputError(
@@ -51,8 +44,7 @@ def best_paths(
         if found.edges[neuron][rank] >= 0  # a path has an edge
     ]
     candidates.sort(key=lambda item: (-item[0], item[1], item[2]))
-    spread = np.zeros(graph.n_neurons) if exit_errors is None else exit_errors
-    return [_path(graph, found, neuron, rank, exits, spread) for _, neuron, rank in candidates[:k]]
+    return [_path(graph, found, neuron, rank, exits) for _, neuron, rank in candidates[:k]]
 
 
 class _Search:
@@ -81,22 +73,11 @@ class _Search:
             self.sizes[target], self.edges[target], self.ranks[target] = every[best], edges[best], ranks[best]
 
 
-def _path(graph: LayeredGraph, found: _Search, neuron: int, rank: int, exits: np.ndarray, spread: np.ndarray) -> Path:
+def _path(graph: LayeredGraph, found: _Search, neuron: int, rank: int, exits: np.ndarray) -> Path:
     last, neurons, edges = neuron, [neuron], []
     while (edge := int(found.edges[neuron][rank])) >= 0:
         rank, neuron = int(found.ranks[neuron][rank]), int(graph.sources[edge])
         neurons.append(neuron)
         edges.append(edge)
     edges.reverse()
-    weights = np.append(graph.weights[edges], exits[last])
-    errors = np.append(graph.errors[edges], spread[last])
-    return Path(tuple(reversed(neurons)), tuple(edges), float(weights.prod()), product_error(weights, errors))
-
-
-def product_error(factors: np.ndarray, errors: np.ndarray) -> float:
-    """The standard error of a product of ``factors (m,)`` with independent ``errors (m,)`` (Goodman 1960).
-
-    Var = prod(f^2 + e^2) - prod(f^2). Unlike the first-order formula it does not vanish where two factors are near zero.
-    """
-    squares = factors**2
-    return float(np.sqrt(max(0.0, (squares + errors**2).prod() - squares.prod())))
+    return Path(tuple(reversed(neurons)), tuple(edges), float(graph.weights[edges].prod() * exits[last]))

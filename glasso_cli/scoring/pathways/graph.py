@@ -25,6 +25,8 @@ class LayeredGraph:
     targets: np.ndarray  # (E,)
     weights: np.ndarray  # (E,) float64
     errors: np.ndarray  # (E,) standard errors over documents
+    # (E, B) what each block of documents adds to the error, as in Influence; None where that is not known:
+    deviations: np.ndarray | None = None
 
     @classmethod
     def of(cls, artifact: Influence | OrderedGraph) -> LayeredGraph:
@@ -33,8 +35,15 @@ class LayeredGraph:
 
     @classmethod
     def of_influence(cls, influence: Influence) -> LayeredGraph:
-        """The edges of expected derivatives."""
-        edge = np.flatnonzero(influence.edge)
+        """The edges of expected derivatives, from each layer to the next one of the graph.
+
+        A derivative along all paths of the network that skips a layer of the graph has the paths through that layer in it, which
+        would count twice.
+        """
+        place = np.unique(influence.layers, return_inverse=True)[1]
+        edge, deviations = np.flatnonzero(influence.edge), influence.block_deviations
+        next_ = place[influence.targets[edge]] <= place[influence.sources[edge]] + 1
+        edge = edge[next_]
         return cls._checked(
             influence.neuron_ids,
             influence.layers,
@@ -42,6 +51,7 @@ class LayeredGraph:
             influence.targets[edge],
             influence.mean[edge],
             influence.error[edge],
+            None if deviations is None else deviations[next_],
         )
 
     @classmethod
@@ -66,6 +76,7 @@ class LayeredGraph:
         targets: np.ndarray,
         weights: np.ndarray,
         errors: np.ndarray,
+        deviations: np.ndarray | None = None,
     ) -> LayeredGraph:
         if not (layers[sources] < layers[targets]).all():
             raise InputError(
@@ -79,6 +90,7 @@ class LayeredGraph:
             targets.astype(np.int64),
             weights.astype(np.float64),
             errors.astype(np.float64),
+            None if deviations is None else deviations.astype(np.float64),
         )
 
     @property

@@ -24,6 +24,7 @@ class PrunedView:
     influence: np.ndarray  # (p,) of each neuron on the end, of all of it; not signed
     neurons: np.ndarray  # (p,) bool
     edges: np.ndarray  # (E,) bool
+    ends: np.ndarray  # (p,) bool: neurons whose own way to the end is kept
 
 
 def pruned_view(graph: LayeredGraph, exits: np.ndarray, nodes: float = NODES, edges: float = EDGES) -> PrunedView:
@@ -52,7 +53,7 @@ def pruned_view(graph: LayeredGraph, exits: np.ndarray, nodes: float = NODES, ed
         reached = ~fed | _ends(graph.targets, chosen, graph.n_neurons)
         left = kept & out & reached
         if (left == kept).all():
-            return PrunedView(influence, kept, chosen)
+            return PrunedView(influence, kept, chosen, onto_end)
         kept = left
         chosen = chosen & kept[graph.sources] & kept[graph.targets]
         onto_end = onto_end & kept

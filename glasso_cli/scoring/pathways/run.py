@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from glasso_cli.artifacts import Pathways
+from glasso_cli.artifacts import Pathways, Scores
 from glasso_cli.artifacts.metrics import PathwayMetrics, to_json
-from glasso_cli.artifacts.metrics.pathways import Mediated
+from glasso_cli.artifacts.metrics.pathways import Mediated, ScalarReached
 from glasso_cli.config import PathwaysSection
 from glasso_cli.errors import InputError
 from glasso_cli.scoring.pathways.best_paths import Path, best_paths
+from glasso_cli.scoring.pathways.end import End
+from glasso_cli.scoring.pathways.errors import by_jackknife, path_errors
 from glasso_cli.scoring.pathways.graph import LayeredGraph
 from glasso_cli.scoring.pathways.mediation import Effect
 from glasso_cli.scoring.pathways.pruned import pruned_view
-from glasso_cli.scoring.pathways.total_effects import effects_of, effects_on
+from glasso_cli.scoring.pathways.total_effects import Effects, effects_of, effects_on
 from glasso_cli.scoring.pathways.units import Units
 from glasso_cli.scoring.ranks import spearman
 
@@ -30,12 +31,17 @@ def pathways(
     name: str,
     trial: Trial | None = None,
     units: Units | None = None,
+    scores: Scores | None = None,
+    std: np.ndarray | None = None,
 ) -> Pathways:
     """The paths that ``section`` asks for; ``trial`` measures effects on the network, for ``section.mediate`` paths of two edges.
 
     The errors of effects include those of ``units``, the standard deviations of the neurons of ``graph``, where these are given.
+    With ``section.to`` scalar, paths end in the scalar of ``scores``, and ``std (p,)`` are the units of ``graph``; None for those of
+    ``scores``.
 
-    Raises :class:`InputError` for neurons that are not in the graph, and where no path leads from the sources to the targets.
+    Raises :class:`InputError` for neurons that are not in the graph, where no path leads from the sources to the targets, and for
+    ``scores`` of other neurons.
     """
     occupied = np.unique(graph.layers)
     if len(graph.weights) == 0 or len(occupied) < 2:
@@ -44,16 +50,15 @@ def pathways(
             "Collect more text, or loosen influence.min_effect and influence.fdr (association: those of fit).",
         )
     sources = _chosen(graph, section.sources, int(occupied[0]), "pathways.sources")
-    targets = _chosen(graph, section.targets, int(occupied[-1]), "pathways.targets")
-    exits = targets.astype(float)
-    found = best_paths(graph, max(section.count, 1), sources, exits)
+    end = _end(graph, section, int(occupied[-1]), scores, std)
+    targets, exits = end.is_target, end.slopes
+    found = best_paths(graph, section.count, sources, exits)
     if not found:
         raise InputError(
             "No path leads from the sources to the targets.",
             "Name other pathways.sources and pathways.targets, or collect the layers between them.",
         )
-    if units is not None:
-        found = _with_units(found, units)
+    errors = path_errors(graph, found, end, units)
     view = pruned_view(graph, exits, section.nodes, section.edges)
     reached, passed = effects_of(graph, sources.astype(float)), effects_on(graph, exits)
     tried, effects = _tried(found, section.mediate, trial)
@@ -65,14 +70,17 @@ def pathways(
         sources=int(sources.sum()),
         targets=int(targets.sum()),
         paths=len(found),
-        longest=int(np.flatnonzero(reached.absolute[:, targets].any(axis=1)).max(initial=-1)) + 1,
+        longest=int(np.flatnonzero(reached.absolute[:, targets].any(axis=1)).max(initial=-1)) + 1 + end.is_scalar,
         view_neurons=int(view.neurons.sum()),
         view_edges=int(view.edges.sum()),
         nodes=section.nodes,
         edge_share=section.edges,
-        signed=float(reached.total[targets].sum()),
-        absolute=float(reached.total_absolute[targets].sum()),
-        mediated=_agreement(found, tried, effects, section.step),
+        signed=float(reached.total @ exits),
+        absolute=float(reached.total_absolute @ np.abs(exits)),
+        jackknife=by_jackknife(graph, end),
+        units=units is not None,
+        scalar=None if scores is None or end.whole is None else _reached(scores, end, passed, sources),
+        mediated=_agreement(found, tried, effects, errors, section.step),
     )
     measured = {
         key: np.array([getattr(effect, key) for effect in effects], dtype=float).reshape(-1, 2)
@@ -94,9 +102,15 @@ def pathways(
         influence=view.influence,
         from_sources=reached.absolute,
         onto_targets=passed.absolute,
+        onto_targets_signed=passed.signed,
+        exits=exits,
+        exit_errors=end.errors,
+        leaves=view.ends & end.is_scalar,
+        slopes=np.zeros(0) if end.whole is None else end.whole.values,
+        slope_errors=np.zeros(0) if end.whole is None else end.whole.errors,
         paths=_padded(found),
         effects=np.array([path.effect for path in found]),
-        effect_errors=np.array([path.error for path in found]),
+        effect_errors=errors,
         tried=np.array(tried, dtype=np.int32),
         **{key: values[:, 0] for key, values in measured.items()},
         **{f"{key}_errors": values[:, 1] for key, values in measured.items()},
@@ -117,14 +131,33 @@ def _chosen(graph: LayeredGraph, ids: Sequence[str], layer: int, key: str) -> np
     return np.isin(graph.neuron_ids, list(ids))
 
 
-def _with_units(paths: Sequence[Path], units: Units) -> list[Path]:
-    """The same paths; the errors include that of the ratio of the standard deviations of both ends, taken as independent."""
-    ends = [np.array([path.neurons[place] for path in paths]) for place in (0, -1)]
-    relative = units.relative_error(*ends).tolist()
-    return [
-        replace(path, error=float(np.hypot(path.error, path.effect * own)))
-        for path, own in zip(paths, relative, strict=True)
-    ]
+def _end(
+    graph: LayeredGraph, section: PathwaysSection, last: int, scores: Scores | None, std: np.ndarray | None
+) -> End:
+    if section.to == "scalar":
+        if scores is None:
+            raise InputError("Paths to the scalar need scores.", "Run score, and give its result.")
+        return End.of_scalar(scores, graph, std)
+    blocks = 0 if graph.deviations is None else graph.deviations.shape[1]
+    return End.of_neurons(_chosen(graph, section.targets, last, "pathways.targets"), blocks)
+
+
+def _reached(scores: Scores, end: End, passed: Effects, sources: np.ndarray) -> ScalarReached:
+    """How the paths of each source compare with what is measured: its slope less the part that passes no later neuron."""
+    assert end.whole is not None
+    measured, predicted = (values[sources] for values in (end.whole.values - end.slopes, passed.total))
+    varies = len(predicted) > 2 and predicted.std() > 0 and measured.std() > 0
+    return ScalarReached(
+        scalar=scores.metrics.scalar,
+        documents=scores.metrics.attributed.documents,
+        tokens=scores.metrics.attributed.tokens,
+        slope=float(measured @ predicted / (predicted @ predicted)) if predicted.any() else None,
+        correlation=float(np.corrcoef(measured, predicted)[0, 1]) if varies else None,
+        direct=float(np.corrcoef(end.whole.values[sources], end.slopes[sources])[0, 1]) if varies else None,
+        both=float(np.corrcoef(end.whole.values[sources], (end.slopes + passed.total)[sources])[0, 1])
+        if varies
+        else None,
+    )
 
 
 def _padded(paths: Sequence[Path]) -> np.ndarray:
@@ -143,12 +176,14 @@ def _tried(found: Sequence[Path], most: int, trial: Trial | None) -> tuple[list[
     return chosen, trial([(path.neurons[0], path.neurons[1], path.neurons[2]) for path in (found[at] for at in chosen)])
 
 
-def _agreement(found: Sequence[Path], tried: Sequence[int], effects: Sequence[Effect], step: float) -> Mediated | None:
+def _agreement(
+    found: Sequence[Path], tried: Sequence[int], effects: Sequence[Effect], errors: np.ndarray, step: float
+) -> Mediated | None:
     """How well products predict what goes through the middle."""
     if not effects:
         return None
     predicted = np.array([found[number].effect for number in tried])
-    spread = np.array([found[number].error for number in tried])
+    spread = errors[list(tried)]
     observed, error = np.array([effect.through for effect in effects]).T
     with np.errstate(invalid="ignore"):
         near = np.abs(observed - predicted) <= 2 * np.hypot(error, spread)

@@ -34,8 +34,7 @@ class Effects:
 
 def effects_of(graph: LayeredGraph, pushes: np.ndarray) -> Effects:
     """What ``pushes (p,)``, in standard deviations of each neuron, do to every neuron along paths of at least one edge."""
-    B = graph.matrix
-    return Effects(_powers(B, pushes), _powers(abs(B), np.abs(pushes)))
+    return _effects(graph.matrix, pushes)
 
 
 def effects_on(graph: LayeredGraph, exits: np.ndarray) -> Effects:
@@ -44,8 +43,7 @@ def effects_on(graph: LayeredGraph, exits: np.ndarray) -> Effects:
     The sum is ``exits @ a`` with ``exits (p,)`` per standard deviation of each neuron a: a set of targets, or the slope of a
     scalar in every neuron. The part of a neuron that is in the sum itself is not counted.
     """
-    B = csr_array(graph.matrix.T)
-    return Effects(_powers(B, exits), _powers(abs(B), np.abs(exits)))
+    return _effects(csr_array(graph.matrix.T), exits)
 
 
 def total_matrix(graph: LayeredGraph, *, absolute: bool = False) -> list[csr_array]:
@@ -64,6 +62,11 @@ def path_effect(graph: LayeredGraph, path: list[int]) -> float:
     """The product of the weights along ``path``, a list of neurons."""
     B = graph.matrix
     return float(np.prod([B[target, source] for source, target in pairwise(path)]))
+
+
+def _effects(B: csr_array, start: np.ndarray) -> Effects:
+    signed, absolute = _powers(B, start), _powers(abs(B), np.abs(start))
+    return Effects(np.pad(signed, ((0, len(absolute) - len(signed)), (0, 0))), absolute)
 
 
 def _powers(B: csr_array, start: np.ndarray) -> np.ndarray:

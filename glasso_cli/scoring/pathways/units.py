@@ -22,6 +22,7 @@ class Units:
     whole: np.ndarray  # (p,)
     without: np.ndarray  # (B, p)
     shares: np.ndarray  # (B,) of the tokens
+    blocks: np.ndarray  # (B,) their numbers
 
     @classmethod
     def of(cls, stats: ActivationStats, neurons: np.ndarray) -> Units:
@@ -36,12 +37,28 @@ class Units:
             _log_std(mean / total, square / total),
             _log_std((mean - sums) / rest, (square - squares) / rest),
             counts / total,
+            filled,
         )
 
-    def relative_error(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """The standard error of the logarithm of sd(first) / sd(last), ``(K,)``, for indices ``(K,)`` of neurons."""
-        whole = self.whole[first] - self.whole[last]
-        return jackknife_error(whole, self.without[:, first] - self.without[:, last], self.shares)
+    def relative_error(self, first: int, last: int | None) -> float:
+        """The standard error of the logarithm of sd(first) / sd(last), or of that of sd(first)."""
+        whole, without = self._ratio(first, last)
+        return float(jackknife_error(whole[None], without[:, None], self.shares)[0])
+
+    def deviations(self, first: int, last: int | None, blocks: int) -> np.ndarray:
+        """What each of ``blocks`` adds to that error, ``(blocks,)``: their squares add up to its square, about."""
+        whole, without = self._ratio(first, last)
+        found = np.zeros(blocks)
+        weight = self.shares / (1 - self.shares) / len(self.shares)
+        found[self.blocks] = np.sqrt(weight) * (whole - without) * (1 / self.shares - 1)
+        return found
+
+    def _ratio(self, first: int, last: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of the ratio, of all documents and without each block ``(B,)``."""
+        both = [self.whole[first], self.without[:, first]]
+        if last is not None:
+            both = [both[0] - self.whole[last], both[1] - self.without[:, last]]
+        return both[0], both[1]
 
 
 def units_of(graph: Influence | OrderedGraph, stats: ActivationStats, transform: str) -> Units | None:

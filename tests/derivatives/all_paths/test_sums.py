@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from glasso_cli.derivatives.all_paths import sums
 from glasso_cli.derivatives.all_paths.sums import GROUP, RANDOM, Combinations
 
 RNG = np.random.default_rng(0)
@@ -40,3 +41,20 @@ def test_they_never_fall_below_the_square_of_the_mean() -> None:
 def test_memory_limits_how_many_there_are() -> None:
     assert len(Combinations.of(1_000, 12, (0,)).rows) == 12
     assert len(Combinations.of(1_000, 1 + RANDOM, (0,)).rows) == 1 + RANDOM
+
+
+@pytest.mark.parametrize("directions", [True, False])
+def test_blocks_add_up_to_the_error(directions: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    sources, targets, pushes = 6, 4, 3 if directions else 6
+    counts = np.array([5, 0, 7, 3, 9])
+    first = (rng.standard_normal((5, pushes, targets)) * (counts > 0)[:, None, None]).astype(np.float32)
+    writes = rng.standard_normal((pushes, sources)).astype(np.float32) if directions else None
+    (group,) = sums.derivatives(counts, first, np.ones((sources, targets), np.float32), writes)
+    columns, rows = np.divmod(np.arange(sources * targets), targets)
+    found = sums.deviations(counts, first, writes, rows, columns)
+    assert found.shape == (sources * targets, 5)
+    np.testing.assert_allclose(np.sqrt((found**2).sum(1)), group.error[rows, columns], rtol=1e-4)
+    assert not found[:, 1].any()
+    monkeypatch.setattr(sums, "_VALUES", 30)
+    np.testing.assert_allclose(sums.deviations(counts, first, writes, rows, columns), found, atol=1e-6)

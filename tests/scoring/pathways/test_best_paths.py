@@ -1,4 +1,4 @@
-"""The best paths are those of a search through all paths; errors of products are those of draws."""
+"""The best paths are those of a search through all paths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from support.layered import layered, of, paths
 
 from glasso_cli.errors import InputError
-from glasso_cli.scoring.pathways.best_paths import best_paths, product_error
+from glasso_cli.scoring.pathways.best_paths import best_paths
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -44,23 +44,12 @@ def test_a_flipped_neuron_changes_no_path() -> None:
     assert [path.neurons for path in after] == [path.neurons for path in before]
     for one, other in zip(before, after, strict=True):
         assert other.effect == pytest.approx(one.effect * flips[one.neurons[0]])
-        assert other.error == pytest.approx(one.error)
-
-
-def test_the_error_of_a_product_is_that_of_draws() -> None:
-    random = np.random.default_rng(0)
-    for factors in ([0.5, -0.3], [0.0, 0.0], [0.02, 0.4, -0.2]):
-        errors = np.array([0.1, 0.05, 0.2][: len(factors)])
-        draws = (np.array(factors) + errors * random.standard_normal((400_000, len(factors)))).prod(axis=1)
-        assert product_error(np.array(factors), errors) == pytest.approx(draws.std(), rel=0.02)
 
 
 def test_the_slope_of_the_scalar_is_a_factor() -> None:
     graph = of([0, 1], [0], [1], [0.5], [0.1])
-    exits, spread = np.array([0.0, -2.0]), np.array([0.0, 0.4])
-    (path,) = best_paths(graph, 5, np.array([True, False]), exits, spread)
+    (path,) = best_paths(graph, 5, np.array([True, False]), np.array([0.0, -2.0]))
     assert path.effect == -1.0
-    assert path.error == pytest.approx(product_error(np.array([0.5, -2.0]), np.array([0.1, 0.4])))
 
 
 def test_no_start_and_no_end_are_refused() -> None:

@@ -46,6 +46,24 @@ def test_pairs_that_are_no_edges_are_left_out() -> None:
     assert graph.in_layer(8).tolist() == [0, 1]
 
 
+def test_an_edge_past_a_layer_of_the_graph_is_left_out() -> None:
+    """Along all paths it has the paths through that layer in it."""
+    found = replace(
+        influence(),
+        layers=np.array([8, 9, 10], np.int32),
+        sources=np.array([0, 0, 1], np.int32),
+        targets=np.array([1, 2, 2], np.int32),
+        mean=np.array([0.5, 0.7, 0.3], np.float32),
+        error=np.full(3, 0.01, np.float32),
+        edge=np.ones(3, bool),
+        block_deviations=np.arange(12, dtype=np.float32).reshape(3, 4),
+    )
+    graph = LayeredGraph.of_influence(found)
+    assert list(zip(graph.sources.tolist(), graph.targets.tolist())) == [(0, 1), (1, 2)]
+    assert graph.deviations is not None
+    np.testing.assert_array_equal(graph.deviations[1], [8, 9, 10, 11])
+
+
 def test_an_edge_within_a_layer_is_refused() -> None:
     with pytest.raises(InputError, match="earlier layer to a later one"):
         LayeredGraph.of_influence(replace(influence(), layers=np.array([8, 8, 8], np.int32)))

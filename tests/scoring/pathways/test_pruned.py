@@ -41,7 +41,7 @@ def dense(graph: LayeredGraph, exits: np.ndarray, nodes: float, edges: float) ->
     while True:
         left = kept[:p] & chosen[:, :p].any(axis=0) & (~fed | chosen[:p].any(axis=1))
         if (left == kept[:p]).all():
-            return PrunedView(influence[:p], left, chosen[graph.targets, graph.sources])
+            return PrunedView(influence[:p], left, chosen[graph.targets, graph.sources], chosen[p, :p])
         kept = np.append(left, True)
         chosen = chosen & np.multiply.outer(kept, kept)
 
@@ -55,6 +55,7 @@ def test_the_view_is_that_of_dense_matrices(seed: int, nodes: float, edges: floa
     np.testing.assert_allclose(found.influence, expected.influence, atol=1e-12)
     np.testing.assert_array_equal(found.neurons, expected.neurons)
     np.testing.assert_array_equal(found.edges, expected.edges)
+    np.testing.assert_array_equal(found.ends, expected.ends)
 
 
 def test_every_kept_neuron_leads_to_the_end() -> None:

@@ -100,12 +100,12 @@ def test_trials_are_of_paths_of_two_edges() -> None:
 def test_units_add_to_the_errors() -> None:
     random = np.random.default_rng(0)
     without = 0.05 * random.standard_normal((10, P))
-    units = Units(np.zeros(P), without, np.full(10, 0.1))
+    units = Units(np.zeros(P), without, np.full(10, 0.1), np.arange(10))
     plain = made(count=5)
     found = pathways(GRAPH, SIGNS, PathwaysSection(count=5), "words", units=units)
     np.testing.assert_array_equal(found.paths, plain.paths)
-    ends = (np.array([plain.path(number)[place] for number in range(5)]) for place in (0, -1))
-    extra = plain.effects * units.relative_error(*ends)
+    ends = [(plain.path(number)[0], plain.path(number)[-1]) for number in range(5)]
+    extra = plain.effects * [units.relative_error(first, last) for first, last in ends]
     np.testing.assert_allclose(found.effect_errors, np.hypot(plain.effect_errors, extra))
     assert (found.effect_errors > plain.effect_errors).all()
 

@@ -25,7 +25,7 @@ def units(seed: int) -> Units:
 def test_it_is_that_of_other_documents() -> None:
     every = [units(seed) for seed in range(60)]
     ratios = np.array([one.whole[0] - one.whole[1] for one in every])
-    errors = [float(one.relative_error(np.array([0]), np.array([1]))[0]) for one in every]
+    errors = [one.relative_error(0, 1) for one in every]
     assert float(np.sqrt(np.mean(np.square(errors)))) == pytest.approx(ratios.std(), rel=0.2)
 
 
@@ -37,4 +37,12 @@ def test_they_are_the_standard_deviations_without_each_block() -> None:
 
 
 def test_a_neuron_has_no_error_against_itself() -> None:
-    assert units(0).relative_error(np.array([1]), np.array([1])).tolist() == [0.0]
+    assert units(0).relative_error(1, 1) == 0.0
+
+
+def test_what_blocks_add_is_the_error() -> None:
+    found = units(3)
+    for last in (None, 1):
+        added = found.deviations(0, last, 16)
+        assert float(np.sqrt((added**2).sum())) == pytest.approx(found.relative_error(0, last), rel=0.02)
+    assert found.deviations(0, 1, 20)[16:].tolist() == [0.0] * 4

@@ -40,6 +40,11 @@ class ScoreSection(Section):
     trust: Annotated[
         tuple[Literal["import"], ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else as_tuple(v))
     ] = Field(default=(), description="import runs the Python code that scalar names. An empty list refuses it.")
+    held: Strings = Field(
+        default=(),
+        description="Hook points, among those scored, that paths to the scalar run through (pathways.to: scalar): those of the graph across "
+        "layers. An empty list means all that are scored.",
+    )
     forms: Annotated[tuple[Form, ...], BeforeValidator(as_tuple)] = Field(
         default=(),
         description="Forms of attribution: plain (gradients of the network as it is), frozen (norm scales, attention patterns and slopes "
@@ -141,6 +146,11 @@ class ScoreSection(Section):
     def code(self) -> tuple[str, ...]:
         """The scalar, if it is Python code."""
         return () if self.scalar in SCALARS else (self.scalar,)
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether gradients of the scalar at the clean network say anything."""
+        return self.scalar != "kl"
 
     @property
     def rises(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glasso_cli.config.sections.section import Section
 from glasso_cli.config.sections.values import Strings
@@ -22,6 +22,11 @@ class PathwaysSection(Section):
     )
     targets: Strings = Field(
         default=(), description="Ids of the neurons where paths end. An empty list means all of the last layer."
+    )
+    to: Literal["neurons", "scalar"] = Field(
+        default="neurons",
+        description="Where paths end: neurons (targets), or the scalar of score, with the slope of the scalar in the last neuron as the last "
+        "factor.",
     )
     count: int = Field(default=20, description="How many of the strongest paths are listed.", ge=1, le=100_000)
     nodes: float = Field(
@@ -47,3 +52,13 @@ class PathwaysSection(Section):
     step: float = Field(
         default=0.5, description="How far a source is pushed up and down, in standard deviations.", gt=0, le=100
     )
+
+    @model_validator(mode="after")
+    def _one_end(self) -> PathwaysSection:
+        if self.to == "scalar" and self.targets:
+            raise ValueError(
+                "targets are neurons where paths end, and to: scalar ends them in the scalar; delete one of the two"
+            )
+        if self.to == "scalar" and self.mediate:
+            raise ValueError("mediate tries paths that end in a neuron; set mediate: 0, or to: neurons")
+        return self

@@ -4,7 +4,7 @@ At every kept token, a neuron with value a and baseline b contributes (b - a) ti
 the gradient:
 
 - ``plain``: of the network as it is. This is attribution patching (AtP).
-- ``frozen``: of the network with what :mod:`glasso_cli.scoring.frozen` holds (RelP).
+- ``frozen``: of the network with what :mod:`glasso_cli.scoring.gradients.frozen` holds (RelP).
 - ``integrated``: the mean of plain gradients at midpoints of a straight way from the clean network to the baseline: where a stands
   t of the way, it is (1 - t) a + t b, with the a of this pass. Either the neurons of one hook point go at a time (``each``), and
   their contributions add up to the change of the scalar when these are all ablated; or those of all hook points go together, and

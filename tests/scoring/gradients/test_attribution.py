@@ -13,8 +13,8 @@ from torch import Tensor
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.models.loaded import LoadedModel
-from glasso_cli.scoring.attribution import attribute, midpoints
 from glasso_cli.scoring.curves import ablated_sums
+from glasso_cli.scoring.gradients.attribution import attribute, midpoints
 from glasso_cli.scoring.replaced import at_kept
 
 Load = Callable[[str], LoadedModel]

@@ -13,8 +13,8 @@ from torch import Tensor
 from glasso_cli.errors import InputError
 from glasso_cli.hooks.neurons import NEURON_TOLERANCE
 from glasso_cli.models.loaded import LoadedModel
-from glasso_cli.scoring.attribution import attribute
-from glasso_cli.scoring.frozen import freeze, held_modules, holding
+from glasso_cli.scoring.gradients.attribution import attribute
+from glasso_cli.scoring.gradients.frozen import freeze, held_modules, holding
 
 Load = Callable[[str], LoadedModel]
 
@@ -49,7 +49,7 @@ def test_a_network_with_other_parts_is_refused(loaded: Load, family: str) -> Non
 def test_what_is_held_is_needed_for_the_proof(loaded: Load) -> None:
     from dataclasses import replace
 
-    from glasso_cli.scoring.frozen import error_of_sum
+    from glasso_cli.scoring.gradients.frozen import error_of_sum
 
     model = loaded("gemma3")
     held = held_modules(model)
