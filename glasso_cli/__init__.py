@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from glasso_cli.api.graphs import structure as structure
     from glasso_cli.api.influence import influence as influence
     from glasso_cli.api.run import run as run
+    from glasso_cli.api.sparse import fit_sparse as fit_sparse
     from glasso_cli.api.stages import collect as collect
     from glasso_cli.api.stages import collect_arrays as collect_arrays
     from glasso_cli.api.stages import compare as compare
@@ -68,6 +69,7 @@ _PUBLIC = {
     "fit": "glasso_cli.api.stages",
     "fit_ordered": "glasso_cli.api.stages",
     "fit_path": "glasso_cli.solvers",
+    "fit_sparse": "glasso_cli.api.sparse",
     "influence": "glasso_cli.api.influence",
     "intervene": "glasso_cli.api.stages",
     "load": "glasso_cli.api.artifacts",

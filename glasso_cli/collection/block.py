@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glasso_cli.collection.pilot import Pilot
 
 Piece = dict[str, np.ndarray]
+REPEATED = 0.9999  # correlation above which one neuron repeats another
 
 
 class Products(Protocol):
@@ -165,15 +166,21 @@ def unusable(covariance: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.
     return dead, repeats
 
 
-def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = 0.9999) -> np.ndarray:
+def duplicates(r: np.ndarray, usable: np.ndarray, threshold: float = REPEATED) -> np.ndarray:
     """For each of m neurons the first one it repeats (|r| above ``threshold``), or -1.
 
     ``r (m, m)`` are the correlations of the ``usable (m,)`` neurons, which name the answers. A neuron is
     compared with the first of its group, so chains of near-duplicates do not swallow each other.
     """
-    original = np.full(len(usable), -1, dtype=np.int32)
     rows, cols = np.nonzero(np.triu(np.abs(r) > threshold, k=1))
+    original = originals(rows, cols, len(usable))
+    return np.where(original >= 0, usable[original], -1).astype(np.int32)
+
+
+def originals(rows: np.ndarray, cols: np.ndarray, count: int) -> np.ndarray:
+    """For each of ``count`` neurons the first one it repeats, or -1; ``rows < cols`` are the pairs that do, row by row."""
+    original = np.full(count, -1, dtype=np.int32)
     for row, col in zip(rows, cols, strict=True):
         if original[row] < 0 and original[col] < 0:
             original[col] = row
-    return np.where(original >= 0, usable[original], -1).astype(np.int32)
+    return original

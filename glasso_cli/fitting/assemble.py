@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from glasso_cli.artifacts import ActivationStats, PrecisionPath
-from glasso_cli.artifacts.metrics import FitMetrics, to_json
+from glasso_cli.artifacts import PrecisionPath
+from glasso_cli.artifacts.metrics import CollectMetrics, FitMetrics, to_json
 from glasso_cli.artifacts.metrics.fit import (
     Dependence,
     EstimateUsed,
@@ -29,7 +30,7 @@ from glasso_cli.graph import build_graph, to_dot
 from glasso_cli.inference.dependence import carried_dependence, mean_square, unpenalised
 from glasso_cli.inference.factors import Factors
 from glasso_cli.inference.select import Selection
-from glasso_cli.solvers.path import PathPoint
+from glasso_cli.solvers.path import PathPoint, stacked
 
 Meta = Callable[[dict[str, Any]], dict[str, Any]]
 _TOP = 5  # neurons named for each factor
@@ -40,7 +41,7 @@ class Findings:
     """All that a fit of one corpus found."""
 
     neurons: np.ndarray  # (p,) indices into the statistics
-    correlation: np.ndarray  # (p, p), what was fitted
+    correlation: np.ndarray | csr_array  # (p, p), what was fitted; sparse where only that of the edges is known
     points: list[PathPoint]
     chosen: Selection
     tested: EdgeTestResult
@@ -51,7 +52,23 @@ class Findings:
     fresh: FreshNetwork | None  # if it was collected
 
 
-def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats, findings: Findings) -> PrecisionPath:
+class Collected(Protocol):
+    """What the artifact says of the neurons that were collected, and of how."""
+
+    @property
+    def neuron_ids(self) -> np.ndarray: ...
+
+    @property
+    def layers(self) -> np.ndarray: ...
+
+    @property
+    def orientation(self) -> np.ndarray: ...
+
+    @property
+    def metrics(self) -> CollectMetrics: ...
+
+
+def assemble(meta: Meta, section: FitSection, seed: int, stats: Collected, findings: Findings) -> PrecisionPath:
     """The findings as one artifact; ``meta`` makes its meta of the metrics."""
     points, chosen, tests = findings.points, findings.chosen, findings.tested.tests
     width = len(findings.neurons)
@@ -102,7 +119,7 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         neurons=findings.neurons.astype(np.int32),
         orientation=stats.orientation[findings.neurons],
         communities=graph.communities.astype(np.int32),
-        marginals=np.concatenate([findings.correlation[point.rows, point.cols] for point in points]).astype(np.float32),
+        marginals=_at_edges(findings.correlation, points).astype(np.float32),
         criterion=unknown if chosen.criterion is None else chosen.criterion,
         criterion_error=unknown if chosen.error is None else chosen.error,
         selected=np.array(chosen.index),
@@ -119,6 +136,14 @@ def assemble(meta: Meta, section: FitSection, seed: int, stats: ActivationStats,
         **_tested_fit(findings.tested.fit),
         **_plain_fit(findings.plain),
     )
+
+
+def _at_edges(correlation: np.ndarray | csr_array, points: list[PathPoint]) -> np.ndarray:
+    """The correlations of the edges of all points, one point after the other."""
+    edges = stacked(points)
+    if len(edges["rows"]) == 0:  # of none a sparse matrix gives a matrix
+        return np.zeros(0)
+    return np.asarray(correlation[edges["rows"], edges["cols"]]).ravel()
 
 
 def _tested_fit(fit: PathPoint | None) -> dict[str, np.ndarray]:
@@ -143,8 +168,9 @@ def _arrays_of(point: PathPoint | None) -> dict[str, np.ndarray]:
     return {"rows": index, "cols": index, "values": none, "diagonal": none, "factors": np.zeros((0, 0))}
 
 
-def _dependence(point: PathPoint, correlation: np.ndarray) -> Dependence:
-    """How much of the dependence the hidden factors of ``point`` carry, a fit to ``correlation (p, p)``."""
+def _dependence(point: PathPoint, correlation: np.ndarray | csr_array) -> Dependence:
+    """How much of the dependence the hidden factors of ``point`` carry, a fit to the dense ``correlation (p, p)``."""
+    assert isinstance(correlation, np.ndarray), "hidden factors are fitted to a dense matrix"
     carried = carried_dependence(*unpenalised(correlation, point.precision(), point.factors))
     return Dependence(
         share=carried.share,

@@ -22,8 +22,33 @@ _ROUNDING = 1e-5  # of a second moment in float32, relative
 LEAST = 4  # blocks with tokens that any resampling needs
 
 
+class CountedBlocks:
+    """Blocks of documents by how many tokens they hold, ``counts (B,)``."""
+
+    counts: np.ndarray
+
+    @property
+    def n_tokens(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Indices of the blocks that hold tokens."""
+        return np.flatnonzero(self.counts > 0)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Of all tokens, that each block with tokens holds, ``(B,)``."""
+        return np.asarray(self.counts[self.filled] / self.n_tokens)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of what differs between blocks: one less than there are, fewer where some hold most tokens."""
+        return freedom_between(self.shares)
+
+
 @dataclass(frozen=True, eq=False)
-class Blocks:
+class Blocks(CountedBlocks):
     """B blocks of documents, seen through p of the collected neurons."""
 
     counts: np.ndarray  # (B,) tokens
@@ -59,25 +84,6 @@ class Blocks:
             rows = slice(int(blocks[0]), int(blocks[-1]) + 1, int(steps[0]))
             return Blocks.of(self.counts[rows], self.sums[rows], self.moments[rows], self.neurons)
         return Blocks.of(self.counts[blocks], self.sums[blocks], self.moments[blocks], self.neurons)
-
-    @property
-    def n_tokens(self) -> int:
-        return int(self.counts.sum())
-
-    @property
-    def filled(self) -> np.ndarray:
-        """Indices of the blocks that hold tokens."""
-        return np.flatnonzero(self.counts > 0)
-
-    @property
-    def shares(self) -> np.ndarray:
-        """Of all tokens, that each block with tokens holds, ``(B,)``."""
-        return np.asarray(self.counts[self.filled] / self.n_tokens)
-
-    @property
-    def freedom(self) -> float:
-        """Degrees of freedom of what differs between blocks: one less than there are, fewer where some hold most tokens."""
-        return freedom_between(self.shares)
 
     def correlation(self, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The correlation matrix ``(p, p)`` of the tokens of ``blocks`` (all by default; repeats count again)."""

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import gammaincinv, ndtri
 
 from glasso_cli.errors import InputError
-from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.blocks import Blocks, CountedBlocks, check_blocks
 from glasso_cli.inference.debiased import sandwich
 from glasso_cli.inference.effective_n import by_autocorrelation
 from glasso_cli.inference.estimates import Estimate
@@ -136,7 +136,7 @@ class Typical:
         """Whether all blocks hold the same documents: they say nothing about errors, and the formula has to do."""
         return self.inflation < _BLOCKS_AGREE
 
-    def judging(self, variance: str, left: float, blocks: Blocks) -> tuple[str, float, float]:
+    def judging(self, variance: str, left: float, blocks: CountedBlocks) -> tuple[str, float, float]:
         """Which errors judge, ``pooled`` or ``jackknife``; their inflation; and the degrees of freedom of their test.
 
         ``variance`` auto takes one inflation for all pairs if it describes them. ``left`` is the share of the tokens that

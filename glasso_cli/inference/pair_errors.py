@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from glasso_cli.inference.blocks import Blocks, check_blocks
+from glasso_cli.inference.blocks import Blocks, CountedBlocks, check_blocks
 from glasso_cli.inference.effective_n import pair_tau
 from glasso_cli.inference.estimates import Estimate
 from glasso_cli.inference.held_precision import HeldPairs, held_pairs
@@ -55,18 +55,18 @@ def inflation_and_group(
         return np.zeros(0), None
     some = some_neurons(autocorrelation)
     chosen, of_group, of_some = held_pairs(blocks, estimate.theta, (rows, cols), (group, some))
-    relative = _relative(chosen, of_some, blocks, autocorrelation, (rows, cols), some, least)
+    relative = relative_inflation(chosen, of_some, blocks, autocorrelation, (rows, cols), some, least)
     return relative, of_group if len(group) else None
 
 
-def _relative(
+def relative_inflation(
     chosen: HeldPairs,
     of_some: HeldPairs,
-    blocks: Blocks,
+    blocks: CountedBlocks,
     autocorrelation: np.ndarray,
     pairs: tuple[np.ndarray, np.ndarray],
     some: np.ndarray,
-    least: float,
+    least: float = 0.0,
 ) -> np.ndarray:
     """The variance of chosen pairs over that of a typical pair of ``some`` neurons, both relative to the formula's."""
     R = autocorrelation

@@ -220,10 +220,10 @@ class Walk:
             tree=self.tree,
             on_diagonal=alpha if penalised else 0.0,
         )
-        return _point(alpha, variance, parts, self._tol, ancestors, penalised)
+        return point_of(alpha, variance, parts, self._tol, ancestors, penalised)
 
 
-def _point(
+def point_of(
     alpha: float,
     variance: np.ndarray,
     parts: Iterable[tuple[np.ndarray, SolverResult]],
@@ -231,6 +231,10 @@ def _point(
     ancestors: tuple[float, ...],
     penalised: bool,
 ) -> PathPoint:
+    """The point that the components ``parts`` add up to: the members of each, and its result.
+
+    ``variance (p,)`` is that of all neurons, with the cost of the diagonal if it is ``penalised``.
+    """
     summary = Summary.of_isolated(variance)
     diagonal = 1 / variance
     edges = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))]

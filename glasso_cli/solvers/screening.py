@@ -9,7 +9,7 @@ that is admissible in the dual.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -131,13 +131,30 @@ def solved_components(
     is the weight of the diagonal, where ``alpha`` is a number.
     """
     blocks = members_of(labels(covariance, alpha, tree))
-    with _threads(max(map(len, blocks), default=0)):
-        for members in blocks:
-            S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
-            if _is_tree(S, weights):
-                start = _tree_solution(S, weights)
-            own = S is not covariance
-            yield members, solver(S, weights, init=start, tol=tol, max_iter=max_iter, overwrite_covariance=own)
+    with threads_for(max(map(len, blocks), default=0)):
+        yield from solved_one_by_one(
+            covariance, alpha, solver, blocks, init=init, tol=tol, max_iter=max_iter, on_diagonal=on_diagonal
+        )
+
+
+def solved_one_by_one(
+    covariance: np.ndarray,
+    alpha: Alpha,
+    solver: Solver,
+    blocks: Iterable[np.ndarray],
+    *,
+    init: Start,
+    tol: float,
+    max_iter: int,
+    on_diagonal: float = 0.0,
+) -> Iterator[tuple[np.ndarray, SolverResult]]:
+    """The same for ``blocks``, the members of the components. The caller limits threads with :func:`threads_for`."""
+    for members in blocks:
+        S, weights, start = _component(covariance, alpha, init, members, on_diagonal)
+        if _is_tree(S, weights):
+            start = _tree_solution(S, weights)
+        own = S is not covariance
+        yield members, solver(S, weights, init=start, tol=tol, max_iter=max_iter, overwrite_covariance=own)
 
 
 def _component(
@@ -202,8 +219,8 @@ def _whole(variance: np.ndarray, parts: list[tuple[np.ndarray, SolverResult]], t
 
 
 @contextmanager
-def _threads(largest: int) -> Iterator[None]:
-    """No more threads than are allowed, and one BLAS thread for small blocks.
+def threads_for(largest: int) -> Iterator[None]:
+    """No more threads than are allowed, and one BLAS thread where the ``largest`` component is small.
 
     A second one gains nothing there, and starves on a busy machine.
     """

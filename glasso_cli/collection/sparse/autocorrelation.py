@@ -28,11 +28,18 @@ class SparseAutocorrelation:
         lags = min(len(self._pairs), int(batch.lengths[0]) - 1)
         if lags == 0:
             return
-        counts = partners(batch, lags).cpu().numpy()
-        self._pairs[:lags] += counts.sum(axis=0) / 2
+        window, position = (part[batch.kept].cpu().numpy() for part in (batch.window_of(), batch.position_of()))
+        self.add(active, window, position, partners(batch, lags).cpu().numpy())
+
+    def add(self, active: Active, window: np.ndarray, position: np.ndarray, counts: np.ndarray) -> None:
+        """Add n tokens, of which those of one window follow each other.
+
+        ``window`` and ``position (n,)`` say where each token stands, and ``counts (n, l)`` float64 how many kept tokens (0,
+        1 or 2) of its window are k = 1 … l tokens away.
+        """
+        self._pairs[: counts.shape[1]] += counts.sum(axis=0) / 2
         tokens = np.repeat(np.arange(len(active)), np.diff(active.starts))
         order = np.argsort(active.columns, kind="stable")  # neuron by neuron, its tokens in order
-        window, position = (part[batch.kept].cpu().numpy() for part in (batch.window_of(), batch.position_of()))
         with numba_limited():
             _add(
                 active.columns[order],

@@ -1,0 +1,1 @@
+"""A fit of many sparse neurons, without a matrix of all pairs."""
