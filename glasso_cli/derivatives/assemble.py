@@ -59,8 +59,9 @@ def assembled(
 ) -> Influence:
     """The artifact of all pairs of hook points; its neurons are those of any of them.
 
-    ``read`` says what is known of every pair of hook points, without its edges. ``ablated`` has mean change, standard error and
-    root mean square change ``(3, E)`` of each table, the last from ``ablation_tokens``. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
+    ``read`` says what is known of every pair of hook points, without its edges. ``ablated`` has mean change,
+    standard error, root mean square change and standard error ``(4, E)`` of each table, the last two from ``ablation_tokens``.
+    ``combinations`` of tokens gave the root mean squares; None where all tokens did.
     """
     table = PairTable.joined(tables)
     tested = sum(layers.tested for layers in read)
@@ -87,7 +88,7 @@ def assembled(
         combinations=combinations,
         ablation_tokens=ablation_tokens,
     )
-    effects = np.concatenate([np.zeros((3, 0)), *ablated], axis=1).astype(np.float32)
+    effects = np.concatenate([np.zeros((4, 0)), *ablated], axis=1).astype(np.float32)
     if section.keep == "edges":
         effects = effects[:, edge] if ablated else effects
         table, q, edge = table.chosen(edge), q[edge], edge[edge]
@@ -106,11 +107,14 @@ def assembled(
         mean=table.mean,
         error=table.error,
         direct=table.direct if section.paths == "closed" else table.direct[:0],
+        direct_error=table.direct_error if section.paths == "closed" else table.direct_error[:0],
         rms=table.rms,
+        rms_error=table.rms_error,
         z=z,
         ablation=effects[0],
         ablation_error=effects[1],
-        ablation_rms=effects[2] if ablated else None,
+        ablation_rms=effects[2],
+        ablation_rms_error=effects[3],
         p_values=table.p,
         q_values=q,
         edge=edge,
