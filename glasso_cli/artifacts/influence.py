@@ -23,7 +23,7 @@ class Influence(Artifact):
     """
 
     kind: ClassVar[str] = "influence"
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
@@ -37,16 +37,19 @@ class Influence(Artifact):
     error: np.ndarray = array("E", dtype="float32")  # standard error of the mean, over documents
     # The part of the mean along the stream, without attention; empty where all paths are taken together:
     direct: np.ndarray = array("E", dtype="float32", may_be_empty=True)
+    direct_error: np.ndarray = array("E", dtype="float32", may_be_empty=True)
     rms: np.ndarray = array("E", dtype="float32")  # root mean square over tokens: the typical size at a token
+    rms_error: np.ndarray = array("E", dtype="float32")  # its standard error, over documents
     z: np.ndarray = array("E", dtype="float32")  # mean over error
     # Mean change of the target, in its standard deviations, where the source is set to its mean; empty without it:
     ablation: np.ndarray = array("E", dtype="float32", may_be_empty=True)
     ablation_error: np.ndarray = array("E", dtype="float32", may_be_empty=True)
+    # Root mean square over tokens of that change, the typical size at a token:
+    ablation_rms: np.ndarray = array("E", dtype="float32", may_be_empty=True)
+    ablation_rms_error: np.ndarray = array("E", dtype="float32", may_be_empty=True)
     p_values: np.ndarray = array("E", dtype="float64")  # of H0: |mean| is at most influence.min_effect
     q_values: np.ndarray = array("E", dtype="float64")  # over all pairs of all layers
     edge: np.ndarray = array("E", dtype="bool")  # q_values at most influence.fdr
-    # Root mean square over tokens of that change, the typical size at a token; not there without influence.ablation:
-    ablation_rms: np.ndarray | None = array("E", dtype="float32", optional="ablation")
     # Of each of X edges, in the order of the pairs, and of each block: the root of the block's jackknife weight times the mean of the
     # block less that of all. The squares of an edge add up to that of its error. Not there where it would take too much room.
     block_deviations: np.ndarray | None = array("X", "B", dtype="float32", optional="blocks")
@@ -55,6 +58,11 @@ class Influence(Artifact):
     def metrics(self) -> InfluenceMetrics:
         """The metrics in ``meta``; raises :class:`InputError` where they were damaged or are of another version."""
         return metrics_of(InfluenceMetrics, self.meta)
+
+    @property
+    def ablated(self) -> bool:
+        """Whether it has what ablation does."""
+        return self.metrics.ablation_tokens is not None
 
     @property
     def n_neurons(self) -> int:
@@ -73,19 +81,18 @@ class Influence(Artifact):
         """The edges, the largest influence first. Signs are relative to the heavier poles of both neurons."""
         order, turned = self.strongest(), oriented(self)
         sources, targets = self.sources[order], self.targets[order]
-        ablated = {}
-        if self.ablation.size:
-            ablated = {"ablation": turned.ablation[order], "ablation_error": self.ablation_error[order]}
-        if self.ablation_rms is not None:
-            ablated["ablation_rms"] = self.ablation_rms[order]
+        closed = self.metrics.paths == "closed"
+        direct = ("direct", "direct_error") if closed else ()
+        ablation = ("ablation", "ablation_error", "ablation_rms", "ablation_rms_error") if self.ablated else ()
         return {
             "source": self.neuron_ids[sources],
             "target": self.neuron_ids[targets],
             "influence": turned.mean[order],
             "standard_error": self.error[order],
-            **({"direct": turned.direct[order]} if self.metrics.paths == "closed" else {}),
+            **{name: getattr(turned, name)[order] for name in direct},
             "rms": self.rms[order],
-            **ablated,
+            "rms_error": self.rms_error[order],
+            **{name: getattr(turned, name)[order] for name in ablation},
             "z": turned.z[order],
             "p_value": self.p_values[order],
             "q_value": self.q_values[order],

@@ -66,8 +66,8 @@ def assembled(
     """The artifact of all pairs of hook points; its neurons are those of any of them.
 
     ``read`` says what is known of every pair of hook points, without its edges, and ``deviations`` how the blocks of ``counts`` differ.
-    ``ablated`` has mean change, standard error and
-    root mean square change ``(3, E)`` of each table, the last from ``ablation_tokens``. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
+    ``ablated`` has mean change, standard error, root mean square change and standard error ``(4, E)`` of each table, the last two
+    from ``ablation_tokens``. ``combinations`` of tokens gave the root mean squares; None where all tokens did.
     """
     table = PairTable.joined(tables)
     tested = sum(layers.tested for layers in read)
@@ -100,7 +100,7 @@ def assembled(
             (table.sources[edge & (of_pair == at)], table.targets[edge & (of_pair == at)]) for at in range(len(tables))
         ]
         apart = np.concatenate([of(*pair) for of, pair in zip(deviations, ends, strict=True)])
-    effects = np.concatenate([np.zeros((3, 0)), *ablated], axis=1).astype(np.float32)
+    effects = np.concatenate([np.zeros((4, 0)), *ablated], axis=1).astype(np.float32)
     if section.keep == "edges":
         effects = effects[:, edge] if ablated else effects
         table, q, edge = table.chosen(edge), q[edge], edge[edge]
@@ -119,11 +119,14 @@ def assembled(
         mean=table.mean,
         error=table.error,
         direct=table.direct if section.paths == "closed" else table.direct[:0],
+        direct_error=table.direct_error if section.paths == "closed" else table.direct_error[:0],
         rms=table.rms,
+        rms_error=table.rms_error,
         z=z,
         ablation=effects[0],
         ablation_error=effects[1],
-        ablation_rms=effects[2] if ablated else None,
+        ablation_rms=effects[2],
+        ablation_rms_error=effects[3],
         p_values=table.p,
         q_values=q,
         edge=edge,

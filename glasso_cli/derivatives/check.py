@@ -68,7 +68,7 @@ def closed_form(
     import torch
 
     targets = torch.arange(pair.target.width, device=loaded.device)
-    sums = SummedFactors(pair, _BLOCKS, targets)
+    sums = SummedFactors(pair, range(_BLOCKS), targets)
     reader = PairReader(pair)
     with pairs_read(loaded.model, [reader]), torch.no_grad(), errors_of(loaded.model):
         for inputs in sample:
@@ -76,9 +76,11 @@ def closed_form(
             kept = inputs["attention_mask"].reshape(-1).nonzero()[:, 0].to(loaded.device)
             sums.add(reader.take(kept), torch.arange(len(kept), device=loaded.device) % _BLOCKS)
     groups = list(derivatives(sums.finish(), maps_of(pair, sources.to(loaded.device), targets)))
-    every = np.arange(len(sources))
-    rms = [group.rms(target, every) for group in groups for target in range(len(group.mean))]
-    return np.concatenate([group.mean for group in groups]).T, np.stack(rms, axis=1)
+    rms = [
+        group.rms(*(part.ravel() for part in np.indices(group.mean.shape)))[0].reshape(group.mean.shape)
+        for group in groups
+    ]
+    return np.concatenate([group.mean for group in groups]).T, np.concatenate(rms).T
 
 
 def _exact(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from glasso_cli.derivatives.errors import RootMeanSquares, jackknife_weights
 from glasso_cli.derivatives.maps import Maps
 from glasso_cli.derivatives.sums import PairSums
 
@@ -21,14 +23,25 @@ class ClosedTargets:
     mean: np.ndarray  # (c, m): over tokens
     error: np.ndarray  # (c, m): standard error of the mean, over documents
     direct: np.ndarray  # (c, m): the part of the mean along the stream, without attention
+    direct_error: np.ndarray  # (c, m)
+    _counts: np.ndarray  # (B,) tokens of each block
     _by_path: np.ndarray  # (c, R K, m): derivative per unit of response times scale
-    _second: np.ndarray  # (c, R K, R K): mean products of responses times scales
+    _second: np.ndarray  # (B, c, R K (R K + 1) / 2): sums of products of two responses times two scales
 
-    def rms(self, target: int, sources: np.ndarray) -> np.ndarray:
-        """The root mean square over tokens, of one target of the group and chosen sources ``(s,)``."""
-        values = self._by_path[target][:, sources]
-        squares = ((self._second[target].astype(values.dtype) @ values) * values).sum(0)
-        return np.asarray(np.sqrt(np.maximum(squares, 0)))
+    def rms(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The root mean squares over tokens of chosen pairs ``(E,)`` and their standard errors."""
+        sums = RootMeanSquares(self._counts, len(rows))
+        found = np.empty((len(self._counts), len(rows)), np.float32)
+        borders = np.searchsorted(rows, np.arange(len(self.mean) + 1))
+        one, other = np.triu_indices(self._by_path.shape[1])
+        twice = np.where(one == other, 1, 2).astype(np.float32)[:, None]
+        for target, (start, stop) in enumerate(pairwise(borders)):
+            if stop > start:
+                values = self._by_path[target][:, columns[start:stop]]
+                found[:, start:stop] = self._second[:, target] @ (values[one] * values[other] * twice)
+        for block, squares in enumerate(found):
+            sums.add(block, squares)
+        return sums.finish()
 
 
 def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
@@ -40,12 +53,12 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
     paths, _, sources = maps.writes.shape
     responses, p, _ = maps.reads.shape
     tokens = sums.counts.sum()
-    first, second = sums.by_factor(), sums.products() / tokens
+    first = sums.by_factor()
     whole = first.sum(0) / tokens  # (p, R K)
     spread = _weighted_errors(sums.counts, first, whole)  # (B, p, R K)
     factors = np.concatenate([whole[None], spread]).transpose(1, 0, 2).astype(np.float32)  # (p, 1 + B, R K)
-    step = max(1, _VALUES // (sources * (responses * paths + factors.shape[1])))
-    along = (np.arange(responses * paths) % paths == 0).astype(np.float32)
+    step = max(1, _VALUES // (sources * (responses * paths + 2 * factors.shape[1])))
+    along = np.arange(responses * paths) % paths == 0
     for start in range(0, p, step):
         group = slice(start, min(start + step, p))
         reads = maps.reads[:, group]
@@ -55,13 +68,16 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
             for path in range(paths):
                 by_path[:, response * paths + path] = reads[response] @ maps.writes[path]
         made = np.matmul(factors[group], by_path)  # (c, 1 + B, m)
+        direct = np.matmul(factors[group][:, :, along], by_path[:, along])
         yield ClosedTargets(
             targets=group,
             mean=made[:, 0],
             error=np.sqrt(np.square(made[:, 1:]).sum(1)),
-            direct=np.matmul((factors[group, :1] * along), by_path)[:, 0],
+            direct=direct[:, 0],
+            direct_error=np.sqrt(np.square(direct[:, 1:]).sum(1)),
+            _counts=sums.counts,
             _by_path=by_path,
-            _second=second[group],
+            _second=sums.products(group),
         )
 
 
@@ -90,10 +106,3 @@ def _weighted_errors(counts: np.ndarray, first: np.ndarray, whole: np.ndarray) -
     filled, weight = jackknife_weights(counts)
     means = first[filled] / counts[filled, None, None]
     return np.asarray((means - whole) * np.sqrt(weight)[:, None, None])
-
-
-def jackknife_weights(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The blocks with tokens, and the weight of each in the variance of a mean: that of its squared distance from the mean."""
-    filled = np.flatnonzero(counts)
-    share = counts[filled] / counts.sum()
-    return filled, share / (1 - share) / len(filled)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,19 @@ from glasso_cli.collection.corpus_pass import CorpusPass
 from glasso_cli.collection.reading import Reader, windows_within
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.derivatives.all_paths.corpus import influence_of_texts
-from glasso_cli.derivatives.assemble import Deviations, LayerNeurons, assembled, neurons_of, refuse_other_tokens
+from glasso_cli.derivatives.assemble import LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.check import Discrepancy, checked
+from glasso_cli.derivatives.errors import RootMeanSquares
 from glasso_cli.derivatives.layout.pair import LayerPair, layer_pair
 from glasso_cli.derivatives.maps import Maps, maps_of
-from glasso_cli.derivatives.pairs import derivatives, deviations, jackknife_weights
+from glasso_cli.derivatives.pairs import derivatives, deviations
 from glasso_cli.derivatives.reader import PairReader, TokenFactors, pairs_read
 from glasso_cli.derivatives.squares import SummedSquares
 from glasso_cli.derivatives.sums import PairSums, SummedFactors, SummedMoves
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import check_blocks
+from glasso_cli.inference.jackknife import PseudoValues
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from glasso_cli.console import Reporter
     from glasso_cli.models.loaded import LoadedModel
 
-_PART = ("influence-part", 2)  # kind and schema of a piece
+_PART = ("influence-part", 3)  # kind and schema of a piece
 _FIELDS = ("counts", "first", "second")
 ABLATION_TOKENS = 4_000  # from which the root mean square of ablation is taken
 
@@ -77,32 +78,28 @@ def influence_of_corpus(
         ]
         work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
         model_pass = _Pass(work, pairs, neurons, stats, section)
-        sums, ablations = model_pass.sums()
-        refuse_other_tokens(stats, sums[0].counts, section.max_tokens)
-        check_blocks(int(np.count_nonzero(sums[0].counts)), "The error of influence")
+        model_pass.run()
+        counts = model_pass.counts()
+        refuse_other_tokens(stats, counts, section.max_tokens)
+        check_blocks(int(np.count_nonzero(counts)), "The error of influence")
         tables = [
-            _tested(pair, of, pair_sums, stats, section)
-            for pair, of, pair_sums in zip(pairs, neurons, sums, strict=True)
+            _tested(pair, of, model_pass.sums(place), stats, section)
+            for place, (pair, of) in enumerate(zip(pairs, neurons, strict=True))
         ]
         ablated = [
-            _ablated(table, of, pair_sums.counts, ablation, stats)
-            for table, of, pair_sums, ablation in zip(tables, neurons, sums, ablations)
+            _ablated(table, of, counts, model_pass, place, stats)
+            for place, (table, of) in enumerate(zip(tables, neurons, strict=True))
+            if section.ablation
         ]
         documents = len({window.document for window in model_pass.windows()})
         read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
-        ablation_tokens = ablations[0].tokens if ablations else None
-        apart = [_deviations(*part, stats) for part in zip(pairs, neurons, sums, strict=True)]
+        squared = int(model_pass.squared_tokens().sum()) if section.ablation else None
+        apart = [
+            partial(_deviations, pair, of, model_pass, place, stats)
+            for place, (pair, of) in enumerate(zip(pairs, neurons, strict=True))
+        ]
         return assembled(
-            stats,
-            section,
-            documents,
-            read,
-            neurons,
-            sums[0].counts,
-            tables,
-            apart,
-            ablated,
-            ablation_tokens=ablation_tokens,
+            stats, section, documents, read, neurons, counts, tables, apart, ablated, ablation_tokens=squared
         )
 
 
@@ -132,17 +129,8 @@ def wanted_layers(
 
 
 @dataclass(frozen=True, eq=False)
-class _Ablation:
-    """What ablation does to one pair of layers: sums over tokens, in the units of the activations."""
-
-    moved: np.ndarray  # (B, p, m): changes of the targets in each block
-    squares: np.ndarray  # (p, m): squares of the changes, over the tokens of the first documents
-    tokens: int  # of those documents
-
-
-@dataclass(frozen=True, eq=False)
 class _Pass:
-    """One pass over the documents, a group of blocks after the other."""
+    """One pass over the documents, a group of blocks after the other. The sums of each pair of layers are files."""
 
     work: CorpusPass
     pairs: Sequence[LayerPair]
@@ -150,40 +138,52 @@ class _Pass:
     stats: ActivationStats
     section: InfluenceSection
 
-    def sums(self) -> tuple[list[PairSums], list[_Ablation]]:
-        """For every pair of layers the sums over all blocks, and those of ablation if it is asked for."""
-        blocks = self.work.section.blocks
-        groups = self.work.groups(self.stats.n_neurons)
-        if self.section.ablation:
-            groups = [[block] for block in range(blocks)]
-        parts = [read_piece(self._piece(index), *_PART, self.work.reporter.detail) for index in range(len(groups))]
-        windows = self.windows()
-        todo = [index for index, part in enumerate(parts) if part is None]
-        of_part = {
-            index: [window for window in windows if window.document % blocks in set(groups[index])] for index in todo
+    def run(self) -> None:
+        """Make the files that are not there yet."""
+        windows, blocks = self.windows(), self.work.section.blocks
+        of_group = {
+            index: [window for window in windows if window.document % blocks in set(group)]
+            for index, group in enumerate(self.groups)
+            if any(self._found(index, place) is None for place in range(len(self.pairs)))
         }
-        total = sum(window.size for chosen in of_part.values() for window in chosen)
+        total = sum(window.size for chosen in of_group.values() for window in chosen)
         reader = self.work.reading.reader()
-        if todo:
+        if of_group:
             self.work.pilot_sample(reader)
         readers = self._readers()
         with (
             self.work.reporter.progress(f"influence {self.work.name}", total, "tokens") as advance,
             pairs_read(self.work.reading.network.module, readers),
         ):
-            for index, chosen in of_part.items():
-                arrays: dict[str, np.ndarray] = {}
-                for place, (sums, ablation) in enumerate(self._read(reader, readers, chosen, advance)):
-                    arrays |= {f"{field}_{place}": getattr(sums, field) for field in _FIELDS}
-                    arrays |= {f"{name}_{place}": values for name, values in ablation.items()}
-                write_piece(self._piece(index), *_PART, arrays, {})
-                parts[index] = written_piece(self._piece(index), *_PART)
-        made = [arrays for arrays, _ in (part for part in parts if part is not None)]
-        places = range(len(self.pairs))
-        sums_of = [
-            reduce(add, (PairSums(*(arrays[f"{field}_{at}"] for field in _FIELDS)) for arrays in made)) for at in places
-        ]
-        return sums_of, [_ablation(made, at) for at in places if self.section.ablation]
+            for index, chosen in of_group.items():
+                for place, (sums, ablation) in enumerate(self._read(reader, readers, index, chosen, advance)):
+                    arrays = {field: getattr(sums, field) for field in _FIELDS}
+                    write_piece(self._piece(index, place), *_PART, arrays | ablation, {})
+
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """The blocks of each part of the pass; each is alone where ablation needs a matrix of all pairs for it."""
+        if self.section.ablation:
+            return [[block] for block in range(self.work.section.blocks)]
+        return self.work.groups(self.stats.n_neurons)
+
+    def parts(self, place: int) -> Iterator[dict[str, np.ndarray]]:
+        """What was found for the pair of layers number ``place``, one group of blocks after the other."""
+        for index in range(len(self.groups)):
+            arrays, _ = written_piece(self._piece(index, place), *_PART)
+            yield arrays
+
+    def sums(self, place: int) -> PairSums:
+        """The sums of the pair of layers number ``place``, over all blocks."""
+        return PairSums.joined([PairSums(*(part[field] for field in _FIELDS)) for part in self.parts(place)])
+
+    def counts(self) -> np.ndarray:
+        """The tokens of every block ``(B,)``."""
+        return np.concatenate([part["counts"] for part in self.parts(0)])
+
+    def squared_tokens(self) -> np.ndarray:
+        """The tokens of every block ``(B,)`` over which squares of ablation were summed."""
+        return np.array([int(part["squared_tokens"]) for part in self.parts(0)])
 
     def _readers(self) -> list[PairReader]:
         import torch
@@ -205,14 +205,14 @@ class _Pass:
         return windows_within(self.work.reading.windows, self.section.max_tokens)
 
     def _read(
-        self, reader: Reader, readers: Sequence[PairReader], windows: Sequence[Any], advance: Any
+        self, reader: Reader, readers: Sequence[PairReader], index: int, windows: Sequence[Any], advance: Any
     ) -> Iterator[tuple[PairSums, dict[str, np.ndarray]]]:
         import torch
 
         section, reading = self.work.section, self.work.reading
         budget = section.batch_tokens or reading.batch_samples[reading.device.type]
         targets = [torch.from_numpy(target.inside).to(reading.device) for _, target in self.neurons]
-        summed = [SummedFactors(pair, section.blocks, chosen) for pair, chosen in zip(self.pairs, targets)]
+        summed = [SummedFactors(pair, self.groups[index], chosen) for pair, chosen in zip(self.pairs, targets)]
         ablations = [
             _SummedAblation(chosen, _maps(pair, of)) if self.section.ablation else None
             for pair, of, chosen in zip(self.pairs, self.neurons, targets, strict=True)
@@ -231,8 +231,11 @@ class _Pass:
         for sums, ablation in zip(summed, ablations, strict=True):
             yield sums.finish(), {} if ablation is None else ablation.finish()
 
-    def _piece(self, index: int) -> Path:
-        return self.work.pieces / f"part-{index:04d}.npz"
+    def _found(self, index: int, place: int) -> Any:
+        return read_piece(self._piece(index, place), *_PART, self.work.reporter.detail)
+
+    def _piece(self, index: int, place: int) -> Path:
+        return self.work.pieces / f"part-{index:04d}-{place:03d}.npz"
 
 
 class _SummedAblation:
@@ -252,15 +255,6 @@ class _SummedAblation:
         return {"moved": self._moves.finish(self._maps), "squares": squares, "squared_tokens": tokens}
 
 
-def _ablation(parts: Sequence[dict[str, np.ndarray]], place: int) -> _Ablation:
-    """What ablation does to the pair of layers number ``place``, from the pieces of all blocks."""
-    return _Ablation(
-        np.stack([arrays[f"moved_{place}"] for arrays in parts]),
-        np.sum([arrays[f"squares_{place}"] for arrays in parts], axis=0),
-        sum(int(arrays[f"squared_tokens_{place}"]) for arrays in parts),
-    )
-
-
 # -- all pairs ----------------------------------------------------------------------------------------
 
 
@@ -275,22 +269,26 @@ def _ablated(
     table: PairTable,
     neurons: tuple[LayerNeurons, LayerNeurons],
     counts: np.ndarray,
-    ablation: _Ablation,
+    found: _Pass,
+    place: int,
     stats: ActivationStats,
 ) -> np.ndarray:
-    """Mean change of the target by ablation, its standard error, and the root mean square change, for the table's pairs.
+    """What ablation does to the pairs of ``table``, in standard deviations of the target ``(4, E)``.
 
-    All are in standard deviations of the target, ``(3, E)``.
+    The rows are the mean change, its standard error, the root mean square change, and its standard error.
     """
     source, target = neurons
     rows, columns = np.searchsorted(target.rows, table.targets), np.searchsorted(source.rows, table.sources)
-    filled, weight = jackknife_weights(counts)
-    total = ablation.moved.sum(0)[rows, columns] / counts.sum()
-    variance = np.zeros(len(rows))
-    for block, share in zip(filled, weight):
-        variance += share * (ablation.moved[block][rows, columns] / counts[block] - total) ** 2
-    rms = np.sqrt(ablation.squares[rows, columns] / max(ablation.tokens, 1))
-    return np.asarray(np.stack([total, np.sqrt(variance), rms]) / stats.std[table.targets])
+    mean, root = PseudoValues(len(rows)), RootMeanSquares(found.squared_tokens(), len(rows))
+    total = np.zeros(len(rows))
+    for block, part in enumerate(found.parts(place)):
+        root.add(block, part["squares"][rows, columns])
+        if counts[block]:
+            moved = part["moved"][rows, columns]
+            total += moved
+            mean.add(moved / float(counts[block]), float(counts[block] / counts.sum()))
+    error = np.sqrt(np.maximum(mean.variance(), 0))
+    return np.asarray(np.stack([total / counts.sum(), error, *root.finish()]) / stats.std[table.targets])
 
 
 def _tested(
@@ -312,17 +310,19 @@ def _tested(
 
 
 def _deviations(
-    pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], sums: PairSums, stats: ActivationStats
-) -> Deviations:
-    """How the blocks differ, in standard deviations of the target per standard deviation of the source."""
+    pair: LayerPair,
+    neurons: tuple[LayerNeurons, LayerNeurons],
+    found: _Pass,
+    place: int,
+    stats: ActivationStats,
+    sources: np.ndarray,
+    targets: np.ndarray,
+) -> np.ndarray:
+    """How the blocks differ for pairs ``(E,)``: :data:`glasso_cli.derivatives.assemble.Deviations`."""
     source, target = neurons
-
-    def of(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        rows, columns = np.searchsorted(target.rows, targets), np.searchsorted(source.rows, sources)
-        scale = stats.std[sources] / stats.std[targets]
-        return np.asarray(deviations(sums, _maps(pair, neurons), rows, columns) * scale[:, None])
-
-    return of
+    rows, columns = np.searchsorted(target.rows, targets), np.searchsorted(source.rows, sources)
+    scale = stats.std[sources] / stats.std[targets]
+    return np.asarray(deviations(found.sums(place), _maps(pair, neurons), rows, columns) * scale[:, None])
 
 
 def _read(pair: LayerPair, neurons: tuple[LayerNeurons, LayerNeurons], check: Discrepancy) -> LayersRead:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -33,8 +32,15 @@ class TargetGroup(Protocol):
     def direct(self) -> np.ndarray:
         """The part of the mean along the stream, without attention, ``(c, m)``."""
 
-    def rms(self, target: int, sources: np.ndarray) -> np.ndarray:
-        """The root mean square over tokens, of one target of the group and chosen sources ``(s,)``."""
+    @property
+    def direct_error(self) -> np.ndarray:
+        """Its standard error, ``(c, m)``."""
+
+    def rms(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The root mean squares over tokens of chosen pairs ``(E,)``, and their standard errors.
+
+        ``rows`` are targets of the group in increasing order, and ``columns`` sources.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +52,9 @@ class PairTable:
     mean: np.ndarray  # (E,) float32
     error: np.ndarray
     direct: np.ndarray
+    direct_error: np.ndarray
     rms: np.ndarray
+    rms_error: np.ndarray
     p: np.ndarray  # (E,) float64
 
     def chosen(self, which: np.ndarray) -> PairTable:
@@ -82,32 +90,26 @@ def pairs_tested(
         scale = standard.source_std / standard.target_std[group.targets, None]
         mean, error = group.mean * scale, group.error * scale
         known = error > 0
-        unit = np.where(known, error, 1.0)
-        size = np.where(known, np.abs(mean) / unit, np.where(np.abs(mean) > min_effect, np.inf, 0.0))
-        p = np.exp(tail.log_beyond(size, np.where(known, min_effect / unit, 0.0)))
+        spread = np.where(known, error, 1.0)
+        size = np.where(known, np.abs(mean) / spread, np.where(np.abs(mean) > min_effect, np.inf, 0.0))
+        p = np.exp(tail.log_beyond(size, np.where(known, min_effect / spread, 0.0)))
         rows, columns = np.nonzero(p <= largest_p)
+        rms, rms_error = group.rms(rows, columns)
+        unit = scale[rows, columns]
         tables.append(
             PairTable(
                 sources=standard.sources[columns],
                 targets=standard.targets[group.targets][rows],
                 mean=mean[rows, columns].astype(np.float32),
                 error=error[rows, columns].astype(np.float32),
-                direct=(group.direct[rows, columns] * scale[rows, columns]).astype(np.float32),
-                rms=(_rms(group, rows, columns) * scale[rows, columns]).astype(np.float32),
+                direct=(group.direct[rows, columns] * unit).astype(np.float32),
+                direct_error=(group.direct_error[rows, columns] * unit).astype(np.float32),
+                rms=(rms * unit).astype(np.float32),
+                rms_error=(rms_error * unit).astype(np.float32),
                 p=p[rows, columns],
             )
         )
     return PairTable.joined(tables)
-
-
-def _rms(group: TargetGroup, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The root mean squares of chosen pairs ``(E,)``; ``rows`` are in increasing order."""
-    found = np.empty(len(rows))
-    borders = np.searchsorted(rows, np.arange(len(group.mean) + 1))
-    for target, (start, stop) in enumerate(pairwise(borders)):
-        if stop > start:
-            found[start:stop] = group.rms(target, columns[start:stop])
-    return found
 
 
 def rates(table: PairTable, tests: int) -> np.ndarray:

@@ -34,13 +34,7 @@ def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
     """What of the configuration decides the influence, beside what decides the statistics."""
-    section = public_fields(config.influence)
-    if section["paths"] == "closed":
-        del section["paths"]  # artifacts of versions without this key stay
-    made: dict[str, Any] = {"influence": section}
-    if config.influence.ablation:
-        made["ablation"] = 2  # raised where its meaning or what is known of it changes
-    return made
+    return {"influence": public_fields(config.influence)}
 
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
@@ -119,7 +113,7 @@ def _of_arrays(job: Job, stats: ActivationStats) -> Influence:
 
 
 STAGE = Stage(
-    version=1,
+    version=2,
     sections=("model", "corpora", "collect", "influence"),
     after=("collect",),
     settings=settings,

@@ -33,14 +33,17 @@ class Case:
         responses = np.stack([response.numpy() for response in self.factors.responses()])
         return np.asarray(np.einsum("rnp,nk,rkmp->nmp", responses, self.factors.scales.numpy(), paths))
 
-    def sums(self, rows: slice = slice(None)) -> PairSums:
+    def sums(self, blocks: range = range(BLOCKS)) -> PairSums:
         pair: Any = SimpleNamespace(n_responses=len(self.maps.reads), n_paths=len(self.maps.writes))
-        adder = SummedFactors(pair, BLOCKS, torch.arange(TARGETS))
-        by_up = self.factors.by_up
-        part = TokenFactors(
-            self.factors.by_gate[rows], None if by_up is None else by_up[rows], self.factors.scales[rows]
-        )
-        adder.add(part, self.blocks[rows])
+        adder = SummedFactors(pair, blocks, torch.arange(TARGETS))
+        for half in (slice(0, 23), slice(23, None)):
+            rows = torch.arange(TOKENS)[half]
+            rows = rows[torch.isin(self.blocks[rows], torch.tensor(blocks))]
+            by_up = self.factors.by_up
+            part = TokenFactors(
+                self.factors.by_gate[rows], None if by_up is None else by_up[rows], self.factors.scales[rows]
+            )
+            adder.add(part, self.blocks[rows])
         return adder.finish()
 
 
@@ -60,10 +63,13 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def all_pairs(sums: PairSums, maps: Maps) -> dict[str, np.ndarray]:
     groups = list(derivatives(sums, maps))
-    found = {name: np.concatenate([getattr(group, name) for group in groups]).T for name in ("mean", "error", "direct")}
-    every = np.arange(SOURCES)
-    rms = [group.rms(target, every) for group in groups for target in range(len(group.mean))]
-    return {**found, "rms": np.stack(rms, axis=1)}
+    names = ("mean", "error", "direct", "direct_error")
+    found = {name: np.concatenate([getattr(group, name) for group in groups]).T for name in names}
+    roots = []
+    for group in groups:
+        rows, columns = (part.ravel() for part in np.indices(group.mean.shape))
+        roots.append([values.reshape(group.mean.shape) for values in group.rms(rows, columns)])
+    return {**found, **{name: np.concatenate(parts).T for name, parts in zip(("rms", "rms_error"), zip(*roots))}}
 
 
 def test_they_are_those_over_tokens(case: Case) -> None:
@@ -95,15 +101,25 @@ def test_the_error_is_that_of_the_blocks_by_themselves(case: Case) -> None:
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
 
 
+def test_the_error_of_the_root_mean_square_is_that_of_the_mean_square_over_twice_the_root(case: Case) -> None:
+    found, squares, block = all_pairs(case.sums(), case.maps), case.at_tokens**2, case.blocks.numpy()
+    pseudo = PseudoValues(SOURCES, TARGETS)
+    for index in range(BLOCKS):
+        share = float((block == index).mean())
+        pseudo.add((1 / share - 1) * (squares.mean(0) - squares[block != index].mean(0)), share)
+    expected = np.sqrt(pseudo.variance()) / (2 * np.sqrt(squares.mean(0)))
+    np.testing.assert_allclose(found["rms_error"], expected, rtol=1e-3)
+
+
 def test_the_direct_part_leaves_heads_out(case: Case) -> None:
     alone = Maps(case.maps.writes * (np.arange(len(case.maps.writes)) == 0)[:, None, None], case.maps.reads)
-    np.testing.assert_allclose(
-        all_pairs(case.sums(), case.maps)["direct"], all_pairs(case.sums(), alone)["mean"], atol=1e-6
-    )
+    whole, direct = all_pairs(case.sums(), case.maps), all_pairs(case.sums(), alone)
+    for one, other in (("direct", "mean"), ("direct_error", "error")):
+        np.testing.assert_allclose(whole[one], direct[other], atol=1e-6, err_msg=one)
 
 
-def test_sums_of_parts_are_the_sums_of_the_whole(case: Case) -> None:
-    parts, whole = case.sums(slice(0, 23)) + case.sums(slice(23, None)), case.sums()
+def test_sums_of_groups_of_blocks_are_those_of_all_blocks(case: Case) -> None:
+    parts, whole = PairSums.joined([case.sums(blocks=range(2)), case.sums(blocks=range(2, BLOCKS))]), case.sums()
     for name in ("counts", "first", "second"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-5, atol=1e-5, err_msg=name)
 
@@ -122,13 +138,15 @@ def test_small_groups_give_the_same(case: Case, monkeypatch: pytest.MonkeyPatch)
 def test_an_empty_block_changes_nothing() -> None:
     rng = np.random.default_rng(1)
     first = rng.standard_normal((3, 1, 2, TARGETS))
-    second = np.abs(rng.standard_normal((1, 3, TARGETS)))
+    second = np.abs(rng.standard_normal((3, 1, 3, TARGETS))).astype(np.float32)
     maps = Maps(rng.standard_normal((2, D, SOURCES)).astype(np.float32), np.ones((1, TARGETS, D), np.float32))
     without = all_pairs(PairSums(np.array([4, 5, 6]), first, second), maps)
-    padded = np.concatenate([first, np.zeros_like(first[:1])])
-    for name, values in all_pairs(PairSums(np.array([4, 5, 6, 0]), padded, second), maps).items():
+    padded = PairSums(
+        np.array([4, 5, 6, 0]), *(np.concatenate([sums, np.zeros_like(sums[:1])]) for sums in (first, second))
+    )
+    for name, values in all_pairs(padded, maps).items():
         np.testing.assert_array_equal(values, without[name], err_msg=name)
-    apart = deviations(PairSums(np.array([4, 5, 6, 0]), padded, second), maps, np.array([3]), np.array([1]))
+    apart = deviations(padded, maps, np.array([3]), np.array([1]))
     assert apart.shape == (1, 4)
     assert apart[0, 3] == 0
     assert np.all(apart[0, :3])

@@ -58,7 +58,8 @@ def test_a_symmetry_of_the_weights_changes_nothing(
     if kind == "sign":
         assert family in GATED
         assert (after.orientation != before.orientation).sum() == reader.width // 2
-    for column in ("mean", "error", "direct", "rms", "ablation", "ablation_error", "ablation_rms"):
+    ablation = ("ablation", "ablation_error", "ablation_rms", "ablation_rms_error")
+    for column in ("mean", "error", "direct", "direct_error", "rms", "rms_error", *ablation):
         assert_close(by_name(before, column), by_name(after, column, names))
 
 
@@ -92,7 +93,7 @@ def test_its_arrays_are_as_declared_and_edges_are_those_of_the_whole(
 def test_ablation_is_there_only_where_it_is_asked_for(loaded: Callable[[str], LoadedModel], tmp_path: Path) -> None:
     influence = measured(loaded("gemma3"), sentences(40), tmp_path, ablation=False, layers=((0, 1),))
     assert influence.ablation.size == influence.ablation_error.size == 0
-    assert influence.ablation_rms is None
+    assert influence.ablation_rms.size == influence.ablation_rms_error.size == 0
     assert influence.metrics.ablation_tokens is None
     assert "ablation" not in influence.edge_columns()
     assert oriented(influence).ablation.size == 0
@@ -130,8 +131,9 @@ def test_ablation_is_the_derivative_towards_the_mean(
     ids = [torch.tensor([model.tokenizer(text)["input_ids"]]) for text in texts]
     points = resolve_hook_points(model.model, ["mlp.0", "mlp.1"])
     pair = layer_pair(model, points[0], points[1])
-    found, error, rms = (np.zeros((p, p)) for _ in range(3))
-    for values, name in ((found, "ablation"), (error, "ablation_error"), (rms, "ablation_rms")):
+    found, error, rms, rms_error = (np.zeros((p, p)) for _ in range(4))
+    names = ("ablation", "ablation_error", "ablation_rms", "ablation_rms_error")
+    for values, name in zip((found, error, rms, rms_error), names):
         values[influence.sources, influence.targets - p] = getattr(influence, name)
     block = np.arange(len(texts)) % 6
     for neuron in (0, 17, 40):
@@ -147,11 +149,15 @@ def test_ablation_is_the_derivative_towards_the_mean(
         np.testing.assert_allclose(found[neuron], whole, rtol=1e-3, atol=1e-5)
         squares = (np.concatenate(moved) ** 2).mean(0)
         np.testing.assert_allclose(rms[neuron], np.sqrt(squares), rtol=1e-2, atol=1e-4)
-        pseudo = PseudoValues(p)
+        pseudo, of_squares = PseudoValues(p), PseudoValues(p)
         for index in range(6):
             of_block = np.concatenate([rows for rows, at in zip(moved, block) if at == index])
-            pseudo.add(of_block.mean(0) - whole, len(of_block) / sum(map(len, moved)))
+            share = len(of_block) / sum(map(len, moved))
+            pseudo.add(of_block.mean(0) - whole, share)
+            of_squares.add((of_block**2).mean(0) - squares, share)
         np.testing.assert_allclose(error[neuron], np.sqrt(pseudo.variance()), rtol=1e-2, atol=1e-5)
+        expected = np.sqrt(of_squares.variance() / squares) / 2
+        np.testing.assert_allclose(rms_error[neuron], expected, rtol=2e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("ablation", [False, True])

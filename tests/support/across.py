@@ -113,8 +113,9 @@ def influence(planted: Planted, pairs: Pairs, weak: Sequence[tuple[int, int]] = 
         **planted._common(),
         neurons=np.arange(planted.p, dtype=np.int32), std=np.ones(planted.p), counts=np.full(4, 90),
         sources=sources, targets=targets, mean=own.astype(np.float32), error=np.full(amount, 0.01, np.float32),
-        direct=(0.5 * own).astype(np.float32), rms=(2 * np.abs(own)).astype(np.float32), z=(own / 0.01).astype(np.float32),
-        ablation=np.zeros(0, np.float32), ablation_error=np.zeros(0, np.float32), p_values=np.where(edge, 1e-6, 0.5),
+        direct=(0.5 * own).astype(np.float32), direct_error=np.full(amount, 0.01, np.float32),
+        rms=(2 * np.abs(own)).astype(np.float32), rms_error=np.full(amount, 0.02, np.float32), z=(own / 0.01).astype(np.float32),
+        **dict.fromkeys(("ablation", "ablation_error", "ablation_rms", "ablation_rms_error"), np.zeros(0, np.float32)), p_values=np.where(edge, 1e-6, 0.5),
         q_values=np.where(edge, 1e-5, 0.6), edge=edge,
     )  # fmt: skip
 

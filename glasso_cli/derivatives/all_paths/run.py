@@ -20,6 +20,7 @@ from glasso_cli.derivatives.all_paths.points import wanted_points
 from glasso_cli.derivatives.all_paths.push import Push, push_of
 from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives, deviations
 from glasso_cli.derivatives.assemble import Deviations, LayerNeurons, assembled, neurons_of, refuse_other_tokens
+from glasso_cli.derivatives.errors import RootMeanSquares
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, check_blocks
@@ -143,11 +144,11 @@ class _Source:
     def tested(self, at: int, counts: np.ndarray, section: InfluenceSection) -> PairTable:
         """All pairs of the source and one of the targets."""
         source, target = self.of_source, self.of_targets[at]
-        second = np.zeros((len(source.rows), len(target.rows)), np.float32)
+        squares = RootMeanSquares(counts, len(source.rows), len(target.rows))
         for block in range(len(counts)):
-            second += self._block(block)[f"second_{at}"]
+            squares.add(block, self._block(block)[f"second_{at}"])
         return pairs_tested(
-            derivatives(counts, self._first(at, len(counts)), second, self.push.writes),
+            derivatives(counts, self._first(at, len(counts)), squares.finish(), self.push.writes),
             Standard(self.stats.std[source.rows], self.stats.std[target.rows], source.rows, target.rows),
             min_effect=section.min_effect,
             freedom=float(np.count_nonzero(counts) - 1),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.derivatives.pairs import jackknife_weights
+from glasso_cli.derivatives.errors import jackknife_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,24 +127,26 @@ class DifferentiatedTargets:
     mean: np.ndarray  # (c, m): over tokens
     error: np.ndarray  # (c, m): standard error of the mean, over documents
     direct: np.ndarray  # (c, m): not a number, since paths are not told apart
-    _squares: np.ndarray  # (m, c): mean square over tokens
+    direct_error: np.ndarray
+    _rms: tuple[np.ndarray, np.ndarray]  # (m, c) each: root mean squares over tokens, and their standard errors
 
-    def rms(self, target: int, sources: np.ndarray) -> np.ndarray:
-        """The root mean square over tokens, of one target of the group and chosen sources ``(s,)``."""
-        return np.asarray(np.sqrt(self._squares[sources, target]))
+    def rms(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The root mean squares over tokens of chosen pairs ``(E,)``, and their standard errors."""
+        rms, error = self._rms
+        return rms[columns, rows], error[columns, rows]
 
 
 def derivatives(
-    counts: np.ndarray, first: np.ndarray, second: np.ndarray, writes: np.ndarray | None
+    counts: np.ndarray, first: np.ndarray, rms: tuple[np.ndarray, np.ndarray], writes: np.ndarray | None
 ) -> Iterator[DifferentiatedTargets]:
     """The derivatives of all pairs, one group of targets after the other, with the errors of :func:`glasso_cli.derivatives.pairs.derivatives`.
 
-    ``counts (B,)`` are tokens per block, ``first (B, K, p)`` sums over the tokens of each, ``second (m, p)`` those of squares
-    over all blocks, and ``writes (K, m)`` are those of the pushes.
+    ``counts (B,)`` are tokens per block, ``first (B, K, p)`` sums over the tokens of each, ``rms`` root mean squares and their
+    errors ``(m, p)``, and ``writes (K, m)`` are those of the pushes.
     """
     tokens = counts.sum()
     filled, weight = jackknife_weights(counts)
-    sources, p = second.shape
+    sources, p = rms[0].shape
     step = max(1, _VALUES // ((1 + len(filled)) * sources))
     for start in range(0, p, step):
         group = slice(start, min(start + step, p))
@@ -153,12 +155,14 @@ def derivatives(
         spread = _weighted(part, counts[filled], weight)
         factors = np.concatenate([whole[None], spread]).transpose(2, 0, 1).astype(np.float32)  # (c, 1 + B, K)
         made = factors if writes is None else np.matmul(factors, writes)
+        none = np.broadcast_to(np.float32(np.nan), made[:, 0].shape)
         yield DifferentiatedTargets(
             targets=group,
             mean=made[:, 0],
             error=np.sqrt(np.square(made[:, 1:]).sum(1)),
-            direct=np.broadcast_to(np.float32(np.nan), made[:, 0].shape),
-            _squares=second[:, group] / tokens,
+            direct=none,
+            direct_error=none,
+            _rms=(rms[0][:, group], rms[1][:, group]),
         )
 
 

@@ -79,7 +79,7 @@ def neuron_summary(artifact: Influence, name: str) -> list[tuple[str, str]]:
         edges = order[own[order] == found[0]]
         lines.append((title, count(len(edges), "edge")))
         for edge in edges[:_SHOWN].tolist():
-            value = f"{turned.mean[edge]:+.3f} ± {turned.error[edge]:.3f}, rms {turned.rms[edge]:.3f}"
+            value = f"{turned.mean[edge]:+.3f} ± {turned.error[edge]:.3f}, rms {turned.rms[edge]:.3f} ± {turned.rms_error[edge]:.3f}"
             lines.append((f"  {ids[other[edge]]}", f"{value}, q {turned.q_values[edge]:.2g}"))
     return lines
 

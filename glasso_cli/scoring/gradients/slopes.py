@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.derivatives.pairs import jackknife_weights
+from glasso_cli.derivatives.errors import jackknife_weights
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.inference.document_means import clustered

@@ -70,14 +70,14 @@ class Whole:
 def test_it_is_what_a_push_does_to_the_whole_network(
     loaded: Callable[[str], LoadedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
-    """Mean, root mean square and standard error, against central differences of passes over single texts."""
+    """Mean, root mean square and standard errors, against central differences of passes over single texts."""
     monkeypatch.setattr("glasso_cli.derivatives.all_paths.sums.GROUP", 4)  # every token by itself
     model, texts = loaded(family), sentences(14)
     stats = collected(model, texts, **EVERY_TOKEN)
     influence = measured(model, texts, tmp_path, stats=stats, collect=EVERY_TOKEN, **ALL)
     points = tuple(resolve_hook_points(model.model, ["mlp.0", "mlp.1", "mlp.2"]))
     network, p = Whole(model, stats, points), points[0].width
-    found = {name: np.zeros((3 * p, 3 * p)) for name in ("mean", "rms", "error")}
+    found = {name: np.zeros((3 * p, 3 * p)) for name in ("mean", "rms", "error", "rms_error")}
     for name, values in found.items():
         values[influence.sources, influence.targets] = getattr(influence, name)
     for neuron in (0, 17, 40):
@@ -86,11 +86,14 @@ def test_it_is_what_a_push_does_to_the_whole_network(
         size = float(np.sqrt((every**2).mean()))
         np.testing.assert_allclose(found["mean"][neuron, p:], every.mean(0), atol=5e-3 * size)
         np.testing.assert_allclose(found["rms"][neuron, p:], np.sqrt((every**2).mean(0)), atol=5e-3 * size)
-        pseudo = PseudoValues(2 * p)
+        pseudo, of_squares, squares = PseudoValues(2 * p), PseudoValues(2 * p), (every**2).mean(0)
         for block in range(6):
             rows = np.concatenate(slopes[block::6])
             pseudo.add(rows.mean(0) - every.mean(0), len(rows) / len(every))
+            of_squares.add((rows**2).mean(0) - squares, len(rows) / len(every))
         np.testing.assert_allclose(found["error"][neuron, p:], np.sqrt(pseudo.variance()), atol=5e-3 * size)
+        expected = np.sqrt(of_squares.variance() / squares) / 2
+        np.testing.assert_allclose(found["rms_error"][neuron, p:], expected, atol=5e-3 * size)
     for layers in influence.metrics.layers:
         assert (layers.by, layers.pushes, layers.derivative) == ("directions", 32, "forward")
         assert layers.check_rms is not None
@@ -115,6 +118,9 @@ def test_fewer_combinations_of_tokens_give_nearly_the_root_mean_square(
     assert abs(float(ratio.mean()) - 1) < 0.01
     assert 0.005 < float(ratio.std()) < 0.08
     assert (np.abs(estimated.mean) <= estimated.rms * 1.001 + 1e-5).all()
+    noise = (estimated.rms - exact.rms) / estimated.rms_error  # of the combinations, which differ from block to block
+    assert 0.1 < float(np.sqrt((noise**2).mean())) < 1
+    assert float((estimated.rms_error / exact.rms_error).mean()) > 1
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ def test_a_symmetry_of_the_weights_changes_nothing(
         (tmp_path / folder).mkdir()
     before = measured(model, texts, tmp_path / "a", **settings)
     after = measured(other, texts, tmp_path / "b", **settings)
-    for column in ("mean", "error", "rms"):
+    for column in ("mean", "error", "rms", "rms_error"):
         assert_close(by_name(before, column), by_name(after, column, names))
 
 

@@ -50,7 +50,8 @@ def test_blocks_add_up_to_the_error(directions: bool, monkeypatch: pytest.Monkey
     counts = np.array([5, 0, 7, 3, 9])
     first = (rng.standard_normal((5, pushes, targets)) * (counts > 0)[:, None, None]).astype(np.float32)
     writes = rng.standard_normal((pushes, sources)).astype(np.float32) if directions else None
-    (group,) = sums.derivatives(counts, first, np.ones((sources, targets), np.float32), writes)
+    ones = np.ones((sources, targets))
+    (group,) = sums.derivatives(counts, first, (ones, ones), writes)
     columns, rows = np.divmod(np.arange(sources * targets), targets)
     found = sums.deviations(counts, first, writes, rows, columns)
     assert found.shape == (sources * targets, 5)
