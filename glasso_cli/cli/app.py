@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,17 @@ import typer
 
 from glasso_cli.cli import interrupts
 from glasso_cli.cli.guard import guarded
-from glasso_cli.cli.options import ConfigPath, Debug, Json, RunOptions, Set, Top, share_of, with_run_options
+from glasso_cli.cli.options import (
+    ConfigPath,
+    Debug,
+    Json,
+    NeuronFile,
+    RunOptions,
+    Set,
+    Top,
+    share_of,
+    with_run_options,
+)
 from glasso_cli.cli.plan import print_plan
 from glasso_cli.cli.streams import prepare_streams
 from glasso_cli.console import Console
@@ -124,12 +135,14 @@ def _audit(config: Path, overrides: list[str] | None, options: RunOptions) -> No
 @app.command("intervene")
 @guarded
 @with_run_options
-def intervene_command(config: ConfigPath, options: RunOptions, set_: Set = None) -> None:
+def intervene_command(config: ConfigPath, options: RunOptions, set_: Set = None, neurons: NeuronFile = None) -> None:
     """Change neurons, measure the effects on later ones, and judge every score of pairs by them, as `audit` does.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
     $ glasso intervene my.yaml --set intervene.sources=40
+    $ glasso intervene my.yaml --neurons runs/my/score/editorials.top.txt
     """
+    set_ = [*(set_ or []), *([] if neurons is None else [f"intervene.sources={json.dumps(str(neurons))}"])]
     _stages(["intervene"], config, set_, options)
     _audit(config, set_, options)
 
@@ -164,9 +177,9 @@ def score_command(
     share = None if top is None else share_of(top)
     pipeline = _stages(["score"], config, set_, options)
     if share is not None and not options.dry_run:
-        from glasso_cli.scoring.circuit import write_tops
+        from glasso_cli.scoring.circuit import write_circuits
 
-        for path in write_tops(pipeline.made("score"), share):
+        for path in write_circuits(pipeline, share):
             pipeline.console.result({"path": str(path)})
 
 

@@ -27,8 +27,17 @@ Top = Annotated[
     typer.Option(
         "--top",
         metavar="SHARE",
-        help="Then write this share of the neurons, the most important ones, as OUT/score/CORPUS.top.csv, .top.dot and lists of ids: "
-        "0.5% or 0.005.",
+        help="Then write this share of the neurons, the most important ones, and the edges between them, as OUT/score/CORPUS.top.csv, "
+        ".top.edges.csv, .top.dot and lists of ids: 0.5% or 0.005.",
+    ),
+]
+NeuronFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--neurons",
+        metavar="FILE",
+        help="Change the neurons in this file, one id per line, such as a list of `glasso score --top`: the same as "
+        "--set intervene.sources=FILE.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if the results are up to date.")]

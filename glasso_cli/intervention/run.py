@@ -28,7 +28,7 @@ from glasso_cli.intervention.frozen import frozen
 from glasso_cli.intervention.measure import Arrays, Directions, Measure
 from glasso_cli.intervention.outputs import outputs_of
 from glasso_cli.intervention.passes import POSITIONS, Passes, check_replay
-from glasso_cli.intervention.sources import Disagreements
+from glasso_cli.intervention.sources import Disagreements, of_other_points
 from glasso_cli.intervention.study import Study, Where, study_of
 from glasso_cli.intervention.survey import set_limits, survey
 
@@ -72,6 +72,11 @@ def intervene(
     """
     study = study_of(feed.model, source, targets, stats, fit, section, seed, disagreements)
     _warn_of_strata(study, section, reporter)
+    if others := of_other_points(section.sources, study.candidates.ids.tolist()):
+        reporter.note(
+            f"intervene {name}: {len(others):,} neurons of {section.sources} are of other hook points than {source.label} and are left "
+            "out; to change them, set intervene.source"
+        )
     outputs = outputs_of(section, feed.reading.network)
     where = Where.of(section, feed.reading, causal=feed.causal)
     budget = POSITIONS[feed.reading.device.type] // _COPIES

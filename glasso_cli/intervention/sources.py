@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.config.neurons import indices_of, wanted_ids
+from glasso_cli.config.neurons import indices_of, neuron_file, wanted_ids
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
 
 Disagreements = Mapping[str, tuple[int, int]]  # by neuron: pairs with association alone, and with influence alone
+_ID = re.compile(r"(.+)\[\d+\]")  # the hook point of a neuron
 _LEVELS = 5  # of a count
 _PARTS = 3  # of the neurons with edges by degree, and of all neurons by write norm
 
@@ -59,15 +61,38 @@ def choose(
 ) -> list[Source]:
     """The single neurons that ``choice`` stands for: all, a list or file of ids, or a number drawn from all strata alike.
 
-    Raises :class:`InputError` for an unknown neuron.
+    Ids of other hook points in a file are left out. Raises :class:`InputError` for an unknown neuron, and for a file without a
+    neuron of the candidates' hook point.
     """
     ids = candidates.ids.tolist()
     if isinstance(choice, int):
         drawn, weights = draw(strata(candidates, stratify), min(choice, len(ids)), seed)
         return [Source(ids[index], (index,), weight) for index, weight in zip(drawn.tolist(), weights.tolist())]
     wanted = wanted_ids(choice)
+    if elsewhere := of_other_points(choice, ids):
+        wanted = tuple(name for name in wanted or () if name not in elsewhere)
+        if not wanted:
+            points = ", ".join(dict.fromkeys(_point(name) for name in elsewhere))
+            raise InputError(
+                f"{neuron_file(choice)} has no neuron of {_point(ids[0])}, the hook point whose neurons are changed; its neurons are of "
+                f"{points}.",
+                "Set intervene.source to one of these, and collect it.",
+            )
     places = range(len(ids)) if wanted is None else indices_of(wanted, ids)
     return [Source(ids[index], (index,)) for index in places]
+
+
+def of_other_points(choice: int | str | tuple[str, ...], ids: Sequence[str]) -> dict[str, None]:
+    """The ids in a file that are of other hook points than ``ids``, in order; none if ``choice`` is no file."""
+    if isinstance(choice, int) or neuron_file(choice) is None:
+        return {}
+    here = {_point(name) for name in ids}
+    return dict.fromkeys(name for name in wanted_ids(choice) or () if _ID.fullmatch(name) and _point(name) not in here)
+
+
+def _point(name: str) -> str:
+    found = _ID.fullmatch(name)
+    return name if found is None else found[1]
 
 
 def groups_of(candidates: Candidates, groups: Mapping[str, Sequence[str]]) -> list[Source]:

@@ -99,6 +99,12 @@ class Pipeline:
             self._steps[stage, corpus] = self._look(stage, corpus)
         return self._steps[stage, corpus]
 
+    def fresh(self, stage: str, corpus: str) -> Path | None:
+        """The artifact of ``stage``, or None where it was not made, is not up to date, or is not made of this corpus."""
+        path = self._path(stage, corpus)
+        there = corpus in stage_named(stage).targets(self.config) and path.exists()
+        return path if there and self.step(stage, corpus).fresh else None
+
     def _unfinished(self, stage: str, corpus: str) -> str:
         """Why ``stage`` goes on with an artifact that is up to date; empty when there is nothing left to do."""
         return stage_named(stage).unfinished(self.config, stored_meta(self._path(stage, corpus)))
@@ -199,7 +205,7 @@ class Pipeline:
             return False
         if stage in self._selected and corpus in self._targets(stage, alone=False):
             return True
-        return self._path(stage, corpus).exists() and self.step(stage, corpus).fresh
+        return self.fresh(stage, corpus) is not None
 
     def _note_unused(self, stage: str, corpus: str) -> None:
         for of in stage_named(stage).uses:

@@ -1,44 +1,130 @@
-"""The highest-ranked neurons as files, and sums of scores over communities."""
+"""The highest-ranked neurons and the edges between them as files, and sums of scores over communities."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasso_cli.artifacts import Scores
+from glasso_cli.artifacts import Influence, PrecisionPath, Scores
 from glasso_cli.artifacts.tables import write_table
 from glasso_cli.files import atomic_write
-from glasso_cli.graph.dot import dot_head, node_line, quoted
+from glasso_cli.graph.dot import SIGN_ATTRIBUTES, dot_head, edge_line, node_line, quoted
+
+if TYPE_CHECKING:
+    from glasso_cli.pipeline.run import Pipeline
 
 
-def write_tops(made: Sequence[Path], share: float) -> Iterator[Path]:
-    """The files of :func:`write_top` for all scores among the files ``made``."""
-    for path in made:
-        if path.suffix == ".npz":
-            yield from write_top(path, share)
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """E edges of a graph between named neurons, with signs relative to their heavier poles."""
+
+    graph: str  # influence or fit
+    sources: np.ndarray  # (E,) str; one of both ends, in a graph that is not directed
+    targets: np.ndarray
+    weights: np.ndarray  # (E,) influence, or partial correlation
+    errors: np.ndarray  # (E,) standard errors over documents
+    q_values: np.ndarray
+
+    @property
+    def directed(self) -> bool:
+        return self.graph == "influence"
+
+    @property
+    def measure(self) -> str:
+        """What a weight is."""
+        return "influence" if self.directed else "partial_correlation"
+
+    @classmethod
+    def none(cls) -> Edges:
+        """Where there is no graph."""
+        words, numbers = np.zeros(0, np.str_), np.zeros(0)
+        return cls("none", words, words, numbers, numbers, numbers)
+
+    @classmethod
+    def of(cls, graph: Influence | PrecisionPath) -> Edges:
+        """All edges that are drawn."""
+        if isinstance(graph, Influence):
+            columns, kind = graph.edge_columns(), "influence"
+            ends, drawn, weights = ("source", "target"), np.ones(len(columns["source"]), bool), columns["influence"]
+        else:
+            columns, kind = graph.edge_columns(), "fit"
+            ends, drawn = ("neuron_i", "neuron_j"), columns["drawn"] == 1
+            weights = columns["partial_correlation"]
+        parts = (columns[ends[0]], columns[ends[1]], weights, columns["standard_error"], columns["q_value"])
+        return cls(kind, *(np.asarray(part)[drawn] for part in parts))
+
+    def between(self, ids: np.ndarray) -> Edges:
+        """Those of which both ends are among ``ids``."""
+        both = np.isin(self.sources, ids) & np.isin(self.targets, ids)
+        parts = (self.sources, self.targets, self.weights, self.errors, self.q_values)
+        return Edges(self.graph, *(part[both] for part in parts))
+
+    def columns(self) -> dict[str, Any]:
+        """The table, with the graph of each edge."""
+        return {
+            "source": self.sources,
+            "target": self.targets,
+            "graph": np.full(len(self.sources), self.graph),
+            self.measure: self.weights,
+            "standard_error": self.errors,
+            "q_value": self.q_values,
+        }
 
 
-def write_top(path: Path, share: float) -> list[Path]:
+def write_circuits(pipeline: Pipeline, share: float) -> Iterator[Path]:
+    """The files of :func:`write_top` for the scores of every corpus.
+
+    Edges are those of the influence where it is up to date, otherwise those of the fit where that is.
+    """
+    for path in pipeline.made("score"):
+        if path.suffix != ".npz":
+            continue
+        corpus = path.name.removesuffix(".npz")
+        edges = Edges.none()
+        if influence := pipeline.fresh("influence", corpus):
+            edges = Edges.of(Influence.load(influence))
+        elif fit := pipeline.fresh("fit", corpus):
+            edges = Edges.of(PrecisionPath.load(fit))
+        else:
+            pipeline.console.note(
+                f"score {corpus}: no edges, since neither influence nor fit is up to date; run one of them first for edges"
+            )
+        yield from write_top(path, share, edges)
+
+
+def write_top(path: Path, share: float, edges: Edges) -> list[Path]:
     """Write the highest-ranked ``share`` of the neurons of the scores at ``path`` beside them, and return the files.
 
-    ``.top.csv`` has their rows of the table, ``.top.dot`` is a picture of them by layer, and for each hook point there is a list of ids
-    for ``intervene.sources``.
+    ``.top.csv`` has their rows of the table, ``.top.edges.csv`` the ``edges`` between them, and ``.top.dot`` is a picture of both by
+    layer. ``.top.txt`` lists the ids for ``intervene.sources``, and there is one list for each hook point.
     """
     made = Scores.load(path)
-    written = [write_table(path.with_suffix(".top.csv"), top_columns(made, share)), path.with_suffix(".top.dot")]
-    with atomic_write(written[1], "w") as file:
-        file.writelines(dot_of_top(made, share))
     chosen = top_neurons(made, share)
+    inside = edges.between(made.neuron_ids[chosen])
+    written = [
+        write_table(path.with_suffix(".top.csv"), top_columns(made, share)),
+        write_table(path.with_suffix(".top.edges.csv"), inside.columns()),
+        path.with_suffix(".top.dot"),
+    ]
+    with atomic_write(written[-1], "w") as file:
+        file.writelines(dot_of_top(made, share, inside))
+    for old in path.parent.glob(f"{escape(path.stem)}.top.*.txt"):  # of a larger share, perhaps
+        old.unlink()
+    lists = {"": made.neuron_ids[chosen].tolist()}
     for number, label in enumerate(made.metrics.hook_points):
-        ids = made.neuron_ids[chosen[made.points[chosen] == number]].tolist()
-        if ids:
-            written.append(path.with_suffix(f".top.{re.sub(r'[^A-Za-z0-9.-]', '_', label)}.txt"))
-            with atomic_write(written[-1], "w") as file:
-                file.writelines(f"{name}\n" for name in ids)
+        own = made.neuron_ids[chosen[made.points[chosen] == number]].tolist()
+        if own:
+            lists["." + re.sub(r"[^A-Za-z0-9.-]", "_", label)] = own
+    for name, ids in lists.items():
+        written.append(path.with_suffix(f".top{name}.txt"))
+        with atomic_write(written[-1], "w") as file:
+            file.writelines(f"{neuron}\n" for neuron in ids)
     return written
 
 
@@ -53,11 +139,17 @@ def top_columns(made: Scores, share: float) -> dict[str, Any]:
     return {name: values[:count] for name, values in made.neuron_columns().items()}
 
 
-def dot_of_top(made: Scores, share: float) -> Iterator[str]:
-    """The Graphviz text of the highest-ranked neurons, a row for each layer."""
+def dot_of_top(made: Scores, share: float, edges: Edges) -> Iterator[str]:
+    """The Graphviz text of the highest-ranked neurons, a row for each layer, and of the ``edges`` between them."""
     chosen = top_neurons(made, share)
-    title = f"{made.meta['corpus']}: the {len(chosen):,} neurons that {made.metrics.scalar} depends on most"
-    yield dot_head(str(made.meta.get("key", "")), title, len(chosen), 0, directed=True)
+    count = len(edges.sources)
+    words = {
+        "influence": f"{count:,} edges of influence",
+        "fit": f"{count:,} partial correlations of the fit",
+        "none": "no graph for edges",
+    }
+    title = f"{made.meta['corpus']}: the {len(chosen):,} neurons that {made.metrics.scalar} depends on most, {words[edges.graph]}"
+    yield dot_head(str(made.meta.get("key", "")), title, len(chosen), count, directed=edges.directed)
     yield "  rankdir=LR;\n"
     importance = made.importance()
     for layer in np.unique(made.layers[chosen]).tolist():
@@ -70,6 +162,14 @@ def dot_of_top(made: Scores, share: float) -> Iterator[str]:
             }
             yield "  " + node_line(quoted(str(made.neuron_ids[neuron])), attributes)
         yield "  }\n"
+    for source, target, weight, error in zip(edges.sources, edges.targets, edges.weights, edges.errors):
+        numbers = {
+            "weight": f"{abs(weight):.6g}",
+            edges.measure: f"{weight:.6g}",
+            "standard_error": f"{error:.6g}",
+        }
+        ends = quoted(str(source)), quoted(str(target))
+        yield edge_line(*ends, {**numbers, **SIGN_ATTRIBUTES[bool(weight > 0)]}, directed=edges.directed)
     yield "}\n"
 
 

@@ -43,7 +43,11 @@ def alike(neurons: Neurons) -> np.ndarray:
     for point in range(len(neurons.points)):
         own = neurons.of_point(point)
         norms = neurons.write_norms[own]
-        ranks = np.argsort(np.argsort(norms, kind="stable"), kind="stable") if np.isfinite(norms).all() else 0 * norms
+        ranks = (
+            np.argsort(np.argsort(norms, kind="stable"), kind="stable")
+            if np.isfinite(norms).all()
+            else np.zeros(len(norms))
+        )
         labels[own] = point * _BINS + (ranks * _BINS // max(len(norms), 1)).astype(np.int64)
     return labels
 

@@ -166,7 +166,7 @@ STAGE = Stage(
     make=make,
     targets=targets,
     no_targets=(
-        "No corpus has texts, and pathways.graph: influence has edges of other networks along all paths alone.",
+        "No corpus has texts, and edges in closed form (influence.paths: closed) are of language models alone.",
         "Set influence.paths: all; or pathways.graph: association, with fit.order: layers.",
     ),
     upstream=upstream,

@@ -45,3 +45,7 @@ def test_each_baseline_is_there_where_it_is_known() -> None:
     assert list(found) == ["frozen", "write_norm", "mean_abs", "strength", "random", "matched"]
     assert [len(several) for several in found.values()] == [1, 1, 1, 1, 2, 2]
     assert "write_norm" not in rankings(neurons(known=False), importance, {}, 0, 0)
+
+
+def test_unknown_write_norms_are_all_alike() -> None:
+    assert np.unique(alike(neurons(known=False))).tolist() == [0, 10]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.real_runs import Runner
 
-from glasso_cli.artifacts import ActivationStats, Audit, Influence
+from glasso_cli.artifacts import ActivationStats, Audit, Influence, Pathways
 
 CODE = """\
 import torch
@@ -105,6 +105,32 @@ def test_effects_in_any_network_are_measured_predicted_and_judged(folder: Path) 
     assert "samples of" in shown
     assert "they are read between MLPs of language models alone" in " ".join(shown.split())
     assert (folder / "out/figures/a/audit.png").is_file()
+
+
+@pytest.mark.slow
+def test_paths_go_through_any_network(folder: Path) -> None:
+    Path("tiny_code.py").write_text(TWO_LAYERS)
+    text = CONFIG.replace("  b: {arrays: b.npy}\n", "").replace("[conv.0]", "[conv.0, conv.1]")
+    Path("x.yaml").write_text(text)
+    refused = Runner.command("pathways", "x.yaml")
+    assert refused.exit_code == 2
+    assert "Set influence.paths: all; or pathways.graph: association" in " ".join(refused.output.split())
+    section = (
+        "scalar: class_logit, class_index: 0, tokens: 600, held_out: 300, top: 0, sample: 0, shares: [], forms: [plain]"
+    )
+    Path("x.yaml").write_text(
+        text + f"influence: {{paths: all, min_effect: 0, fdr: 0.9}}\nscore: {{{section}}}\npathways: {{count: 5}}\n"
+    )
+    for stage in ("collect", "influence", "pathways"):
+        assert Runner.command(stage, "x.yaml").exit_code == 0
+    assert Pathways.load(Path("out/pathways/a.npz")).metrics.jackknife
+    refused = Runner.command("pathways", "x.yaml", "--set", "pathways.mediate=1")
+    assert refused.exit_code == 2
+    assert "this network reads no texts" in " ".join(refused.output.split())
+    assert Runner.command("score", "x.yaml").exit_code == 0
+    assert Runner.command("pathways", "x.yaml", "--set", "pathways.to=scalar").exit_code == 0
+    made = Pathways.load(Path("out/pathways/a.npz"))
+    assert made.path_columns()["path"][0].endswith(" > class_logit")
 
 
 @pytest.mark.slow

@@ -18,6 +18,13 @@ from glasso_cli.models.load import load_model
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ASKED: dict[str, Any] = {"tokens": 120, "held_out": 100, "top": 3, "sample": 4, "draws": 1, "shares": [0.1, 0.5, 1.0]}
 
+LAYERS: dict[str, Any] = {"collect": {"hook_points": ["mlp.0", "mlp.1", "mlp.2"]}}
+GRAPHS: dict[str, Any] = {
+    "collect": {"hook_points": ["mlp.0", "mlp.1"]},
+    "fit": {"alpha": [0.2], "select": {"alpha": 0.2}, "min_effect": 0.0, "fdr": 0.9, "half_samples": 0},
+    "influence": {"min_effect": 0.0, "fdr": 0.9},
+}
+
 
 @pytest.fixture
 def scored(runner: Runner) -> Runner:
@@ -96,9 +103,101 @@ def test_the_first_neurons_become_files_that_intervene_takes(scored: Runner) -> 
     effects = g.load("out/intervene/words.npz")
     assert isinstance(effects, g.Interventions)
     assert sorted(effects.source_ids.tolist()) == sorted(path.read_text().split())
+    assert Path("out/score/words.top.txt").read_text().split() == ids
     refused = scored.command("score", "c.yaml", "--top", "0")
     assert refused.exit_code == 2
     assert "no share" in refused.output
+
+
+def edges_of_top() -> list[dict[str, str]]:
+    with open("out/score/words.top.edges.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_edges_between_the_first_neurons_are_of_influence_or_of_the_fit(scored: Runner) -> None:
+    said = scored.command("score", "c.yaml", "--top", "50%")
+    assert "no edges" in said.output
+    assert edges_of_top() == []
+    assert "no graph for edges" in Path("out/score/words.top.dot").read_text()
+    config = "c.yaml", *(part for item in overrides(**GRAPHS) for part in ("--set", item))
+    scored.run("collect", "fit", set_=overrides(**GRAPHS))
+    assert scored.command("score", *config, "--top", "50%").exit_code == 0
+    ids = set(load().neuron_ids[load().order()[:48]].tolist())
+    fit = g.load("out/fit/words.npz")
+    assert isinstance(fit, g.PrecisionPath)
+    drawn = {
+        (row["neuron_i"], row["neuron_j"]): row
+        for _, row in fit.edges_frame().iterrows()
+        if row["drawn"] and row["neuron_i"] in ids
+    }
+    expected = {ends for ends in drawn if ends[1] in ids}
+    found = edges_of_top()
+    assert {(row["source"], row["target"]) for row in found} == expected
+    assert {row["graph"] for row in found} == {"fit"}
+    for row in found:
+        assert float(row["partial_correlation"]) == pytest.approx(
+            drawn[row["source"], row["target"]]["partial_correlation"], rel=1e-4
+        )
+    dot = Path("out/score/words.top.dot").read_text()
+    assert dot.count(" -- ") == len(found) > 0
+    assert "partial correlations of the fit" in dot
+    scored.run("influence", set_=overrides(**GRAPHS))
+    assert scored.command("score", *config, "--top", "50%").exit_code == 0
+    found = edges_of_top()
+    assert {row["graph"] for row in found} == {"influence"}
+    influence = g.load("out/influence/words.npz")
+    assert isinstance(influence, g.Influence)
+    table = {(row["source"], row["target"]): row["influence"] for _, row in influence.edges_frame().iterrows()}
+    for row in found:
+        assert row["source"] in ids
+        assert row["target"] in ids
+        assert float(row["influence"]) == pytest.approx(table[row["source"], row["target"]], rel=1e-4)
+    dot = Path("out/score/words.top.dot").read_text()
+    assert dot.count(" -> ") == len(found) > 0
+    assert "edges of influence" in dot
+    shown = scored.command("show", "out/score/words.top.dot").output
+    assert f"{len(found):,} edges of influence" in " ".join(shown.split())
+
+
+def test_one_file_of_all_hook_points_is_taken(scored: Runner) -> None:
+    """Neurons of other hook points than the source are left out, and said to be."""
+    scored.run("score")
+    made = load()
+    neurons = [f"layers.{layer}.mlp[{number}]" for layer in (0, 1) for number in (3, 7)]
+    assert set(neurons) <= set(made.neuron_ids.tolist())
+    Path("some.txt").write_text("\n".join(neurons))
+    scored.run("collect", set_=overrides(**LAYERS))
+    settings = [
+        part
+        for item in overrides(**LAYERS, intervene={"source": "mlp.1", "stratify": [], "tokens": 100})
+        for part in ("--set", item)
+    ]
+    result = scored.command("intervene", "c.yaml", *settings, "--neurons", "some.txt")
+    assert result.exit_code == 0, result.output
+    assert "2 neurons of some.txt are of other hook points than layers.1.mlp" in " ".join(result.output.split())
+    effects = g.load("out/intervene/words.npz")
+    assert isinstance(effects, g.Interventions)
+    assert sorted(effects.source_ids.tolist()) == neurons[2:]
+    for text, words in (
+        ("layers.0.mlp[3]", "has no neuron of layers.1.mlp"),
+        ("layers.1.mlp[3]\nlayers.1.mlp[9999]", "There is no neuron 'layers.1.mlp[9999]'"),
+        ("word", "There is no neuron 'word'"),
+        ("", "contains no neuron ids"),
+    ):
+        Path("some.txt").write_text(text)
+        refused = scored.command("intervene", "c.yaml", *settings, "--neurons", "some.txt")
+        assert refused.exit_code == 2
+        assert words in " ".join(refused.output.split())
+    refused = scored.command("intervene", "c.yaml", *settings, "--neurons", "nowhere.txt")
+    assert refused.exit_code == 2
+    assert "nowhere.txt cannot be read" in " ".join(refused.output.split())
+
+
+def test_a_smaller_share_leaves_no_list_of_a_larger_one(scored: Runner) -> None:
+    assert scored.command("score", "c.yaml", "--top", "100%").exit_code == 0
+    assert len(list(Path("out/score").glob("words.top.*.txt"))) == 2
+    assert scored.command("score", "c.yaml", "--top", "1%").exit_code == 0
+    assert len(list(Path("out/score").glob("words.top.*.txt"))) == 1
 
 
 def test_the_pictures_are_drawn_from_the_scores_alone(scored: Runner) -> None:
