@@ -12,35 +12,30 @@ from glasso_cli.report.plots.scored import called
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count
 from glasso_cli.report.words.scores import SCALARS
-from glasso_cli.report.words.structure import coefficient_words
+from glasso_cli.report.words.structure import TITLES, coefficient_words
 
 _STRUCTURE = (
     (
         "predictability",
-        "held-out R²",
         "Share of the variance of the neuron that all other neurons predict on held-out documents, by ridge regression.",
     ),
     (
-        "strength",
         "strength",
         "Sum of the absolute partial correlations of its drawn edges, without the penalty’s bias.",
     ),
     (
         "expected_influence",
-        "expected influence",
         "The same sum with signs, relative to the heavier poles of the neurons.",
     ),
     (
         "bridge_strength",
-        "bridge strength",
         "Sum of the absolute partial correlations of its edges to other communities.",
     ),
     (
         "participation",
-        "participation",
         "0 if all its edges stay in one community. It grows as they spread evenly over more communities.",
     ),
-    ("pagerank", "PageRank", "PageRank on absolute partial correlations, damping 0.85. It sums to 1 over all neurons."),
+    ("pagerank", "PageRank on absolute partial correlations, damping 0.85. It sums to 1 over all neurons."),
 )
 
 
@@ -58,11 +53,11 @@ def _structure(study: Study, made: Structure) -> ColumnGroup:
     known = made.names.tolist()
     stability = {item.score: coefficient_words(item, made.metrics.largest) for item in made.metrics.stability}
     columns = []
-    for name, title, words in _STRUCTURE:
+    for name, words in _STRUCTURE:
         row = known.index(name)
         sentence = f"{words} Ranking: {stability[name]}." if stability.get(name) and made.metrics.subsets else words
         value, error = (_of_page(study, made.neuron_ids, values[row]) for values in (made.values, made.errors))
-        columns.append(NeuronColumn(title, sentence, value, error, name == "expected_influence"))
+        columns.append(NeuronColumn(TITLES[name], sentence, value, error, name == "expected_influence"))
     words = (
         f"What each neuron is in the graph of the selected α, on {count(study.stats.n_tokens, study.stats.metrics.sample)} of this "
         f"corpus. ± is the standard error over documents, in {made.metrics.blocks} blocks; the edges and communities are held. "

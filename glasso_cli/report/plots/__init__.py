@@ -29,7 +29,8 @@ from glasso_cli.report.plots.figures import (
     shifted,
 )
 from glasso_cli.report.plots.figures.across import audit, effects, influence, layers
-from glasso_cli.report.plots.figures.scores import agreement, curves
+from glasso_cli.report.plots.figures.pathways import lengths, pruned, trials
+from glasso_cli.report.plots.figures.scores import agreement, curves, rankings
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
 from glasso_cli.report.plots.scored import Scored
@@ -45,6 +46,10 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "influence": influence.pictures,
     "effects": effects.pictures,
     "audit": audit.pictures,
+    "rankings": rankings.pictures,
+    "pathways": pruned.pictures,
+    "pathway_lengths": lengths.pictures,
+    "trials": trials.pictures,
     "path": path.pictures,
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,

@@ -6,6 +6,17 @@ from glasso_cli.artifacts.metrics import StructureMetrics
 from glasso_cli.artifacts.metrics.structure import RankingStability
 from glasso_cli.report.words.labels import count
 
+TITLES = {
+    "predictability": "held-out R²",
+    "explained": "R² in sample",
+    "strength": "strength",
+    "expected_influence": "expected influence",
+    "bridge_strength": "bridge strength",
+    "participation": "participation",
+    "between_layers": "strength between layers",
+    "pagerank": "PageRank",
+}
+
 
 def one_line(metrics: StructureMetrics) -> str:
     """The scores in a line."""

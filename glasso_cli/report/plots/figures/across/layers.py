@@ -13,6 +13,7 @@ from glasso_cli.across.table import EdgesAcross
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.parts.pairs import LINES, colour_of, in_turn
+from glasso_cli.report.plots.parts.rows import places_in_rows
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.across import SHORT, association_words, counts_by_reading, influence_words, reading_at
 from glasso_cli.report.words.labels import count, cut
@@ -25,7 +26,6 @@ _GAP = 3.6  # inches between two columns
 _SIDE = 2.6  # inches for the labels of the first and the last column
 _MOST = 60  # neurons of a column
 _LEGEND = 1.45  # inches above the columns
-_SWEEPS = 24  # of the order inside the columns
 _LONGEST = 30  # characters of a label at the sides
 
 
@@ -75,7 +75,7 @@ def _drawing(edges: EdgesAcross, study: Study) -> _Drawing:
     neurons, ends = np.unique(np.stack([edges.sources[rows], edges.targets[rows]], axis=1), return_inverse=True)
     ends = ends.reshape(-1, 2)
     layers, columns = np.unique(study.collected.layers[neurons], return_inverse=True)
-    heights = _heights(columns, ends)
+    heights = 1 - places_in_rows(columns, ends)
     return _Drawing(rows, neurons, ends, np.stack([columns, heights], axis=1), layers)
 
 
@@ -97,34 +97,6 @@ def _edges(edges: EdgesAcross) -> np.ndarray:
     """Which pairs are edges, ``(M,)`` bool: those that have association or influence; where there are none, all with a finding."""
     among = np.isin(edges.reading, (BOTH, COMMON_CAUSE, UNUSED_WIRING))
     return among if among.any() else edges.found
-
-
-def _heights(columns: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Heights ``(n,)`` between 0 and 1 that give short edges: every neuron at the mean of its neighbours, column by column.
-
-    Barycentres, after Sugiyama, Tagawa and Toda (1981).
-    """
-    n = len(columns)
-    heights = np.empty(n)
-    for column in np.unique(columns):
-        members = np.flatnonzero(columns == column)
-        heights[members] = _spread(np.arange(len(members)))
-    around: list[list[int]] = [[] for _ in range(n)]
-    for source, target in ends.tolist():
-        around[source].append(target)
-        around[target].append(source)
-    for sweep in range(_SWEEPS):
-        order = np.unique(columns) if sweep % 2 else np.unique(columns)[::-1]
-        for column in order:
-            members = np.flatnonzero(columns == column)
-            wanted = np.array([np.mean(heights[around[neuron]]) for neuron in members.tolist()])
-            heights[members[np.argsort(wanted, kind="stable")]] = _spread(np.arange(len(members)))
-    return 1 - heights
-
-
-def _spread(index: np.ndarray) -> np.ndarray:
-    spread: np.ndarray = (index + 0.5) / max(len(index), 1)
-    return spread
 
 
 # -- drawing ------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The pictures of paths through the layers, one module each."""

@@ -1,0 +1,121 @@
+"""Effects on the targets along all paths, by the layer where they begin and the number of edges, signed and absolute apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+
+from glasso_cli.artifacts import Pathways
+from glasso_cli.artifacts.orientation import pair_signs
+from glasso_cli.graph import colours
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.study import Study
+from glasso_cli.report.words.labels import count, percent
+from glasso_cli.report.words.pathways import edge_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_AT_ONCE = 256  # targets
+_BAR = 0.62  # inches
+
+
+def pictures(study: Study) -> Iterator[style.Picture]:
+    """One picture; none without paths."""
+    made = study.pathways
+    if made is None:
+        return
+    table = by_length(made)
+    if not len(table["layer"]):
+        return
+    amount = len(table["layer"])
+    note = (
+        f"Sums over pairs of a neuron of the layer and one of {count(made.metrics.targets, 'target')}. Left: the effect of each pair along all "
+        "paths of this many edges; paths of opposite sign cancel. Right: the same effects without their signs, and the sums of the "
+        f"absolute effects of the paths, where nothing cancels. {edge_words(made.metrics.graph)} The sums have no errors here."
+    )
+    page = style.page(
+        study, "Effects on the targets, by length of path", note, (max(8.5, 2 * _BAR * amount + 3), 4.4), signs=True
+    )
+    left, right = page.figure.subplots(1, 2)
+    _draw_signed(left, table)
+    _draw_absolute(right, table)
+    yield style.Picture("pathway_lengths", page.figure, _alt(study, table), table)
+
+
+def by_length(made: Pathways) -> dict[str, Any]:
+    """For each layer and number of edges with a path to a target: sums over pairs of a neuron of the layer and a target.
+
+    ``positive`` and ``negative`` are those of the pairs' signed effects by sign, ``net`` is that of their sizes, and ``absolute``
+    that of the sizes of all paths. Only the first two depend on the orientation of neurons.
+    """
+    p = len(made.neuron_ids)
+    weights = made.weights * pair_signs(made.orientation, made.sources, made.targets)
+    backwards = csr_array(coo_array((weights, (made.sources, made.targets)), shape=(p, p)))
+    layers, of_layer = np.unique(made.layers, return_inverse=True)
+    sums: dict[tuple[int, int], np.ndarray] = {}
+    ends = np.flatnonzero(made.is_target)
+    for start in range(0, len(ends), _AT_ONCE):
+        chosen = ends[start : start + _AT_ONCE]
+        signed = np.zeros((p, len(chosen)))
+        signed[chosen, np.arange(len(chosen))] = 1.0
+        absolute, length = signed, 0
+        while (absolute := abs(backwards) @ absolute).any():
+            signed, length = backwards @ signed, length + 1
+            parts = (np.maximum(signed, 0), np.minimum(signed, 0), np.abs(signed), absolute)
+            totals = np.array([np.bincount(of_layer, part.sum(axis=1), len(layers)) for part in parts])
+            for row in np.flatnonzero(totals[3]).tolist():
+                key = (row, length)
+                sums[key] = sums.get(key, np.zeros(4)) + totals[:, row]
+    keys = sorted(sums)
+    columns = np.array([sums[key] for key in keys]).reshape(-1, 4).T
+    return {
+        "layer": layers[[row for row, _ in keys]] if keys else np.zeros(0, np.int64),
+        "edges": np.array([length for _, length in keys], np.int64),
+        **dict(zip(("positive", "negative", "net", "absolute"), columns)),
+    }
+
+
+def _draw_signed(axes: Axes, table: dict[str, Any]) -> None:
+    places = np.arange(len(table["layer"]))
+    axes.bar(places, table["positive"], color=colours.POSITIVE, width=0.7, label="positive pairs")
+    axes.bar(
+        places, table["negative"], color=colours.NEGATIVE, width=0.7, hatch="////", edgecolor="white", linewidth=0,
+        label="negative pairs",
+    )  # fmt: skip
+    total = table["positive"] + table["negative"]
+    axes.plot(places, total, "d", color="white", markeredgecolor="black", markersize=6, label="sum")
+    axes.axhline(0, color=style.INK, linewidth=0.8)
+    axes.set(title="Signed", ylabel="sum of effects, SD per SD")
+    _finish(axes, table)
+
+
+def _draw_absolute(axes: Axes, table: dict[str, Any]) -> None:
+    places = np.arange(len(table["layer"]))
+    axes.bar(places - 0.19, table["net"], color="#BDBDBD", width=0.36, label="of pairs, after cancelling")
+    axes.bar(places + 0.19, table["absolute"], color=style.ACCENT, width=0.36, label="of paths, nothing cancels")
+    axes.set(title="Absolute", ylabel="sum of absolute effects, SD per SD")
+    _finish(axes, table)
+
+
+def _finish(axes: Axes, table: dict[str, Any]) -> None:
+    names = [
+        f"layer {layer}\n{count(length, 'edge')}" if layer >= 0 else f"no layer\n{count(length, 'edge')}"
+        for layer, length in zip(table["layer"].tolist(), table["edges"].tolist())
+    ]
+    axes.set_xticks(np.arange(len(names)), names, fontsize=8, rotation=90 if len(names) > 10 else 0)
+    axes.margins(y=0.32)
+    axes.legend(loc="upper right", handlelength=1.4)
+
+
+def _alt(study: Study, table: dict[str, Any]) -> str:
+    words = "; ".join(
+        f"layer {layer}, {count(length, 'edge')}: {absolute:.3g}, of which {percent(float(net / absolute))} is left after cancelling"
+        for layer, length, net, absolute in zip(
+            *(np.asarray(table[name]).tolist() for name in ("layer", "edges", "net", "absolute"))
+        )
+    )
+    return f"Bars of the effects on the targets along all paths ({study.title}). Absolute sums by first layer and length: {words}."

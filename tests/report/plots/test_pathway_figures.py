@@ -1,0 +1,189 @@
+"""The figures of paths and of the structure: when they are drawn, and that their numbers are right."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.across import study_across
+from support.layered import of, paths
+from support.scored_studies import SCORES, pathways_of, structure_of, study_scored
+
+from glasso_cli.artifacts import Pathways
+from glasso_cli.artifacts.orientation import pair_signs
+from glasso_cli.report.plots import PLOTS, draw
+from glasso_cli.report.plots.figures.pathways.lengths import by_length
+from glasso_cli.report.plots.parts import style
+from glasso_cli.report.plots.parts.rows import places_in_rows
+from glasso_cli.report.plots.parts.style import Picture
+from glasso_cli.report.plots.study import Study
+
+KINDS = ("rankings", "pathways", "pathway_lengths", "trials")
+SMALL = {"formats": ("png",), "dpi": 50, "cards": 0}
+
+
+def drawn(study: Study) -> dict[str, Picture]:
+    with style.look():
+        return {picture.name: picture for kind in KINDS for picture in PLOTS[kind](study)}
+
+
+def paths_of(study: Study) -> Pathways:
+    assert study.pathways is not None
+    return study.pathways
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("without", "kinds"),
+    [
+        ((), KINDS),
+        (("structure",), KINDS[1:]),
+        (("pathways",), KINDS[:1]),
+        (("pathways", "structure"), ()),
+        (("pathways", "structure", "scores"), ()),
+    ],
+)
+def test_a_figure_is_drawn_where_its_artifact_is_there(
+    tmp_path: Path, without: tuple[str, ...], kinds: tuple[str, ...]
+) -> None:
+    assert tuple(drawn(study_scored(tmp_path, without=without, section=SMALL))) == kinds
+
+
+@pytest.mark.slow
+def test_the_files_stand_beside_the_figures_and_go_with_the_artifacts(tmp_path: Path) -> None:
+    study, folder = study_scored(tmp_path, section=SMALL), tmp_path / "figures"
+    files = {path.name for group in draw(study, folder) for path in group}
+    wanted = {"rankings.png", "rankings-stability.csv", "pathways.csv", "pathway_lengths.csv", "trials.csv"}
+    assert wanted <= files
+    plain = replace(study, structure=None, scores=None, pathways=None)
+    again = {path.name for group in draw(plain, folder) for path in group}
+    assert again == {path.name for path in folder.iterdir()}
+    assert not again & wanted
+
+
+# -- the pruned view ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_edges_of_the_pruned_view_are_drawn_with_oriented_weights(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, seed=2, section=SMALL)
+    made = paths_of(study)
+    table = drawn(study)["pathways"].table
+    number = {name: place for place, name in enumerate(made.neuron_ids.tolist())}
+    pairs = [(number[s], number[t]) for s, t in zip(table["source"], table["target"])]
+    inside = {(int(made.sources[edge]), int(made.targets[edge])): edge for edge in np.flatnonzero(made.in_view)}
+    assert set(pairs) == set(inside)
+    signs = pair_signs(made.orientation, made.sources, made.targets)
+    edges = [inside[pair] for pair in pairs]
+    np.testing.assert_allclose(table["weight"], (made.weights * signs)[edges])
+    assert (signs[edges] < 0).any()
+    assert (np.diff(np.abs(table["weight"])) <= 0).all()
+
+
+@pytest.mark.slow
+def test_the_pruned_view_is_capped_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, section={**SMALL, "edges": 2})
+    picture = drawn(study)["pathways"]
+    assert len(picture.table["source"]) == 2
+    words = " ".join(text.get_text() for text in picture.figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    total = paths_of(study).metrics.view_edges
+    assert f"the 2 strongest edges of the {total} of the pruned view" in words.replace("\n", " ")
+
+
+def test_neurons_stand_near_their_neighbours() -> None:
+    rows = np.array([0, 0, 0, 1, 1, 1])
+    crossed = places_in_rows(rows, np.array([[0, 5], [1, 4], [2, 3]]))
+    lengths = np.abs(crossed[[0, 1, 2]] - crossed[[5, 4, 3]])
+    np.testing.assert_allclose(lengths, 0, atol=1e-12)
+    assert sorted(crossed[:3]) == pytest.approx([1 / 6, 3 / 6, 5 / 6])
+    assert np.isfinite(places_in_rows(np.array([0, 1, 1]), np.array([[0, 1]]))).all()  # one neuron has no edge
+
+
+# -- effects by length --------------------------------------------------------------------------------
+
+
+def test_effects_by_length_are_sums_over_all_paths(tmp_path: Path) -> None:
+    made = pathways_of(study_across(tmp_path, (8, 9, 10), seed=5))
+    signs = pair_signs(made.orientation, made.sources, made.targets)
+    graph = of(made.layers, made.sources, made.targets, made.weights * signs, made.errors)
+    net: dict[tuple[int, int], dict[tuple[int, int], float]] = defaultdict(lambda: defaultdict(float))
+    absolute: dict[tuple[int, int], float] = defaultdict(float)
+    for path, effect in paths(graph):
+        if made.is_target[path[-1]]:
+            key = (int(made.layers[path[0]]), len(path) - 1)
+            net[key][path[0], path[-1]] += effect
+            absolute[key] += abs(effect)
+    table = by_length(made)
+    assert list(zip(table["layer"].tolist(), table["edges"].tolist())) == sorted(net)
+    for place, key in enumerate(sorted(net)):
+        effects = np.array(list(net[key].values()))
+        assert table["positive"][place] == pytest.approx(effects[effects > 0].sum())
+        assert table["negative"][place] == pytest.approx(effects[effects < 0].sum())
+        assert table["net"][place] == pytest.approx(np.abs(effects).sum())
+        assert table["absolute"][place] == pytest.approx(absolute[key])
+
+
+def test_effects_by_length_do_not_depend_on_the_signs_of_neurons(tmp_path: Path) -> None:
+    made = pathways_of(study_across(tmp_path, (8, 9, 10)))
+    flips = np.random.default_rng(3).choice([-1, 1], len(made.neuron_ids)).astype(np.int8)
+    turned = replace(
+        made,
+        weights=made.weights * pair_signs(flips, made.sources, made.targets),
+        orientation=made.orientation * flips,
+    )
+    for name, values in by_length(made).items():
+        np.testing.assert_allclose(by_length(turned)[name], values)
+
+
+# -- trials and rankings ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_trials_are_those_of_the_table_of_paths(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, seed=5, section=SMALL)
+    made = paths_of(study)
+    picture = drawn(study)["trials"]
+    columns = made.path_columns()
+    for name in ("path", "effect", "through", "through_standard_error", "total"):
+        np.testing.assert_array_equal(picture.table[name], np.asarray(columns[name])[made.tried])
+    assert made.metrics.mediated is not None
+    assert f"a slope of {made.metrics.mediated.slope:.2f}" in picture.alt
+    assert "trials" not in drawn(replace(study, pathways=pathways_of(study, tried=0)))
+
+
+@pytest.mark.slow
+def test_rankings_list_the_largest_scores_with_errors_and_coefficients(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, section=SMALL)
+    made = study.structure
+    assert made is not None
+    picture = drawn(study)["rankings"]
+    table = picture.table
+    for row, name in enumerate(SCORES):
+        listed = table["score"] == name
+        order = np.argsort(-made.values[row])[:12]
+        assert table["neuron"][listed].tolist() == made.neuron_ids[order].tolist()
+        np.testing.assert_array_equal(table["value"][listed], made.values[row, order])
+        np.testing.assert_array_equal(table["standard_error"][listed], made.errors[row, order])
+    stability = picture.tables["stability"]
+    assert len(stability["score"]) == len(SCORES) * len(made.dropped)
+    assert set(stability["coefficient"]) == {0.75}
+    words = [text.get_text() for text in picture.figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+    assert words.count("CS 0.75") == len(SCORES)
+    without = drawn(replace(study, structure=structure_of(study, subsets=0)))["rankings"]
+    assert without.tables == {}
+
+
+@pytest.mark.slow
+def test_scores_of_zero_are_not_ranked(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, section=SMALL)
+    made = study.structure
+    assert made is not None
+    values = made.values.copy()
+    strength, between = SCORES.index("strength"), SCORES.index("between_layers")
+    values[strength, 2:], values[between] = 0.0, 0.0
+    table = drawn(replace(study, structure=replace(made, values=values)))["rankings"].table
+    assert (table["score"] == "strength").sum() == 2
+    assert "between_layers" not in table["score"]
