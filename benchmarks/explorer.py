@@ -105,10 +105,10 @@ def _arguments() -> argparse.Namespace:
 
 def rows(view: View, out: Path) -> Iterator[Row]:
     """The measurements of the page without and with contexts."""
-    write_explorer(planted(200, 400), out / "explorer.html", 100, lambda words: None)  # compiles the layout
+    write_explorer(planted(200, 400), out / "explorer.html", 100)  # compiles the layout
     for name, shown in (("without contexts", _without_contexts(view)), ("with contexts", view)):
         started = time.perf_counter()
-        written = write_explorer(shown, out / "explorer.html", 100, lambda words: None)
+        written = write_explorer(shown, out / "explorer.html", 100)
         row: Row = {
             "page": name,
             "neurons": view.p,

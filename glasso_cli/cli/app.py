@@ -190,6 +190,13 @@ _stage_command(
 )
 
 
+_stage_command(
+    "explorer",
+    "Write the interactive page of every graph, which works offline: OUT/figures/CORPUS/explorer.html.",
+    "glasso explorer my.yaml --set visualize.explorer_mb=30",
+)
+
+
 @app.command("visualize")
 @guarded
 @with_run_options
@@ -199,13 +206,13 @@ def visualize_command(
     set_: Set = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the explorer in the browser afterwards.")] = False,
 ) -> None:
-    """Draw figures, with their numbers as CSV, and write the interactive explorer: OUT/figures/.
+    """Write the interactive explorer, as `explorer` does, and draw figures, with their numbers as CSV: OUT/figures/.
 
     [bold]Example[/bold]
     $ glasso visualize my.yaml --open
     """
     pipeline = _stages(["visualize"], config, set_, options)
-    for path in pipeline.made("visualize") if open_ and not options.dry_run else ():
+    for path in pipeline.made("explorer") if open_ and not options.dry_run else ():
         if path.suffix == ".html":
             typer.launch(str(path))
 
@@ -224,7 +231,7 @@ def run_command(
     ] = None,
     set_: Set = None,
 ) -> None:
-    """Run all stages in order; skip those whose results are up to date.
+    """Run all stages; skip those whose results are up to date. The first explorer is written as early as possible.
 
     [bold]Examples[/bold]
     $ glasso run my.yaml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,24 @@ def available_memory() -> int:
     import psutil
 
     return min([int(psutil.virtual_memory().available), *_left_in_groups()])
+
+
+def is_roomy() -> bool:
+    """Whether this process takes at most a quarter of the memory that it may have, of the machine and of its GPU."""
+    import psutil
+
+    taken = int(psutil.Process().memory_info().rss)
+    return 3 * taken <= available_memory() and _is_gpu_roomy()
+
+
+def _is_gpu_roomy() -> bool:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return True
+    return all(
+        3 * torch.cuda.memory_reserved(device) <= torch.cuda.mem_get_info(device)[0]
+        for device in range(torch.cuda.device_count())
+    )
 
 
 def _left_in_groups() -> Iterator[int]:

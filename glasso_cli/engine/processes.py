@@ -1,4 +1,4 @@
-"""The same function on many pieces of work, in processes side by side that end at once, and with their parent."""
+"""Work in processes side by side that end at once, and with their parent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
-from typing import Any
+from typing import Any, TypeVar
+
+from glasso_cli.engine import threads
+
+Outcome = TypeVar("Outcome")
 
 
 def run_all(
@@ -37,6 +42,57 @@ def run_all(
         _end(pool)
 
 
+class Workers:
+    """Processes of one thread each that wait for work until the end of a ``with`` block; each starts when it is needed.
+
+    With a ``count`` below two, all is done in this process.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        if self.count > 1:
+            self._pool = ProcessPoolExecutor(self.count, get_context("spawn"), initializer=_stay)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            _end(self._pool)
+
+    def outcomes(
+        self, function: Callable[..., Outcome], work: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Outcome | Exception]]:
+        """Call ``function(*item)`` for every item of ``work``; yield its place in ``work`` with its value, or with what it raised.
+
+        Those that end first come first. An item that raises keeps no other from being done. Raises
+        :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside.
+        """
+        if self._pool is None:
+            for place, item in enumerate(work):
+                try:
+                    outcome: Outcome | Exception = function(*item)
+                except Exception as error:
+                    outcome = error
+                yield place, outcome
+            return
+        with threads.limited(1):  # read by processes that start now
+            places = {self._pool.submit(function, *item): place for place, item in enumerate(work)}
+        try:
+            for done in as_completed(places):
+                try:
+                    outcome = done.result()
+                except BrokenProcessPool:
+                    raise
+                except Exception as error:
+                    outcome = error
+                yield places[done], outcome
+        finally:
+            for left in places:
+                left.cancel()
+
+
 def _end(pool: ProcessPoolExecutor) -> None:
     running = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
@@ -50,6 +106,10 @@ _task: tuple[Callable[..., None], Any] | None = None  # of the process of a work
 def _start(function: Callable[..., None], shared: Any) -> None:
     global _task
     _task = function, shared
+    _stay()
+
+
+def _stay() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import trapezoid
 
 AREAS = ("deletion", "deletion_log", "cpr", "cpr_log", "cmd")
 DRAWS = 1_000  # bootstrap samples of documents
@@ -40,6 +39,8 @@ class Curves:
 
     def areas(self, weights: np.ndarray) -> np.ndarray:
         """All of :data:`AREAS`, ``(W, S, R)``: linear ones by the trapezoid rule, logarithmic ones as a mean height over log k."""
+        from scipy.integrate import trapezoid  # half a second to import
+
         deleted, inserted = self.heights(weights)
         logs = np.log(self.shares)
         width = logs[-1] - logs[0]

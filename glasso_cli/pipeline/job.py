@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from glasso_cli.artifacts import Artifact
 from glasso_cli.artifacts.manifest import write_manifest
@@ -17,8 +17,7 @@ from glasso_cli.digests import State, refuse_changed
 from glasso_cli.errors import InputError
 from glasso_cli.files import sha256_of
 from glasso_cli.pipeline import cache
-
-Made = TypeVar("Made")
+from glasso_cli.pipeline.shared import Shared
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,7 @@ class Job:
     console: Console
     previous: Path | None = None
     states: dict[Path, State] = field(default_factory=dict)  # of the files read, when their digests were taken
-    shared: dict[Hashable, Any] = field(default_factory=dict)  # by all jobs of one run of a stage
-
-    def once(self, what: Hashable, make: Callable[[], Made]) -> Made:
-        """What ``make`` gave the first job of this run of the stage that asked for ``what``: a loaded model, say."""
-        if what not in self.shared:
-            self.shared[what] = make()
-        made: Made = self.shared[what]
-        return made
+    shared: Shared = field(default_factory=Shared)  # by all jobs of one run
 
     def meta(self, metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
         """The meta of the artifact: what it was made from, and ``metrics``.

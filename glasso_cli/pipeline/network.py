@@ -1,4 +1,4 @@
-"""The network of a configuration: what pins it in a key, and the loaded language model that a stage shares among corpora."""
+"""The network of a configuration: what pins it in a key, and the loaded language model that the jobs of a run share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pin_model(section: ModelSection) -> dict[str, str]:
 
 
 def language_model(job: Job, part: str) -> LoadedModel:
-    """The language model of the configuration, or the ``part`` of it that is read, loaded once in a run of a stage."""
+    """The language model of the configuration, or the ``part`` of it that is read, loaded once in a run that has room for it."""
     from glasso_cli.models.load import load_configured
 
-    return job.once(part, lambda: load_configured(job.config.model, job.console, part))
+    return job.shared.once(("language model", part), lambda: load_configured(job.config.model, job.console, part))

@@ -8,9 +8,10 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, 
 from glasso_cli.files import drop_leftovers
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.job import Job
+from glasso_cli.pipeline.order import Work, early_first
+from glasso_cli.pipeline.shared import Shared
 from glasso_cli.pipeline.stage import Stage
 
 # in the order they run; each is a module of glasso_cli.stages
@@ -38,6 +41,7 @@ STAGES = (
     "intervene",
     "audit",
     "compare",
+    "explorer",
     "visualize",
 )
 
@@ -74,12 +78,10 @@ class Pipeline:
 
     def plan(self, stages: Sequence[str]) -> Iterator[Step]:
         """What ``stages`` would do, in order, for all that they make."""
-        self._selected = tuple(stages)
-        for stage in stages:
-            for corpus in self._targets(stage, alone=len(stages) == 1):
-                step = self.step(stage, corpus)
-                again = "forced" if self.force else self._unfinished(stage, corpus) if step.fresh else ""
-                yield replace(step, fresh=False, reason=again) if again and step.fresh else step
+        for stage, corpus in self._work(stages):
+            step = self.step(stage, corpus)
+            again = "forced" if self.force else self._unfinished(stage, corpus) if step.fresh else ""
+            yield replace(step, fresh=False, reason=again) if again and step.fresh else step
 
     def preview(self, stage: str) -> Iterator[tuple[str, list[str]]]:
         """What ``stage`` has to say about its work before it does it, by the names of what it makes."""
@@ -92,6 +94,20 @@ class Pipeline:
         """The files of a stage: its artifacts, each followed by those beside it."""
         targets = [self._target(stage, corpus) for corpus in self._targets(stage, alone=False)]
         return [path for target in targets for path in (target.path, *target.companions)]
+
+    def _work(self, stages: Sequence[str]) -> list[Work]:
+        """All that ``stages`` make, in the order in which it is made; selects them."""
+        asked = {of for stage in stages for of in (stage, *stage_named(stage).along)}
+        self._selected = tuple(stage for stage in STAGES if stage in asked)
+        alone = len(stages) == 1
+        work = [(stage, corpus) for stage in self._selected for corpus in self._targets(stage, alone=alone)]
+        if alone and not work:
+            raise ConfigError(*stage_named(stages[0]).no_targets)
+        return early_first(work, lambda item: stage_named(item[0]).early, lambda item: self._may_read(*item))
+
+    def _may_read(self, stage: str, corpus: str) -> list[Work]:
+        made = stage_named(stage)
+        return [*made.reads(self.config, corpus), *((of, corpus) for of in made.uses)]
 
     def step(self, stage: str, corpus: str) -> Step:
         """Whether one artifact is fresh, and the reason if not."""
@@ -165,14 +181,11 @@ class Pipeline:
             return stored
 
     def _targets(self, stage: str, *, alone: bool) -> Sequence[str]:
-        """The names of the artifacts of ``stage``; raises :class:`ConfigError` when it is run alone and there are none."""
+        """The names of the artifacts of ``stage``; none where it is not run ``alone`` and the configuration does not ask for it."""
         made = stage_named(stage)
         if self.unasked and not alone and not made.unasked(self.config):
             return []
-        targets = [name for name in made.targets(self.config) if not self._is_skipped(stage, name)]
-        if alone and not targets:
-            raise ConfigError(*made.no_targets)
-        return targets
+        return [name for name in made.targets(self.config) if not self._is_skipped(stage, name)]
 
     def _note_skipped(self, stage: str) -> None:
         for name in stage_named(stage).targets(self.config):
@@ -227,13 +240,14 @@ class Pipeline:
         a stage that is run alone has nothing to make, and :class:`BelowBar` after all the work is done and saved, when something fell short.
         """
         below: list[str] = []
-        self._selected = tuple(stages)
-        with cache.lock(self.config.folder):
-            for stage in stages:
+        with cache.lock(self.config.folder), Shared() as shared:
+            work = self._work(stages)
+            for stage in self._selected:
+                self._note_skipped(stage)
+            for stage, part in groupby(work, key=lambda item: item[0]):
+                shared.make_room()
                 with self._logged(stage):
-                    self._note_skipped(stage)
-                    shared: dict[Hashable, Any] = {}  # gone when the stage is done, so that the next one has the memory
-                    for corpus in self._targets(stage, alone=len(stages) == 1):
+                    for _, corpus in part:
                         below += self._run_one(stage, corpus, shared)
         if below:
             raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
@@ -254,7 +268,7 @@ class Pipeline:
             self.console.log(traceback.format_exc())
             raise
 
-    def _run_one(self, stage: str, corpus: str, shared: dict[Hashable, Any]) -> list[str]:
+    def _run_one(self, stage: str, corpus: str, shared: Shared) -> list[str]:
         drop_leftovers(self._path(stage, corpus).parent)
         self._note_unused(stage, corpus)
         self._require_upstream(stage, corpus)
@@ -331,7 +345,7 @@ def sections_of(stages: Iterable[str]) -> frozenset[str]:
             seen.add(name)
             stage = stage_named(name)
             sections |= set(stage.sections)
-            todo += [*stage.after, *stage.uses]
+            todo += [*stage.after, *stage.uses, *stage.along]
     return frozenset(sections)
 
 

@@ -53,6 +53,8 @@ class Stage:
     no_targets: tuple[str, str] = ("There is nothing to make.", "Give a corpus.")  # what to say where there are none
     upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
     unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
+    along: tuple[str, ...] = ()  # stages that run before it wherever it runs
+    early: bool = False  # whether its first artifact is made as soon as all that it reads is there
     optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
     unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``

@@ -371,15 +371,3 @@ def test_the_sections_of_a_stage_are_those_of_all_before_it() -> None:
     assert sections_of(["synth"]) == {"corpora", "synth"}
     assert sections_of(["fit"]) == {"corpora", "synth", "model", "collect", "fit"}
     assert sections_of(STAGES) == set(Config.model_fields) - {"name", "out", "seed"}
-
-
-def test_what_one_corpus_loaded_serves_the_next_of_the_stage(experiment: Experiment) -> None:
-    """A model is loaded once for all corpora of a stage, and is gone when the next stage begins."""
-    loaded: list[str] = []
-
-    def load(job: Job) -> None:
-        job.once("model", lambda: loaded.append(job.target.stage))
-
-    experiment.stages.before = load
-    experiment.run("collect", "fit")
-    assert loaded == ["collect", "fit"]

@@ -1,4 +1,4 @@
-"""The explorer of a corpus and of a comparison, as `visualize` writes them, and `--open`."""
+"""The explorer of a corpus and of a comparison, as `explorer` writes them and `visualize` brings them, and `--open`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ def test_a_corpus_has_its_page_until_it_wants_none(runner: Runner) -> None:
     page = Path("out/figures/words/explorer.html")
     fit = PrecisionPath.load(Path("out/fit/words.npz"))
     assert manifest_of(page)["p"] == fit.n_neurons
-    assert "explorer.html: 0." in runner.said()
+    assert f"explorer words: open {page.resolve()} in a browser (0." in runner.said()
+    figures = Path("out/figures/words/figures.json").read_bytes()
     page.unlink()
     runner.run("visualize")
     assert page.is_file()
-    runner.run("visualize", set_=overrides(visualize={"explorer": False}))
-    assert not page.exists()
+    assert "visualize words: up to date" in runner.said()
+    for _ in range(2):
+        runner.run("visualize", set_=overrides(visualize={"explorer": False}))
+        assert not page.exists()
+    assert "explorer words: up to date" in runner.said()
+    assert Path("out/figures/words/figures.json").read_bytes() == figures
 
 
 def test_two_corpora_have_a_page_with_both(pair: Runner) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,17 @@ def make_fit(
         plain_kept=np.zeros(0, bool),
         plain_diagonal=np.zeros(0),
     )
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """A small study, for any process that reads it."""
+
+    folder: Path
+
+    def read(self) -> Study:
+        """The study."""
+        return build_study(self.folder)
 
 
 def build_study(

@@ -14,7 +14,7 @@ class VisualizeSection(Section):
     """Which figures are drawn, and how."""
 
     formats: Annotated[tuple[Literal["png", "svg"], ...], BeforeValidator(as_tuple)] = Field(
-        default=("png", "svg"), description="File formats of the figures.", min_length=1
+        default=("png",), description="File formats of the figures. Each takes as long as the other.", min_length=1
     )
     edges: int = Field(
         default=150,
@@ -22,7 +22,10 @@ class VisualizeSection(Section):
         ge=1,
     )
     cards: int = Field(
-        default=10, description="Number of neuron cards to draw: those of the strongest neurons.", ge=0, le=100
+        default=4,
+        description="Number of neuron cards to draw: those of the strongest neurons. The explorer has all.",
+        ge=0,
+        le=100,
     )
     dpi: int = Field(default=160, description="Resolution of the PNG files in dots per inch.", ge=50, le=1200)
     explorer: bool = Field(

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -67,10 +67,11 @@ class Written:
     path: Path
     bytes: int
     without_contexts: int  # number of neurons whose contexts had no room
+    in_words: str  # the size, and what is left out
 
 
-def write_explorer(view: View, path: Path, most_mb: float, note: Callable[[str], None]) -> Written:
-    """Write the page of at most ``most_mb`` megabytes, and ``note`` its size.
+def write_explorer(view: View, path: Path, most_mb: float) -> Written:
+    """Write the page of at most ``most_mb`` megabytes.
 
     Where the room is too small, the contexts of the weakest neurons are left out; all else is always in the page.
     """
@@ -81,9 +82,8 @@ def write_explorer(view: View, path: Path, most_mb: float, note: Callable[[str],
     manifest = _manifest(view, blocks, without)
     with atomic_write(path, "w") as file:
         file.writelines(_page(view, manifest, blocks))
-    written = Written(path, path.stat().st_size, without)
-    note(f"{path}: {written.bytes / 1e6:.1f} MB{_left_out(view, without)}")
-    return written
+    size = path.stat().st_size
+    return Written(path, size, without, f"{size / 1e6:.1f} MB{_left_out(view, without)}")
 
 
 def _left_out(view: View, without: int) -> str:
@@ -261,7 +261,10 @@ def _context_rows(corpus: CorpusView, neurons: np.ndarray) -> list[list[list[Any
         contexts: list[list[Any]] = []
         for k in np.flatnonzero(corpus.documents[neuron] >= 0).tolist():
             inside = np.flatnonzero(corpus.tokens[neuron, k] >= 0)
-            values = [float(f"{value:.3g}") for value in corpus.values[neuron, k, inside].tolist()]
+            values = [
+                float(text)
+                for text in ("%.3g " * len(inside) % tuple(corpus.values[neuron, k, inside].tolist())).split()
+            ]
             middle = int(np.searchsorted(inside, corpus.tokens.shape[2] // 2))
             tokens = corpus.tokens[neuron, k, inside].tolist()
             contexts.append([int(corpus.documents[neuron, k]), middle, tokens, values, int(corpus.poles[neuron, k])])

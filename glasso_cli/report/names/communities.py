@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from glasso_cli.report.names.naming import Kind, Name, Peaks, Sample, count_peaks, name_groups
+from glasso_cli.report.names.naming import Kind, Name, Peaks, Sample, count_documents, count_peaks, name_groups
 from glasso_cli.report.names.peaks import Material
 
 _LEAST_GAIN = 0.05  # for a word, of the share of the peaks over that of the rest
@@ -47,8 +47,7 @@ def communities_from(material: Material, neurons: np.ndarray, communities: np.nd
     odd = peaks.documents % 2 == 1
     shape = (size, len(material.words))
     samples = [_sample(peaks.part(chosen), shape) for chosen in (~odd, odd, np.ones(len(odd), bool))]
-    once = np.unique(np.stack([peaks.groups, peaks.documents]), axis=1)
-    documents = np.bincount(once[0], minlength=size)
+    documents = count_documents(peaks, size)
     kind = Kind(False, (samples[0], samples[1]), samples[2])
     return name_groups([kind], material.words, documents, _LEAST_GAIN)
 

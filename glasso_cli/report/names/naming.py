@@ -75,12 +75,23 @@ def count_peaks(groups: np.ndarray, words: np.ndarray, documents: np.ndarray, sh
     """Peaks by group and word, without a rest."""
     known = words >= 0
     g, w, d = groups[known], words[known], documents[known]
-    once = np.unique(np.stack([g, w, d]), axis=1) if len(g) else np.zeros((3, 0), int)
+    pairs = _once_each(g.astype(np.int64) * shape[1] + w, d)
     counts = coo_array((np.ones(len(g)), (g, w)), shape=shape)
-    distinct = coo_array((np.ones(once.shape[1]), (once[0], once[1])), shape=shape)
+    distinct = coo_array((np.ones(len(pairs)), np.divmod(pairs, shape[1])), shape=shape)
     return Sample(
         csr_array(counts), csr_array(distinct), np.bincount(groups, minlength=shape[0]), lambda g, w: np.zeros(len(g))
     )
+
+
+def count_documents(peaks: Peaks, groups: int) -> np.ndarray:
+    """How many documents have a peak of each group, ``(groups,)``."""
+    return np.bincount(_once_each(peaks.groups, peaks.documents), minlength=groups)
+
+
+def _once_each(numbers: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """``numbers (n,)``, in order, each once for every document that it occurs in."""
+    size = int(documents.max(initial=0)) + 1
+    return np.asarray(np.unique(numbers.astype(np.int64) * size + documents) // size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasso_cli.report.names.naming import Kind, Name, Peaks, Sample, count_peaks, name_groups
+from glasso_cli.report.names.naming import Kind, Name, Peaks, Sample, count_documents, count_peaks, name_groups
 from glasso_cli.report.names.peaks import Material
 from glasso_cli.report.words.labels import cut
 
@@ -82,7 +82,7 @@ def pole_names(material: Material) -> list[Name]:
             for chosen, counts in ((~odd, text[0]), (odd, text[1]), (everything, text.sum(axis=0)))
         ]
         kinds.append(Kind(after, (halves[0], halves[1]), halves[2]))
-    return name_groups(kinds, material.words, _documents(peaks, shape[0]), _LEAST_GAIN)
+    return name_groups(kinds, material.words, count_documents(peaks, shape[0]), _LEAST_GAIN)
 
 
 def _sample(peaks: Peaks, after: bool, text: np.ndarray, shape: tuple[int, int]) -> Sample:
@@ -97,9 +97,3 @@ def _sample(peaks: Peaks, after: bool, text: np.ndarray, shape: tuple[int, int])
         return np.asarray(np.where(sizes[other] > 0, 0.5 * shares[words] + 0.5 * at_other, shares[words]))
 
     return Sample(counts, counted.documents, sizes, rest)
-
-
-def _documents(peaks: Peaks, groups: int) -> np.ndarray:
-    """How many documents have a peak of each group."""
-    once = np.unique(np.stack([peaks.groups, peaks.documents]), axis=1)
-    return np.bincount(once[0], minlength=groups)

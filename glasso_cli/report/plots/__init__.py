@@ -1,12 +1,14 @@
-"""The pictures of one corpus (``draw``), of a comparison of two (``draw_comparison``) and of scores (``draw_scores``), with their numbers.
+"""The pictures of one corpus, of a comparison of two and of scores, with their numbers.
 
-Nothing here imports matplotlib before a picture is drawn.
+:func:`draw` draws all of them one after the other. Other processes draw single parts by :func:`draw_part`, and :func:`finish`
+is called when all are there. Nothing here imports matplotlib before a picture is drawn.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from glasso_cli.artifacts.tables import write_table
@@ -32,7 +34,7 @@ from glasso_cli.report.plots.figures.across import audit, effects, influence, la
 from glasso_cli.report.plots.figures.pathways import lengths, pruned, trials
 from glasso_cli.report.plots.figures.scores import agreement, curves, rankings
 from glasso_cli.report.plots.parts.glyphs import one_line
-from glasso_cli.report.plots.parts.style import Picture, Subject, look, save
+from glasso_cli.report.plots.parts.style import Picture, look, save
 from glasso_cli.report.plots.scored import Scored
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.plots.tables import across_table, edge_table, neuron_table
@@ -54,69 +56,86 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,
     "diagnostics": diagnostics.pictures,
-    "card": cards.pictures,
+    "card": cards.pictures,  # each card is a part of its own, ``card 1`` for the first
 }
-ACROSS = "edges_across_layers"
-_COMPARED = ("activations", "shifted", "maps", "scatter", "rewired")
+COMPARED: dict[str, Callable[[Contrast], Iterator[Picture]]] = {
+    "activations": activations.pictures,
+    "shifted": shifted.pictures,
+    "maps": maps.pictures,
+    "scatter": scatter.pictures,
+    "rewired": rewired.pictures,
+}
 SCORED: dict[str, Callable[[Scored], Iterator[Picture]]] = {
     "curves": curves.pictures,
     "agreement": agreement.pictures,
 }
+Subject = Study | Contrast | Scored
+ACROSS = "edges_across_layers"
+TABLES = "tables"  # the part of a study that is no picture
 
 
-def draw(study: Study, folder: Path) -> Iterator[list[Path]]:
-    """The files of one picture after the other, written into ``folder``; the tables come first.
+@dataclass(frozen=True)
+class Drawn:
+    """What one part wrote: its ``files``, and a line of ``figures.txt`` for each of its pictures."""
 
-    The last is ``figures.txt``: what each picture shows, in a sentence, to use as its alternative text. Pictures that an
-    earlier call left in ``folder`` and this one did not draw are deleted at the end.
-    """
+    files: list[Path]
+    sentences: list[str]
+
+
+def parts_of(subject: Subject) -> list[str]:
+    """All that can be drawn of ``subject`` apart from the rest, in the order of ``figures.txt``."""
+    if not isinstance(subject, Study):
+        return list(_plots(subject))
+    single = [f"card {rank + 1}" for rank in range(min(subject.section.cards, subject.p)) if "card" in PLOTS]
+    return [TABLES, *(kind for kind in PLOTS if kind != "card"), *single]
+
+
+def _plots(subject: Subject) -> dict[str, Callable[..., Iterator[Picture]]]:
+    return PLOTS if isinstance(subject, Study) else COMPARED if isinstance(subject, Contrast) else SCORED
+
+
+def draw_part(subject: Subject, part: str, folder: Path) -> Drawn:
+    """Write the files of one part of ``subject`` into ``folder``; the numbers of every picture stand beside it."""
+    if isinstance(subject, Study) and part == TABLES:
+        return Drawn(_write_tables(subject, folder), [])
+    kind, _, rank = part.partition(" ")
+    files, sentences = [], []
+    with look():
+        for picture in _plots(subject)[kind](subject, *([int(rank)] if rank else [])):
+            files += save(picture, folder, subject)
+            sentences.append(f"{picture.name}\t{one_line(picture.alt)}\n")
+    return Drawn(files, sentences)
+
+
+def _write_tables(study: Study, folder: Path) -> list[Path]:
     tables = {"edges": edge_table(study), "neurons": neuron_table(study)}
     if study.across is not None:
         tables[ACROSS] = across_table(study, study.across)
-    yield [write_table(folder / f"{name}.csv", table) for name, table in tables.items()]
-    yield from _drawn((pictures(study) for pictures in PLOTS.values()), study, folder, tuple(PLOTS))
-    if study.across is None:
+    else:
         (folder / f"{ACROSS}.csv").unlink(missing_ok=True)
+    return [write_table(folder / f"{name}.csv", table) for name, table in tables.items()]
 
 
-def draw_comparison(contrast: Contrast, folder: Path, neurons: int) -> Iterator[list[Path]]:
-    """The files of the pictures of a comparison; ``neurons`` are shown with their contexts."""
-    parts = (
-        activations.pictures(contrast),
-        shifted.pictures(contrast, neurons),
-        maps.pictures(contrast),
-        scatter.pictures(contrast),
-        rewired.pictures(contrast, neurons),
-    )
-    yield from _drawn(iter(parts), contrast, folder, _COMPARED)
+def finish(subject: Subject, folder: Path, drawn: Sequence[Drawn]) -> Path:
+    """Write ``figures.txt``: what each picture of ``drawn`` shows, in a sentence, to use as its alternative text.
 
-
-def draw_scores(scored: Scored, folder: Path) -> Iterator[list[Path]]:
-    """The files of the pictures of scores."""
-    yield from _drawn((pictures(scored) for pictures in SCORED.values()), scored, folder, tuple(SCORED))
-
-
-def _drawn(
-    plots: Iterator[Iterator[Picture]], subject: Subject, folder: Path, names: tuple[str, ...]
-) -> Iterator[list[Path]]:
-    """The files of every picture, then ``figures.txt``; pictures of these ``names`` that were not drawn are deleted."""
-    written, sentences = [], []
-    for pictures in plots:
-        with look():
-            for picture in pictures:
-                files = save(picture, folder, subject)
-                sentences.append(f"{picture.name}\t{one_line(picture.alt)}\n")
-                written += files
-                yield files
-    with atomic_write(folder / "figures.txt", "w") as file:
-        file.writelines(sentences)
-    yield [folder / "figures.txt"]
-    _delete_stale(folder, names, written)
-
-
-def _delete_stale(folder: Path, names: tuple[str, ...], written: list[Path]) -> None:
-    ours = re.compile(rf"({'|'.join(names)})(-.*)?\.(png|svg|csv|dot)", re.DOTALL)
-    kept = {path.name for path in written}
+    Pictures that an earlier call left in ``folder`` and that are not among ``drawn`` are deleted.
+    """
+    path = folder / "figures.txt"
+    with atomic_write(path, "w") as file:
+        file.writelines(sentence for part in drawn for sentence in part.sentences)
+    ours = re.compile(rf"({'|'.join(_plots(subject))})(-.*)?\.(png|svg|csv|dot)", re.DOTALL)
+    kept = {file.name for part in drawn for file in part.files}
     for item in folder.iterdir():
         if ours.fullmatch(item.name) and item.name not in kept:
             item.unlink()
+    return path
+
+
+def draw(subject: Subject, folder: Path) -> Iterator[list[Path]]:
+    """The files of one part after the other, written into ``folder``; ``figures.txt`` is the last."""
+    drawn = []
+    for part in parts_of(subject):
+        drawn.append(draw_part(subject, part, folder))
+        yield drawn[-1].files
+    yield [finish(subject, folder, drawn)]

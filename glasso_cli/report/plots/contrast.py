@@ -9,20 +9,24 @@ import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, Comparison, PrecisionPath
 from glasso_cli.config import VisualizeSection
-from glasso_cli.report.names import Material, Name, NeuronNames, name_communities, name_neurons, read_material
+from glasso_cli.report.names import Name, NeuronNames, material_of, name_communities, names_of
 from glasso_cli.report.words.comparison import activation_halves, halves
 from glasso_cli.report.words.labels import count, positions, short_labels, titled
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """A comparison with the statistics of both corpora; ``title`` names the model and which is A and which B."""
+    """A comparison with the statistics of both corpora; ``title`` names the model and which is A and which B.
+
+    ``most`` is how many neurons are shown with their contexts in a picture.
+    """
 
     comparison: Comparison
     first: ActivationStats
     second: ActivationStats
     section: VisualizeSection
     title: str
+    most: int
 
     @property
     def p(self) -> int:
@@ -63,26 +67,17 @@ class Contrast:
         names = [str(name) for name in comparison.active_ids]
         return short_labels(names, self.first.layers[comparison.active_rows_a])
 
-    @cached_property
-    def _materials(self) -> tuple[Material, Material]:
-        return read_material(self.first), read_material(self.second)
-
-    @cached_property
-    def _names_of_both(self) -> tuple[NeuronNames, NeuronNames]:
-        first, second = self._materials
-        return name_neurons(first), name_neurons(second)
-
     def community_names(self, fits: tuple[PrecisionPath, PrecisionPath]) -> tuple[list[Name], list[Name]]:
         """The names of the communities of the fits of A and of B."""
         first, second = (
-            name_communities(material, fit.neurons, fit.communities) for material, fit in zip(self._materials, fits)
+            name_communities(material_of(stats), fit.neurons, fit.communities)
+            for stats, fit in zip((self.first, self.second), fits)
         )
         return first, second
 
     def _better_names(self, rows_a: np.ndarray, rows_b: np.ndarray) -> NeuronNames:
         """The names of the neurons at these rows of the statistics: that of A or of B, whichever has the larger score."""
-        first, second = self._names_of_both
-        return first.at(rows_a).better(second.at(rows_b))
+        return names_of(self.first).at(rows_a).better(names_of(self.second).at(rows_b))
 
     @cached_property
     def neuron_names(self) -> NeuronNames:

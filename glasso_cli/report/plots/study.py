@@ -26,7 +26,7 @@ from glasso_cli.config import VisualizeSection
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
 from glasso_cli.graph.sums import edge_sums
-from glasso_cli.report.names import Material, Name, NeuronNames, name_communities, name_neurons, read_material
+from glasso_cli.report.names import Name, NeuronNames, material_of, name_communities, names_of
 from glasso_cli.report.words.labels import count, percent, positions, short_labels, titled
 
 
@@ -203,23 +203,19 @@ class Study:
         return self.stats.has_words
 
     @cached_property
-    def _material(self) -> Material:
-        return read_material(self.stats)
-
-    @cached_property
     def names(self) -> NeuronNames:
         """The names of all fitted neurons."""
         return self.collected_names.at(self.fit.neurons)
 
-    @cached_property
+    @property
     def collected_names(self) -> NeuronNames:
         """The names of all collected neurons."""
-        return name_neurons(self._material)
+        return names_of(self.stats)
 
     @cached_property
     def community_names(self) -> list[Name]:
         """The name of every community, without words where it has none."""
-        return name_communities(self._material, self.fit.neurons, self.communities)
+        return name_communities(material_of(self.stats), self.fit.neurons, self.communities)
 
     @cached_property
     def titles(self) -> list[str]:

@@ -52,7 +52,7 @@ def opened(driver: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Opens the page of a view; at the end no request but for the file and no error was logged."""
 
     def open_(view: View, hash_: str = "") -> Page:
-        path = write_explorer(view, tmp_path / "page.html", 12.0, lambda words: None).path
+        path = write_explorer(view, tmp_path / "page.html", 12.0).path
         return Page(driver, path, hash_)
 
     yield open_

@@ -127,11 +127,11 @@ def test_what_does_not_fit_is_counted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert small is not None
     assert np.bincount(small.reading, minlength=5).tolist() == [1, 1, 1, 3, 0]
     assert small.words["left_out"] == len(whole.sources) - 6
-    written = write_explorer(view_of(study), tmp_path / "page.html", 12.0, lambda words: None)
+    written = write_explorer(view_of(study), tmp_path / "page.html", 12.0)
     assert "across.0.value" in written.path.read_text(encoding="utf-8")
     assert (
         "across."
-        not in write_explorer(view_of(build_study(tmp_path)), tmp_path / "plain.html", 12.0, lambda words: None)
+        not in write_explorer(view_of(build_study(tmp_path)), tmp_path / "plain.html", 12.0)
         .path.read_text(encoding="utf-8")
         .partition("data-block")[2]
         .partition("<script>")[0]

@@ -327,8 +327,8 @@ def test_from_a_word_to_an_edge_with_nothing_but_the_keyboard(
 
 def test_what_had_no_room_is_said_on_the_page(driver: Any, make_study: Callable[..., Study], tmp_path: Path) -> None:
     view = view_of(make_study(p=600, edges=700))
-    whole = write_explorer(view, tmp_path / "whole.html", 12.0, lambda words: None)
-    small = write_explorer(view, tmp_path / "page.html", whole.bytes / 1e6 * 0.95, lambda words: None)
+    whole = write_explorer(view, tmp_path / "whole.html", 12.0)
+    small = write_explorer(view, tmp_path / "page.html", whole.bytes / 1e6 * 0.95)
     assert 0 < small.without_contexts < 600
     page = Page(driver, small.path)
     assert f"Contexts of the {small.without_contexts} weakest neurons had no room" in page.text("#counts")

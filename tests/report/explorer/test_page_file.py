@@ -25,12 +25,8 @@ from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.study import Study
 
 
-def quiet(text: str) -> None:
-    """Nobody listens."""
-
-
 def written(study: Study, folder: Path, most_mb: float = 12.0) -> str:
-    return write_explorer(view_of(study), folder / "page.html", most_mb, quiet).path.read_text(encoding="utf-8")
+    return write_explorer(view_of(study), folder / "page.html", most_mb).path.read_text(encoding="utf-8")
 
 
 def manifest_of(page: str) -> dict[str, Any]:
@@ -132,17 +128,16 @@ def test_contexts_of_weak_neurons_go_first_where_there_is_no_room(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study(p=3 * CHUNK, edges=900)
-    said: list[str] = []
-    whole = write_explorer(view_of(study), tmp_path / "whole.html", 12.0, said.append)
+    whole = write_explorer(view_of(study), tmp_path / "whole.html", 12.0)
     assert whole.without_contexts == 0
     most_mb = 0.9 * whole.bytes / 1e6
-    small = write_explorer(view_of(study), tmp_path / "small.html", most_mb, said.append)
+    small = write_explorer(view_of(study), tmp_path / "small.html", most_mb)
     assert 0 < small.without_contexts < study.p
     assert small.bytes <= most_mb * 1e6
     page = small.path.read_text()
     assert manifest_of(page)["without_contexts"] == small.without_contexts
     assert "a.contexts.0" in manifest_of(page)["blocks"]
-    assert "weakest neurons" in said[-1]
+    assert "weakest neurons" in small.in_words
 
 
 def test_a_long_path_shows_the_alphas_around_the_selected_one(make_study: Callable[..., Study]) -> None:

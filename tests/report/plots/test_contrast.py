@@ -14,7 +14,7 @@ from glasso_cli.artifacts.comparison import CLASSES, Comparison
 from glasso_cli.comparison import pairwise
 from glasso_cli.comparison.estimates import common_neurons, estimate_both
 from glasso_cli.config import CompareSection, VisualizeSection
-from glasso_cli.report.plots import draw_comparison
+from glasso_cli.report.plots import draw
 from glasso_cli.report.plots.contrast import Contrast
 from glasso_cli.report.plots.figures import scatter
 from glasso_cli.report.words.comparison import comparison_summary
@@ -46,7 +46,14 @@ def contrast() -> Contrast:
         estimate_both(before, after, common, FIT),
         CompareSection(),
     )
-    return Contrast(found, before.stats, after.stats, VisualizeSection(dpi=60), "toy · before (A) against after (B)")
+    return Contrast(
+        found,
+        before.stats,
+        after.stats,
+        VisualizeSection(dpi=60, formats=("png", "svg")),
+        "toy · before (A) against after (B)",
+        2,
+    )
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -56,7 +63,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_every_picture_has_its_numbers_and_its_sentence(contrast: Contrast, tmp_path: Path) -> None:
-    files = [path for part in draw_comparison(contrast, tmp_path, 3) for path in part]
+    files = [path for part in draw(replace(contrast, most=3), tmp_path) for path in part]
     names = {path.name for path in files}
     assert names == {f"{name}.{end}" for name in KINDS for end in ("png", "svg", "csv")} | {"figures.txt"}
     comparison = contrast.comparison
@@ -95,13 +102,13 @@ def test_the_same_comparison_draws_the_same_bytes(contrast: Contrast, tmp_path: 
     drawn = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
-        drawn.append({p.name: p.read_bytes() for part in draw_comparison(contrast, folder, 2) for p in part})
+        drawn.append({p.name: p.read_bytes() for part in draw(contrast, folder) for p in part})
     assert drawn[0] == drawn[1]
 
 
 @pytest.mark.slow
 def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contrast: Contrast, tmp_path: Path) -> None:
-    list(draw_comparison(contrast, tmp_path, 2))
+    list(draw(contrast, tmp_path))
     comparison = contrast.comparison
     none = replace(
         comparison,
@@ -109,7 +116,7 @@ def test_where_nothing_differs_no_neuron_is_shown_and_an_old_picture_goes(contra
         changes=np.zeros_like(comparison.changes),
         change=np.zeros_like(comparison.change),
     )
-    files = [path.name for part in draw_comparison(replace(contrast, comparison=none), tmp_path, 2) for path in part]
+    files = [path.name for part in draw(replace(contrast, comparison=none), tmp_path) for path in part]
     assert "rewired.png" not in files
     assert not (tmp_path / "rewired.png").exists()
     assert (tmp_path / "maps.png").exists()

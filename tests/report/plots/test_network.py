@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 from support.studies import random_edges
 
 from glasso_cli.errors import InputError
-from glasso_cli.graph import build_graph, to_dot
+from glasso_cli.graph import build_graph, quoted, to_dot
 from glasso_cli.report.plots.figures import network
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.parts.backbone import layout, read_backbone, strongest_statements
+from glasso_cli.report.plots.parts.backbone import layout, read_backbone, strongest_edges
 from glasso_cli.report.plots.parts.drawn_graph import LABEL, place_labels
 from glasso_cli.report.plots.study import Edges, Study
 
@@ -66,9 +65,10 @@ def test_ids_that_look_like_dot_are_read_as_ids(make_study: Callable[..., Study]
 def test_the_scanner_finds_the_edges_that_were_written(ids: list[str], seed: int) -> None:
     rows, cols, values = random_edges(len(ids), 6, seed)
     graph = build_graph(np.array(ids, dtype=object), rows, cols, values, np.ones(len(ids)), seed=0)
-    found = strongest_statements(to_dot(graph, key="k", title="t"), 1000)
-    written = [number for text in found for number in re.findall(r"partial_correlation=([-.\de+]+)", text)]
-    assert sorted(map(float, written)) == pytest.approx(sorted(graph.weights), rel=1e-5)
+    found = {(source, target): rho for source, target, rho in strongest_edges(to_dot(graph, key="k", title="t"), 1000)}
+    names = [quoted(name) for name in ids]
+    edges = zip(graph.rows.tolist(), graph.cols.tolist(), graph.weights.tolist())
+    assert found == pytest.approx({(names[a], names[b]): rho for a, b, rho in edges}, rel=1e-5)
 
 
 def test_a_dot_file_of_other_neurons_is_refused(make_study: Callable[..., Study]) -> None:

@@ -67,9 +67,10 @@ class _Card:
         return max([abs(context.value) for context in contexts], default=0.0)
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
-    """The cards of the ``section.cards`` neurons of greatest strength."""
-    for rank, neuron in enumerate(study.by_strength[: study.section.cards].tolist(), start=1):
+def pictures(study: Study, *ranks: int) -> Iterator[style.Picture]:
+    """The cards of the ``section.cards`` neurons of greatest strength, or of those at these ``ranks``, 1 for the strongest."""
+    for rank in ranks or range(1, min(study.section.cards, study.p) + 1):
+        neuron = int(study.by_strength[rank - 1])
         card = _card(study, rank, neuron)
         yield style.Picture(
             f"card-{rank:02d}-{_slug(study.labels[neuron])}",

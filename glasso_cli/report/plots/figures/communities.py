@@ -133,15 +133,15 @@ def _strength(axes: Axes, matrix: _Matrix, names: list[str]) -> None:
     strength = matrix.strength
     limit = float(np.abs(strength).max()) or 1.0
     counts = np.where(matrix.edges > 0, matrix.edges.astype(str), "")
-    titles = [community_name(c) for c in range(len(matrix.sizes))]
     sns.heatmap(
         np.where(matrix.edges > 0, strength, np.nan), ax=axes, cmap=style.signed_colours(), vmin=-limit, vmax=limit,
         annot=counts, fmt="", annot_kws={"fontsize": 6.5}, square=True, linewidths=0.4, linecolor=style.FAINT,
-        xticklabels=titles, yticklabels=[f"{title}  {name}".strip() for title, name in zip(titles, names)],
-        cbar_kws={"label": "per neuron (blue +, red −)", "shrink": 0.6},
+        xticklabels=False, yticklabels=False, cbar_kws={"label": "per neuron (blue +, red −)", "shrink": 0.6},
     )  # fmt: skip
     axes.set_title("Partial correlation, with its sign")
-    _ticks(axes)
+    _ticks(axes, len(strength))
+    titles = [f"{community_name(c)}  {name}".strip() for c, name in enumerate(names)]
+    axes.set_yticks(np.arange(len(strength)) + 0.5, titles)
 
 
 def _density(axes: Axes, matrix: _Matrix) -> None:
@@ -152,14 +152,16 @@ def _density(axes: Axes, matrix: _Matrix) -> None:
     least, most = float(np.nanmin(density)), float(np.nanmax(density))
     sns.heatmap(
         density, ax=axes, cmap=style.count_colours(), norm=LogNorm(least * 0.9, most * 1.1), square=True, linewidths=0.4,
-        linecolor=style.FAINT, xticklabels=[community_name(c) for c in range(len(matrix.sizes))], yticklabels=False,
+        linecolor=style.FAINT, xticklabels=False, yticklabels=False,
         cbar_kws={"label": "edges as a share of pairs", "shrink": 0.6},
     )  # fmt: skip
     style.plain_log(axes.collections[0].colorbar.ax.yaxis)
     axes.set_title("Density")
-    _ticks(axes)
+    _ticks(axes, len(density))
 
 
-def _ticks(axes: Axes) -> None:
+def _ticks(axes: Axes, communities: int) -> None:
+    """Names of communities below a matrix; seaborn would measure each of them to see whether it turns them."""
+    axes.set_xticks(np.arange(communities) + 0.5, [community_name(c) for c in range(communities)])
     axes.tick_params(axis="both", length=0, labelsize=7.5, rotation=0)
     axes.tick_params(axis="x", rotation=90 if len(axes.get_xticks()) > 12 else 0)

@@ -15,10 +15,10 @@ from glasso_cli.report.words.labels import count, signed
 _EDGES = 3  # named for each neuron
 
 
-def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
-    """The ``wanted`` neurons with most change, if any differs."""
+def pictures(contrast: Contrast) -> Iterator[Picture]:
+    """The neurons, at most ``contrast.most``, with most change, if any differs."""
     comparison = contrast.comparison
-    ranked = comparison.by_change()[:wanted]
+    ranked = comparison.by_change()[: contrast.most]
     neurons = ranked[comparison.changes[ranked] > 0].tolist()
     if not neurons:
         return

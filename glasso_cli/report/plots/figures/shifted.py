@@ -12,10 +12,10 @@ from glasso_cli.report.plots.parts.style import Picture
 from glasso_cli.report.words.labels import count, signed
 
 
-def pictures(contrast: Contrast, wanted: int) -> Iterator[Picture]:
-    """The ``wanted`` neurons with the most significant difference of means, if any passes."""
+def pictures(contrast: Contrast) -> Iterator[Picture]:
+    """The neurons, at most ``contrast.most``, with the most significant difference of means, if any passes."""
     comparison = contrast.comparison
-    ranked = comparison.by_shift()[:wanted]
+    ranked = comparison.by_shift()[: contrast.most]
     neurons = ranked[comparison.shift_q[ranked] <= comparison.metrics.fdr].tolist()
     if not neurons:
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -201,7 +202,7 @@ def _draw_line(axes: Axes, context: Context, row: int, left: int, room: int, str
     for piece in pieces:
         shade = _shade(piece.value, strongest)
         if shade or piece.peak:
-            axes.add_patch(
+            axes.add_artist(  # unlike add_patch, this leaves the limits alone: half of the time
                 Rectangle(
                     (left + _PREFIX + piece.start, row + 0.1), cells(piece.text), 0.8,
                     facecolor=shade or "none", edgecolor=style.INK if piece.peak else "none",
@@ -229,9 +230,14 @@ def _strings(pieces: list[Piece]) -> list[tuple[int, str, bool]]:
 
 def _shade(value: float, strongest: float) -> Any:
     """A shade of orange for a positive value and of violet for a negative one, at most so dark that letters stay readable."""
-    import matplotlib as mpl
-
     if not abs(value) > 0.02 * strongest:
         return None
-    hue = mpl.colormaps["YlOrBr" if value > 0 else "Purples"]
-    return hue(0.08 + 0.42 * min(1.0, abs(value) / strongest))
+    return _hue("YlOrBr" if value > 0 else "Purples")(0.08 + 0.42 * min(1.0, abs(value) / strongest))
+
+
+@cache
+def _hue(name: str) -> Any:
+    """A colour map; matplotlib copies and computes it again whenever it is asked for."""
+    import matplotlib as mpl
+
+    return mpl.colormaps[name]

@@ -114,7 +114,7 @@ def mark_communities(sheet: Sheet, axes: Axes, box: Box, runs: list[Run]) -> Non
     for run in runs:
         if run.community >= 0:
             side = run.stop - run.first
-            axes.add_patch(Rectangle((run.first,) * 2, side, side, fill=False, edgecolor="#444444", linewidth=0.6))
+            axes.add_artist(Rectangle((run.first,) * 2, side, side, fill=False, edgecolor="#444444", linewidth=0.6))
     reach = axes.get_xlim()[1]
     thick, gap = sheet.pixels(0.12), sheet.pixels(0.05)
     left = sheet.axes(Box(box.x - gap - thick, box.y, thick, box.height))
@@ -124,8 +124,8 @@ def mark_communities(sheet: Sheet, axes: Axes, box: Box, runs: list[Run]) -> Non
     for run in runs:
         colour = colours.community_colour(run.community)
         extent = run.stop - run.first
-        left.add_patch(Rectangle((0, run.first), 1, extent, facecolor=colour, edgecolor="none"))
-        above.add_patch(Rectangle((run.first, 0), extent, 1, facecolor=colour, edgecolor="none"))
+        left.add_artist(Rectangle((0, run.first), 1, extent, facecolor=colour, edgecolor="none"))
+        above.add_artist(Rectangle((run.first, 0), extent, 1, facecolor=colour, edgecolor="none"))
     for strip in (left, above):
         strip.set(xticks=[], yticks=[])
         strip.spines[:].set(visible=True, color="#888888", linewidth=0.4)
