@@ -65,6 +65,7 @@ def _stages(
     with limited(options.threads):  # before anything is imported that counts its threads when it is loaded
         from glasso_cli.config.env_file import load_env_file
         from glasso_cli.config.load import load_config
+        from glasso_cli.engine.kernels import compiled_beside
         from glasso_cli.pipeline.run import Pipeline, sections_of
 
         load_env_file(Path(".env"))
@@ -74,6 +75,9 @@ def _stages(
         pipeline = Pipeline(loaded, console, command, options.force, unasked)
         if options.dry_run:
             print_plan(pipeline, stages, options.as_json)
+        elif "fit" in stages:
+            with compiled_beside():  # while `collect` reads texts, mostly
+                pipeline.run(stages)
         else:
             pipeline.run(stages)
     return pipeline

@@ -111,7 +111,7 @@ def _start(function: Callable[..., None], shared: Any) -> None:
 
 def _stay() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _call(item: tuple[Any, ...]) -> None:
@@ -120,7 +120,8 @@ def _call(item: tuple[Any, ...]) -> None:
     function(shared, *item)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end this one; for a thread."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

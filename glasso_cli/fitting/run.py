@@ -212,7 +212,8 @@ class _Fit:
         if section.alpha is not None:
             points = fit_path(correlation, section.alpha, **options)
         if section.rule == "degree":
-            points = fit_degree(correlation, section.select.target, grid=points, **options)
+            checked = section.alpha is not None
+            points = fit_degree(correlation, section.select.target, grid=points, checked=checked, **options)
         if len(solved) < len(points):
             taken = len(points) - len(solved)
             self.reporter.note(f"fit {self.name}: {taken} of {len(points)} alphas taken from the last fit")

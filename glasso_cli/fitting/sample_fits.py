@@ -129,9 +129,9 @@ def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     blocks = _blocks(study)
     correlation = blocks.correlation(sample.blocks)
     if study.start is not None:
-        points = [fit_from(correlation, alpha, study.start, **study.solving) for alpha in sample.alphas]
+        points = [fit_from(correlation, alpha, study.start, checked=True, **study.solving) for alpha in sample.alphas]
     else:
-        points = fit_path(correlation, sample.alphas, **study.solving)
+        points = fit_path(correlation, sample.alphas, checked=True, **study.solving)
     judged = np.full(len(points), np.nan)
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)

@@ -191,17 +191,19 @@ class Blocks(CountedBlocks):
             unpack(self.moments[block], self.neurons, n, own, self.mean, apart, out)
         return apart
 
-    def without_block(self, block: int, total: np.ndarray) -> np.ndarray:
+    def without_block(
+        self, block: int, total: np.ndarray, order: np.ndarray, dtype: type[np.floating] = np.float64
+    ) -> np.ndarray:
         """The covariance ``(p, p)`` of all blocks but one, upper triangle; ``total`` holds the packed moments of all.
 
-        Nothing is standardised and no factor taken out.
+        The neurons are in that ``order (p,)``. Nothing is standardised and no factor taken out.
         """
         count = self.n_tokens - int(self.counts[block])
-        rest = total - self.moments[block]
-        rest /= count
-        spread = self._chosen(moments.upper_triangle(rest, self.sums.shape[1]))
-        mean = (self.sums.sum(axis=0) - self.sums[block])[self.neurons] / count
-        spread -= np.multiply.outer(mean, mean)
+        neurons = self.neurons[order]
+        mean = (self.sums.sum(axis=0) - self.sums[block])[neurons] / count
+        spread = np.empty((len(neurons), len(neurons)), dtype=dtype)
+        with numba_limited():
+            centred_upper(total - self.moments[block], neurons, float(count), mean, mean, np.zeros(len(mean)), spread)
         return spread
 
     def total(self) -> np.ndarray:

@@ -26,6 +26,10 @@ from glasso_cli.linalg.cholesky import factorise
 
 _NEURONS = 128  # whose pairs set the common factor
 LARGEST_SPREAD = 2.0  # of the inflation from pair to pair, up to which one inflation is taken for all
+_MANY = 256  # neurons from which the inverse without a block is computed in float32, the precision of the moments,
+_STEEP = (
+    300.0  # where the precision of no neuron, on the scale of its variance, is larger: its rounding is far below errors
+)
 _QUARTILES = (0.25, 0.75)
 _BLOCKS_AGREE = 1e-6  # inflation below which the blocks do not differ
 
@@ -105,18 +109,24 @@ def _held(blocks: Blocks, estimate: Estimate, correlation: np.ndarray, neurons: 
 def _of_the_inverse(blocks: Blocks, estimate: Estimate, neurons: np.ndarray) -> Iterator[np.ndarray]:
     """The inverse without each block."""
     total = blocks.total()
-    units = np.zeros((len(blocks.std), len(neurons)))
-    units[neurons, np.arange(len(neurons))] = blocks.std[neurons]
+    every = np.arange(len(blocks.std))
+    order = np.concatenate(
+        [np.setdiff1d(every, neurons), neurons]
+    )  # a factor's last rows are of the inverse's last ones
+    scale = np.multiply.outer(blocks.std[neurons], blocks.std[neurons])
     whole = estimate.T[np.ix_(neurons, neurons)]
+    is_rough = len(every) >= _MANY and len(neurons) < len(every) and float(estimate.diagonal.max()) <= _STEEP
     for block in blocks.filled.tolist():
-        factor = factorise(blocks.without_block(block, total), overwrite=True)
+        factor = (
+            factorise(blocks.without_block(block, total, order, np.float32), np.float32, True) if is_rough else None
+        )
+        factor = factor or factorise(blocks.without_block(block, total, order), overwrite=True)
         if factor is None:
             raise InputError(
                 "Without one of the blocks of documents the correlation matrix is singular.",
                 "Set fit.estimate: lasso, collect more text, or fit fewer neurons.",
             )
-        left = factor.solve(units)[neurons] * blocks.std[neurons][:, None]
-        yield (whole - left) * (1 / _share(blocks, block) - 1)
+        yield (whole - factor.last_of_inverse(len(neurons)) * scale) * (1 / _share(blocks, block) - 1)
 
 
 def _share(blocks: Blocks, block: int) -> float:

@@ -34,6 +34,13 @@ class Factor:
         solved, _ = potrs(self.lower, right, lower=1)
         return np.asarray(solved)
 
+    def last_of_inverse(self, m: int) -> np.ndarray:
+        """The last m rows and columns ``(m, m)`` of the inverse, in float64: those of the factor alone decide them."""
+        last = np.tril(self.lower[-m:, -m:]).astype(np.float64)
+        (potri,) = lapack.get_lapack_funcs(("potri",), (last,))
+        lower, _ = potri(last, lower=1)
+        return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+
     def inverse(self) -> Inverse:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
         from glasso_cli.linalg.mirror import mirror

@@ -69,6 +69,7 @@ def fit_degree(
     grid: Sequence[PathPoint] = (),
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
+    checked: bool = False,
 ) -> list[PathPoint]:
     """Every point visited in search of a mean degree of ``target``, in decreasing order of alpha.
 
@@ -76,7 +77,7 @@ def fit_degree(
     no alpha in six digits lies between a graph too sparse and one too dense. ``grid`` holds points to begin
     with; the rest is as in :func:`fit_path`.
     """
-    walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, grid)
+    walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, grid, checked=checked)
     search_degree(walk, target, max_solves)
     return walk.points()
 

@@ -106,19 +106,21 @@ def fit_path(
     hidden: float | None = None,
     done: Iterable[PathPoint] = (),
     on_point: OnPoint | None = None,
+    checked: bool = False,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it.
 
     ``penalise_diagonal`` is as in :func:`screening.solve`. ``hidden`` is for hidden factors (:mod:`latent`, whatever
     ``solver`` is): the factor of their penalty.
     ``done`` holds finished points of the same problem, solver, ``tol`` and ``max_iter``; one whose chain is
-    that of a point asked for is taken as it is. ``on_point`` is called with every new one. Raises
+    that of a point asked for is taken as it is. ``on_point`` is called with every new one. A ``checked`` covariance
+    is one from :func:`screening.as_checked_covariance`, or the correlation of a sample: it is not looked at again. Raises
     :class:`InputError`.
     """
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
-    walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point)
+    walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, done, on_point, checked=checked)
     for alpha in wanted:
         walk.visit(alpha)
     return walk.points()
@@ -134,10 +136,12 @@ def fit_from(
     max_iter: int = 1000,
     penalise_diagonal: bool = False,
     hidden: float | None = None,
+    checked: bool = False,
 ) -> PathPoint:
     """The point at one alpha, started from a precision ``(p, p)`` that stands on no path of this covariance."""
     check_alpha(alpha)
-    return Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, (), None).point(alpha, start, ())
+    walk = Walk(covariance, solver, tol, max_iter, penalise_diagonal, hidden, (), None, checked=checked)
+    return walk.point(alpha, start, ())
 
 
 class Walk:
@@ -154,8 +158,10 @@ class Walk:
         done: Iterable[PathPoint],
         on_point: OnPoint | None,
         visited: Sequence[PathPoint] = (),
+        *,
+        checked: bool = False,
     ) -> None:
-        self.covariance = as_checked_covariance(covariance, 1.0)
+        self.covariance = covariance if checked else as_checked_covariance(covariance, 1.0)
         self.tree = spanning_tree(self.covariance)
         self._solver = get_solver(solver)
         self._tol, self._max_iter, self._penalise_diagonal = tol, max_iter, penalise_diagonal

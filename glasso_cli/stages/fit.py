@@ -101,7 +101,7 @@ def _summary(metrics: FitMetrics) -> str:
 
 
 STAGE = Stage(
-    version=7,
+    version=8,
     sections=("fit",),
     after=("collect",),
     settings=settings,

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from support.planted import blocks_of, chain, documents, rows_of
 
 from glasso_cli.errors import InputError
+from glasso_cli.inference import jackknife
 from glasso_cli.inference.estimates import Estimate, inverse_estimate, lasso_estimate
 from glasso_cli.inference.factors import leading_factors
 from glasso_cli.inference.jackknife import Typical, jackknife_variance, some_neurons, spread_of, typical_errors
@@ -55,6 +56,18 @@ def test_the_inverse_is_taken_anew_without_each_block(neurons: np.ndarray | None
     expected = np.einsum("b,bij->ij", counts / (n - counts), (errors - centre) ** 2) / 16
     chosen = np.arange(6) if neurons is None else neurons
     np.testing.assert_allclose(found, expected[np.ix_(chosen, chosen)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_many_neurons_in_float32_have_the_same_errors(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = blocks_of(documents(chain(300), 64, 20, ar=0.5) * np.geomspace(1e-3, 1e3, 300)[:: 1 - 2 * order])
+    S = blocks.correlation()
+    estimate, some = inverse_estimate(S), np.arange(3, 300, 7)
+    rough = jackknife_variance(blocks, estimate, S, some)
+    monkeypatch.setattr(jackknife, "_STEEP", 0.0)
+    exact = jackknife_variance(blocks, estimate, S, some)
+    assert (rough != exact).any()
+    np.testing.assert_allclose(rough, exact, rtol=1e-3)
 
 
 def test_chosen_neurons_have_their_part_of_it() -> None:

@@ -13,6 +13,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.solvers import SOLVERS, fit_path, solve
 from glasso_cli.solvers.degree import fit_degree
 from glasso_cli.solvers.path import PathPoint
+from glasso_cli.solvers.screening import as_checked_covariance
 
 ALPHAS = [0.1, 0.3, 0.2, 0.05, 0.15]
 S = neuron_like()
@@ -53,6 +54,12 @@ def test_every_point_is_the_single_fit(solver: str) -> None:
         np.testing.assert_allclose(precision, single.precision, atol=1e-3)
         assert abs(point.objective - single.objective) <= len(S) * 1e-10 + 1e-11
         assert reference_kkt(precision, S, point.alpha) <= 1e-3
+
+
+def test_a_covariance_that_is_checked_already_gives_the_same_bytes() -> None:
+    correlation = as_checked_covariance(S, 1.0)
+    looked_at, trusted = (fit_path(correlation, ALPHAS, checked=checked) for checked in (False, True))
+    assert [as_bytes(point) for point in looked_at] == [as_bytes(point) for point in trusted]
 
 
 def test_a_point_holds_the_upper_triangle_and_its_likelihood() -> None:

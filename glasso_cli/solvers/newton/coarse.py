@@ -153,7 +153,8 @@ def _restrict(rows: np.ndarray, cols: np.ndarray, U: np.ndarray, x: np.ndarray, 
         e, stop = thread * chunk, min(m, thread * chunk + chunk)
         while e < stop:
             i = rows[e]
-            gathered[:] = 0.0
+            for b in range(r):
+                gathered[b] = 0.0
             while e < stop and rows[e] == i:
                 value = x[e] if cols[e] == i else 2.0 * x[e]
                 uj = U[cols[e]]
@@ -163,7 +164,9 @@ def _restrict(rows: np.ndarray, cols: np.ndarray, U: np.ndarray, x: np.ndarray, 
             for a in range(r):
                 for b in range(r):
                     total[a, b] += U[i, a] * gathered[b]
-        out[thread] = total
+        for a in range(r):
+            for b in range(r):
+                out[thread, a, b] = total[a, b]
     return out
 
 

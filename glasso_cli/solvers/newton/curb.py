@@ -27,7 +27,7 @@ def excess(times: Times, step: csr_array, Theta: csr_array) -> tuple[np.ndarray,
     few = values < _CLEAR
     right = vectors[:, few]
     left = right * (np.sqrt(1 - values[few]) - 1)
-    return left.astype(np.float32), right.astype(np.float32)
+    return np.ascontiguousarray(left, dtype=np.float32), np.ascontiguousarray(right, dtype=np.float32)
 
 
 def _spectrum(times: Times, D: csr_array, Theta: csr_array) -> tuple[np.ndarray, np.ndarray]:
