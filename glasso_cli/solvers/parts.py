@@ -18,6 +18,7 @@ from glasso_cli.solvers.base import Solver, SolverResult
 from glasso_cli.solvers.components import SpanningTree, spanning_tree
 from glasso_cli.solvers.path import PathPoint, point_of
 from glasso_cli.solvers.problem import check_alpha
+from glasso_cli.solvers.registry import SOLVERS
 from glasso_cli.solvers.screening import (
     as_checked_covariance,
     get_solver,
@@ -25,6 +26,7 @@ from glasso_cli.solvers.screening import (
     solved_one_by_one,
     threads_for,
 )
+from glasso_cli.solvers.small import SMALL, solve_small
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +92,13 @@ def _results(
     max_iter: int,
     cost: float,
 ) -> Iterator[tuple[np.ndarray, SolverResult]]:
-    """The members and the result of every component at ``alpha``, part by part."""
+    """The members and the result of every component at ``alpha``, part by part; of a small part as a whole."""
     for part in parts:
+        if solver is SOLVERS["newton"] and len(part.members) <= SMALL:
+            result = _small(part, alpha, tol, cost)
+            if result is not None:
+                yield part.members, result
+                continue
         blocks = members_of(part.tree.labels(alpha))
         if not blocks:
             continue
@@ -101,3 +108,10 @@ def _results(
         )
         for members, result in solved:
             yield part.members[members], result
+
+
+def _small(part: Part, alpha: float, tol: float, cost: float) -> SolverResult | None:
+    S = part.covariance
+    if cost:
+        S = S + cost * np.eye(len(S))
+    return solve_small(S, alpha, tol)
