@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -129,6 +130,16 @@ def test_paths_end_in_the_scalar(runner: Runner) -> None:
     assert "block jackknife of the products" in said
     assert "times the sum of the products" in " ".join(said.split())
     assert runner.command("show", "out/pathways/words.dot").exit_code == 0
+
+
+def test_a_run_makes_the_scores_that_paths_end_in(runner: Runner) -> None:
+    settings = [part for item in overrides(**BASE, pathways={"to": "scalar"}) for part in ("--set", item)]
+    planned = runner.command("plan", "c.yaml", *settings, "--json").output
+    stages = [json.loads(line)["stage"] for line in planned.splitlines() if line.startswith("{")]
+    assert stages.index("score") < stages.index("pathways")
+    planned = runner.command("plan", "c.yaml", *settings, "--set", "pathways.to=neurons", "--json").output
+    assert "pathways" in planned
+    assert '"score"' not in planned
 
 
 def test_other_layers_than_those_of_the_slopes_are_refused(runner: Runner) -> None:

@@ -70,7 +70,7 @@ def scores_of(study: Study, *, order: str = "absolute") -> Scores:
     metrics = ScoreMetrics(
         kind="hf", scalar="loss", rises=True, hook_points=("layers.8.mlp", "layers.9.mlp", "layers.20.mlp"), baseline="mean",
         order=order, neurons=P, attributed=texts, held_out=replace(texts, tokens=60), clean=None, everything={}, forms=(form,),
-        missed=None, replay_difference=None, frozen_error=None,
+        missed=None, replay_difference=None, held=(), frozen_error=None,
     )  # fmt: skip
     signs = np.where(np.arange(P) % 2, 1.0, -1.0)
     measured = np.array([P - 1, P - 4], np.int32)

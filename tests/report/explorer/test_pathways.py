@@ -107,7 +107,7 @@ def test_weak_edges_and_paths_are_left_out_and_counted(tmp_path: Path, monkeypat
 def test_a_page_without_the_stages_has_nothing_of_them(tmp_path: Path) -> None:
     pages = {}
     for name, study in (("plain", study_across(tmp_path, (8, 9, 10))), ("scored", study_scored(tmp_path))):
-        page = write_explorer(view_of(study), tmp_path / f"{name}.html", 12.0, lambda words: None).path
+        page = write_explorer(view_of(study), tmp_path / f"{name}.html", 12.0).path
         pages[name] = page.read_text("utf-8").partition("<script>")[0]
     words = ('"columns": [{"name": "structure"', '"pathways": {', "columns.structure.0.value", "pathways.paths")
     assert [word for word in words if word in pages["plain"]] == []

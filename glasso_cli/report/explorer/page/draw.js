@@ -62,7 +62,8 @@ export function formatEstimate(value, error = NaN, signed = false) {
   if (Number.isNaN(value)) return '–';
   if (error > 0) {
     const digits = Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(error) + 1e-6)));
-    return `${signed ? formatSigned(value, digits) : value.toFixed(digits).replace('-', '−')} ± ${error.toFixed(digits)}`;
+    const shown = signed ? formatSigned(value, digits) : value.toFixed(digits).replace('-', '−');
+    return `${shown} ± ${error.toFixed(digits)}`;
   }
   const text = Number(value.toPrecision(3)).toString().replaceAll('-', '−');
   return signed && value > 0 ? `+${text}` : text;

@@ -1,5 +1,5 @@
-// Paths through the layers as a picture with a row for each layer: the most important neurons, the strongest paths, and the
-// strongest other edges.
+// Paths through the layers as a picture with a row for each layer: the most important neurons, the strongest paths, and
+// the strongest other edges.
 
 import { data, manifest } from './data.js';
 import {
@@ -17,7 +17,7 @@ import {
 import { activeCorpus, NOTHING_CHOSEN, state, update } from './state.js';
 import { tables } from './tables.js';
 
-const [PICTURE_LEFT, PICTURE_RIGHT, PICTURE_TOP, PICTURE_BOTTOM] = [72, 14, 26, 26]; // pixels around the neurons of the picture
+const [PICTURE_LEFT, PICTURE_RIGHT, PICTURE_TOP, PICTURE_BOTTOM] = [72, 14, 26, 26]; // pixels around the neurons
 const LABEL_ROOM = 54; // pixels between neurons from which all labels are drawn
 const ROW_SWEEPS = 12; // of the order inside the rows
 const picture = { nodes: [], marks: new Map(), lines: [], focus: null };
