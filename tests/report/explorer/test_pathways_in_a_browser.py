@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.across import study_across
 from support.browser import Page, serious_findings
@@ -176,7 +178,26 @@ def test_a_page_without_scores_has_neither_tab_nor_choice(opened: Callable[..., 
 
 def test_a_page_with_scores_alone_hides_the_controls_of_paths(opened: Callable[..., Page], tmp_path: Path) -> None:
     page = opened(view_of(study_scored(tmp_path, without=("pathways", "structure"))), "#tab=pathways")
-    hidden = "return ['routes', 'links', 'tops', 'weight'].filter((id) => document.getElementById(id).hidden)"
+    hidden = (
+        "return ['routes', 'links', 'tops', 'weight'].filter((id) => document.getElementById(id).parentElement.hidden)"
+    )
     assert page.run(hidden) == ["routes"]
     assert count(page, "#pathways .edge") > 0
     assert not count(page, "#pathways-table table")
+
+
+def test_numbers_have_as_many_digits_as_their_errors_allow(opened: Callable[..., Page], study: Study) -> None:
+    view = view_of(study)
+    group = view.columns[1]
+    value = np.full(study.p, np.nan)
+    value[:6] = [1493, 0.0123456, -5.4321, 12.345, 0.5, 0]
+    error = np.full(study.p, np.nan)
+    error[1:5] = [0.00034, 0.02, 3, 1e-17]
+    columns = (replace(group.columns[0], value=value), replace(group.columns[1], value=value, error=error))
+    page = opened(replace(view, columns=(replace(group, columns=columns),)), "#tab=neurons&columns=importance")
+    rows = {row[0].split(" ")[0]: row[1:] for row in cells(page, "#neuron-table")}
+    shown = [rows[study.labels[neuron]] for neuron in range(7)]
+    assert [row[0] for row in shown] == ["1,493", "0.0123", "−5.43", "12.3", "0.5", "0", "–"]
+    assert [row[1] for row in shown] == [
+        *("1,493", "+0.01235 ± 0.00034", "−5.432 ± 0.020", "+12.3 ± 3.0", "+0.5", "0", "–"),
+    ]

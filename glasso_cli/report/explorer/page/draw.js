@@ -57,14 +57,15 @@ export function formatQ(value) {
   return value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3);
 }
 
-// A value with as many digits as its error allows: two of the error; without one, three of the value.
+// A value with as many digits as its error allows: two of the error. Without one, three of the value, or all of a count.
 export function formatEstimate(value, error = NaN, signed = false) {
   if (Number.isNaN(value)) return '–';
-  if (error > 0) {
+  if (error > 1e-6 * Math.abs(value)) {
     const digits = Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(error) + 1e-6)));
-    const shown = signed ? formatSigned(value, digits) : value.toFixed(digits).replace('-', '−');
-    return `${shown} ± ${error.toFixed(digits)}`;
+    const text = signed ? formatSigned(value, digits) : value.toFixed(digits).replace('-', '−');
+    return `${text} ± ${error.toFixed(digits)}`;
   }
+  if (Number.isInteger(value)) return formatCount(value);
   const text = Number(value.toPrecision(3)).toString().replaceAll('-', '−');
   return signed && value > 0 ? `+${text}` : text;
 }

@@ -108,8 +108,7 @@ export function pathCard(path) {
     createElement('p', {}, `Product of its edges: ${effectText(path)}.`),
     ...(isTried(path) ? [createElement('p', {}, throughWords(path))] : []),
     createElement('p', {}, createButton({ onclick: () => update({ tab: 'pathways' }) }, 'Show in the picture')),
-    createElement('h3', {}, 'Contexts'),
-    ...contexts,
+    ...(contexts.length ? [createElement('h3', {}, 'Contexts'), ...contexts] : []),
   ];
 }
 

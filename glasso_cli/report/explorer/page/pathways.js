@@ -17,7 +17,8 @@ import {
 import { activeCorpus, NOTHING_CHOSEN, state, update } from './state.js';
 import { tables } from './tables.js';
 
-const [PICTURE_LEFT, PICTURE_RIGHT, PICTURE_TOP, PICTURE_BOTTOM] = [72, 14, 26, 26]; // pixels around the neurons
+// pixels around the neurons of the picture
+const [PICTURE_LEFT, PICTURE_RIGHT, PICTURE_TOP, PICTURE_BOTTOM] = [72, 14, 26, 26];
 const LABEL_ROOM = 54; // pixels between neurons from which all labels are drawn
 const ROW_SWEEPS = 12; // of the order inside the rows
 const picture = { nodes: [], marks: new Map(), lines: [], focus: null };
@@ -137,10 +138,7 @@ export function setUpPathways() {
 function hideControls() {
   const { paths, edges, scored } = manifest.pathways;
   const missing = [...(paths ? [] : ['routes']), ...(edges ? [] : ['links', 'weight']), ...(scored ? [] : ['tops'])];
-  for (const id of missing) {
-    byId(id).hidden = true;
-    byId(id).previousElementSibling.hidden = true;
-  }
+  for (const id of missing) byId(id).parentElement.hidden = true;
 }
 
 function helpWords() {
@@ -171,9 +169,9 @@ function drawPicture() {
   const strongest = Math.max(1e-12, ...nodes.map((node) => importanceOf(node)));
   const weakFirst = [...edges].sort((a, b) => Math.abs(pathwayAt('weights', a)) - Math.abs(pathwayAt('weights', b)));
   const lines = weakFirst.map((edge) => edgeLine(edge, layout, largest));
-  const roomy = layout.rows.map((row) => (width - PICTURE_LEFT - PICTURE_RIGHT) / row.length >= LABEL_ROOM);
+  const room = layout.rows.map((row) => (width - PICTURE_LEFT - PICTURE_RIGHT) / row.length); // pixels of each neuron
   const marks = layout.rows.flatMap((row, index) =>
-    row.map((node) => nodeMark(node, layout.points.get(node), strongest, roomy[index])),
+    row.map((node) => nodeMark(node, layout.points.get(node), strongest, room[index])),
   );
   const names = layout.layers.map((layer, index) => {
     const y = layout.height - PICTURE_BOTTOM - index * layout.pitch;
@@ -181,7 +179,8 @@ function drawPicture() {
     text.textContent = layerName(layer);
     return text;
   });
-  const label = `${plural(nodes.length, 'neuron')} in ${plural(layout.rows.length, 'layer')}, ${plural(edges.length, 'edge')}`;
+  const counts = [plural(nodes.length, 'neuron'), plural(layout.rows.length, 'layer'), plural(edges.length, 'edge')];
+  const label = `${counts[0]} in ${counts[1]}, ${counts[2]}`;
   const size = { width, height: layout.height, viewBox: `0 0 ${width} ${layout.height}` };
   const svg = createSvg('svg', { ...size, role: 'group', 'aria-label': label, onkeydown: handlePathwayKey }, ...names);
   svg.append(...lines, ...marks);
@@ -218,10 +217,10 @@ function openPathAlong(edge) {
   if (path !== undefined) update({ ...NOTHING_CHOSEN, path });
 }
 
-function nodeMark(node, [x, y], strongest, labelled) {
+function nodeMark(node, [x, y], strongest, room) {
   const neuron = pathwayAt('neurons', node);
   const rank = pathwayAt('ranks', node);
-  const radius = 4 + 4 * Math.sqrt(importanceOf(node) / strongest);
+  const radius = Math.max(0.5, Math.min(1, room / 20)) * (4 + 4 * Math.sqrt(importanceOf(node) / strongest));
   const circle = createSvg('circle', { class: 'body', r: radius.toFixed(2) });
   const colour = neuron < 0 ? styleValue('--paper') : colourOf(activeCorpus().communities[neuron]);
   circle.style.setProperty('fill', colour);
@@ -240,7 +239,7 @@ function nodeMark(node, [x, y], strongest, labelled) {
   const mark = createSvg(
     'g',
     {
-      class: labelled ? 'node labelled' : 'node',
+      class: room >= LABEL_ROOM ? 'node labelled' : 'node',
       transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
       role: 'button',
       tabindex: -1,
@@ -252,7 +251,7 @@ function nodeMark(node, [x, y], strongest, labelled) {
     title,
     createSvg('circle', { class: 'reach', r: 12 }),
     circle,
-    ...(ring ? [createSvg('circle', { class: 'ring', r: radius + 3.5 })] : []),
+    ...(ring ? [createSvg('circle', { class: 'ring', r: radius + 3 })] : []),
     text,
   );
   picture.marks.set(node, mark);

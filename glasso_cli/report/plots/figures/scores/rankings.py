@@ -69,9 +69,9 @@ def _draw(axes: Axes, study: Study, made: Structure, name: str) -> None:
         drawable(cut(titles.get(str(made.neuron_ids[neuron]), str(made.neuron_ids[neuron])), 22)) for neuron in chosen
     ]
     axes.set_yticks(places, labels, fontsize=7.5)
-    axes.set(ylim=(_LISTED - 0.4, -0.6))
+    axes.set(ylim=(_LISTED + 0.6, -0.6))  # with room for the coefficient
     axes.set_title(TITLES[name])
-    axes.set_title(_coefficient(made, row), loc="right", fontsize=8.5, weight="normal")
+    axes.text(0.98, 0.02, _coefficient(made, row), transform=axes.transAxes, ha="right", fontsize=8.5, weight="bold")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
     if (values < 0).any():
@@ -80,7 +80,7 @@ def _draw(axes: Axes, study: Study, made: Structure, name: str) -> None:
 
 def _coefficient(made: Structure, row: int) -> str:
     coefficient = made.coefficients[row]
-    return "" if np.isnan(coefficient) else f"CS {coefficient:g}"
+    return "" if np.isnan(coefficient) else f"CS {coefficient:.2f}"
 
 
 def _draw_stability(axes: Axes, beside: Axes, made: Structure, names: list[str]) -> None:
