@@ -22,10 +22,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # pip leaves alone what is there already, so that one new pin does not install all again. It would compile every module
-# to bytecode on one core; a few that are meant for another Python cannot be.
+# to bytecode on one core. Tests of packages and other models than the demo's are compiled if they are ever imported, and a few
+# files are meant for another Python.
 $(FOR_DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --no-compile --editable '.[builtin,plots]'
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing)/|/transformers/models/' $(VENV)/lib || true
 	touch $(FOR_DEMO)
 
 $(STAMP): $(FOR_DEMO)
