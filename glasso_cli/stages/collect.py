@@ -107,6 +107,7 @@ def _collect_texts(job: Job) -> tuple[ActivationStats, dict[str, Chunked]]:
         name=job.corpus,
         seed=job.config.seed,
         reporter=job.console,
+        shared=job.shared,
     )
 
 

@@ -13,7 +13,7 @@ from support.real_runs import Runner
 import glasso_cli as g
 from glasso_cli.errors import _EXTRAS, MissingExtraError, extras_needed
 
-EXTRAS = {"models", "llm", "plots", "joint", "builtin", "all"}
+EXTRAS = {"models", "hub", "llm", "plots", "joint", "builtin", "all"}
 
 
 def brought_by(extra: str) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ import torch
 from support.tiny_models import TEXT
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.collection.run import collect_corpus
+from glasso_cli.collection.run import collect_corpus, collect_to_disk, in_memory
 from glasso_cli.config import CollectSection, MaskSection
-from glasso_cli.console import GlassoWarning
+from glasso_cli.console import GlassoWarning, PythonWarnings
 from glasso_cli.errors import InputError
-from glasso_cli.hooks import record, resolve_hook_points
+from glasso_cli.hooks import invariants, record, resolve_hook_points
 from glasso_cli.linalg.moments import covariance_of
 from glasso_cli.models.loaded import LoadedModel, encode
+from glasso_cli.pipeline.shared import Shared
 
 WORDS = TEXT.split()
 MASK: dict[str, Any] = {"special": False, "first": 1, "massive": None}
@@ -92,3 +95,36 @@ def test_a_layer_that_runs_several_times_is_collected_run_by_run(loaded: Callabl
     stats = collect(loaded("albert"), ["mlp.*"], documents(10))
     assert sorted({int(layer) for layer in stats.layers}) == [0, 1, 2]
     assert stats.n_neurons == 3 * 48
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")
+def test_what_is_measured_of_the_model_alone_is_measured_once(
+    loaded: Callable[[str], LoadedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the statistics of each corpus are those that it has alone, to the bit."""
+    model, whole, checked = loaded("llama"), invariants.check_hook_points, list[str]()
+
+    def check(*given: Any) -> Any:
+        checked.append("checked")
+        return whole(*given)
+
+    monkeypatch.setattr(invariants, "check_hook_points", check)
+    section = CollectSection(hook_points=("mlp.1",), blocks=2, lags=2, mask=MaskSection(**MASK))
+
+    def collected(texts: Sequence[str], shared: Shared | None) -> ActivationStats:
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        options: dict[str, Any] = {"name": "words", "seed": 0, "reporter": PythonWarnings(), "shared": shared}
+        return in_memory(*collect_to_disk(model, texts, section, folder, **options))
+
+    corpora, shared = (documents(12), documents(9, words=30)), Shared()
+    together = [collected(texts, shared) for texts in corpora]
+    assert len(checked) == 1
+    for found, texts in zip(together, corpora):
+        alone = collected(texts, None)
+        for item in fields(alone):
+            if item.name != "meta":
+                np.testing.assert_array_equal(getattr(found, item.name), getattr(alone, item.name), err_msg=item.name)
+        assert found.meta == alone.meta
+    assert len(checked) == 3
+    assert set(together[0].orientation.tolist()) == {-1, 1}

@@ -23,6 +23,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.hooks.parts import resolve_in_part
 from glasso_cli.models.forward import longest_window
 from glasso_cli.models.loaded import padding_id
+from glasso_cli.pipeline.shared import Shared
 
 if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
@@ -45,11 +46,12 @@ def texts_reading(
     reporter: Reporter,
     stage: str = "collect",
     dictionary: Dictionary | None = None,
+    shared: Shared | None = None,
 ) -> Iterator[Reading]:
     """``loaded`` at the hook points ``patterns``, and the windows of ``texts``, one document each, for as long as the block runs.
 
     ``section`` says how texts are cut and masked. Raises :class:`InputError` for hook points that do not exist or are not
-    what they say.
+    what they say. ``shared`` keeps what is measured of ``loaded`` alone for other texts.
     """
     resolve = partial(resolve_in_part, loaded)
     points = resolve(patterns) if dictionary is None else dictionary_points(dictionary, resolve)
@@ -66,7 +68,7 @@ def texts_reading(
         f"{dictionary.width if dictionary else sum(point.width for point in points):,} {'latents' if dictionary else 'neurons'} "
         f"at {', '.join(p.label for p in points)}"
     )
-    with checked_texts(loaded, points, corpus, section, reporter) as (reading, _, mixed_lengths):
+    with checked_texts(loaded, points, corpus, section, reporter, shared) as (reading, _, mixed_lengths):
         if dictionary is None:
             warn_arbitrary(points, name, reporter)
         if not mixed_lengths:
@@ -84,6 +86,7 @@ def checked_texts(
     corpus: TokenizedCorpus,
     section: CollectSection,
     reporter: Reporter,
+    shared: Shared | None = None,
 ) -> Iterator[tuple[Reading, Recorder, bool]]:
     """The reading of ``corpus`` at ``points``, its recorder, and whether windows of several lengths may share a batch.
 
@@ -95,14 +98,17 @@ def checked_texts(
     from glasso_cli.hooks.invariants import check_hook_points
     from glasso_cli.hooks.windows import lengths_can_mix
 
-    invariants = check_hook_points(loaded, points)
+    shared = shared or Shared()
+    invariants = shared.once(("checked", loaded.kind, points), lambda: check_hook_points(loaded, points))
     with record(loaded.model, points) as recorder:
         extreme = [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
         mixed = lengths_can_mix(loaded, recorder, extreme)
         reading = read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
         )
-        yield reading, recorder, mixed
+        oriented = ("orientation", loaded.kind, points)
+        kept = replace(reading, orientation=lambda: shared.once(oriented, reading.orientation))
+        yield kept, recorder, mixed
 
 
 def tokenized(
