@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -27,14 +28,18 @@ _ADVICE = {
 
 
 @contextmanager
-def atomic_write(path: Path, mode: str = "wb", *, private: bool = False) -> Iterator[IO[Any]]:
+def atomic_write(path: Path, mode: str = "wb", *, private: bool = False, keep_first: bool = False) -> Iterator[IO[Any]]:
     """A file object whose content appears at ``path`` when the block ends without an error.
 
     The bytes go to a temporary name in the same folder, are synced and renamed: a killed process leaves the
     old file or none, and an error removes the temporary file. ``private`` files can be read by their owner alone.
+    With ``keep_first``, a file that is at ``path`` by then stays as it is, whichever machine wrote it.
     Raises :class:`ServiceError` when the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    own = (
+        f"{secrets.token_hex(4)}-{os.getpid()}" if keep_first else str(os.getpid())
+    )  # other machines have this number too
+    temporary = path.with_name(f".{path.name}.tmp-{own}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -45,11 +50,37 @@ def atomic_write(path: Path, mode: str = "wb", *, private: bool = False) -> Iter
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            if keep_first:
+                _link(temporary, path)
+            else:
+                os.replace(temporary, path)
             sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+_NO_LINKS = {
+    errno.EPERM,
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EMLINK,
+}  # what file systems without them say
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give ``temporary`` the name ``path`` unless there is a file of that name; the temporary name is gone after that."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not path.exists():
+            os.replace(temporary, path)
+    temporary.unlink(missing_ok=True)
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -54,13 +54,15 @@ class Chunked:
     chunks: Callable[[], Iterable[np.ndarray]]
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray | Chunked], meta: dict[str, Any]) -> str:
+def write_npz(
+    path: Path, arrays: Mapping[str, np.ndarray | Chunked], meta: dict[str, Any], *, keep_first: bool = False
+) -> str:
     """The content digest of ``arrays`` (names, types, shapes, bytes), after writing them to ``path``.
 
-    The digest also goes into ``meta`` as ``content``.
+    The digest also goes into ``meta`` as ``content``. With ``keep_first``, a file that is there by then stays.
     """
     digest = hashlib.sha256()
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_write(path, keep_first=keep_first) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             _write_member(archive, name, arrays[name], digest)
         content = digest.hexdigest()

@@ -8,15 +8,41 @@ from typing import Any
 
 import numpy as np
 
-from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.artifacts.npz import read_meta, read_npz, write_npz
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.files import remove
 
 Part = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and meta
 
 
-def write_piece(path: Path, kind: str, schema: int, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Write a piece that knows its own name, so that no other is taken for it."""
+def write_piece(
+    path: Path,
+    kind: str,
+    schema: int,
+    arrays: Mapping[str, np.ndarray],
+    meta: dict[str, Any],
+    tell: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write a piece that knows its own name, so that no other is taken for it.
+
+    Where another process has written the piece by now, the first one stays. ``tell`` hears of it if the arrays differ.
+    """
+    meta = {**meta, "kind": kind, "schema": schema, "piece": _label(path)}
+    content = write_npz(path, arrays, meta, keep_first=True)
+    try:
+        first = read_meta(path).get("content")
+    except InputError:  # damaged
+        replace_piece(path, kind, schema, arrays, meta)
+        return
+    if first != content:
+        tell(
+            f"{path} was made twice, with other numbers the second time; the first file is kept. Machines of several kinds "
+            "give other last digits, and so do other numbers of threads."
+        )
+
+
+def replace_piece(path: Path, kind: str, schema: int, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """As :func:`write_piece`, in the place of a piece of this name."""
     write_npz(path, arrays, {**meta, "kind": kind, "schema": schema, "piece": _label(path)})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.keys import Material, key_of
-from glasso_cli.artifacts.pieces import read_piece, write_piece
+from glasso_cli.artifacts.pieces import read_piece, replace_piece
 from glasso_cli.errors import InputError
 from glasso_cli.solvers.path import PathPoint
 
@@ -57,7 +57,7 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
 def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
     """Write one point to ``folder``, the place for pieces of one key."""
     arrays, numbers = point.to_arrays()
-    write_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, {"problem": problem, "numbers": numbers})
+    replace_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, {"problem": problem, "numbers": numbers})
 
 
 def of_pieces(folder: Path, problem: str, tell: Callable[[str], None]) -> list[PathPoint]:
