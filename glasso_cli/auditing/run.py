@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from glasso_cli.auditing.judge import Judged, Settings, judge
 from glasso_cli.auditing.mechanism import WEIGHTS, InfluenceScores, weights_score
 from glasso_cli.auditing.resample import Estimate
 from glasso_cli.auditing.scores import LeftOut, Score, random_score
+from glasso_cli.auditing.transfer import OtherTexts
 from glasso_cli.auditing.truth import Truth
 from glasso_cli.auditing.verdict import verdicts
 from glasso_cli.config import AuditSection
 
 if TYPE_CHECKING:
+    from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
     from glasso_cli.console import Reporter
     from glasso_cli.intervention.feed import Feed
     from glasso_cli.models.loaded import LoadedModel
@@ -32,7 +34,10 @@ _MEASURES = ("precision", "by_source", "top", "signs", "slope", "gain")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inputs:
-    """What was made before: statistics, effects, and where they exist the graphs and the influence."""
+    """What was made before: statistics, effects, and where they exist the graphs and the influence.
+
+    Scores come from ``stats``, graphs and influence. With ``other`` the effects are of other texts than these.
+    """
 
     stats: ActivationStats
     interventions: Interventions
@@ -40,6 +45,18 @@ class Inputs:
     ordered: OrderedGraph | None = None
     influence: Influence | None = None
     transformed: bool = False  # whether the moments are of transformed values (collect.transform)
+    other: OtherTexts | None = None
+
+    @property
+    def measured(self) -> InterventionMetrics:
+        """What is known of the effects; no score has seen their texts if it comes from those of another corpus."""
+        metrics = self.interventions.metrics
+        return metrics if self.other is None else replace(metrics, texts=replace(metrics.texts, held_out=True))
+
+    @property
+    def measured_stats(self) -> ActivationStats:
+        """The statistics of the corpus whose neurons were changed, the unit of the effects."""
+        return self.stats if self.other is None else self.other.stats
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +82,19 @@ def audit_of(
     Without a ``network`` the scores from weights and the predicted activations are left out. ``model`` and ``name`` are for
     sentences.
     """
+    named = model
+    if inputs.other is not None:
+        inputs.other.refuse_unknown(
+            inputs.stats, inputs.interventions.source_ids[_single(inputs.interventions)].tolist()
+        )
     parts = [_of_target(inputs, network, section, target, seed) for target in inputs.interventions.metrics.targets]
-    measured = inputs.interventions.metrics
+    measured = inputs.measured
+    if inputs.other is not None:
+        model += f", by scores from the texts of {inputs.other.name}"
     if not measured.texts.held_out:
         reporter.warn(f"{name}: effects were measured on texts that collect read, so no score is said to predict them.")
     metrics = AuditMetrics(
-        model=model,
+        model=named,
         source=measured.source,
         targets=measured.targets,
         mode=measured.mode,
@@ -87,6 +111,7 @@ def audit_of(
         verdicts=tuple(v for part in parts for v in verdicts(part.judged, measured, part.target, model)),
         left_out=tuple(MissingScore(part.target, item.score, item.reason) for part in parts for item in part.left_out),
         unpredicted=_unpredicted(inputs, network),
+        scores_from="" if inputs.other is None else inputs.other.name,
     )
     return _assembled(parts, {"metrics": to_json(metrics)})
 
@@ -95,7 +120,7 @@ def _unpredicted(inputs: Inputs, network: Network | None) -> str:
     """Why activations are not predicted; empty where they are."""
     if network is None:
         return "the network is not at hand"
-    if not inputs.interventions.metrics.texts.held_out:
+    if not inputs.measured.texts.held_out:
         return "effects were measured on texts that collect read"
     if inputs.transformed:
         return "the statistics are of transformed values (collect.transform)"
@@ -142,7 +167,19 @@ def truths_of(made: Interventions, share: float) -> Iterator[Truth]:
 
 
 def _scores(inputs: Inputs, network: Network | None, rows: Rows, target: str) -> Iterator[Score | LeftOut]:
-    """All scores that can be made."""
+    """All scores that can be made, in the unit of the effects."""
+    other = inputs.other
+    for item in _own_scores(inputs, network, rows, target):
+        if other is not None and isinstance(item, Score):
+            item = other.in_unit(item, inputs.stats, rows.sources, rows.targets)
+        yield item
+    if other is not None:
+        sources, targets = (inputs.stats.neuron_ids[at].tolist() for at in (rows.sources, rows.targets))
+        yield from other.effects(sources, targets, inputs.interventions.metrics.source)
+
+
+def _own_scores(inputs: Inputs, network: Network | None, rows: Rows, target: str) -> Iterator[Score | LeftOut]:
+    """All scores in the unit of their own texts, but weights, whose unit alone comes from texts."""
     stats, measured = inputs.stats, inputs.interventions.metrics
     yield random_score(len(rows.sources), len(rows.targets))
     yield from Association(stats, rows).scores(inputs.fit, inputs.ordered)
@@ -153,7 +190,7 @@ def _scores(inputs: Inputs, network: Network | None, rows: Rows, target: str) ->
         yield LeftOut(WEIGHTS, "they are read between MLPs of language models alone")
     else:
         points = {point.label: point for point in network.feed.reading.points}
-        yield weights_score(network.loaded, points[measured.source], points[target], stats, ids)
+        yield weights_score(network.loaded, points[measured.source], points[target], inputs.measured_stats, ids)
     if inputs.influence is None:
         yield LeftOut("influence", "there is no influence that is up to date")
         return
@@ -192,7 +229,7 @@ def _rows(inputs: Inputs, target: str) -> tuple[Rows, np.ndarray, np.ndarray]:
     stats, made = inputs.stats, inputs.interventions
     sources = _single(made)
     place = {name: row for row, name in enumerate(stats.neuron_ids.tolist())}
-    of_target = np.array([place[name] for name in made.target_ids.tolist()])
+    of_target = np.array([place.get(name, -1) for name in made.target_ids.tolist()])
     targets = np.flatnonzero(np.isin(of_target, neurons_at(stats, target)))
     rows = Rows(
         sources=np.array([place[name] for name in made.source_ids[sources].tolist()]),

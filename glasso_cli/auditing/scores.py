@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-Kind = Literal["chance", "association", "weights", "influence"]
+Kind = Literal["chance", "association", "weights", "influence", "measured"]
 RANDOM = "random"
 CORRELATION = "correlation"
 

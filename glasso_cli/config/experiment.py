@@ -164,6 +164,24 @@ class Config(Section):
             )
         return value
 
+    @field_validator("audit")
+    @classmethod
+    def _of_other_texts(cls, value: AuditSection, info: ValidationInfo) -> AuditSection:
+        corpora, intervene, name = info.data.get("corpora") or {}, info.data.get("intervene"), value.scores_from
+        if name is None or not corpora:
+            return value
+        if name not in corpora:
+            raise ValueError(f"scores_from {name!r} is not under corpora; those are {', '.join(corpora)}")
+        if len(corpora) == 1:
+            raise ValueError(
+                f"scores_from {name!r} is the only corpus, whose own scores are judged without it; delete it"
+            )
+        if isinstance(intervene, InterveneSection) and intervene.corpus is not None:
+            raise ValueError(
+                f"scores_from {name!r} and intervene.corpus {intervene.corpus!r} both choose texts; delete one of them"
+            )
+        return value
+
     @field_validator("score")
     @classmethod
     def _distinct_score_folders(cls, value: ScoreSection, info: ValidationInfo) -> ScoreSection:

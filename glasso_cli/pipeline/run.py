@@ -208,7 +208,8 @@ class Pipeline:
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
         made = stage_named(stage)
-        pairs = [*made.reads(self.config, corpus), *((of, corpus) for of in made.uses if self._is_used(of, corpus))]
+        used = (pair for pair in made.reads_if_fresh(self.config, corpus) if self._is_used(*pair))
+        pairs = [*made.reads(self.config, corpus), *used]
         return {name if of == corpus else f"{name}/{of}": (name, of) for name, of in pairs}
 
     def _is_used(self, stage: str, corpus: str) -> bool:
@@ -221,10 +222,10 @@ class Pipeline:
         return self.fresh(stage, corpus) is not None
 
     def _note_unused(self, stage: str, corpus: str) -> None:
-        for of in stage_named(stage).uses:
-            if self._path(of, corpus).exists() and not self._is_used(of, corpus):
+        for of, name in stage_named(stage).reads_if_fresh(self.config, corpus):
+            if self._path(of, name).exists() and not self._is_used(of, name):
                 self.console.note(
-                    f"{stage} {corpus}: {self._path(of, corpus)} is not up to date and is left out; "
+                    f"{stage} {corpus}: {self._path(of, name)} is not up to date and is left out; "
                     f"to include it, run `glasso {of} {self.command}` first"
                 )
 

@@ -44,7 +44,7 @@ class Stage:
     version: int  # raised by hand when the meaning of the output changes
     sections: tuple[str, ...]  # of the configuration that the stage reads; those of the stages before it are added
     after: tuple[str, ...] = ()  # stages whose artifacts of the same name it reads, unless ``upstream`` says otherwise
-    uses: tuple[str, ...] = ()  # stages whose artifacts of the same name it reads where they are up to date
+    uses: tuple[str, ...] = ()  # stages whose artifacts it reads where they are up to date
     settings: Callable[[Config, str], dict[str, Any]]  # what of the configuration decides an artifact
     pins: Callable[[Config, str], dict[str, Any]] = _no_pins  # digests of outside inputs: models, datasets, files
     paths: Callable[[Config, str], tuple[Path, tuple[Path, ...]]]  # the artifact and its companions
@@ -52,6 +52,7 @@ class Stage:
     targets: Callable[[Config], Sequence[str]] = _every_corpus  # the names of the artifacts
     no_targets: tuple[str, str] = ("There is nothing to make.", "Give a corpus.")  # what to say where there are none
     upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
+    used: Callable[[Config, str], Upstream] | None = None  # those of ``uses``, where they are not of the same name
     unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
     along: tuple[str, ...] = ()  # stages that run before it wherever it runs
     early: bool = False  # whether its first artifact is made as soon as all that it reads is there
@@ -64,3 +65,9 @@ class Stage:
         if self.upstream is not None:
             return self.upstream(config, name)
         return [(stage, name) for stage in self.after]
+
+    def reads_if_fresh(self, config: Config, name: str) -> Upstream:
+        """The artifacts that the one called ``name`` is made from only where they are up to date."""
+        if self.used is not None:
+            return self.used(config, name)
+        return [(stage, name) for stage in self.uses]

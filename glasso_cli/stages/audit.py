@@ -31,16 +31,31 @@ if TYPE_CHECKING:
     from glasso_cli.auditing.run import Network
 
 
+def scores_of(config: Config, corpus: str) -> str:
+    """The corpus whose texts the scores come from."""
+    return config.audit.scores_from or corpus
+
+
 def upstream(config: Config, corpus: str) -> list[tuple[str, str]]:
-    """The statistics, the effects, and texts on a topic."""
-    return [("collect", corpus), ("intervene", corpus), *written_texts(config, corpus)]
+    """The statistics, also those that scores come from; the effects, and texts on a topic."""
+    read = dict.fromkeys((corpus, scores_of(config, corpus)))
+    return [*(("collect", name) for name in read), ("intervene", corpus), *written_texts(config, corpus)]
+
+
+def used(config: Config, corpus: str) -> list[tuple[str, str]]:
+    """Graphs and influence of the texts that scores come from, and the effects on these texts if they are others."""
+    name = scores_of(config, corpus)
+    return [("fit", name), ("influence", name), *([("intervene", name)] if name != corpus else [])]
 
 
 def settings(config: Config, corpus: str) -> dict[str, Any]:
     """What of the configuration decides the tables, beside what decides the effects."""
     texts = {"corpus": texts_of(config, corpus), "tokens": config.intervene.tokens}
+    section = public_fields(config.audit)
+    if scores_of(config, corpus) == corpus:
+        del section["scores_from"]  # the same tables as without it
     return {
-        "audit": public_fields(config.audit),
+        "audit": section,
         "read": texts,
         **settings_of_texts(config, corpus),
         "seed": config.seed,
@@ -49,9 +64,10 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
 
 def pins(config: Config, corpus: str) -> dict[str, Any]:
     """Digests of the model, the texts, and the ordered graph, if it was made."""
-    ordered = ordered_graph(config, corpus)
+    name = scores_of(config, corpus)
+    ordered = ordered_graph(config, name)
     made = ordered is not None and ordered.exists()
-    return {**pins_of_texts(config, corpus), **(pin_ordered(config, corpus) if made else {})}
+    return {**pins_of_texts(config, corpus), **(pin_ordered(config, name) if made else {})}
 
 
 def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
@@ -63,17 +79,24 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 def make(job: Job) -> str:
     """Judge all scores and write the tables."""
     from glasso_cli.auditing.run import Inputs, audit_of
+    from glasso_cli.auditing.transfer import OtherTexts
 
-    config = job.config
-    fitted, influenced = job.upstream.get("fit"), job.upstream.get("influence")
-    ordered = ordered_graph(config, job.corpus)
+    config, name = job.config, scores_of(job.config, job.corpus)
+    fitted, influenced = (_of_scores(job, stage) for stage in ("fit", "influence"))
+    ordered = ordered_graph(config, name)
+    other = None
+    if name != job.corpus:
+        measured = _of_scores(job, "intervene")
+        own = ActivationStats.load(job.upstream["collect"])
+        other = OtherTexts(name, own, Interventions.load(measured) if measured else None)
     inputs = Inputs(
-        stats=ActivationStats.load(job.upstream["collect"]),
+        stats=ActivationStats.load(job.upstream["collect" if other is None else f"collect/{name}"]),
         interventions=Interventions.load(job.upstream["intervene"]),
         fit=PrecisionPath.load(fitted) if fitted else None,
         ordered=OrderedGraph.load(ordered) if fitted and ordered is not None else None,
         influence=Influence.load(influenced) if influenced else None,
         transformed=config.collect.transform != "none",
+        other=other,
     )
     with (_texts if config.corpora[job.corpus].has_texts else _arrays)(job, inputs) as network:
         made = audit_of(
@@ -93,6 +116,12 @@ def make(job: Job) -> str:
     return one_line(made.metrics)
 
 
+def _of_scores(job: Job, stage: str) -> Path | None:
+    """The artifact of ``stage`` that scores come from, if it is up to date."""
+    name = scores_of(job.config, job.corpus)
+    return job.upstream.get(stage if name == job.corpus else f"{stage}/{name}")
+
+
 @contextmanager
 def _texts(job: Job, inputs: Any) -> Iterator[Network]:
     from glasso_cli.auditing.texts import network_of_texts
@@ -105,7 +134,7 @@ def _texts(job: Job, inputs: Any) -> Iterator[Network]:
     texts = choose_texts(
         loaded,
         lambda: read_documents(name, config.corpora[name], manifest),
-        inputs.stats if name == job.corpus else None,
+        inputs.measured_stats if name == job.corpus else None,
         config.collect,
         config.intervene,
         name=name,
@@ -124,7 +153,7 @@ def _arrays(job: Job, inputs: Any) -> Iterator[Network]:
     with network_of_items(
         network,
         read_arrays(name, config.corpora[name], network.prepare),
-        inputs.stats,
+        inputs.measured_stats,
         inputs.interventions,
         config.collect,
         config.intervene,
@@ -139,6 +168,7 @@ STAGE = Stage(
     sections=("model", "corpora", "collect", "intervene", "audit"),
     after=("collect", "intervene", "synth"),
     uses=("fit", "influence"),
+    used=used,
     settings=settings,
     pins=pins,
     paths=paths,

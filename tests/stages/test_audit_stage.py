@@ -132,6 +132,58 @@ def test_texts_that_collect_read_give_no_verdict(two_layers: Runner) -> None:
 
 
 @pytest.mark.slow
+def test_scores_from_the_texts_of_another_corpus(two_layers: Runner) -> None:
+    """A corpus of the same documents in another order: in its own scores and in those from the first one."""
+    lines = Path("texts.jsonl").read_text().splitlines()
+    Path("others.jsonl").write_text("\n".join(lines[::-1]) + "\n")
+    text = Path("c.yaml").read_text()
+    Path("c.yaml").write_text(
+        text.replace("{words: {files: [texts.jsonl]", "{others: {files: [others.jsonl]}, words: {files: [texts.jsonl]")
+    )
+    two_layers.run("collect", "intervene", "audit")
+    own = Path("out/audit/words.npz").read_bytes()
+    asked = ("audit.scores_from=words",)
+    two_layers.said()
+    two_layers.run("audit", set_=asked)
+    assert "audit words: up to date" in two_layers.said()
+    assert Path("out/audit/words.npz").read_bytes() == own
+    made = Audit.load(Path("out/audit/others.npz"))
+    read = stored_meta(Path("out/audit/others.npz"))["material"]["inputs"]["upstream"]
+    assert set(read) == {"collect", "collect/words", "intervene", "intervene/words"}
+    measured = {f"effects on words, {c}, {s}" for c in ("step", "ablation") for s in ("mean", "rms")}
+    assert scores(made) == PLAIN | measured
+    assert made.metrics.scores_from == "words"
+    assert all("scores from the texts of words" in item.text for item in made.metrics.verdicts if item.predicts)
+    shown = " ".join(two_layers.command("show", "out/audit/others.npz").output.split())
+    assert "of others" in shown
+    assert "the scores are from the texts of words" in shown
+    two_layers.run("influence", "audit", set_=asked)
+    made = Audit.load(Path("out/audit/others.npz"))
+    assert scores(made) == PLAIN | measured | INFLUENCE
+    own_effects = made.rows_of("layers.1.mlp", "step", "mean")
+    row = own_effects[made.score[own_effects] == "effects on words, step, mean"][0]
+    assert made.precision[row] > 2 * made.base_rate[row]
+    assert made.slope[row] > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("audit.scores_from=nope",), "scores_from 'nope' is not under corpora; those are words"),
+        (("audit.scores_from=words",), "is the only corpus"),
+        (
+            ("corpora.more={files: [texts.jsonl]}", "intervene.corpus=more", "audit.scores_from=words"),
+            "both choose texts; delete one of them",
+        ),
+    ],
+)
+def test_texts_that_cannot_give_scores_are_refused(two_layers: Runner, asked: tuple[str, ...], said: str) -> None:
+    result = two_layers.command("check", "c.yaml", *(word for item in asked for word in ("--set", item)))
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+@pytest.mark.slow
 def test_it_needs_effects(two_layers: Runner) -> None:
     two_layers.run("collect")
     with pytest.raises(UpstreamError, match=r"intervene/words\.npz"):

@@ -183,6 +183,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("intervene", "min_effect"): 0.1,
     ("intervene", "all_pairs"): True,
     ("audit", "share"): 0.1,
+    ("audit", "scores_from"): "OTHER",
     ("audit", "top"): 7,
     ("audit", "replicates"): 20,
     ("audit", "splits"): 3,
@@ -254,6 +255,8 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data["score"] = {"scalar": "class_logit"}
     if loc[:2] == ("collect", "sae"):
         data["collect"] = {"sae": {"file": "a"}}
+    if loc == ("audit", "scores_from"):
+        data["corpora"]["OTHER"] = {"topic": "another topic"}
     inner = data
     for key in loc[:-1]:
         inner = inner.setdefault(key, {})

@@ -34,7 +34,7 @@ class Audit(Artifact):
     statistic: np.ndarray = array("R", dtype="str")  # mean or rms
     rule: np.ndarray = array("R", dtype="str")  # strongest: the largest effects; beyond: those above min_effect
     score: np.ndarray = array("R", dtype="str")
-    score_kind: np.ndarray = array("R", dtype="str")  # ceiling, chance, association, weights or influence
+    score_kind: np.ndarray = array("R", dtype="str")  # ceiling, chance, association, weights, influence or measured
     true_pairs: np.ndarray = array("R", dtype="int64")
     base_rate: np.ndarray = array("R", dtype="float64")  # share of true pairs
     base_rate_by_source: np.ndarray = array("R", dtype="float64")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from glasso_cli.artifacts.metrics.codec import LEFT_OUT_AT_DEFAULT
 from glasso_cli.artifacts.metrics.interventions import TextsRead
 
 
@@ -49,3 +50,5 @@ class AuditMetrics:
     verdicts: tuple[Verdict, ...]
     left_out: tuple[MissingScore, ...]
     unpredicted: str  # why there is no table of predicted activations; empty where there is one
+    # The corpus whose texts the scores come from; empty where it is that whose neurons were changed.
+    scores_from: str = field(default="", metadata=LEFT_OUT_AT_DEFAULT)

@@ -30,7 +30,9 @@ def one_line(metrics: AuditMetrics) -> str:
 def audit_summary(metrics: AuditMetrics) -> list[tuple[str, str]]:
     """Name and text of every line that `glasso show` prints before the tables."""
     texts = metrics.texts
-    read = "did not read" if texts.held_out else "also read"
+    read = ", which collect did not read" if texts.held_out else ", which collect also read"
+    if metrics.scores_from:
+        read = f"; the scores are from the texts of {metrics.scores_from}"
     lines = [
         ("model", metrics.model),
         (
@@ -39,8 +41,8 @@ def audit_summary(metrics: AuditMetrics) -> list[tuple[str, str]]:
         ),
         (
             "texts",
-            f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} of {texts.corpus} that collect {read}, in "
-            f"{count(metrics.blocks, 'block')}",
+            f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} of {texts.corpus} in "
+            f"{count(metrics.blocks, 'block')}{read}",
         ),
         ("true pairs", f"the {percent(metrics.share)} with the strongest measured effects"),
         (

@@ -17,6 +17,11 @@ class AuditSection(Section):
         gt=0,
         le=0.5,
     )
+    scores_from: str | None = Field(
+        default=None,
+        description="A corpus whose texts the scores come from: its statistics, graphs and influence. The effects of every other corpus "
+        "are then judged by them, beside the effects measured on the texts of this one. null takes each corpus by itself.",
+    )
     top: int = Field(
         default=100,
         description="How many pairs with the largest scores the precision is also given for.",

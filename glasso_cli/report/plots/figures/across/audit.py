@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 _CEILING = "ceiling"
 _CHANCE = "chance"
-_LOOKS = {"association": ("#0072B2", "o"), "weights": ("#009E73", "s"), "influence": ("#D55E00", "D")}
+_LOOKS = {
+    "association": ("#0072B2", "o"),
+    "weights": ("#009E73", "s"),
+    "influence": ("#D55E00", "D"),
+    "measured": ("#CC79A7", "^"),
+}
 _ROW = 0.24  # inches
 _COLUMN = 2.15
 _NAMES = 1.7
