@@ -2,6 +2,7 @@
 
     python benchmarks/structure.py halves OUT/collect/CORPUS.npz OUT/fit/CORPUS.npz
     python benchmarks/structure.py paths OUT ONE OTHER [--count 300] [--scalar]
+    python benchmarks/structure.py slopes OUT CORPUS
 
 *halves*: the scores of `structure` on the even and on the odd blocks of documents, with the edges of the fit. z is the difference over
 the root of the sum of both squared errors: its standard deviation is 1 if the errors are right. Beyond: share of |z| above the 5 %
@@ -11,6 +12,9 @@ quantile of Student's t with one degree of freedom less than a half has blocks.
 edge in OTHER is left out, so that `influence.fdr` should be near 1. Half of the paths are chosen on each corpus. z as above: where both
 corpora are in the standard deviations of ONE, and in the standard deviations of each; with factors taken as independent, and by the
 block jackknife of the product.
+
+*slopes*: what passes later layers of the graph on the way to the scalar, measured (whole slope less direct slope) and predicted by the sum
+of the products of all paths, over the neurons of each layer; with all pairs (`influence.keep: all`) and with edges alone.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from glasso_cli.scoring.pathways.best_paths import best_paths
 from glasso_cli.scoring.pathways.end import End
 from glasso_cli.scoring.pathways.errors import path_errors
 from glasso_cli.scoring.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.total_effects import effects_on
 from glasso_cli.scoring.pathways.units import Units
 from glasso_cli.scoring.structure.scores import structure_scores
 
@@ -47,8 +52,11 @@ def main() -> None:
     paths.add_argument("corpora", nargs=2)
     paths.add_argument("--count", type=int, default=300)
     paths.add_argument("--scalar", action="store_true", help="paths that end in the scalar of score")
+    slopes = parts.add_parser("slopes")
+    slopes.add_argument("one", type=Path, help="folder of an experiment, OUT")
+    slopes.add_argument("corpus")
     arguments = parser.parse_args()
-    for row in (_halves if arguments.part == "halves" else _paths)(arguments):
+    for row in {"halves": _halves, "paths": _paths, "slopes": _slopes}[arguments.part](arguments):
         print(row, flush=True)
 
 
@@ -154,6 +162,30 @@ class _Side:
         """Logarithm of the unit of a path: standard deviation of the first over that of the last, if it ends in a neuron."""
         last = 0.0 if self.end.is_scalar else self.units.whole[path.neurons[-1]]
         return float(self.units.whole[path.neurons[0]] - last)
+
+
+def _slopes(arguments: argparse.Namespace) -> Iterator[str]:
+    influence = Influence.load(arguments.one / "influence" / f"{arguments.corpus}.npz")
+    scores = Scores.load(arguments.one / "score" / f"{arguments.corpus}.npz")
+    yield "| layer | pairs | r with direct | r with direct and paths | r of the rest and paths | same sign | slope | sd measured | sd predicted |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    everything = np.ones(len(influence.edge), bool)
+    for part in (replace(influence, edge=everything, block_deviations=None), influence):
+        graph = LayeredGraph.of_influence(part)
+        end = End.of_scalar(scores, graph, influence.std)
+        assert end.whole is not None
+        whole, direct, predicted = end.whole.values, end.slopes, effects_on(graph, end.slopes).total
+        for layer in np.unique(graph.layers)[:-1].tolist():
+            own = graph.layers == layer
+            rest, paths = (whole - direct)[own], predicted[own]
+            with_direct, with_both = (
+                np.corrcoef(whole[own], values[own])[0, 1] for values in (direct, direct + predicted)
+            )
+            yield (
+                f"| {layer} | {len(graph.weights):,} | {with_direct:.2f} | {with_both:.2f} | {np.corrcoef(rest, paths)[0, 1]:.2f} | "
+                f"{np.mean(np.sign(rest) == np.sign(paths)):.0%} | {rest @ paths / (paths @ paths):.2f} | {rest.std():.4f} | "
+                f"{paths.std():.4f} |"
+            )
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ NeuronFile = Annotated[
     typer.Option(
         "--neurons",
         metavar="FILE",
-        help="Change the neurons in this file, one id per line, such as a list of `glasso score --top`: the same as "
-        "--set intervene.sources=FILE.",
+        help="Change the neurons in this file, one id per line, such as OUT/score/CORPUS.top.txt: the same as --set "
+        "intervene.sources=FILE.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if the results are up to date.")]
