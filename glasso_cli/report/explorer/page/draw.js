@@ -57,8 +57,7 @@ export function formatQ(value) {
   return value < 1e-3 ? value.toExponential(0).replace('e-', 'e−') : value.toFixed(3);
 }
 
-// A value with as many digits as its error allows: two of the error. Without one, three of the value, or all digits of
-// a count.
+// A value with as many digits as its error allows: two of the error. Without one, three digits, or all of a count.
 export function formatEstimate(value, error = NaN, signed = false) {
   if (Number.isNaN(value)) return '–';
   if (error > 1e-6 * Math.abs(value)) {
