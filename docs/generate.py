@@ -96,6 +96,11 @@ VARIABLES = [
         "Number of threads of one linear algebra library. They win over `OMP_NUM_THREADS`; `--threads` sets them all.",
     ),
     (
+        "NUMBA_CACHE_DIR",
+        "Folder in which numba keeps compiled kernels. Default: beside the package, or the user's cache folder where "
+        "that cannot be written.",
+    ),
+    (
         "OPENBLAS_THREAD_TIMEOUT",
         "How long idle threads of OpenBLAS keep a core busy, as a power of two of clock cycles. `glasso` sets it to 12 "
         "unless it is set.",

@@ -1,4 +1,4 @@
-"""Work in processes side by side that end at once, and with their parent."""
+"""Work in processes beside this one, which end with it, however it ends."""
 
 from __future__ import annotations
 
@@ -16,32 +16,6 @@ from glasso_cli.engine import threads
 Outcome = TypeVar("Outcome")
 
 
-def run_all(
-    function: Callable[..., None], shared: Any, work: Sequence[tuple[Any, ...]], workers: int
-) -> Iterator[None]:
-    """Call ``function(shared, *item)`` for every item of ``work``, and yield once for each that has ended.
-
-    With fewer than two ``workers`` all of it runs in this process. ``shared`` is sent to every process once. Raises
-    :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside. However the iteration
-    ends, no process is left: ``function`` must leave nothing behind when it is ended half-way.
-    """
-    if workers < 2:
-        for item in work:
-            function(shared, *item)
-            yield
-        return
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(function, shared)
-    )
-    try:
-        for done in as_completed([pool.submit(_call, item) for item in work]):
-            done.result()
-            yield
-        pool.shutdown()
-    finally:
-        _end(pool)
-
-
 class Workers:
     """Processes of one thread each that wait for work until the end of a ``with`` block; each starts when it is needed.
 
@@ -53,23 +27,32 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
-        if self.count > 1:
-            self._pool = ProcessPoolExecutor(self.count, get_context("spawn"), initializer=_stay)
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def grow(self, count: int) -> None:
+        """See to it that there are ``count`` processes or more."""
+        if count > self.count:
+            self.end()
+            self.count = count
+
+    def end(self) -> None:
+        """End all processes at once; new ones start with the next work."""
         if self._pool is not None:
             _end(self._pool)
+        self._pool = None
 
     def outcomes(
         self, function: Callable[..., Outcome], work: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Outcome | Exception]]:
         """Call ``function(*item)`` for every item of ``work``; yield its place in ``work`` with its value, or with what it raised.
 
-        Those that end first come first. An item that raises keeps no other from being done. Raises
-        :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside.
+        Those that end first come first. An item that raises keeps no other from being done. A caller that stops early ends the
+        processes. Raises :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside.
         """
-        if self._pool is None:
+        if self.count < 2:
             for place, item in enumerate(work):
                 try:
                     outcome: Outcome | Exception = function(*item)
@@ -77,9 +60,11 @@ class Workers:
                     outcome = error
                 yield place, outcome
             return
-        with threads.limited(1):  # read by processes that start now
-            places = {self._pool.submit(function, *item): place for place, item in enumerate(work)}
+        is_done = False
         try:
+            self._pool = self._pool or _started(self.count)
+            with threads.limited(1):  # read by processes that start now
+                places = {self._pool.submit(function, *item): place for place, item in enumerate(work)}
             for done in as_completed(places):
                 try:
                     outcome = done.result()
@@ -88,9 +73,49 @@ class Workers:
                 except Exception as error:
                     outcome = error
                 yield places[done], outcome
+            is_done = True
         finally:
-            for left in places:
-                left.cancel()
+            if not is_done:
+                self.end()
+
+
+def run_all(
+    function: Callable[..., None],
+    shared: Any,
+    work: Sequence[tuple[Any, ...]],
+    workers: int,
+    team: Workers | None = None,
+) -> Iterator[None]:
+    """Call ``function(shared, *item)`` for every item of ``work``, and yield once for each that has ended.
+
+    With one worker all is done in this process. A ``team`` goes on with its processes, and gets ``shared`` with every item; otherwise
+    each process gets it once and ends when all is done. The first error is raised at once, and ends the processes.
+    Raises :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside.
+    """
+    if workers < 2:
+        for item in work:
+            function(shared, *item)
+            yield
+        return
+    if team is not None:
+        team.grow(workers)
+        for _, outcome in team.outcomes(function, [(shared, *item) for item in work]):
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield
+        return
+    pool = _started(workers, function, shared)
+    try:
+        for done in as_completed([pool.submit(_call, item) for item in work]):
+            done.result()
+            yield
+        pool.shutdown()
+    finally:
+        _end(pool)
+
+
+def _started(workers: int, *task: Any) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=task)
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
@@ -103,13 +128,10 @@ def _end(pool: ProcessPoolExecutor) -> None:
 _task: tuple[Callable[..., None], Any] | None = None  # of the process of a worker
 
 
-def _start(function: Callable[..., None], shared: Any) -> None:
+def _start(*task: Any) -> None:
     global _task
-    _task = function, shared
-    _stay()
-
-
-def _stay() -> None:
+    if task:
+        _task = task[0], task[1]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
     threading.Thread(target=end_with_parent, daemon=True).start()
 

@@ -110,7 +110,7 @@ class Resamples:
             study = replace(study, start=start.precision())
             problem = f"{problem} from {start.chain}"
         with self.reporter.progress(f"{label} {self.name}", len(samples), "fits") as advance:
-            fits = fit_samples(study, samples, pieces.folder, problem, self._workers(), advance)
+            fits = fit_samples(study, samples, pieces.folder, problem, self._workers(), advance, pieces.team)
         missed = sum(not bool(fit.converged.all()) for fit in fits)
         if missed:
             self.reporter.warn(

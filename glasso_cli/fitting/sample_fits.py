@@ -20,7 +20,7 @@ from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.keys import key_of
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.engine import threads
-from glasso_cli.engine.processes import run_all
+from glasso_cli.engine.processes import Workers, run_all
 from glasso_cli.errors import ServiceError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
@@ -81,10 +81,11 @@ def fit_samples(
     problem: str,
     workers: int,
     advance: Callable[[float], None],
+    team: Workers | None = None,
 ) -> list[SampleFit]:
     """The fit of every sample, in their order; finished ones of the same ``problem`` are taken from ``folder``.
 
-    ``advance`` is called with 1 for every sample. Raises :class:`ServiceError` when a process is ended from outside.
+    ``advance`` is called with 1 for every sample. A ``team`` of processes is kept afterwards. Raises :class:`ServiceError` when a process is ended from outside.
     """
     files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
     done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
@@ -94,7 +95,7 @@ def fit_samples(
     work = [(sample, files[sample]) for sample in missing]
     try:
         with threads.limited(1):
-            for _ in run_all(_fit, study, work, min(workers, len(work))):
+            for _ in run_all(_fit, study, work, min(workers, len(work)), team):
                 advance(1)
     except BrokenProcessPool:
         raise ServiceError(

@@ -4,15 +4,16 @@ Measured by ``tests/solvers/test_memory.py`` as dense float64 buffers of the lar
 among them. Where a component is not all neurons, the covariance of all stands beside its own, and at the end the
 results of the components beside those of the whole.
 
-What newton takes grows with the entries of its answer, which are not known before: 9 buffers hold for an answer with 3 % of
+What newton takes grows with the entries of its answer, which are not known before: 7 buffers hold for an answer with 3 % of
 all pairs. With 10 % it takes up to 13, and with all of them 23 (measured for 800 neurons).
+A covariance with variances of its own takes two more, for the correlation and for the weights on its scale; no fit has one.
 """
 
 from __future__ import annotations
 
 from glasso_cli.errors import InputError
 
-BUFFERS = {"newton": 9, "gglasso": 27, "sklearn": 10, "latent": 14}  # (n, n) float64, for a component of n neurons
+BUFFERS = {"newton": 7, "gglasso": 27, "sklearn": 10, "latent": 14}  # (n, n) float64, for a component of n neurons
 _JOINT, _JOINT_WHOLE = 20, 5  # of GGLasso's joint ADMM, per corpus: (n, n) of a component, and (p, p) of all beside it
 
 

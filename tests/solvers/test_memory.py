@@ -87,7 +87,8 @@ def test_the_measured_peak_of_newton_is_within_the_bound(alone: int) -> None:
     print(f"{alone} alone: {peaks}, at most {bound:.2f}")
     assert len(peaks) == 4
     for job, buffers in peaks.items():
-        assert 3 < buffers <= bound + 0.3, job  # pages and free entries, which are sparse
+        more = 2 if job == "variances" else 0  # the correlation and the weights
+        assert 3 < buffers <= bound + more + 0.3, job  # pages and free entries, which are sparse
 
 
 @pytest.mark.slow

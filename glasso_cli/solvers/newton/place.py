@@ -81,7 +81,7 @@ class Host:
 
     def isolated(self, p: int) -> Inverse:
         """See :class:`Place`."""
-        return Inverse(np.eye(p), 0.0)
+        return Inverse(np.eye(p, dtype=np.float32), 0.0)
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""

@@ -307,6 +307,8 @@ class _Run:
         if self._precise:
             return False
         self._precise = True
+        if self._workspace:
+            self._workspace.release()
         if self._point.inverse.matrix.dtype != np.float64:
             factor = self._factorise(self._point.Theta)
             if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
@@ -345,6 +347,8 @@ class _Run:
         directions = self._workspace.directions(
             point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
         )
+        if self._precise:  # W and its successor take twice the room
+            self._workspace.release()
         density = 2 * len(free.rows) / len(counts) ** 2 if self._splitting is None else 0.0
         self._effort += (self._work() - work) * (1 + _DENSE * density)
         return any(self._search(free, step) for step in directions)
