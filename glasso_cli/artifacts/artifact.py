@@ -32,11 +32,11 @@ _COMPUTED: dict[str, Callable[[dict[str, int]], int]] = {
 }
 
 
-def array(*dimensions: str, dtype: str, may_be_empty: bool = False, optional: bool = False) -> Any:
+def array(*dimensions: str, dtype: str, may_be_empty: bool = False, optional: bool | str = False) -> Any:
     """A field that holds an array: a letter for every dimension, a number or a formula, and the type.
 
-    The same letter is the same length in all arrays of an artifact. The ``optional`` arrays of an artifact are all there, or
-    all of them are None and not in the file.
+    The same letter is the same length in all arrays of an artifact. The ``optional`` arrays of an artifact that have the same
+    value here, True or a name, are all there, or all of them are None and not in the file.
     """
     described = {"dimensions": dimensions, "dtype": dtype, "may_be_empty": may_be_empty, "optional": optional}
     return field(default=None, metadata=described) if optional else field(metadata=described)
@@ -130,10 +130,10 @@ class Artifact:
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         verified_content(path)
         arrays, meta = map_npz(path)
-        optional = {item.name for item in fields(cls) if item.metadata.get("optional")}
+        optional = {item.name: item.metadata["optional"] for item in fields(cls) if item.metadata.get("optional")}
+        present = {group for name, group in optional.items() if name in arrays}
         names = {item.name for item in fields(cls)} - {"meta"}
-        if optional.isdisjoint(arrays):
-            names -= optional
+        names -= {name for name, group in optional.items() if group not in present}
         missing = sorted(names - set(arrays))
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")
