@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class ActivationStats(Artifact):
     """Statistics of p neurons over B blocks of whole documents.
 
+    Of tens of thousands of latents that are mostly zero, the values themselves are kept in the place of ``moments``.
+
     Moments are those of the *transformed* values about ``centre``; ``mean``, ``std``, ``skewness``,
     ``kurtosis`` and ``top_share`` describe the values as the model computes them.
     """
@@ -41,7 +43,8 @@ class ActivationStats(Artifact):
     documents: np.ndarray = array("B", dtype="int64")
     centre: np.ndarray = array("p", dtype="float64")
     sums: np.ndarray = array("B", "p", dtype="float64")  # of values minus centre
-    moments: np.ndarray = array("B", "p(p+1)/2", dtype="float32")  # of values minus centre, packed row by row
+    # of values minus centre, packed row by row; empty where ``active_values`` are there
+    moments: np.ndarray = array("B", "p(p+1)/2", dtype="float32", may_be_empty=True)
     # of circularly shifted neurons; empty without collect.null
     null_moments: np.ndarray = array("p(p+1)/2", dtype="float32", may_be_empty=True)
     # of the same network with fresh weights, F = B blocks; F = 0 without collect.null: reinitialised
@@ -76,10 +79,13 @@ class ActivationStats(Artifact):
     crop_sizes: np.ndarray | None = array("N", "2", dtype="int32", optional="crops")
     crop_boxes: np.ndarray | None = array("V", "H", "4", dtype="float32", optional="crops")
     crop_field: np.ndarray | None = array("H", "2", dtype="int32", optional="crops")
-    crop_extent: np.ndarray | None = array(
-        "2", "2", dtype="int32", optional="crops"
-    )  # of a crop, of the first document
+    # of a crop, of the first document:
+    crop_extent: np.ndarray | None = array("2", "2", dtype="int32", optional="crops")
     crop_points: np.ndarray | None = array("p", dtype="int32", optional="crops")
+    # of sparse latents alone: the n kept tokens block after block, and their values that are not zero
+    active_counts: np.ndarray | None = array("n", dtype="int32", optional="active")  # of every token
+    active_columns: np.ndarray | None = array("nnz", dtype="int32", optional="active")  # increasing in each token
+    active_values: np.ndarray | None = array("nnz", dtype="float32", optional="active")
 
     @cached_property
     def metrics(self) -> CollectMetrics:
@@ -100,6 +106,22 @@ class ActivationStats(Artifact):
         arrays: dict[str, Any] = {name: getattr(self, f"crop_{name}") for name in names}
         (kind, mark), (extent, whole) = self.crop_kind.tolist(), np.asarray(self.crop_extent)
         return Crops(kind=kind, mark=mark, extent=extent, whole=whole, **arrays)
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether the values of sparse latents are kept, and not their moments."""
+        return self.active_values is not None
+
+    @property
+    def dense_moments(self) -> np.ndarray:
+        """``moments``; raises :class:`InputError` where the values of sparse latents are kept in their place."""
+        if self.keeps_values:
+            raise InputError(
+                f"The statistics hold the values of {self.n_neurons:,} sparse latents, not the moments of all pairs, "
+                "which this needs.",
+                "Collect fewer latents (collect.neurons), with collect.sae.moments: dense.",
+            )
+        return self.moments
 
     @property
     def has_words(self) -> bool:
@@ -131,7 +153,7 @@ class ActivationStats(Artifact):
 
     def covariance(self, blocks: Iterable[int] | None = None) -> np.ndarray:
         """The covariance ``(p, p)`` of the chosen blocks (all by default), float64, divided by n."""
-        return moments.covariance(self.counts, self.sums, self.moments, blocks)
+        return moments.covariance(self.counts, self.sums, self.dense_moments, blocks)
 
     def null_covariance(self) -> np.ndarray | None:
         """The covariance ``(p, p)`` of circularly shifted neurons, float64; None if it was not collected."""

@@ -130,14 +130,10 @@ class Artifact:
         check_kind(path, read_meta(path), cls.kind, cls.schema)
         verified_content(path)
         arrays, meta = map_npz(path)
+        optional = {item.name: item.metadata["optional"] for item in fields(cls) if item.metadata.get("optional")}
+        present = {group for name, group in optional.items() if name in arrays}
         names = {item.name for item in fields(cls)} - {"meta"}
-        groups: dict[str, set[str]] = {}
-        for item in fields(cls):
-            if item.metadata.get("optional"):
-                groups.setdefault(item.metadata["optional"], set()).add(item.name)
-        for group in groups.values():
-            if group.isdisjoint(arrays):
-                names -= group
+        names -= {name for name, group in optional.items() if group not in present}
         missing = sorted(names - set(arrays))
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}.", "Delete it and run its stage again.")

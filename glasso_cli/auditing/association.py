@@ -51,7 +51,7 @@ class Association:
     def __init__(self, stats: ActivationStats, rows: Rows) -> None:
         self._stats, self._rows = stats, rows
         neurons = np.concatenate([rows.predictors, rows.targets])
-        self._blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
+        self._blocks = Blocks.of(stats.counts, stats.sums, stats.dense_moments, neurons)
         self._k = len(rows.predictors)
         self._names = stats.neuron_ids[neurons].tolist()
 

@@ -19,6 +19,7 @@ from glasso_cli.collection.contexts import Contexts
 from glasso_cli.collection.normal_scores import NormalScores
 from glasso_cli.collection.pilot import Pilot
 from glasso_cli.collection.reading import Reader, Reading, Windowed, windows_of_block
+from glasso_cli.collection.sparse.kept import ActiveValues
 from glasso_cli.collection.sparse.products import SparseProducts
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
@@ -173,6 +174,8 @@ class CorpusPass:
     def _products(self, pilot: Pilot, index: int) -> Products:
         """What sums the products of block ``index``."""
         lags, null_seed = self.section.lags, (self.seed, index) if self.section.null is True else None
+        if self.reading.keeps_values:
+            return ActiveValues(pilot.centre(), lags)
         if self.reading.sparse:
             return SparseProducts(pilot.centre(), lags, null_seed)
         autocorrelation = self.reading.autocorrelation(len(pilot.mean), lags, self.reading.device)

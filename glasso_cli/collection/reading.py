@@ -92,6 +92,7 @@ class Reading:
     fresh: Callable[[int], AbstractContextManager[Reading]]
     pilot_windows: int = 0  # the least that the pilot sample holds, where memory allows
     sparse: bool = False  # whether the products of values are summed from those that are not zero
+    keeps_values: bool = False  # whether these are kept themselves, in the place of second moments
     extent: Extent = WINDOWS
     crops: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
     weighted_lags: bool = False  # whether autocorrelations are weighted by how many pairs a lag has

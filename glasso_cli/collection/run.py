@@ -21,6 +21,8 @@ from glasso_cli.collection.batch import add_counts
 from glasso_cli.collection.corpus_pass import CorpusPass, PilotFindings, neuron_ids, refuse_all_masked
 from glasso_cli.collection.dictionaries.reading import dictionary_of, latent_reading
 from glasso_cli.collection.reading import Reading
+from glasso_cli.collection.sparse.kept import stored_values, values_of
+from glasso_cli.collection.sparse.latents import unusable_of
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
@@ -59,7 +61,10 @@ def collect_corpus(
 def in_memory(stats: ActivationStats, stored: dict[str, Chunked]) -> ActivationStats:
     """``stats`` with the moments that lie on the disk, ``stored`` by their names."""
     read: dict[str, Any] = {
-        name: np.stack([np.asarray(part, parts.dtype) for part in parts.chunks()]) for name, parts in stored.items()
+        name: np.concatenate([np.asarray(part, parts.dtype).reshape(-1) for part in parts.chunks()]).reshape(
+            parts.shape
+        )
+        for name, parts in stored.items()
     }
     return replace(stats, **read)
 
@@ -95,10 +100,9 @@ def collect_reading(
     """The statistics of one reading, as :func:`collect_to_disk` gives them."""
     work = CorpusPass(name=name, section=section, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
     findings = work.pilot_findings()
-    stats, moments_of_blocks = _assemble(work, findings, work.blocks(findings))
+    stats, stored = _assemble(work, findings, work.blocks(findings))
     _refuse_few_routed(stats, reading.points)
     _warn(stats, name, reporter)
-    stored = {"moments": moments_of_blocks}
     if section.null == "reinitialised":
         with reading.fresh(seed) as other:
             stats, stored["fresh_moments"] = _with_fresh(stats, other, section, pieces / "fresh", seed, reporter)
@@ -123,7 +127,7 @@ def _with_fresh(
         fresh_counts=fresh.counts,
         fresh_sums=fresh.sums,
         fresh_autocorrelation=fresh.autocorrelation,
-    ), stored
+    ), stored["moments"]
 
 
 def _refuse_few_routed(stats: ActivationStats, points: Sequence[HookPoint]) -> None:
@@ -143,8 +147,8 @@ def _assemble(
     work: CorpusPass,
     findings: PilotFindings,
     pieces_and_tokens: Sequence[tuple[blocks.Piece, dict[str, int]]],
-) -> tuple[ActivationStats, Chunked]:
-    """The blocks as one artifact, and its moments as they are streamed into the file."""
+) -> tuple[ActivationStats, dict[str, Chunked]]:
+    """The blocks as one artifact, and what of it is streamed into the file: moments, or the values of sparse latents."""
     reading, documents = work.reading, work.reading.counts()
     pieces = [piece for piece, _ in pieces_and_tokens]
     tokens = add_counts(counts for _, counts in pieces_and_tokens)
@@ -152,11 +156,14 @@ def _assemble(
     width = len(findings.columns)
     counts = np.array([int(piece["count"]) for piece in pieces])
     sums = np.stack([piece["sums"] for piece in pieces])
-    covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
-    dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
-    merged = blocks.merge(
-        pieces, np.diag(covariance), findings.pilot, reading.extent, weighted_lags=reading.weighted_lags
-    )
+    if reading.keeps_values:
+        values = values_of(pieces, width)
+        (dead, duplicate_of), variance = unusable_of(values), values.std**2
+    else:
+        covariance = moments.covariance_of(counts, sums, (piece["moments"] for piece in pieces))
+        dead, duplicate_of = blocks.unusable(covariance, sums.sum(axis=0) / counts.sum())
+        variance = np.diag(covariance)
+    merged = blocks.merge(pieces, variance, findings.pilot, reading.extent, weighted_lags=reading.weighted_lags)
     effective = effective_n(merged.autocorrelation[~dead], tokens.kept)
     metrics = CollectMetrics(
         model=reading.model,
@@ -193,12 +200,14 @@ def _assemble(
         **contexts.context_arrays(findings.examples, merged.poles, reading.symbols, reading.crops),
         **({} if reading.crops is None else {"crop_points": _points_of(reading.points)[findings.columns]}),
     )
+    if reading.keeps_values:
+        return stats, stored_values(pieces)
     stored = Chunked(
         np.dtype(np.float32),
         (len(pieces), moments.packed_length(width)),
         lambda: (piece["moments"] for piece in pieces),
     )
-    return stats, stored
+    return stats, {"moments": stored}
 
 
 def _points_of(points: Sequence[HookPoint]) -> np.ndarray:

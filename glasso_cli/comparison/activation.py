@@ -56,7 +56,7 @@ class ActivationBlocks:
         shift = stats.centre[neurons] - origin
         counts = stats.counts[filled, None].astype(np.float64)
         sums = stats.sums[filled][:, neurons]
-        squares = np.stack([stats.moments[block][places] for block in filled]).astype(np.float64)
+        squares = np.stack([stats.dense_moments[block][places] for block in filled]).astype(np.float64)
         return cls(Totals(counts, sums + counts * shift, squares + 2 * shift * sums + counts * shift**2))
 
     @property

@@ -195,7 +195,7 @@ def _estimate(corpus: Corpus, places: np.ndarray, alpha: float | None, section: 
     stats, fit = corpus.stats, corpus.fit
     metrics = fit.metrics
     neurons = fit.neurons[places].astype(np.int64)
-    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
+    blocks = Blocks.of(stats.counts, stats.sums, stats.dense_moments, neurons)
     blocks, S = _correlation(blocks, section.remove_factors)
     precision, factors = None, np.zeros((0, 0))
     if alpha is not None:

@@ -95,7 +95,9 @@ def _strongest(corpora: Sequence[Corpus], common: CommonNeurons, wanted: int | s
 
 def _correlation(corpus: Corpus, places: np.ndarray) -> np.ndarray:
     stats = corpus.stats
-    return Blocks.of(stats.counts, stats.sums, stats.moments, corpus.fit.neurons[places].astype(np.int64)).correlation()
+    return Blocks.of(
+        stats.counts, stats.sums, stats.dense_moments, corpus.fit.neurons[places].astype(np.int64)
+    ).correlation()
 
 
 def _below(result: JointResult, section: CompareSection) -> str:

@@ -19,6 +19,8 @@ from glasso_cli.fitting.fresh_network import fresh_network
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
 from glasso_cli.fitting.plain_graph import PlainFit, plain_fit
 from glasso_cli.fitting.sample_curves import Resamples
+from glasso_cli.fitting.sparse.collected import sparse_collected
+from glasso_cli.fitting.sparse.run import fit_sparse_corpus
 from glasso_cli.fitting.tested_edges import tested_point
 from glasso_cli.inference.blocks import Blocks, blocks_of_variation, check_blocks
 from glasso_cli.inference.edges import EdgeTests
@@ -55,6 +57,8 @@ def fit_corpus(
     Raises :class:`InputError` for neurons that do not exist, too few blocks of documents for what ``section`` asks,
     and a problem that takes more memory than there is.
     """
+    if stats.keeps_values:
+        return fit_sparse_corpus(sparse_collected(stats), section, name=name, seed=seed, reporter=reporter)
     with nullcontext(pieces) if pieces is not None else pieces_in_memory(stats) as kept:
         return _Fit(stats, section, name, seed, reporter or PythonWarnings(), kept).run()
 

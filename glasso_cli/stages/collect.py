@@ -37,6 +37,8 @@ def settings(config: Config, corpus: str) -> dict[str, Any]:
     else:
         section.pop("hook_points")
         section["sae"] |= {"file": "a dictionary", "hook_point": config.collect.sae_hook_point}
+        if config.collect.sae.moments == "auto":  # nothing changes up to 16,384 latents
+            section["sae"].pop("moments")
     if config.model.id is not None and Path(config.model.id).is_dir():
         model["id"] = "a local folder"
     if not config.corpora[corpus].has_texts:

@@ -63,6 +63,27 @@ def test_one_byte_of_the_dictionary_is_another_key(latents: Runner) -> None:
     assert {**after, "sae": None} == {**before, "sae": None}
 
 
+def test_what_is_kept_is_in_the_key_only_where_it_is_said(latents: Runner) -> None:
+    settings = stage_named("collect").settings
+    read = {
+        kept: settings(load_config(Path("c.yaml"), overrides(collect={"sae.moments": kept})), "words")
+        for kept in ("auto", "dense", "sparse")
+    }
+    assert "moments" not in read["auto"]["collect"]["sae"]
+    assert read["auto"] == settings(load_config(Path("c.yaml")), "words")
+    assert [read[kept]["collect"]["sae"]["moments"] for kept in ("dense", "sparse")] == ["dense", "sparse"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")
+def test_kept_values_are_fitted_and_shown(latents: Runner) -> None:
+    path = latents.fit("collect.sae.moments=sparse", "fit.half_samples=0")
+    assert path.metrics.estimate.kind == "lasso"
+    assert latents.command("show", "out/fit/words.npz").exit_code == 0
+    refused = latents.command("fit", "c.yaml", "--set", "collect.sae.moments=sparse", "--set", "fit={half_samples: 0}")
+    assert "does not search for an alpha" in refused.output
+
+
 def test_an_interrupted_run_keeps_its_first_pass(latents: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     from glasso_cli.collection import corpus_pass
     from glasso_cli.collection.dictionaries import first_pass

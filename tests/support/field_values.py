@@ -69,6 +69,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("collect", "sae", "scale"): 2.0,
     ("collect", "sae", "centre"): True,
     ("collect", "sae", "least_documents"): 7,
+    ("collect", "sae", "moments"): "sparse",
     ("collect", "neurons"): 12,
     ("collect", "max_tokens"): 1_000,
     ("collect", "max_length"): 64,

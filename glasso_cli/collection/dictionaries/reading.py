@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from glasso_cli.hooks import HookPoint
 
+MOST_DENSE = 16_384  # latents whose moments are kept by default: 8.6 GB in the file of 16 blocks
 _COPIES = 3  # of p² numbers of 8 bytes: sums of a block, their packed form, the covariance
 
 
@@ -145,6 +146,7 @@ def latent_reading(work: CorpusPass, dictionary: Dictionary) -> Reading:
         reader=reader,
         orientation=lambda: np.ones(len(kept), np.int8),  # latents are never negative
         sparse=_pays(work, found, len(kept)),
+        keeps_values=_keeps_values(work, len(kept)),
         invariants={**reading.invariants, "dictionary": report},
     )
 
@@ -189,16 +191,31 @@ def _pays(work: CorpusPass, found: LatentFindings, kept: int) -> bool:
     return few and work.reading.device.type == "cpu"
 
 
+def _keeps_values(work: CorpusPass, kept: int) -> bool:
+    """Whether the values of latents are kept, and no moments. Raises :class:`InputError` if shifted ones are wanted too."""
+    wanted = work.section.sae.moments
+    if wanted == "dense" or (wanted == "auto" and _collected(work, kept) <= MOST_DENSE):
+        return False
+    if work.section.null is True:
+        raise InputError(
+            "collect.null: true needs the moments of all pairs, which are not kept of many latents.",
+            "Set collect.null: false, or collect fewer latents with collect.sae.moments: dense.",
+        )
+    return True
+
+
 def _require_memory(work: CorpusPass, kept: int) -> None:
     """Raise :class:`InputError` where the moments and the pilot sample of ``kept`` latents take more than there is."""
     count = _collected(work, kept)
     sample = sum(window.size for window in work.pilot_windows())
-    needed, available = _COPIES * 8 * count**2 + 2 * 4 * sample * kept, machine.available_memory()
+    pairs = 0 if _keeps_values(work, kept) else _COPIES * 8 * count**2
+    needed, available = pairs + 2 * 4 * sample * kept, machine.available_memory()
     if needed > available:
         raise InputError(
             f"Collecting {count:,} of {kept:,} latents takes about {needed / 1e9:.1f} GB of memory, and "
             f"{available / 1e9:.1f} GB are available.",
-            "Keep fewer: raise collect.sae.least_documents, or name latents or give a number in collect.neurons.",
+            "Keep fewer: raise collect.sae.least_documents, or give a number in collect.neurons; or set "
+            "collect.sae.moments: sparse.",
         )
 
 

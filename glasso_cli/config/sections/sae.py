@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from glasso_cli.config.sections.section import Section
@@ -41,6 +43,13 @@ class SaeSection(Section):
         description="Leave out latents that are active in fewer documents than this.",
         ge=1,
         le=10**9,
+    )
+
+    moments: Literal["auto", "dense", "sparse"] = Field(
+        default="auto",
+        description="What is kept of the latents. dense keeps the second moments of all pairs, which every stage can read. sparse keeps "
+        "the values that are not zero, from which fit reads tens of thousands of latents without a matrix of all pairs. auto means sparse "
+        "for more than 16,384 latents.",
     )
 
     @model_validator(mode="after")

@@ -57,7 +57,7 @@ def fit_layers(
     _check_memory(stats.n_neurons, len(neurons))
     if len(neurons) < len(choose_neurons(stats, section)):
         reporter.warn(f"{name}: neurons of hook points outside the layers are left out of the ordered graph")
-    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, neurons)
+    blocks = Blocks.of(stats.counts, stats.sums, stats.dense_moments, neurons)
     if section.variance != "normal":
         check_blocks(len(blocks.filled), f"fit.variance: {section.variance}")
     problem = Regressions.of(blocks.correlation(), stats.layers[neurons])

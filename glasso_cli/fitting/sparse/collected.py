@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
+from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.metrics import CollectMetrics
 from glasso_cli.config import FitSection, neurons
 from glasso_cli.errors import InputError
@@ -28,6 +30,23 @@ class SparseCollected:
     def n_effective(self) -> float:
         """Independent tokens that those of the median pair of neurons are worth."""
         return self.metrics.n_effective.median
+
+
+def sparse_collected(stats: ActivationStats) -> SparseCollected:
+    """What ``stats`` hold that keep the values of sparse latents."""
+    assert stats.active_counts is not None, "the statistics hold moments"
+    starts = np.concatenate([[0], np.cumsum(stats.active_counts, dtype=np.int64)])
+    shape = (stats.n_tokens, stats.n_neurons)
+    matrix = csr_array((np.asarray(stats.active_values), np.asarray(stats.active_columns), starts), shape=shape)
+    return SparseCollected(
+        values=SparseValues.of(matrix, np.repeat(np.arange(len(stats.counts)), stats.counts)),
+        neuron_ids=stats.neuron_ids,
+        layers=stats.layers,
+        orientation=stats.orientation,
+        autocorrelation=stats.autocorrelation,
+        usable=stats.usable(),
+        metrics=stats.metrics,
+    )
 
 
 def chosen_neurons(collected: SparseCollected, section: FitSection) -> np.ndarray:

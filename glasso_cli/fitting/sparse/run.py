@@ -79,7 +79,7 @@ def check_section(section: FitSection) -> None:
         if asked:
             raise InputError(
                 f"{what} needs the matrix of all pairs, which a fit of many sparse neurons never has.",
-                "Delete it, or collect fewer latents with collect.moments: dense.",
+                "Delete it, or collect fewer latents with collect.sae.moments: dense.",
             )
     if section.alpha is None:
         raise InputError(

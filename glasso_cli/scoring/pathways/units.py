@@ -30,7 +30,7 @@ class Units:
         filled = np.flatnonzero(stats.counts)
         counts, sums = stats.counts[filled].astype(float), stats.sums[filled][:, neurons]
         places = diagonal_places(stats.sums.shape[1])[neurons]
-        squares = np.stack([np.asarray(stats.moments[block][places], dtype=np.float64) for block in filled])
+        squares = np.stack([np.asarray(stats.dense_moments[block][places], dtype=np.float64) for block in filled])
         total, mean, square = counts.sum(), sums.sum(axis=0), squares.sum(axis=0)
         rest = (total - counts)[:, None]
         return cls(

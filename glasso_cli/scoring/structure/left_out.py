@@ -33,7 +33,7 @@ class LeftOut:
 
 def blocks_of(stats: ActivationStats, fit: PrecisionPath) -> tuple[Blocks, np.ndarray]:
     """The blocks that ``fit`` was fitted to, with the same leading components taken out, and their correlation ``(p, p)``."""
-    blocks = Blocks.of(stats.counts, stats.sums, stats.moments, fit.neurons.astype(np.int64))
+    blocks = Blocks.of(stats.counts, stats.sums, stats.dense_moments, fit.neurons.astype(np.int64))
     S = blocks.correlation()
     described = fit.metrics.factors
     if described is not None and described.removed:
