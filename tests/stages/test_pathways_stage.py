@@ -126,7 +126,7 @@ def test_paths_end_in_the_scalar(runner: Runner) -> None:
     assert '-> "loss"' in Path("out/pathways/words.dot").read_text()
     said = runner.command("show", "out/pathways/words.npz").output.replace("\n", " ")
     assert "strongest from" in said
-    assert "to loss" in said
+    assert "to the loss" in said
     assert "block jackknife of the products" in said
     assert "times the sum of the products" in " ".join(said.split())
     assert runner.command("show", "out/pathways/words.dot").exit_code == 0
