@@ -113,7 +113,7 @@ def test_paths_to_a_scalar_show_it(opened: Callable[..., Page], tmp_path: Path) 
     last = {name.split(" > ")[-2] for name in names}
     slopes = "return [...document.querySelectorAll('#pathways .edge title')].filter((e) => e.textContent.includes('→ loss')).length"
     assert page.run(slopes) == len(last)
-    assert "and loss, " in page.text("#pathways-shown")
+    assert "layers, the scalar loss, " in page.text("#pathways-shown")
     assert count(page, "#pathways rect") == 1
     page.run("document.querySelector('#pathways-table [data-path=\"0\"]').click()")
     assert count(page, "#pathways .edge.on") == len(names[0].split(" > ")) - 1

@@ -190,7 +190,7 @@ def test_effects_on_a_scalar_by_length_are_sums_over_all_paths(to_loss: Study) -
     net: dict[tuple[int, int], dict[int, float]] = defaultdict(lambda: defaultdict(float))
     absolute: dict[tuple[int, int], float] = defaultdict(float)
     for path, effect in paths(graph):
-        key, onto_end = (int(made.layers[path[0]]), len(path) - 1), made.exits[path[-1]] * made.orientation[path[-1]]
+        key, onto_end = (int(made.layers[path[0]]), len(path)), made.exits[path[-1]] * made.orientation[path[-1]]
         net[key][path[0]] += effect * onto_end
         absolute[key] += abs(effect * onto_end)
     assert list(zip(table["layer"].tolist(), table["edges"].tolist())) == sorted(net)

@@ -67,9 +67,10 @@ const THROUGH = {
 
 export function setUpPaths() {
   if (!manifest.pathways?.paths) return;
-  const columns = manifest.pathways.tried ? [...PATH_COLUMNS, THROUGH] : PATH_COLUMNS;
+  const { tried, unit } = manifest.pathways;
+  const columns = tried ? [...PATH_COLUMNS, THROUGH] : PATH_COLUMNS;
   tables.pathways = pagedTable(byId('pathways-table'), {
-    caption: () => ['Paths shown, from strong to weak', manifest.pathways.unit].filter(Boolean).join('; effect: '),
+    caption: () => `Paths shown, from strong to weak${unit ? ` (effect: ${unit})` : ''}`,
     columns: () => columns,
     rows: () => shownPathways().paths,
   });

@@ -195,7 +195,7 @@ function drawPicture() {
   });
   const slopes = nodes.some(isScalar) ? 1 : 0;
   const neurons = `${plural(nodes.length - slopes, 'neuron')} in ${plural(layout.rows.length - slopes, 'layer')}`;
-  const ends = slopes ? ` and ${pathwayAt('labels', manifest.pathways.scalar)}` : '';
+  const ends = slopes ? `, the scalar ${pathwayAt('labels', manifest.pathways.scalar)}` : '';
   const label = `${neurons}${ends}, ${plural(edges.length, 'edge')}`;
   const size = { width, height: layout.height, viewBox: `0 0 ${width} ${layout.height}` };
   const svg = createSvg('svg', { ...size, role: 'group', 'aria-label': label, onkeydown: handlePathwayKey }, ...names);

@@ -51,7 +51,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
 def by_length(made: Pathways) -> dict[str, Any]:
     """For each layer and number of edges with a path to a target: sums over pairs of a neuron of the layer and a target.
 
-    Where paths end in a scalar, it is the one target, and an edge is one between neurons: its slope is a factor of each path.
+    Where paths end in a scalar, it is the one target, and its slope in the last neuron is an edge, as in the tables.
     ``positive`` and ``negative`` are those of the pairs' signed effects by sign, ``net`` is that of their sizes, and ``absolute``
     that of the sizes of all paths. Only the first two depend on the orientation of neurons.
     """
@@ -60,8 +60,9 @@ def by_length(made: Pathways) -> dict[str, Any]:
     backwards = csr_array(coo_array((weights, (made.sources, made.targets)), shape=(p, p)))
     layers, of_layer = np.unique(made.layers, return_inverse=True)
     sums: dict[tuple[int, int], np.ndarray] = {}
+    first = 1 if made.metrics.scalar is None else 2  # edges of the shortest paths
     for ends in _ends(made):
-        for length, (signed, absolute) in enumerate(path_sums(backwards, ends), start=1):
+        for length, (signed, absolute) in enumerate(path_sums(backwards, ends), start=first):
             parts = (np.maximum(signed, 0), np.minimum(signed, 0), np.abs(signed), absolute)
             totals = np.array([np.bincount(of_layer, part.sum(axis=1), len(layers)) for part in parts])
             for row in np.flatnonzero(totals[3]).tolist():
@@ -133,8 +134,8 @@ def _note(made: Pathways) -> str:
     else:
         pairs, each = "the neurons of the layer", "neuron"
         last = (
-            f" The last factor of a path is a slope of {scalar_words(scalar)}, which is not counted as an edge. What a neuron does to "
-            f"{scalar_words(scalar)} past all later neurons is not in the bars."
+            f" The last edge of a path is a slope of {scalar_words(scalar)}. What a neuron does to {scalar_words(scalar)} past all later neurons "
+            "is not in the bars."
         )
     return (
         f"Sums over {pairs}. Left: the effect of each {each} along all paths of this many edges; paths of opposite sign cancel. Right: the "

@@ -67,7 +67,8 @@ def _draw(
     bars: np.ndarray | None,
     slope: float | None = None,
 ) -> None:
-    reach = 1.1 * float(max(np.abs(predicted).max(), np.abs(measured).max(), 1e-12))
+    highest = np.abs(measured) + (0.0 if bars is None else np.nan_to_num(bars))
+    reach = 1.1 * float(max(np.abs(predicted).max(), highest.max(), 1e-12))
     line = np.array([-reach, reach])
     for place in (axes.axhline, axes.axvline):
         place(0, color=style.FAINT, linewidth=0.8, zorder=0)
@@ -79,10 +80,20 @@ def _draw(
         predicted, measured, yerr=bars, fmt="o", color=style.ACCENT, markersize=3, elinewidth=0.7,
         alpha=0.8 if len(names) <= _BARS else 0.35, markeredgewidth=0,
     )  # fmt: skip
-    for row in np.argsort(-np.hypot(predicted, measured), kind="stable")[:_LABELLED].tolist():
+    for row in _labelled(predicted, measured, reach):
         axes.annotate(names[row], (predicted[row], measured[row]), (4, 3), textcoords="offset points", fontsize=7.2)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     axes.locator_params(nbins=6)
+
+
+def _labelled(predicted: np.ndarray, measured: np.ndarray, reach: float) -> list[int]:
+    """The dots that are furthest from the middle, without those whose labels would cover each other."""
+    places = np.stack([predicted, measured], axis=1) / reach
+    chosen: list[int] = []
+    for row in np.argsort(-np.hypot(predicted, measured), kind="stable").tolist():
+        if len(chosen) < _LABELLED and (np.abs(places[chosen] - places[row]) > (0.3, 0.08)).any(axis=1).all():
+            chosen.append(row)
+    return chosen
 
 
 def _note(scalar: ScalarReached, table: dict[str, Any]) -> str:
