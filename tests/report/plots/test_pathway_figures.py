@@ -128,12 +128,14 @@ def test_effects_by_length_are_sums_over_all_paths(tmp_path: Path) -> None:
         assert table["absolute"][place] == pytest.approx(absolute[key])
 
 
-def test_effects_by_length_do_not_depend_on_the_signs_of_neurons(tmp_path: Path) -> None:
-    made = pathways_of(study_across(tmp_path, (8, 9, 10)))
+@pytest.mark.parametrize("to", ["neurons", "scalar"])
+def test_effects_by_length_do_not_depend_on_the_signs_of_neurons(tmp_path: Path, to: str) -> None:
+    made = pathways_of(study_across(tmp_path, (8, 9, 10)), to=to)
     flips = np.random.default_rng(3).choice([-1, 1], len(made.neuron_ids)).astype(np.int8)
     turned = replace(
         made,
         weights=made.weights * pair_signs(flips, made.sources, made.targets),
+        exits=made.exits * (flips if to == "scalar" else 1),
         orientation=made.orientation * flips,
     )
     for name, values in by_length(made).items():

@@ -43,7 +43,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     left, right = page.figure.subplots(1, 2)
     scalar = made.metrics.scalar
     unit, each = ("SD per SD", "pairs") if scalar is None else (f"{scalar.scalar} per token and SD", "neurons")
-    _draw_signed(left, table, unit, each)
+    _draw_signed(left, table, unit, "pairs" if scalar is None else "effects of neurons")
     _draw_absolute(right, table, unit, each)
     yield style.Picture("pathway_lengths", page.figure, _alt(study, made, table), table)
 
