@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.report import plots
+from glasso_cli.report import drawing
 from glasso_cli.report.plots.study import Study
 
 LAYERS = overrides(
@@ -32,12 +33,13 @@ def studies(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
     """The studies that are drawn, without the drawing."""
     seen: list[Study] = []
 
-    def keep(study: Study, folder: Path) -> list[list[Path]]:
-        seen.append(study)
+    def keep(files: drawing.Files, *rest: Any) -> list[Path]:
+        subject = files.read()
+        if isinstance(subject, Study):
+            seen.append(subject)
         return []
 
-    monkeypatch.setattr(plots, "draw", keep)
-    monkeypatch.setattr(plots, "draw_scores", lambda scored, folder: [])
+    monkeypatch.setattr(drawing, "draw_all", keep)
     return seen
 
 
