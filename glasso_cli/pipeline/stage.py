@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,9 @@ class Stage:
     unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
     optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
     unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
+    divided: bool = (
+        False  # whether its units, which end in files, may be made by other processes before ``make`` merges
+    )
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``
 
     def reads(self, config: Config, name: str) -> Upstream:
@@ -62,3 +66,9 @@ class Stage:
         if self.upstream is not None:
             return self.upstream(config, name)
         return [(stage, name) for stage in self.after]
+
+
+def stage_named(name: str) -> Stage:
+    """The stage called ``name``; its module is imported when it is needed."""
+    stage: Stage = importlib.import_module(f"glasso_cli.stages.{name}").STAGE
+    return stage

@@ -143,4 +143,5 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
+    divided=True,
 )
