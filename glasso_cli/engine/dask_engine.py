@@ -82,6 +82,7 @@ class DaskEngine:
     tell: Callable[[str], None] = lambda text: None
     _client: Client | None = None
     _cluster: Any = None
+    _is_lost: bool = False  # whether the scheduler is gone
     _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -123,7 +124,7 @@ class DaskEngine:
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""
         self._closed.set()
-        if self._client is not None and self.address is not None:
+        if self._client is not None and self.address is not None and not self._is_lost:
             with suppress(Exception):  # the scheduler may be gone
                 self._client.run(clean_up, on_error="ignore")
         for part in (self._client, self._cluster):
@@ -146,6 +147,7 @@ class DaskEngine:
         return value, error
 
     def _lost(self) -> ServiceError:
+        self._is_lost = True
         where = f" at {self.address}" if self.address else ""
         return ServiceError(
             f"The Dask scheduler{where} was lost.",
