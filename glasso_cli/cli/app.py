@@ -16,9 +16,12 @@ from glasso_cli.cli.options import (
     Debug,
     Json,
     NeuronFile,
+    PartText,
+    Pilot,
     RunOptions,
     Set,
     Top,
+    Workers,
     share_of,
     with_run_options,
 )
@@ -28,6 +31,7 @@ from glasso_cli.console import Console
 from glasso_cli.engine.threads import keep_workers_from_spinning
 
 if TYPE_CHECKING:
+    from glasso_cli.engine.shares import Part
     from glasso_cli.pipeline.run import Pipeline
 
 EXIT_CODES = {
@@ -57,9 +61,15 @@ app = typer.Typer(
 
 
 def _stages(
-    stages: list[str], config: Path, overrides: list[str] | None, options: RunOptions, *, unasked: bool = False
+    stages: list[str],
+    config: Path,
+    overrides: list[str] | None,
+    options: RunOptions,
+    *,
+    unasked: bool = False,
+    part: Part | None = None,
 ) -> Pipeline:
-    """Run ``stages``, or print what they would do; ``unasked`` ones were not named one by one."""
+    """Run ``stages``, or ``part`` of one, or print what they would do; ``unasked`` ones were not named one by one."""
     from glasso_cli.engine.threads import limited
 
     with limited(options.threads):  # before anything is imported that counts its threads when it is loaded
@@ -72,7 +82,7 @@ def _stages(
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)
         command = shlex.join([str(config), *(word for item in overrides or [] for word in ("--set", item))])
         loaded = load_config(config, overrides or [], sections_of(stages))
-        pipeline = Pipeline(loaded, console, command, options.force, unasked)
+        pipeline = Pipeline(loaded, console, command, options.force, unasked, part)
         if options.dry_run:
             print_plan(pipeline, stages, options.as_json)
         elif "fit" in stages:
@@ -100,11 +110,33 @@ _stage_command(
     "Write texts on topics to OUT/synth/CORPUS.jsonl; --dry-run shows prompts, tokens and cost.",
     "glasso synth my.yaml --set synth.provider=local --set synth.examples=20",
 )
-_stage_command(
-    "collect",
-    "Run the model on the texts and save statistics of its neurons to OUT/collect/CORPUS.npz.",
-    "glasso collect my.yaml --set collect.max_tokens=50000",
-)
+
+
+@app.command("collect")
+@guarded
+@with_run_options
+def collect_command(
+    config: ConfigPath,
+    options: RunOptions,
+    workers: Workers = None,
+    part: PartText = None,
+    pilot: Pilot = False,
+    set_: Set = None,
+) -> None:
+    """Run the model on the texts and save statistics of its neurons to OUT/collect/CORPUS.npz.
+
+    [bold]Examples[/bold]
+    $ glasso collect my.yaml --set collect.max_tokens=50000
+    $ glasso collect my.yaml --workers 8
+    $ glasso collect my.yaml --pilot && glasso collect my.yaml --part 1/8
+    """
+    from glasso_cli.cli.division import part_of, with_workers
+
+    _stages(
+        ["collect"], config, with_workers(set_, workers, part, pilot), options, part=part_of(part, pilot, options.force)
+    )
+
+
 _stage_command(
     "fit",
     "Fit a sparse precision matrix at every alpha and test its edges: OUT/fit/CORPUS.npz, .edges.csv and .dot.",
