@@ -197,7 +197,9 @@ class Pipeline:
         for name in stage_named(stage).targets(self.config):
             if self._is_skipped(stage, name):
                 missing = {
-                    of for of, corpus in self._reads(stage, name).values() if not self._path(of, corpus).exists()
+                    of
+                    for of, corpus in self._reads(stage, name).values()
+                    if of not in self._selected and not self._path(of, corpus).exists()
                 }
                 commands = " and ".join(f"`glasso {of} {self.command}`" for of in STAGES if of in missing)
                 self.console.note(f"{stage} {name}: left out, since it needs {commands} first")
@@ -249,8 +251,10 @@ class Pipeline:
         below: list[str] = []
         with self._locked(), self._engine(), Shared() as shared:
             work = self._work(stages)
+            taken = {of for stage in self._selected for of in stage_named(stage).along}
             for stage in self._selected:
-                self._note_skipped(stage)
+                if stage not in taken:  # the stage that takes it along says the same
+                    self._note_skipped(stage)
             for stage, part in groupby(work, key=lambda item: item[0]):
                 shared.make_room()
                 failed: list[UnitsFailed] = []
