@@ -163,7 +163,7 @@ def _audit(config: Path, overrides: list[str] | None, options: RunOptions) -> No
     """Run `audit` and print its tables beside the results."""
     pipeline = _stages(["audit"], config, overrides, options)
     if not options.dry_run and not options.as_json:
-        from glasso_cli.cli.audit_tables import show_audits
+        from glasso_cli.cli.showing.audit_tables import show_audits
 
         show_audits(pipeline.made("audit"), pipeline.console)
 
@@ -312,14 +312,14 @@ def show(
     $ glasso show runs/demo/fit/ai.npz
     $ glasso show runs/demo/intervene/ai.npz --neuron 'layers.8.mlp[1234]'
     """
-    from glasso_cli.cli.show import describe, describe_neuron
+    from glasso_cli.cli.showing.describe import describe, describe_neuron
 
     if neuron is not None:
         print(describe_neuron(artifact, neuron))
         return
     print(describe(artifact, as_json=as_json))
     if not as_json:
-        from glasso_cli.cli.graph_preview import preview
+        from glasso_cli.cli.showing.graph_preview import preview
 
         Console().show(preview(artifact))
 

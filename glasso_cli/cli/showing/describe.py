@@ -32,7 +32,7 @@ from glasso_cli.artifacts.metrics import (
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
-from glasso_cli.cli.pathways_lines import pathways_lines
+from glasso_cli.cli.showing.pathways_lines import pathways_lines
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
