@@ -27,6 +27,7 @@ CONNECT_SECONDS = 30
 RENEW_SECONDS = 60.0  # between two looks whether jobs of Slurm have ended and new ones must be submitted
 
 _QUIET = logging.CRITICAL  # what Dask says of its own processes
+_NO_PAGES = {"dashboard": False, "dashboard_address": ":0"}  # of a scheduler: any free port, which nobody opens
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": ATTEMPTS - 1,  # processes that may end under one call
     "distributed.scheduler.worker-saturation": 1.0,  # a call waits at the scheduler, so that it is not blamed for a process's end
@@ -64,7 +65,7 @@ class Slurm:
             "worker_extra_args": ["--lifetime", f"{self.lifetime}s", "--lifetime-stagger", "60s"],
             "python": sys.executable,
             "log_directory": str(self.logs),
-            "scheduler_options": {"dashboard": False},
+            "scheduler_options": _NO_PAGES,
         }
 
 
@@ -185,7 +186,7 @@ class DaskEngine:
         }
         return SpecCluster(
             workers=workers,
-            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}},
+            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, **_NO_PAGES}},
             silence_logs=_QUIET,
         )
 
