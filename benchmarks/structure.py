@@ -174,7 +174,8 @@ def _slopes(arguments: argparse.Namespace) -> Iterator[str]:
         graph = LayeredGraph.of_influence(part)
         end = End.of_scalar(scores, graph, influence.std)
         assert end.whole is not None
-        whole, direct, predicted = end.whole.values, end.slopes, effects_on(graph, end.slopes).total
+        signed = (end.whole.values, end.slopes, effects_on(graph, end.slopes).total)
+        whole, direct, predicted = (values * influence.orientation for values in signed)
         for layer in np.unique(graph.layers)[:-1].tolist():
             own = graph.layers == layer
             rest, paths = (whole - direct)[own], predicted[own]

@@ -1,1 +1,1 @@
-"""Linear algebra on arrays: Cholesky factors, inverses, and packed second moments."""
+"""Linear algebra on arrays: Cholesky factors, inverses, packed second moments, and sums over paths."""

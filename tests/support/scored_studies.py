@@ -63,14 +63,21 @@ def scores_of(study: Study, *, order: str = "absolute") -> Scores:
     """Scores of all fitted neurons but ``MISSING``, and of two of another layer; the last are the most important."""
     ids = np.array([*np.delete(study.fit.neuron_ids, MISSING), "layers.20.mlp[0]", "layers.20.mlp[1]"])
     layers = np.array([*np.delete(study.fit.layers, MISSING), 20, 20], np.int32)
+    return scores_at(ids, layers, order=order)
+
+
+def scores_at(ids: np.ndarray, layers: np.ndarray, *, order: str = "absolute", **slopes: np.ndarray) -> Scores:
+    """Scores of neurons at the hook points of their layers, the last neurons the most important."""
     P = len(ids)
+    occupied, points = np.unique(layers, return_inverse=True)
+    labels = tuple(f"layers.{layer}.mlp" for layer in occupied.tolist())
     importance = np.linspace(0.001, 0.02, P)
     texts = TextsScored(7, 120)
     form = FormMeasured("plain", 0.4, None, None, None, None, None, None, None, None, None)
     metrics = ScoreMetrics(
-        kind="hf", scalar="loss", rises=True, hook_points=("layers.8.mlp", "layers.9.mlp", "layers.20.mlp"), baseline="mean",
+        kind="hf", scalar="loss", rises=True, hook_points=labels, baseline="mean",
         order=order, neurons=P, attributed=texts, held_out=replace(texts, tokens=60), clean=None, everything={}, forms=(form,),
-        missed=None, replay_difference=None, held=(), frozen_error=None,
+        missed=None, replay_difference=None, held=labels, frozen_error=None,
     )  # fmt: skip
     signs = np.where(np.arange(P) % 2, 1.0, -1.0)
     measured = np.array([P - 1, P - 4], np.int32)
@@ -86,7 +93,7 @@ def scores_of(study: Study, *, order: str = "absolute") -> Scores:
         meta={"corpus": "toy", "metrics": to_json(metrics)},
         neuron_ids=ids,
         layers=layers,
-        points=np.zeros(P, np.int32),
+        points=points.astype(np.int32),
         mean=np.zeros(P),
         std=np.ones(P),
         mean_abs=np.ones(P),
@@ -104,11 +111,24 @@ def scores_of(study: Study, *, order: str = "absolute") -> Scores:
         effects=np.array([0.05, -0.03]),
         effect_errors=np.array([0.004, 0.003]),
         **empty,
+        **slopes,
     )
 
 
-def pathways_of(study: Study, *, tried: int = 2, seed: int = 0) -> Pathways:
-    """Paths through random edges between the first three neurons of each layer, with trials of the first ``tried``."""
+def sloped(ids: np.ndarray, layers: np.ndarray, signs: np.ndarray, seed: int = 0) -> Scores:
+    """Scores with random slopes of the loss; ``signs (P,)`` are those of the neurons in the model."""
+    rng = np.random.default_rng(seed)
+    direct, slopes = 0.002 * rng.standard_normal((2, len(ids))) * signs
+    last = layers == layers.max()
+    blocks = 1e-4 * rng.standard_normal((len(ids), 4)).astype(np.float32)
+    return scores_at(
+        ids, np.asarray(layers, np.int32), slopes=np.where(last, direct, slopes), slope_errors=np.full(len(ids), 3e-4),
+        direct_slopes=direct, direct_slope_errors=np.full(len(ids), 2e-4), direct_block_deviations=blocks,
+    )  # fmt: skip
+
+
+def pathways_of(study: Study, *, tried: int = 2, seed: int = 0, to: str = "neurons") -> Pathways:
+    """Paths through random edges between the first three neurons of each layer; those to neurons with trials of the first ``tried``."""
     rng = np.random.default_rng(seed)
     ids, layers = study.collected.ids, study.collected.layers
     pairs = [
@@ -124,16 +144,22 @@ def pathways_of(study: Study, *, tried: int = 2, seed: int = 0) -> Pathways:
     def trial(paths: Any) -> list[Effect]:
         return [Effect((0.4, 0.02), (0.1, 0.02), (0.3, 0.01), 5, 99) for _ in paths]
 
+    if to == "scalar":
+        scores = sloped(ids, layers, study.collected.orientation)
+        section = PathwaysSection(count=12, to="scalar")
+        return pathways(graph, study.collected.orientation, section, "toy", scores=scores)
     section = PathwaysSection(count=12, mediate=tried)
     return pathways(graph, study.collected.orientation, section, "toy", trial if tried else None)
 
 
-def study_scored(folder: Path, *, without: tuple[str, ...] = (), seed: int | None = None, **more: Any) -> Study:
-    """A study of the layers 8, 9 and 10 with structure, scores and pathways, but for those named in ``without``."""
+def study_scored(
+    folder: Path, *, without: tuple[str, ...] = (), seed: int | None = None, to: str = "neurons", **more: Any
+) -> Study:
+    """A study of the layers 8, 9 and 10 with structure, scores and pathways ``to`` their end, but for those named in ``without``."""
     study = study_across(folder, (8, 9, 10), seed=seed, **more)
     made: dict[str, Any] = {
         "structure": structure_of(study),
         "scores": scores_of(study),
-        "pathways": pathways_of(study),
+        "pathways": pathways_of(study, to=to),
     }
     return replace(study, **{name: artifact for name, artifact in made.items() if name not in without})

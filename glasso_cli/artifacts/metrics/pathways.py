@@ -24,6 +24,7 @@ class ScalarReached:
     """Paths that end in a scalar, and the measured slopes of the scalar in the sources, per standard deviation.
 
     A slope has two parts: what passes no later neuron of the layers of the graph (direct), and the rest, which paths explain.
+    Signs are oriented, so that no correlation depends on the arbitrary signs of gated neurons.
     """
 
     scalar: str
@@ -52,7 +53,7 @@ class PathwayMetrics:
     view_edges: int
     nodes: float  # share of the influence that was asked for
     edge_share: float
-    signed: float  # sum over sources and targets of the signed effects along all paths
+    signed: float  # sum over sources and targets of the signed effects along all paths, oriented
     absolute: float  # of the absolute ones
     jackknife: bool  # whether errors of products are by the block jackknife; otherwise factors are taken as independent
     units: bool  # whether errors know that standard deviations are estimated too

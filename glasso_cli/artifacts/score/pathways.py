@@ -50,7 +50,8 @@ class Pathways(Artifact):
     onto_targets: np.ndarray = array(
         "R", "p", dtype="float64"
     )  # what a neuron passes on to all targets, or to the scalar
-    onto_targets_signed: np.ndarray = array("R", "p", dtype="float64")  # the same with signs, which may cancel
+    # The same with signs, which may cancel. The targets are taken by their heavier poles, the neuron with the model's own sign:
+    onto_targets_signed: np.ndarray = array("R", "p", dtype="float64")
     paths: np.ndarray = array("K", "M", dtype="int32")  # neurons, -1 beyond the last; the strongest path first
     effects: np.ndarray = array("K", dtype="float64")  # products of the weights, and of ``exits`` at the last neuron
     effect_errors: np.ndarray = array("K", dtype="float64")  # standard errors

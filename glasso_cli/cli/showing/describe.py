@@ -32,7 +32,10 @@ from glasso_cli.artifacts.metrics import (
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
+<<<<<<< HEAD:glasso_cli/cli/showing/describe.py
 from glasso_cli.cli.showing.pathways_lines import pathways_lines
+=======
+>>>>>>> ends:glasso_cli/cli/show.py
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK
@@ -44,6 +47,7 @@ from glasso_cli.report.words.influence import neuron_summary as influence_of_neu
 from glasso_cli.report.words.interventions import interventions_summary
 from glasso_cli.report.words.interventions import neuron_summary as effects_of_neuron
 from glasso_cli.report.words.ordered import ordered_summary
+from glasso_cli.report.words.pathways import pathways_summary
 from glasso_cli.report.words.scores import scores_summary
 from glasso_cli.report.words.structure import structure_summary
 
@@ -108,7 +112,7 @@ _SUMMARIES: dict[str, Callable[[dict[str, Any]], _Lines]] = {
     Influence.kind: lambda meta: influence_summary(metrics_of(InfluenceMetrics, meta)),
     Scores.kind: lambda meta: scores_summary(metrics_of(ScoreMetrics, meta)),
     Audit.kind: lambda meta: audit_summary(metrics_of(AuditMetrics, meta)),
-    Pathways.kind: lambda meta: pathways_lines(metrics_of(PathwayMetrics, meta)),
+    Pathways.kind: lambda meta: pathways_summary(metrics_of(PathwayMetrics, meta)),
     Structure.kind: lambda meta: structure_summary(metrics_of(StructureMetrics, meta)),
 }
 

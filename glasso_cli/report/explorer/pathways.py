@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from glasso_cli.artifacts import Pathways
+from glasso_cli.artifacts.metrics.pathways import ScalarReached
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.report.explorer.view import PathwayView
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, short_labels
-from glasso_cli.report.words.pathways import edge_words, path_words, trial_words
+from glasso_cli.report.words.pathways import edge_words, exit_words, path_words, product_words, trial_words, unit_words
 from glasso_cli.report.words.scores import SCALARS
 
 MOST_EDGES = 4_000  # and those of the listed paths
@@ -68,7 +69,7 @@ def pathways_of(study: Study) -> PathwayView | None:
     made, effects = study.pathways, np.empty((4, 0))
     if made is not None:
         effects = _effects(made, len(paths))
-    return PathwayView(
+    found = PathwayView(
         ids=ids,
         labels=labels,
         names=[collected.get(name, "") for name in ids],
@@ -87,6 +88,7 @@ def pathways_of(study: Study) -> PathwayView | None:
         through_errors=effects[3],
         words=_words(study, edges, len(paths)),
     )
+    return found if made is None or made.metrics.scalar is None else _with_scalar(found, made, made.metrics.scalar)
 
 
 # -- edges ------------------------------------------------------------------------------------------------
@@ -146,6 +148,34 @@ def _effects(made: Pathways, amount: int) -> np.ndarray:
     return np.stack([np.asarray(columns.get(name, missing), dtype=float)[:amount] for name in names])
 
 
+def _with_scalar(found: PathwayView, made: Pathways, scalar: ScalarReached) -> PathwayView:
+    """The view with the scalar as the end of every path, and the edges to it from the last neurons of the paths."""
+    end, rows = len(found.ids), np.arange(len(found.paths))
+    lengths = (found.paths >= 0).sum(axis=1)
+    paths = np.pad(found.paths, ((0, 0), (0, 1)), constant_values=-1)
+    last = paths[rows, lengths - 1]
+    paths[rows, lengths] = end
+    leaves, first = np.unique(last, return_index=True)
+    exits = np.array([made.path(number)[-1] for number in first.tolist()], np.int64)
+    after = int(found.layers.max()) + 1
+    return replace(
+        found,
+        ids=[*found.ids, scalar.scalar],
+        labels=[*found.labels, scalar.scalar],
+        names=[*found.names, ""],
+        layers=np.append(found.layers, after),
+        neurons=np.append(found.neurons, -1),
+        ranks=np.append(found.ranks, 0),
+        importance=np.append(found.importance, np.nan),
+        sources=np.concatenate([found.sources, leaves]),
+        targets=np.concatenate([found.targets, np.full(len(leaves), end)]),
+        weights=np.concatenate([found.weights, made.exits[exits] * made.orientation[exits]]),
+        errors=np.concatenate([found.errors, made.exit_errors[exits]]),
+        paths=paths,
+        words={**found.words, "scalar": end},
+    )
+
+
 # -- neurons ----------------------------------------------------------------------------------------------
 
 
@@ -174,6 +204,8 @@ def _words(study: Study, edges: _Edges, paths: int) -> dict[str, Any]:
     made, scores = study.pathways, study.scores
     sentences = [edges.words if edges.total else "No edges across layers were made: glasso influence makes them."]
     if made is not None:
+        if made.metrics.scalar is not None:
+            sentences.append(exit_words(made.metrics.scalar))
         sentences.append(path_words(made.metrics))
         if made.metrics.mediated is not None:
             sentences.append(trial_words(made.metrics.mediated))
@@ -192,4 +224,7 @@ def _words(study: Study, edges: _Edges, paths: int) -> dict[str, Any]:
         "scored": scores is not None,
         "edges": len(edges.weights),
         "tried": 0 if made is None else len(made.tried),
+        "scalar": -1,  # the number of its neuron, where paths end in a scalar
+        "factors": "" if made is None else product_words(made.metrics),
+        "unit": "" if made is None else unit_words(made.metrics),
     }

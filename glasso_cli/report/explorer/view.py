@@ -136,7 +136,8 @@ class ColumnGroup:
 class PathwayView:
     """n neurons in layers, E edges from earlier to later ones, and K paths, the strongest first; all signs are oriented.
 
-    The n neurons need not be among the p of the page.
+    The n neurons need not be among the p of the page. If paths end in a scalar, it is the last of the n, in a layer after all
+    others, and the last E edges lead to it: slopes, per token and standard deviation.
     """
 
     ids: list[str]  # (n,)
@@ -151,7 +152,7 @@ class PathwayView:
     weights: np.ndarray  # (E,)
     errors: np.ndarray  # (E,)
     paths: np.ndarray  # (K, M) neurons, -1 beyond the last
-    effects: np.ndarray  # (K,) products of the weights
+    effects: np.ndarray  # (K,) products of the weights, with the slope of the scalar
     effect_errors: np.ndarray  # (K,)
     through: np.ndarray  # (K,) measured through the neuron in the middle; nan where the path was not tried
     through_errors: np.ndarray  # (K,)

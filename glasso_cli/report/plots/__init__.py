@@ -31,7 +31,7 @@ from glasso_cli.report.plots.figures import (
     shifted,
 )
 from glasso_cli.report.plots.figures.across import audit, effects, influence, layers
-from glasso_cli.report.plots.figures.pathways import lengths, pruned, trials
+from glasso_cli.report.plots.figures.pathways import lengths, pruned, slopes, trials
 from glasso_cli.report.plots.figures.scores import agreement, curves, rankings
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, look, save
@@ -52,6 +52,7 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "pathways": pruned.pictures,
     "pathway_lengths": lengths.pictures,
     "trials": trials.pictures,
+    "slopes": slopes.pictures,
     "path": path.pictures,
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,

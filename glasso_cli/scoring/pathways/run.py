@@ -60,7 +60,9 @@ def pathways(
         )
     errors = path_errors(graph, found, end, units)
     view = pruned_view(graph, exits, section.nodes, section.edges)
-    reached, passed = effects_of(graph, sources.astype(float)), effects_on(graph, exits)
+    # Sums over neurons are of heavier poles, since the signs of gated neurons are arbitrary; a scalar has a sign of its own.
+    ends = exits if end.is_scalar else exits * orientation
+    reached, passed = effects_of(graph, sources * orientation), effects_on(graph, ends)
     tried, effects = _tried(found, section.mediate, trial)
     metrics = PathwayMetrics(
         graph=section.graph,
@@ -75,11 +77,13 @@ def pathways(
         view_edges=int(view.edges.sum()),
         nodes=section.nodes,
         edge_share=section.edges,
-        signed=float(reached.total @ exits),
+        signed=float(reached.total @ ends),
         absolute=float(reached.total_absolute @ np.abs(exits)),
         jackknife=by_jackknife(graph, end),
         units=units is not None,
-        scalar=None if scores is None or end.whole is None else _reached(scores, end, passed, sources),
+        scalar=None
+        if scores is None or end.whole is None
+        else _reached(scores, end, passed, np.where(sources, orientation, 0)),
         mediated=_agreement(found, tried, effects, errors, section.step),
     )
     measured = {
@@ -142,10 +146,16 @@ def _end(
     return End.of_neurons(_chosen(graph, section.targets, last, "pathways.targets"), blocks)
 
 
-def _reached(scores: Scores, end: End, passed: Effects, sources: np.ndarray) -> ScalarReached:
-    """How the paths of each source compare with what is measured: its slope less the part that passes no later neuron."""
+def _reached(scores: Scores, end: End, passed: Effects, signs: np.ndarray) -> ScalarReached:
+    """How the paths of each source compare with what is measured: its slope less the part that passes no later neuron.
+
+    ``signs (p,)`` are the orientations of the sources, and 0 for other neurons. Without them, a correlation over neurons
+    would depend on the arbitrary signs of gated ones.
+    """
     assert end.whole is not None
-    measured, predicted = (values[sources] for values in (end.whole.values - end.slopes, passed.total))
+    sources = np.flatnonzero(signs)
+    whole, direct, predicted = ((values * signs)[sources] for values in (end.whole.values, end.slopes, passed.total))
+    measured = whole - direct
     varies = len(predicted) > 2 and predicted.std() > 0 and measured.std() > 0
     return ScalarReached(
         scalar=scores.metrics.scalar,
@@ -153,10 +163,8 @@ def _reached(scores: Scores, end: End, passed: Effects, sources: np.ndarray) -> 
         tokens=scores.metrics.attributed.tokens,
         slope=float(measured @ predicted / (predicted @ predicted)) if predicted.any() else None,
         correlation=float(np.corrcoef(measured, predicted)[0, 1]) if varies else None,
-        direct=float(np.corrcoef(end.whole.values[sources], end.slopes[sources])[0, 1]) if varies else None,
-        both=float(np.corrcoef(end.whole.values[sources], (end.slopes + passed.total)[sources])[0, 1])
-        if varies
-        else None,
+        direct=float(np.corrcoef(whole, direct)[0, 1]) if varies else None,
+        both=float(np.corrcoef(whole, direct + predicted)[0, 1]) if varies else None,
     )
 
 

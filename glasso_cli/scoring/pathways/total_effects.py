@@ -7,11 +7,11 @@ sums count what passes along all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.linalg.path_sums import path_sums
 from glasso_cli.scoring.pathways.graph import LayeredGraph
 
 
@@ -46,33 +46,6 @@ def effects_on(graph: LayeredGraph, exits: np.ndarray) -> Effects:
     return _effects(csr_array(graph.matrix.T), exits)
 
 
-def total_matrix(graph: LayeredGraph, *, absolute: bool = False) -> list[csr_array]:
-    """The effects of all pairs: the powers of B ``(p, p)``, targets in rows, from the first to the last that is not zero."""
-    B = abs(graph.matrix) if absolute else graph.matrix
-    powers = []
-    power = B
-    while power.nnz:
-        powers.append(power)
-        power = csr_array(B @ power)
-        power.eliminate_zeros()
-    return powers
-
-
-def path_effect(graph: LayeredGraph, path: list[int]) -> float:
-    """The product of the weights along ``path``, a list of neurons."""
-    B = graph.matrix
-    return float(np.prod([B[target, source] for source, target in pairwise(path)]))
-
-
 def _effects(B: csr_array, start: np.ndarray) -> Effects:
-    signed, absolute = _powers(B, start), _powers(abs(B), np.abs(start))
-    return Effects(np.pad(signed, ((0, len(absolute) - len(signed)), (0, 0))), absolute)
-
-
-def _powers(B: csr_array, start: np.ndarray) -> np.ndarray:
-    rows = []
-    reached = B @ start.astype(float)
-    while reached.any():
-        rows.append(reached)
-        reached = B @ reached
-    return np.array(rows).reshape(-1, len(start))
+    sums = np.array(list(path_sums(B, start))).reshape(-1, 2, len(start))
+    return Effects(sums[:, 0], sums[:, 1])

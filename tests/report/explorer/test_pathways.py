@@ -57,6 +57,34 @@ def test_paths_and_edges_are_those_of_the_tables(tmp_path: Path, seed: int | Non
     ]
 
 
+@pytest.mark.parametrize("seed", [None, 5])
+def test_paths_to_a_scalar_end_in_it(tmp_path: Path, seed: int | None) -> None:
+    study = study_scored(tmp_path, seed=seed, to="scalar")
+    made = study.pathways
+    assert made is not None
+    found = view(study)
+    end = found.words["scalar"]
+    assert found.ids[end] == found.labels[end] == "loss"
+    assert (found.layers[:end] < found.layers[end]).all()
+    columns, edges = made.path_columns(), ends(found)
+    for number, path in enumerate(found.paths):
+        nodes = path[path >= 0].tolist()
+        assert " > ".join(found.ids[node] for node in nodes) == columns["path"][number]
+        steps = [edges[found.ids[first], found.ids[second]] for first, second in pairwise(nodes)]
+        assert np.prod(steps) == pytest.approx(found.effects[number]) == pytest.approx(columns["effect"][number])
+    table = made.neuron_columns()
+    slopes = dict(zip(table["neuron"], zip(table["direct"], table["direct_standard_error"])))
+    to_end = np.flatnonzero(found.targets == end)
+    last = {str(name).split(" > ")[-2] for name in columns["path"]}
+    assert {found.ids[node] for node in found.sources[to_end]} == last
+    for edge in to_end:
+        assert slopes[found.ids[found.sources[edge]]] == (found.weights[edge], found.errors[edge])
+    words = " ".join(found.words["sentences"])
+    assert "product of its edges and of the slope of the loss at its last neuron" in words
+    assert found.words["unit"] == "change of the loss per token and standard deviation of the first neuron"
+    assert view(study_scored(tmp_path, seed=seed)).words["unit"] == ""
+
+
 def test_neurons_have_the_ranks_of_the_scores(tmp_path: Path) -> None:
     study = study_scored(tmp_path)
     scores = study.scores

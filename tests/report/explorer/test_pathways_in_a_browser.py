@@ -101,6 +101,31 @@ def test_a_path_is_highlighted_and_has_a_card(page: Page) -> None:
     assert page.run("return window.glasso.state().path") is not None
 
 
+def test_paths_to_a_scalar_show_it(opened: Callable[..., Page], tmp_path: Path) -> None:
+    study = study_scored(tmp_path, to="scalar")
+    assert study.pathways is not None
+    page = opened(view_of(study), "#tab=pathways&links=5&tops=0")
+    effects, names = (study.pathways.path_columns()[name] for name in ("effect", "path"))
+    rows = cells(page, "#pathways-table")
+    assert all(row[1].endswith(" → loss") for row in rows)
+    assert rows[0][2].replace("−", "-").startswith(f"{effects[0]:+.4f}"[:6])
+    assert "change of the loss per token" in page.text("#pathways-table caption")
+    last = {name.split(" > ")[-2] for name in names}
+    slopes = "return [...document.querySelectorAll('#pathways .edge title')].filter((e) => e.textContent.includes('→ loss')).length"
+    assert page.run(slopes) == len(last)
+    assert "and loss, " in page.text("#pathways-shown")
+    assert count(page, "#pathways rect") == 1
+    page.run("document.querySelector('#pathways-table [data-path=\"0\"]').click()")
+    assert count(page, "#pathways .edge.on") == len(names[0].split(" > ")) - 1
+    assert "Product of its edges and of the slope of the loss at its last neuron: " in page.text("#card")
+    assert page.text("#card").count("(slope ") == 1
+    page.run("document.querySelector('#pathways [tabindex=\"0\"]').focus()")
+    assert "scalar" not in page.run("return document.activeElement.getAttribute('aria-label')")
+    page.set(weight=0.5)  # in the unit of edges between neurons, whatever the size of the slopes
+    assert 0 < len(cells(page, "#pathways-table")) < len(rows)
+    assert serious_findings(page, dark=False) == []
+
+
 def test_a_neuron_opens_its_card_by_pointer_and_by_keys(page: Page) -> None:
     assert count(page, '#pathways [tabindex="0"]') == 1  # one stop of the Tab key
     page.run("document.querySelector('#pathways [tabindex=\"0\"]').focus()")

@@ -14,6 +14,7 @@ from support.scored_studies import SCORES, pathways_of, structure_of, study_scor
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
+from glasso_cli.config import VisualizeSection
 from glasso_cli.report.plots import PLOTS, draw
 from glasso_cli.report.plots.figures.pathways.lengths import by_length
 from glasso_cli.report.plots.parts import style
@@ -21,7 +22,8 @@ from glasso_cli.report.plots.parts.rows import places_in_rows
 from glasso_cli.report.plots.parts.style import Picture
 from glasso_cli.report.plots.study import Study
 
-KINDS = ("rankings", "pathways", "pathway_lengths", "trials")
+KINDS = ("rankings", "pathways", "pathway_lengths", "trials", "slopes")
+OF_NEURONS, OF_SCALAR = KINDS[:4], (*KINDS[:3], "slopes")
 SMALL = {"formats": ("png",), "dpi": 50, "cards": 0}
 
 
@@ -39,9 +41,9 @@ def paths_of(study: Study) -> Pathways:
 @pytest.mark.parametrize(
     ("without", "kinds"),
     [
-        ((), KINDS),
-        (("structure",), KINDS[1:]),
-        (("pathways",), KINDS[:1]),
+        ((), OF_NEURONS),
+        (("structure",), OF_NEURONS[1:]),
+        (("pathways",), OF_NEURONS[:1]),
         (("pathways", "structure"), ()),
         (("pathways", "structure", "scores"), ()),
     ],
@@ -136,6 +138,87 @@ def test_effects_by_length_do_not_depend_on_the_signs_of_neurons(tmp_path: Path)
     )
     for name, values in by_length(made).items():
         np.testing.assert_allclose(by_length(turned)[name], values)
+
+
+# -- paths to a scalar --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def to_loss(tmp_path: Path) -> Study:
+    return study_scored(tmp_path, seed=4, to="scalar", section=SMALL)
+
+
+def words_of(picture: Picture) -> str:
+    texts = picture.figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return " ".join(text.get_text() for text in texts).replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_figures_of_paths_to_a_scalar_name_it(to_loss: Study) -> None:
+    pictures = drawn(to_loss)
+    assert tuple(pictures) == OF_SCALAR
+    for name in OF_SCALAR[1:]:
+        assert "the loss" in words_of(pictures[name])
+        assert "the loss" in pictures[name].alt
+        assert "targets" not in words_of(pictures[name])
+    assert "loss per token and SD" in words_of(pictures["pathway_lengths"])
+
+
+@pytest.mark.slow
+def test_the_pruned_view_has_the_edges_to_the_scalar(to_loss: Study) -> None:
+    made, table = paths_of(to_loss), drawn(to_loss)["pathways"].table
+    to_end = table["target"] == "loss"
+    wanted = {made.neuron_ids[leaf]: made.exits[leaf] * made.orientation[leaf] for leaf in np.flatnonzero(made.leaves)}
+    assert dict(zip(table["source"][to_end], table["weight"][to_end])) == pytest.approx(wanted)
+    assert (np.diff(np.abs(table["weight"][to_end])) <= 0).all()
+    assert (~to_end).sum() == made.in_view.sum()
+    few = drawn(replace(to_loss, section=replace_edges(to_loss, 2)))["pathways"]
+    assert (few.table["target"] == "loss").sum() == (few.table["target"] != "loss").sum() == 2
+    assert f"2 of the {made.leaves.sum()} edges to the loss" in words_of(few)
+    alone = replace(made, in_view=np.zeros(len(made.in_view), bool))
+    assert set(drawn(replace(to_loss, pathways=alone))["pathways"].table["target"]) == {"loss"}
+
+
+def replace_edges(study: Study, edges: int) -> VisualizeSection:
+    return study.section.model_copy(update={"edges": edges})
+
+
+def test_effects_on_a_scalar_by_length_are_sums_over_all_paths(to_loss: Study) -> None:
+    made, table = paths_of(to_loss), by_length(paths_of(to_loss))
+    signs = pair_signs(made.orientation, made.sources, made.targets)
+    graph = of(made.layers, made.sources, made.targets, made.weights * signs, made.errors)
+    net: dict[tuple[int, int], dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    absolute: dict[tuple[int, int], float] = defaultdict(float)
+    for path, effect in paths(graph):
+        key, onto_end = (int(made.layers[path[0]]), len(path) - 1), made.exits[path[-1]] * made.orientation[path[-1]]
+        net[key][path[0]] += effect * onto_end
+        absolute[key] += abs(effect * onto_end)
+    assert list(zip(table["layer"].tolist(), table["edges"].tolist())) == sorted(net)
+    for place, key in enumerate(sorted(net)):
+        effects = np.array(list(net[key].values()))
+        assert table["positive"][place] == pytest.approx(effects[effects > 0].sum())
+        assert table["negative"][place] == pytest.approx(effects[effects < 0].sum())
+        assert table["net"][place] == pytest.approx(np.abs(effects).sum())
+        assert table["absolute"][place] == pytest.approx(absolute[key])
+    sums = made.onto_targets_signed.sum(axis=0) * made.orientation
+    first = made.layers == 8
+    own = table["layer"] == 8
+    assert (table["positive"] + table["negative"])[own].sum() == pytest.approx(sums[first].sum())
+
+
+@pytest.mark.slow
+def test_slopes_are_those_of_the_sources(to_loss: Study) -> None:
+    made = paths_of(to_loss)
+    table = drawn(to_loss)["slopes"].table
+    place = {name: number for number, name in enumerate(made.neuron_ids.tolist())}
+    rows = [place[name] for name in table["neuron"].tolist()]
+    assert sorted(rows) == np.flatnonzero(made.is_source).tolist()
+    assert (np.diff(np.abs(table["slope"])) <= 0).all()
+    signs = made.orientation[rows]
+    np.testing.assert_array_equal(table["slope"], made.slopes[rows] * signs)
+    np.testing.assert_array_equal(table["direct"], made.exits[rows] * signs)
+    np.testing.assert_allclose(table["through"], made.onto_targets_signed.sum(axis=0)[rows] * signs)
+    np.testing.assert_array_equal(table["slope_standard_error"], made.slope_errors[rows])
 
 
 # -- trials and rankings ------------------------------------------------------------------------------

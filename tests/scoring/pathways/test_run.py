@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.layered import layered, of
+from support.layered import layered
+from support.scored_studies import sloped
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.config import PathwaysSection
@@ -46,24 +47,52 @@ def test_named_neurons_are_the_ends() -> None:
     first, last = (str(GRAPH.neuron_ids[GRAPH.in_layer(layer)[1]]) for layer in (0, 2))
     found = made(sources=[first], targets=[last], count=50)
     assert {(path.split(" > ")[0], path.split(" > ")[-1]) for path in found.path_columns()["path"]} == {(first, last)}
-    assert found.metrics.signed == pytest.approx(found.effects.sum())
+    assert found.metrics.signed == pytest.approx(found.path_columns()["effect"].sum())
     assert found.metrics.absolute == pytest.approx(np.abs(found.effects).sum())
     assert found.metrics.longest == 2
 
 
+FLIPS = np.random.default_rng(1).choice([-1, 1], P)
+TURNED = replace(GRAPH, weights=GRAPH.weights * FLIPS[GRAPH.sources] * FLIPS[GRAPH.targets])
+
+
 def test_turned_neurons_have_the_same_tables() -> None:
-    flips = np.random.default_rng(1).choice([-1, 1], P)
-    turned = of(
-        GRAPH.layers,
-        GRAPH.sources,
-        GRAPH.targets,
-        GRAPH.weights * flips[GRAPH.sources] * flips[GRAPH.targets],
-        GRAPH.errors,
-    )
-    before, after = made().path_columns(), made(turned, SIGNS * flips).path_columns()
-    assert after["path"].tolist() == before["path"].tolist()
-    np.testing.assert_allclose(after["effect"], before["effect"])
-    assert "".join(dot_of_view(made(turned, SIGNS * flips))) == "".join(dot_of_view(made()))
+    before, after = made(), made(TURNED, SIGNS * FLIPS)
+    assert after.path_columns()["path"].tolist() == before.path_columns()["path"].tolist()
+    np.testing.assert_allclose(after.path_columns()["effect"], before.path_columns()["effect"])
+    assert "".join(dot_of_view(after)) == "".join(dot_of_view(before))
+    assert after.metrics.signed == pytest.approx(before.metrics.signed)
+    np.testing.assert_allclose(after.onto_targets_signed * FLIPS, before.onto_targets_signed)
+
+
+def test_sums_over_neurons_are_those_of_oriented_effects() -> None:
+    every = made(count=10_000)
+    oriented = every.path_columns()["effect"]
+    assert every.metrics.signed == pytest.approx(oriented.sum())
+    assert every.metrics.signed != pytest.approx(every.effects.sum())  # with the signs of the model
+    first = every.path(0)[0]
+    own = [every.path(number)[0] == first for number in range(len(oriented))]
+    assert every.onto_targets_signed[:, first].sum() * SIGNS[first] == pytest.approx(oriented[own].sum())
+
+
+def test_turned_neurons_have_the_same_paths_to_a_scalar() -> None:
+    section = PathwaysSection(to="scalar")
+    before = pathways(GRAPH, SIGNS, section, "words", scores=sloped(GRAPH.neuron_ids, GRAPH.layers, SIGNS))
+    scores = sloped(GRAPH.neuron_ids, GRAPH.layers, SIGNS * FLIPS)
+    after = pathways(TURNED, SIGNS * FLIPS, section, "words", scores=scores)
+    for table in ("path_columns", "neuron_columns"):
+        one, other = getattr(before, table)(), getattr(after, table)()
+        for name in set(one) - {"orientation"}:
+            if one[name].dtype.kind == "U":
+                assert one[name].tolist() == other[name].tolist()
+            else:
+                np.testing.assert_allclose(other[name], one[name], err_msg=name)
+    assert after.metrics.signed == pytest.approx(before.metrics.signed)
+    assert before.metrics.scalar is not None
+    assert after.metrics.scalar is not None
+    for name in ("slope", "correlation", "direct", "both"):
+        found: Any = getattr(after.metrics.scalar, name)
+        assert found == pytest.approx(getattr(before.metrics.scalar, name)), name
 
 
 def test_the_view_has_its_neurons_and_edges() -> None:

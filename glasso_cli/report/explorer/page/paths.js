@@ -13,7 +13,17 @@ import {
   hint,
   neuronButton,
 } from './draw.js';
-import { edgesOf, edgeText, effectOf, nodeButton, nodesOf, pathName, pathwayAt, shownPathways } from './pathways.js';
+import {
+  edgesOf,
+  edgeText,
+  effectOf,
+  isSlope,
+  nodeButton,
+  nodesOf,
+  pathName,
+  pathwayAt,
+  shownPathways,
+} from './pathways.js';
 import { NOTHING_CHOSEN, state, update } from './state.js';
 import { pagedTable, tables } from './tables.js';
 
@@ -59,7 +69,7 @@ export function setUpPaths() {
   if (!manifest.pathways?.paths) return;
   const columns = manifest.pathways.tried ? [...PATH_COLUMNS, THROUGH] : PATH_COLUMNS;
   tables.pathways = pagedTable(byId('pathways-table'), {
-    caption: () => 'Paths shown, from strong to weak',
+    caption: () => ['Paths shown, from strong to weak', manifest.pathways.unit].filter(Boolean).join('; effect: '),
     columns: () => columns,
     rows: () => shownPathways().paths,
   });
@@ -93,7 +103,7 @@ export function pathCard(path) {
       nodeButton(node),
       ' ',
       pathwayAt('names', node),
-      step ? ` (edge ${edgeText(edges[step - 1])})` : '',
+      step ? ` (${isSlope(edges[step - 1]) ? 'slope' : 'edge'} ${edgeText(edges[step - 1])})` : '',
     ),
   );
   const contexts = nodes
@@ -105,11 +115,16 @@ export function pathCard(path) {
   return [
     createElement('h2', {}, pathName(path)),
     createElement('ol', { class: 'plain' }, ...steps),
-    createElement('p', {}, `Product of its edges: ${effectText(path)}.`),
+    createElement('p', {}, productWords(path)),
     ...(isTried(path) ? [createElement('p', {}, throughWords(path))] : []),
     createElement('p', {}, createButton({ onclick: () => update({ tab: 'pathways' }) }, 'Show in the picture')),
     ...(contexts.length ? [createElement('h3', {}, 'Contexts'), ...contexts] : []),
   ];
+}
+
+function productWords(path) {
+  const { factors, unit } = manifest.pathways;
+  return `Product of ${factors}: ${effectText(path)}${unit ? `, ${unit}` : ''}.`;
 }
 
 function throughWords(path) {

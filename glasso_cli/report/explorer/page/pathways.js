@@ -26,6 +26,10 @@ const picture = { nodes: [], marks: new Map(), lines: [], focus: null };
 export const pathwayAt = (name, index) => data[`pathways.${name}`][index];
 export const effectOf = (path) => pathwayAt('effects', path);
 const layerName = (layer) => (layer < 0 ? 'no layer' : `layer ${layer}`);
+// The scalar in which paths may end stands among the neurons, in a row of its own.
+const isScalar = (node) => node === manifest.pathways.scalar;
+export const isSlope = (edge) => isScalar(pathwayAt('targets', edge));
+const rowName = (node) => (isScalar(node) ? 'scalar' : layerName(pathwayAt('layers', node)));
 export const pathName = (path) => `Path ${path + 1}`;
 
 // The neurons of a path, as indices into those of this view.
@@ -58,12 +62,12 @@ export const edgesOf = (path) => {
 // The paths, edges and neurons that the controls above the picture let in.
 export function shownPathways() {
   const strong = (value) => Math.abs(value) >= state.weight;
-  const paths = data.pathwayPaths.filter((path) => strong(effectOf(path))).slice(0, state.routes);
+  const paths = data.pathwayPaths.filter((path) => strong(strengthOf(path))).slice(0, state.routes);
   const edges = new Set([...paths, ...(state.path === null ? [] : [state.path])].flatMap(edgesOf));
   edges.delete(undefined);
   let others = 0;
   for (let edge = 0; edge < data['pathways.weights'].length && others < state.links; edge++) {
-    if (edges.has(edge) || !strong(pathwayAt('weights', edge))) continue;
+    if (edges.has(edge) || isSlope(edge) || !strong(pathwayAt('weights', edge))) continue;
     edges.add(edge);
     others++;
   }
@@ -73,6 +77,12 @@ export function shownPathways() {
     nodes.add(pathwayAt('targets', edge));
   }
   return { paths, edges: [...edges], nodes: [...nodes] };
+}
+
+// The product of a path in the unit of edges between neurons: without the slope of the scalar, which has another unit.
+function strengthOf(path) {
+  const last = edgesOf(path).at(-1);
+  return isSlope(last) ? effectOf(path) / pathwayAt('weights', last) : effectOf(path);
 }
 
 // The places of the neurons: a row for each layer, the first at the bottom, in an order that gives short edges.
@@ -107,7 +117,7 @@ function layOut(nodes, edges, width) {
     for (const node of row)
       points.set(node, [PICTURE_LEFT + place.get(node) * (width - PICTURE_LEFT - PICTURE_RIGHT), y]);
   });
-  return { layers, rows, points, height, pitch };
+  return { rows, points, height, pitch };
 }
 
 function meanOf(nodes, place, otherwise) {
@@ -142,9 +152,11 @@ function hideControls() {
 }
 
 function helpWords() {
-  const { paths, edges, scored } = manifest.pathways;
+  const { paths, edges, scored, scalar } = manifest.pathways;
   return [
     'A row is a layer, the first at the bottom. The colour of a neuron is its community.',
+    scalar < 0 ? '' : 'The square at the top is the scalar. The width of edges to it has a scale of its own.',
+    scalar < 0 ? '' : 'The strength of a path is that of its edges between neurons.',
     scored ? 'Larger: more important. A second ring: among the most important neurons.' : '',
     edges ? 'Blue, solid: positive; red, dashed: negative. Wider: stronger.' : '',
     paths ? 'A click on an edge shows the strongest path along it.' : '',
@@ -165,30 +177,37 @@ function drawPicture() {
   const width = Math.max(280, byId('pathways').clientWidth);
   const layout = layOut(nodes, edges, width);
   Object.assign(picture, { width: byId('pathways').clientWidth, nodes: layout.rows, marks: new Map(), lines: [] });
-  const largest = Math.max(1e-12, ...edges.map((edge) => Math.abs(pathwayAt('weights', edge))));
+  const sizes = (kind) => edges.filter(kind).map((edge) => Math.abs(pathwayAt('weights', edge)));
+  const largestSlope = Math.max(1e-12, ...sizes(isSlope));
+  const largest = Math.max(1e-12, ...sizes((edge) => !isSlope(edge)));
   const strongest = Math.max(1e-12, ...nodes.map((node) => importanceOf(node)));
   const weakFirst = [...edges].sort((a, b) => Math.abs(pathwayAt('weights', a)) - Math.abs(pathwayAt('weights', b)));
-  const lines = weakFirst.map((edge) => edgeLine(edge, layout, largest));
+  const lines = weakFirst.map((edge) => edgeLine(edge, layout, isSlope(edge) ? largestSlope : largest));
   const room = layout.rows.map((row) => (width - PICTURE_LEFT - PICTURE_RIGHT) / row.length); // pixels of each neuron
   const marks = layout.rows.flatMap((row, index) =>
     row.map((node) => nodeMark(node, layout.points.get(node), strongest, room[index])),
   );
-  const names = layout.layers.map((layer, index) => {
+  const names = layout.rows.map((row, index) => {
     const y = layout.height - PICTURE_BOTTOM - index * layout.pitch;
     const text = createSvg('text', { class: 'layer', x: 0, y: y + 4 });
-    text.textContent = layerName(layer);
+    text.textContent = rowName(row[0]);
     return text;
   });
-  const counts = [plural(nodes.length, 'neuron'), plural(layout.rows.length, 'layer'), plural(edges.length, 'edge')];
-  const label = `${counts[0]} in ${counts[1]}, ${counts[2]}`;
+  const slopes = nodes.some(isScalar) ? 1 : 0;
+  const neurons = `${plural(nodes.length - slopes, 'neuron')} in ${plural(layout.rows.length - slopes, 'layer')}`;
+  const ends = slopes ? ` and ${pathwayAt('labels', manifest.pathways.scalar)}` : '';
+  const label = `${neurons}${ends}, ${plural(edges.length, 'edge')}`;
   const size = { width, height: layout.height, viewBox: `0 0 ${width} ${layout.height}` };
   const svg = createSvg('svg', { ...size, role: 'group', 'aria-label': label, onkeydown: handlePathwayKey }, ...names);
   svg.append(...lines, ...marks);
   byId('pathways').replaceChildren(...(nodes.length ? [svg] : [hint('Nothing is as strong as that.')]));
   byId('pathways-shown').textContent = `${label}, ${plural(paths.length, 'path')} shown.`;
-  if (!picture.marks.has(picture.focus)) picture.focus = layout.rows.at(-1)?.[0] ?? null;
+  if (!picture.marks.has(picture.focus)) picture.focus = firstFocus(layout.rows);
   markPathways();
 }
+
+// A neuron of the highest row.
+const firstFocus = (rows) => (rows.findLast((row) => !isScalar(row[0])) ?? rows.at(-1))?.[0] ?? null;
 
 const importanceOf = (node) => Math.abs(pathwayAt('importance', node)) || 0;
 
@@ -220,18 +239,21 @@ function openPathAlong(edge) {
 function nodeMark(node, [x, y], strongest, room) {
   const neuron = pathwayAt('neurons', node);
   const rank = pathwayAt('ranks', node);
+  const scalar = isScalar(node);
   const radius = Math.max(0.5, Math.min(1, room / 20)) * (4 + 4 * Math.sqrt(importanceOf(node) / strongest));
-  const circle = createSvg('circle', { class: 'body', r: radius.toFixed(2) });
-  const colour = neuron < 0 ? styleValue('--paper') : colourOf(activeCorpus().communities[neuron]);
-  circle.style.setProperty('fill', colour);
+  const body = scalar
+    ? createSvg('rect', { class: 'body', x: -6, y: -6, width: 12, height: 12 })
+    : createSvg('circle', { class: 'body', r: radius.toFixed(2) });
+  const unfitted = styleValue(scalar ? '--ink' : '--paper');
+  body.style.setProperty('fill', neuron < 0 ? unfitted : colourOf(activeCorpus().communities[neuron]));
   const above = pathwayAt('layers', node) === pathwayAt('layers', picture.nodes.at(-1)[0]);
   const text = createSvg('text', { y: above ? -radius - 7 : radius + 15 });
   text.textContent = pathwayAt('labels', node);
   const words = [
     nodeTitle(node),
-    layerName(pathwayAt('layers', node)),
+    rowName(node),
     ...(rank ? [`importance ${formatEstimate(pathwayAt('importance', node))}, rank ${formatCount(rank)}`] : []),
-    ...(neuron < 0 ? ['not in the fitted graph'] : []),
+    ...(neuron < 0 && !scalar ? ['not in the fitted graph'] : []),
   ].join(', ');
   const title = createSvg('title', {});
   title.textContent = words;
@@ -239,7 +261,7 @@ function nodeMark(node, [x, y], strongest, room) {
   const mark = createSvg(
     'g',
     {
-      class: room >= LABEL_ROOM ? 'node labelled' : 'node',
+      class: room >= LABEL_ROOM || scalar ? 'node labelled' : 'node',
       transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
       role: 'button',
       tabindex: -1,
@@ -250,7 +272,7 @@ function nodeMark(node, [x, y], strongest, room) {
     },
     title,
     createSvg('circle', { class: 'reach', r: 12 }),
-    circle,
+    body,
     ...(ring ? [createSvg('circle', { class: 'ring', r: radius + 3 })] : []),
     text,
   );

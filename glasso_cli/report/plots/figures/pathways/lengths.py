@@ -1,4 +1,4 @@
-"""Effects on the targets along all paths, by the layer where they begin and the number of edges, signed and absolute apart."""
+"""Effects on the targets, or on a scalar, along all paths, by the layer where they begin and the number of edges, signed and absolute apart."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from scipy.sparse import coo_array, csr_array
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.graph import colours
+from glasso_cli.linalg.path_sums import path_sums
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, percent
-from glasso_cli.report.words.pathways import edge_words
+from glasso_cli.report.words.pathways import edge_words, end_words, scalar_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,23 +33,25 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     if not len(table["layer"]):
         return
     amount = len(table["layer"])
-    note = (
-        f"Sums over pairs of a neuron of the layer and one of {count(made.metrics.targets, 'target')}. Left: the effect of each pair along all "
-        "paths of this many edges; paths of opposite sign cancel. Right: the same effects without their signs, and the sums of the "
-        f"absolute effects of the paths, where nothing cancels. {edge_words(made.metrics.graph)} The sums have no errors here."
-    )
     page = style.page(
-        study, "Effects on the targets, by length of path", note, (max(8.5, 2 * _BAR * amount + 3), 4.4), signs=True
+        study,
+        f"Effects on {_end(made)}, by length of path",
+        _note(made),
+        (max(8.5, 2 * _BAR * amount + 3), 4.4),
+        signs=True,
     )
     left, right = page.figure.subplots(1, 2)
-    _draw_signed(left, table)
-    _draw_absolute(right, table)
-    yield style.Picture("pathway_lengths", page.figure, _alt(study, table), table)
+    scalar = made.metrics.scalar
+    unit, each = ("SD per SD", "pairs") if scalar is None else (f"{scalar.scalar} per token and SD", "neurons")
+    _draw_signed(left, table, unit, each)
+    _draw_absolute(right, table, unit, each)
+    yield style.Picture("pathway_lengths", page.figure, _alt(study, made, table), table)
 
 
 def by_length(made: Pathways) -> dict[str, Any]:
     """For each layer and number of edges with a path to a target: sums over pairs of a neuron of the layer and a target.
 
+    Where paths end in a scalar, it is the one target, and an edge is one between neurons: its slope is a factor of each path.
     ``positive`` and ``negative`` are those of the pairs' signed effects by sign, ``net`` is that of their sizes, and ``absolute``
     that of the sizes of all paths. Only the first two depend on the orientation of neurons.
     """
@@ -57,14 +60,8 @@ def by_length(made: Pathways) -> dict[str, Any]:
     backwards = csr_array(coo_array((weights, (made.sources, made.targets)), shape=(p, p)))
     layers, of_layer = np.unique(made.layers, return_inverse=True)
     sums: dict[tuple[int, int], np.ndarray] = {}
-    ends = np.flatnonzero(made.is_target)
-    for start in range(0, len(ends), _AT_ONCE):
-        chosen = ends[start : start + _AT_ONCE]
-        signed = np.zeros((p, len(chosen)))
-        signed[chosen, np.arange(len(chosen))] = 1.0
-        absolute, length = signed, 0
-        while (absolute := abs(backwards) @ absolute).any():
-            signed, length = backwards @ signed, length + 1
+    for ends in _ends(made):
+        for length, (signed, absolute) in enumerate(path_sums(backwards, ends), start=1):
             parts = (np.maximum(signed, 0), np.minimum(signed, 0), np.abs(signed), absolute)
             totals = np.array([np.bincount(of_layer, part.sum(axis=1), len(layers)) for part in parts])
             for row in np.flatnonzero(totals[3]).tolist():
@@ -79,25 +76,38 @@ def by_length(made: Pathways) -> dict[str, Any]:
     }
 
 
-def _draw_signed(axes: Axes, table: dict[str, Any]) -> None:
+def _ends(made: Pathways) -> Iterator[np.ndarray]:
+    """What each end gets of each neuron, ``(p, n)`` for some of the ends: the targets, or the scalar alone. Signs are oriented."""
+    if made.metrics.scalar is not None:
+        yield (made.exits * made.orientation)[:, None]
+        return
+    targets = np.flatnonzero(made.is_target)
+    for start in range(0, len(targets), _AT_ONCE):
+        chosen = targets[start : start + _AT_ONCE]
+        ends = np.zeros((len(made.neuron_ids), len(chosen)))
+        ends[chosen, np.arange(len(chosen))] = 1.0
+        yield ends
+
+
+def _draw_signed(axes: Axes, table: dict[str, Any], unit: str, each: str) -> None:
     places = np.arange(len(table["layer"]))
-    axes.bar(places, table["positive"], color=colours.POSITIVE, width=0.7, label="positive pairs")
+    axes.bar(places, table["positive"], color=colours.POSITIVE, width=0.7, label=f"positive {each}")
     axes.bar(
         places, table["negative"], color=colours.NEGATIVE, width=0.7, hatch="////", edgecolor="white", linewidth=0,
-        label="negative pairs",
+        label=f"negative {each}",
     )  # fmt: skip
     total = table["positive"] + table["negative"]
     axes.plot(places, total, "d", color="white", markeredgecolor="black", markersize=6, label="sum")
     axes.axhline(0, color=style.INK, linewidth=0.8)
-    axes.set(title="Signed", ylabel="sum of effects, SD per SD")
+    axes.set(title="Signed", ylabel=f"sum of effects, {unit}")
     _finish(axes, table)
 
 
-def _draw_absolute(axes: Axes, table: dict[str, Any]) -> None:
+def _draw_absolute(axes: Axes, table: dict[str, Any], unit: str, each: str) -> None:
     places = np.arange(len(table["layer"]))
-    axes.bar(places - 0.19, table["net"], color="#BDBDBD", width=0.36, label="of pairs, after cancelling")
+    axes.bar(places - 0.19, table["net"], color="#BDBDBD", width=0.36, label=f"of {each}, after cancelling")
     axes.bar(places + 0.19, table["absolute"], color=style.ACCENT, width=0.36, label="of paths, nothing cancels")
-    axes.set(title="Absolute", ylabel="sum of absolute effects, SD per SD")
+    axes.set(title="Absolute", ylabel=f"sum of absolute effects, {unit}")
     _finish(axes, table)
 
 
@@ -111,11 +121,33 @@ def _finish(axes: Axes, table: dict[str, Any]) -> None:
     axes.legend(loc="upper right", handlelength=1.4)
 
 
-def _alt(study: Study, table: dict[str, Any]) -> str:
+def _end(made: Pathways) -> str:
+    return "the targets" if made.metrics.scalar is None else end_words(made.metrics)
+
+
+def _note(made: Pathways) -> str:
+    scalar = made.metrics.scalar
+    if scalar is None:
+        pairs = f"pairs of a neuron of the layer and one of {count(made.metrics.targets, 'target')}"
+        each, last = "pair", ""
+    else:
+        pairs, each = "the neurons of the layer", "neuron"
+        last = (
+            f" The last factor of a path is a slope of {scalar_words(scalar)}, which is not counted as an edge. What a neuron does to "
+            f"{scalar_words(scalar)} past all later neurons is not in the bars."
+        )
+    return (
+        f"Sums over {pairs}. Left: the effect of each {each} along all paths of this many edges; paths of opposite sign cancel. Right: the "
+        "same effects without their signs, and the sums of the absolute effects of the paths, where nothing cancels. "
+        f"{edge_words(made.metrics.graph)}{last} The sums have no errors here."
+    )
+
+
+def _alt(study: Study, made: Pathways, table: dict[str, Any]) -> str:
     words = "; ".join(
         f"layer {layer}, {count(length, 'edge')}: {absolute:.3g}, of which {percent(float(net / absolute))} is left after cancelling"
         for layer, length, net, absolute in zip(
             *(np.asarray(table[name]).tolist() for name in ("layer", "edges", "net", "absolute"))
         )
     )
-    return f"Bars of the effects on the targets along all paths ({study.title}). Absolute sums by first layer and length: {words}."
+    return f"Bars of the effects on {_end(made)} along all paths ({study.title}). Absolute sums by first layer and length: {words}."
