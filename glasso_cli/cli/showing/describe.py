@@ -32,10 +32,6 @@ from glasso_cli.artifacts.metrics import (
     metrics_of,
 )
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
-<<<<<<< HEAD:glasso_cli/cli/showing/describe.py
-from glasso_cli.cli.showing.pathways_lines import pathways_lines
-=======
->>>>>>> ends:glasso_cli/cli/show.py
 from glasso_cli.console import strict_json, visible
 from glasso_cli.errors import GIVE_AN_ARTIFACT, ForeignFileError, InputError
 from glasso_cli.graph.dot import MARK

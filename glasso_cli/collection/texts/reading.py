@@ -106,7 +106,7 @@ def checked_texts(
         reading = read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
         )
-        oriented = ("orientation", loaded.kind, points)
+        oriented = ("orientation", loaded.kind, tuple(points))
         kept = replace(reading, orientation=lambda: shared.once(oriented, reading.orientation))
         yield kept, recorder, mixed
 
