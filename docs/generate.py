@@ -54,6 +54,7 @@ All stages of one experiment share one folder. It is `out`, or `runs/NAME` witho
 """
 
 _MORE = {
+    "collect": "[scale.md](scale.md) explains `--workers`, `--pilot` and `--part`, and how to use a cluster.",
     "synth": "[synth.md](synth.md) explains who writes the texts and what they cost.",
     "fit": "[inference.md](inference.md) explains the tests, and [solvers.md](solvers.md) the solvers.",
     "intervene": "[intervene.md](intervene.md) explains what is measured, its errors and its controls. The table at the end goes to stderr.",
@@ -62,8 +63,7 @@ _MORE = {
     "pathways": "[pathways.md](pathways.md) explains the effects along paths, their errors, and trials on the network.",
     "visualize": "[explorer.md](explorer.md) describes the figures and the explorer.",
     "compare": "[compare.md](compare.md) explains the tests. This stage needs at least two corpora.",
-    "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the "
-    "configuration has a section `influence`.",
+    "influence": "[influence.md](influence.md) explains what is computed and what it does not say. `glasso run` computes it only if the configuration has a section `influence`.",
     "score": "[score.md](score.md) explains the forms of attribution, the errors and the curves. It needs no other stage but `synth`, "
     "where the texts are on a topic.",
     "run": "A stage that missed a target does not stop the later stages. The exit code is then 5.",

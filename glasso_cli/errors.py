@@ -10,6 +10,7 @@
     ├── UpstreamError      exit 3   an artifact that an earlier stage should have written
     ├── ServiceError       exit 4   the hub, an API or the disk failed
     └── BelowBar           exit 5   the work is done and saved, but a target was missed
+        └── UnitsFailed    exit 5   a part of the work failed every time, and the rest is saved
 
 A message is one sentence of what was wrong with the value; ``hint`` is one of what to do.
 """
@@ -68,6 +69,10 @@ class BelowBar(GlassoError):  # noqa: N818 - the work is done
     exit_code = 5
 
 
+class UnitsFailed(BelowBar):
+    """Units of a computation failed at every attempt. The others are saved, and the artifact is not made."""
+
+
 # package → the extra that brings it
 _EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors"), "models"),
@@ -76,6 +81,7 @@ _EXTRAS = {
     "openai": "llm",
     "gglasso": "joint",
     "gguf": "builtin",
+    **dict.fromkeys(("dask", "distributed", "dask_jobqueue"), "cluster"),
 }
 
 

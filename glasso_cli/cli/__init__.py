@@ -1,1 +1,1 @@
-"""The command line: the commands, and what `show` and `init` print."""
+"""The command line: the commands, and what they print."""

@@ -40,6 +40,27 @@ NeuronFile = Annotated[
         "intervene.sources=FILE.",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Make the blocks in N processes on this machine, each with a GPU or a share of the cores of its own. The same as "
+        "--set engine='{kind: processes, workers: N}'.",
+    ),
+]
+PartText = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="I/N",
+        help="Make only part I of N of the blocks, beside other processes that make the other parts. The command without "
+        "--part makes what is missing, and the result.",
+    ),
+]
+Pilot = Annotated[
+    bool, typer.Option("--pilot", help="Make only the pilot pass, which all parts need before they start.")
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Run even if the results are up to date.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only print what would run, and why.")]
 Threads = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from glasso_cli.collection.sparse.products import SparseProducts
 from glasso_cli.config import CollectSection
 from glasso_cli.config.neurons import indices_of, wanted_ids
 from glasso_cli.console import Reporter
+from glasso_cli.engine.shares import Unit, each_unit, own_size
+from glasso_cli.engine.versions import made_by, refuse_other_versions
 from glasso_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ PILOT_TOKENS = 2_048
 LARGE_PILOT_TOKENS = 16_384  # where the pilot decides more than a centre: tables, or which neurons
 GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than this go through the model together
 GROUP_VALUES = 2**26  # and no more activations than this
-_PILOT = ("collect-pilot", 3)  # kinds and schemas of pieces
-_BLOCK = ("collect-block", 3)
+_PILOT = ("collect-pilot", 4)  # kinds and schemas of pieces
+_BLOCK = ("collect-block", 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +74,9 @@ class CorpusPass:
         path = self.pieces / "pilot.npz"
         part = read_piece(path, *_PILOT, self.reporter.detail)
         if part is None:
-            _save_findings(path, self._run_pilot())
+            _save_findings(path, self._run_pilot(), self.reading.device, self.reporter.warn)
             part = written_piece(path, *_PILOT)
+        refuse_other_versions("the pilot", part[1]["made_by"])
         return _findings_of(part, self.reading.device)
 
     def pilot_windows(self) -> list[Any]:
@@ -127,19 +130,47 @@ class CorpusPass:
 
     def blocks(self, findings: PilotFindings) -> list[tuple[Piece, dict[str, int]]]:
         """Every block's sums and token counts; blocks that an interrupted run finished are not read again."""
-        done = {index: read_piece(self._piece(index), *_BLOCK, self.reporter.detail) for index in self._indices()}
-        missing = [group for group in self.groups(len(findings.columns)) if any(done[index] is None for index in group)]
-        sizes = self._sizes()
-        total = sum(sizes[index] for group in missing for index in group)
-        with self.reporter.progress(f"collect {self.name}", total, self.reading.samples) as advance:
-            for group in missing:
-                self._make(group, findings, advance)
-        made = {index for group in missing for index in group}
+        done = {index: self._read(index) for index in self._indices()}
+        made = self.make_blocks(findings, {index for index, part in done.items() if part is not None})
         parts = [
             part if part is not None and index not in made else written_piece(self._piece(index), *_BLOCK)
             for index, part in done.items()
         ]
+        self._tell_processors([meta["made_by"] for _, meta in parts])
         return [(arrays, meta["tokens"]) for arrays, meta in parts]
+
+    def make_blocks(self, findings: PilotFindings, done: Collection[int] | None = None) -> set[int]:
+        """Make the blocks that are missing and of this process's share; the value is the blocks that were missing.
+
+        ``done`` are those that are there, by default all that have a file.
+        """
+        if done is None:
+            done = {index for index in self._indices() if self._piece(index).exists()}
+        groups = self.groups(len(findings.columns))
+        sizes = self._sizes()
+        missing = {
+            place: Unit(_named(group), sum(sizes[index] for index in group))
+            for place, group in enumerate(groups)
+            if not set(group) <= set(done)
+        }
+        with self.reporter.progress(f"collect {self.name}", own_size(missing), self.reading.samples) as advance:
+            each_unit(missing, lambda place: self._make(groups[place], findings, advance))
+        return {index for place in missing for index in groups[place]}
+
+    def _read(self, index: int) -> Part | None:
+        part = read_piece(self._piece(index), *_BLOCK, self.reporter.detail)
+        if part is not None:
+            refuse_other_versions(f"block {index}", part[1]["made_by"])
+        return part
+
+    def _tell_processors(self, made_by: Sequence[dict[str, str]]) -> None:
+        """Warn where blocks were made by processors of several kinds, whose last digits differ."""
+        kinds = sorted({made["processor"] for made in made_by})
+        if len(kinds) > 1:
+            self.reporter.warn(
+                f"{self.name}: the blocks were made on {' and on '.join(kinds)}; on one kind of processor alone the last "
+                "digits would be others."
+            )
 
     def groups(self, width: int) -> list[list[int]]:
         """Neighbouring blocks that are read together, so that small ones share batches of equal lengths."""
@@ -169,7 +200,8 @@ class CorpusPass:
             for batch in parts:
                 sums.update(batch)
                 tokens.update(batch.token_counts())
-            write_piece(self._piece(index), *_BLOCK, sums.finish(), {"tokens": tokens})
+            meta = {"tokens": tokens, "made_by": made_by(self.reading.device)}
+            write_piece(self._piece(index), *_BLOCK, sums.finish(), meta, self.reporter.warn)
 
     def _products(self, pilot: Pilot, index: int) -> Products:
         """What sums the products of block ``index``."""
@@ -245,7 +277,12 @@ def refuse_all_masked(tokens: TokenCounts, samples: str = "tokens") -> None:
     )
 
 
-def _save_findings(path: Path, findings: PilotFindings) -> None:
+def _named(group: Sequence[int]) -> str:
+    """What a group of neighbouring blocks is called."""
+    return f"block {group[0]}" if len(group) == 1 else f"blocks {group[0]} to {group[-1]}"
+
+
+def _save_findings(path: Path, findings: PilotFindings, device: Any, tell: Callable[[str], None]) -> None:
     transform = findings.pilot.transform
     arrays = {
         "mean": findings.pilot.mean.cpu().numpy(),
@@ -258,8 +295,8 @@ def _save_findings(path: Path, findings: PilotFindings) -> None:
         "orientation": findings.orientation,
         **(transform.arrays() if transform is not None else {}),
     }
-    meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference}
-    write_piece(path, *_PILOT, arrays, meta)
+    meta = {"limits": findings.limits, "dtype_difference": findings.dtype_difference, "made_by": made_by(device)}
+    write_piece(path, *_PILOT, arrays, meta, tell)
 
 
 def _findings_of(part: Part, device: Any) -> PilotFindings:

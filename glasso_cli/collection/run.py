@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from glasso_cli.collection.sparse.latents import unusable_of
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.config import CollectSection
 from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.engine.shares import end_of_share, is_shared
 from glasso_cli.errors import InputError
 from glasso_cli.inference.effective_n import effective_n, fewer_tokens_than_neurons, more_of
 from glasso_cli.linalg import moments
@@ -100,24 +102,40 @@ def collect_reading(
     """The statistics of one reading, as :func:`collect_to_disk` gives them."""
     work = CorpusPass(name=name, section=section, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
     findings = work.pilot_findings()
+    if is_shared():
+        _make_share(work, findings)
+        end_of_share()
     stats, stored = _assemble(work, findings, work.blocks(findings))
     _refuse_few_routed(stats, reading.points)
     _warn(stats, name, reporter)
     if section.null == "reinitialised":
-        with reading.fresh(seed) as other:
-            stats, stored["fresh_moments"] = _with_fresh(stats, other, section, pieces / "fresh", seed, reporter)
+        with _fresh_pass(work, findings) as other:
+            stats, stored["fresh_moments"] = _with_fresh(stats, other)
     return stats, stored
 
 
-def _with_fresh(
-    stats: ActivationStats, reading: Reading, section: CollectSection, pieces: Path, seed: int, reporter: Reporter
-) -> tuple[ActivationStats, Chunked]:
-    """``stats`` with what was summed over the network with fresh weights, a ``reading`` of the same documents."""
-    neurons = "all" if section.neurons == "all" else tuple(stats.neuron_ids.tolist())
+def _make_share(work: CorpusPass, findings: PilotFindings) -> None:
+    """Make this process's share of all blocks, those of the network with fresh weights too."""
+    work.make_blocks(findings)
+    if work.section.null == "reinitialised":
+        with _fresh_pass(work, findings) as other:
+            other.make_blocks(other.pilot_findings())
+
+
+@contextmanager
+def _fresh_pass(work: CorpusPass, findings: PilotFindings) -> Iterator[CorpusPass]:
+    """The pass over the documents of ``work`` by the network with fresh weights, at the neurons that the pilot chose."""
+    section, pieces = work.section, work.pieces / "fresh"
+    chosen = np.array(neuron_ids(work.reading.points))[findings.columns]
+    neurons = "all" if section.neurons == "all" else tuple(chosen.tolist())
     alone = section.model_copy(update={"null": False, "contexts": False, "neurons": neurons})
-    name = f"{stats.meta['corpus']}, fresh weights"
     pieces.mkdir(exist_ok=True)
-    work = CorpusPass(name=name, section=alone, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
+    with work.reading.fresh(work.seed) as reading:
+        yield replace(work, name=f"{work.name}, fresh weights", section=alone, reading=reading, pieces=pieces)
+
+
+def _with_fresh(stats: ActivationStats, work: CorpusPass) -> tuple[ActivationStats, Chunked]:
+    """``stats`` with what was summed over the network with fresh weights, which ``work`` reads."""
     findings = work.pilot_findings()
     fresh, stored = _assemble(work, findings, work.blocks(findings))
     metrics = replace(stats.metrics, fresh_network=fresh.metrics.n_effective)

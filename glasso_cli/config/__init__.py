@@ -8,6 +8,7 @@ from glasso_cli.config.sections.effects.audit import AuditSection
 from glasso_cli.config.sections.effects.influence import InfluenceSection
 from glasso_cli.config.sections.effects.intervene import InterveneSection
 from glasso_cli.config.sections.effects.score import ScoreSection
+from glasso_cli.config.sections.engine import EngineSection
 from glasso_cli.config.sections.fit import FitSection, SelectSection
 from glasso_cli.config.sections.graphs.pathways import PathwaysSection
 from glasso_cli.config.sections.graphs.structure import StructureSection
@@ -22,6 +23,7 @@ __all__ = [
     "CompareSection",
     "Config",
     "CorpusSection",
+    "EngineSection",
     "FitSection",
     "InfluenceSection",
     "InterveneSection",

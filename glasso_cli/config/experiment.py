@@ -20,6 +20,7 @@ from glasso_cli.config.sections.effects.audit import AuditSection
 from glasso_cli.config.sections.effects.influence import InfluenceSection
 from glasso_cli.config.sections.effects.intervene import InterveneSection
 from glasso_cli.config.sections.effects.score import ScoreSection
+from glasso_cli.config.sections.engine import EngineSection
 from glasso_cli.config.sections.fit import FitSection
 from glasso_cli.config.sections.graphs.pathways import PathwaysSection
 from glasso_cli.config.sections.graphs.structure import StructureSection
@@ -77,6 +78,10 @@ class Config(Section):
     audit: AuditSection = Field(
         default=AuditSection(),
         description="How scores of pairs are judged against the effects that `intervene` measured.",
+    )
+
+    engine: EngineSection = Field(
+        default=EngineSection(), description="Which processes and machines do the work. Nothing here changes a result."
     )
 
     @field_validator("name")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def cores() -> int:
@@ -16,6 +19,17 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@functools.cache
+def processor() -> str:
+    """The kind of processor of this machine, such as ``AMD EPYC 9654 96-Core Processor``."""
+    try:
+        lines = _PROCESSORS.read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def available_memory() -> int:

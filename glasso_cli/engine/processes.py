@@ -12,6 +12,9 @@ from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
 from glasso_cli.engine import threads
+from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.tasks import CallFailed, Engine, current, in_words
+from glasso_cli.errors import ServiceError
 
 Outcome = TypeVar("Outcome")
 
@@ -91,7 +94,13 @@ def run_all(
     With one worker all is done in this process. A ``team`` goes on with its processes, and gets ``shared`` with every item; otherwise
     each process gets it once and ends when all is done. The first error is raised at once, and ends the processes.
     Raises :class:`concurrent.futures.process.BrokenProcessPool` when a process is ended from outside.
+
+    Where there is a cluster (:func:`glasso_cli.engine.tasks.current`), all of it runs there, whatever ``workers`` says.
     """
+    cluster = current()
+    if cluster is not None and len(work) > 1:
+        yield from _on_cluster(cluster, function, shared, work)
+        return
     if workers < 2:
         for item in work:
             function(shared, *item)
@@ -112,6 +121,23 @@ def run_all(
         pool.shutdown()
     finally:
         _end(pool)
+
+
+def _on_cluster(
+    cluster: Engine, function: Callable[..., None], shared: Any, work: Sequence[tuple[Any, ...]]
+) -> Iterator[None]:
+    """Make the calls on ``cluster``; raises the error of one that failed every time, after all others have ended."""
+    failed: BaseException | None = None
+    for outcome in cluster.run(function, shared, work, threads.allowed()):
+        failed = failed or outcome.error
+        yield
+    if isinstance(failed, CallFailed):
+        raise ServiceError(
+            f"A part of the work failed {ATTEMPTS} times on the cluster: {in_words(failed)}.",
+            "Run the same command without an engine to see where; what is finished is kept.",
+        )
+    if failed is not None:
+        raise failed
 
 
 def _started(workers: int, *task: Any) -> ProcessPoolExecutor:

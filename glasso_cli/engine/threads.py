@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
@@ -46,7 +46,7 @@ def limited(threads: int | None) -> Iterator[None]:
         return
     _check(threads)
     with ExitStack() as stack:
-        stack.enter_context(_environment(dict.fromkeys(_NAMES, str(threads))))
+        stack.enter_context(environment(dict.fromkeys(_NAMES, str(threads))))
         if "numpy" in sys.modules:
             from threadpoolctl import threadpool_limits
 
@@ -113,7 +113,8 @@ def _check(threads: int) -> None:
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """The variables ``values`` in the environment of this process, and of those that it starts."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

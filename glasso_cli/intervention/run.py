@@ -17,6 +17,7 @@ from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.config import InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.engine.machine import available_memory
+from glasso_cli.engine.shares import Unit, each_unit, end_of_share, own_size
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint, record
 from glasso_cli.inference.document_means import sign_flips
@@ -108,15 +109,22 @@ def intervene(
 def _pieces(
     measure: Measure, batches: Sequence[Any], reader: Reader, pieces: Path, name: str, reporter: Reporter
 ) -> list[Arrays]:
-    """The sums of every batch; batches that an interrupted run finished are not measured again."""
+    """The sums of every batch; batches that an interrupted run finished are not measured again.
+
+    Raises :class:`ShareDone` where other processes measure batches too, and this one does not merge.
+    """
     done = [read_piece(_piece(pieces, index), *_PIECE, reporter.detail) for index in range(len(batches))]
-    missing = [index for index, part in enumerate(done) if part is None]
-    total = len(missing) * measure.total()
-    with reporter.progress(f"intervene {name}", total, "passes") as advance:
-        for index in missing:
+    missing = {index: Unit(f"batch {index}", measure.total()) for index, part in enumerate(done) if part is None}
+    with reporter.progress(f"intervene {name}", own_size(missing), "passes") as advance:
+
+        def make(index: int) -> None:
             arrays = measure.batch(batches[index], reader, advance)
-            write_piece(_piece(pieces, index), *_PIECE, arrays, {})
-            done[index] = written_piece(_piece(pieces, index), *_PIECE)
+            write_piece(_piece(pieces, index), *_PIECE, arrays, {}, reporter.warn)
+
+        each_unit(missing, make)
+    end_of_share()
+    for index in missing:
+        done[index] = written_piece(_piece(pieces, index), *_PIECE)
     return [part[0] for part in done if part is not None]
 
 

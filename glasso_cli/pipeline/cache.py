@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -86,7 +88,7 @@ def refuse_foreign(target: Target) -> None:
 # -- unfinished work ----------------------------------------------------------------------------------
 
 
-_INPUTS = ".inputs.json"  # what the record of the inputs of pieces is called, after their folder
+_INPUTS = ".inputs.json"  # what the records of the inputs of pieces are called, after their folder and a machine
 
 
 def partial_folder(folder: Path, target: Target) -> Path:
@@ -95,25 +97,59 @@ def partial_folder(folder: Path, target: Target) -> Path:
 
 
 def keep_pieces_of(states: dict[Path, State], pieces: Path) -> bool:
-    """Drop ``pieces`` unless the outside inputs are in the states in which they were when the pieces were begun.
+    """Drop ``pieces`` unless the outside inputs are in the states in which they were when this machine began the pieces.
 
-    An input that was replaced after its digest was taken, and put back, would otherwise live on in a piece. Returns
-    whether anything was dropped.
+    An input that was replaced after its digest was taken, and put back, would otherwise live on in a piece. Each machine
+    has a record of its own: the same file has another state on another machine. Returns whether anything was dropped.
     """
-    record = pieces.with_name(f"{pieces.name}{_INPUTS}")
-    now = {str(path.resolve()): list(state) for path, state in states.items()}
-    try:
-        before = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        before = None
-    dropped = before != now and pieces.is_dir()
-    if before != now:
+    record = _record_of(pieces)
+    now = _plain(states)
+    before = _recorded(record)
+    if before == now:
+        return False
+    others = any(path != record for path in pieces.parent.glob(f"{pieces.name}@*{_INPUTS}"))
+    dropped = pieces.is_dir() and (os.path.lexists(record) or not others)
+    if dropped or not others:
         remove(pieces)
-        if record.is_dir():
-            remove(record)
-        with atomic_write(record, "w") as file:
-            json.dump(now, file)
+    _write_record(record, now)
     return dropped
+
+
+def refuse_changed_inputs(states: dict[Path, State], pieces: Path) -> None:
+    """Raise :class:`InputError` where :func:`keep_pieces_of` would drop what other processes made; record the states here."""
+    record, now = _record_of(pieces), _plain(states)
+    before = _recorded(record)
+    if before is None:
+        _write_record(record, now)
+    elif before != now:
+        raise InputError(
+            "A file of the model or of the texts was written since the pilot was made.",
+            "Make the pilot again with --pilot, then run all parts again.",
+        )
+
+
+def _plain(states: dict[Path, State]) -> dict[str, list[int]]:
+    return {str(path.resolve()): list(state) for path, state in states.items()}
+
+
+def _record_of(pieces: Path) -> Path:
+    machine = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:64]
+    return pieces.with_name(f"{pieces.name}@{machine}{_INPUTS}")
+
+
+def _recorded(record: Path) -> object:
+    """What this machine's record says; None where there is none, or none that can be read."""
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _write_record(record: Path, states: dict[str, list[int]]) -> None:
+    if record.is_dir():
+        remove(record)
+    with atomic_write(record, "w") as file:
+        json.dump(states, file)
 
 
 def drop_partials(folder: Path, target: Target) -> None:
@@ -121,7 +157,7 @@ def drop_partials(folder: Path, target: Target) -> None:
     drop_leftovers(target.path.parent)
     for path in (folder / ".partial").glob(f"{target.stage}-{target.corpus}-*"):
         name = path.name.removeprefix(f"{target.stage}-{target.corpus}-")
-        if name.endswith(_INPUTS) and name.removesuffix(_INPUTS).isalnum():
+        if name.endswith(_INPUTS) and name.partition("@")[0].isalnum():
             remove(path)
         elif name.isalnum():
             shutil.rmtree(path, ignore_errors=True)

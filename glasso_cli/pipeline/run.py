@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import platform
 import shlex
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,13 +20,18 @@ from glasso_cli.artifacts.manifest import stored_meta, verified_content
 from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.digests import State, watch
-from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UpstreamError
+from glasso_cli.engine.shares import Part
+from glasso_cli.engine.tasks import Engine, using
+from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UnitsFailed, UpstreamError
 from glasso_cli.files import drop_leftovers
 from glasso_cli.pipeline import cache
+from glasso_cli.pipeline.engines import engine_of
+from glasso_cli.pipeline.fan_out import fan_out
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.order import Work, early_first
+from glasso_cli.pipeline.parts import make_part
 from glasso_cli.pipeline.shared import Shared
-from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.stage import stage_named
 
 # in the order they run; each is a module of glasso_cli.stages
 STAGES = (
@@ -67,6 +71,8 @@ class Pipeline:
     unasked: bool = (
         False  # the stages were not named one by one, so that some run only where the configuration asks for them
     )
+    part: Part | None = None  # what this process makes of the work, where others make the rest
+    engine: Engine | None = None  # while the stages run
     _running: str = ""
     _selected: tuple[str, ...] = ()  # the stages of this run
     _steps: dict[tuple[str, str], Step] = field(default_factory=dict)
@@ -191,7 +197,9 @@ class Pipeline:
         for name in stage_named(stage).targets(self.config):
             if self._is_skipped(stage, name):
                 missing = {
-                    of for of, corpus in self._reads(stage, name).values() if not self._path(of, corpus).exists()
+                    of
+                    for of, corpus in self._reads(stage, name).values()
+                    if of not in self._selected and not self._path(of, corpus).exists()
                 }
                 commands = " and ".join(f"`glasso {of} {self.command}`" for of in STAGES if of in missing)
                 self.console.note(f"{stage} {name}: left out, since it needs {commands} first")
@@ -241,17 +249,43 @@ class Pipeline:
         a stage that is run alone has nothing to make, and :class:`BelowBar` after all the work is done and saved, when something fell short.
         """
         below: list[str] = []
-        with cache.lock(self.config.folder), Shared() as shared:
+        with self._locked(), self._engine(), Shared() as shared:
             work = self._work(stages)
+            taken = {of for stage in self._selected for of in stage_named(stage).along}
             for stage in self._selected:
-                self._note_skipped(stage)
+                if stage not in taken:  # the stage that takes it along says the same
+                    self._note_skipped(stage)
             for stage, part in groupby(work, key=lambda item: item[0]):
                 shared.make_room()
+                failed: list[UnitsFailed] = []
                 with self._logged(stage):
                     for _, corpus in part:
-                        below += self._run_one(stage, corpus, shared)
+                        try:
+                            below += self._run_one(stage, corpus, shared)
+                        except UnitsFailed as error:
+                            failed.append(error)
+                    if failed:
+                        raise UnitsFailed("\n  ".join(error.message for error in failed), failed[0].hint)
         if below:
             raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
+
+    @contextmanager
+    def _engine(self) -> Iterator[None]:
+        """The engine of the configuration, which starts with the first work for it; a part of the work has none."""
+        self.engine = engine_of(self.config, self.console) if self.part is None else None
+        try:
+            with using(self.engine if self.config.engine.kind == "dask" else None):
+                yield
+        finally:
+            if self.engine is not None:
+                self.engine.close()
+                self.engine = None
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """The lock of the folder; parts of one computation work side by side, and write files that the first to finish gives."""
+        if self.part is not None and not self.part.prepares:
+            return nullcontext()
+        return cache.lock(self.config.folder)
 
     @contextmanager
     def _logged(self, stage: str) -> Iterator[None]:
@@ -270,7 +304,8 @@ class Pipeline:
             raise
 
     def _run_one(self, stage: str, corpus: str, shared: Shared) -> list[str]:
-        drop_leftovers(self._path(stage, corpus).parent)
+        if self.part is None:
+            drop_leftovers(self._path(stage, corpus).parent)
         self._note_unused(stage, corpus)
         self._require_upstream(stage, corpus)
         with watch() as states:
@@ -292,10 +327,16 @@ class Pipeline:
         previous = None if self.force else target.path
         outside = self._states[stage, corpus]
         states |= outside
-        if outside and cache.keep_pieces_of(outside, pieces):
+        if self.part is not None and not self.part.prepares:
+            cache.refuse_changed_inputs(outside, pieces)
+        elif outside and cache.keep_pieces_of(outside, pieces):
             self.console.detail(f"{stage} {corpus}: an input was written since, so finished parts are made again")
         job = Job(self.config, corpus, target, upstream, pieces, self.console, previous, states, shared)
-        summary = stage_named(stage).make(job)
+        made = stage_named(stage)
+        if self.part is not None:
+            make_part(job, made.make, self.part, self.command)
+            return []
+        summary = fan_out(job, self.engine) if made.divided and self.engine is not None else made.make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()
         seconds = time.monotonic() - started
@@ -329,12 +370,6 @@ class Pipeline:
         for path in dict.fromkeys((target.path, *target.companions, *beside)):
             self.console.result({"path": str(path), **record})
         return [meta["below"]] if meta.get("below") else []
-
-
-def stage_named(name: str) -> Stage:
-    """The stage called ``name``; its module is imported when it is needed."""
-    stage: Stage = importlib.import_module(f"glasso_cli.stages.{name}").STAGE
-    return stage
 
 
 def sections_of(stages: Iterable[str]) -> frozenset[str]:

@@ -32,5 +32,9 @@ class Shared(ExitStack):
     def make_room(self) -> None:
         """Forget everything, for a stage that is about to begin, unless this process takes little of the machine's memory."""
         if not is_roomy():
-            self._values.clear()
-            self.close()
+            self.forget()
+
+    def forget(self) -> None:
+        """Forget everything, and end what has an end."""
+        self._values.clear()
+        self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,9 @@ class Stage:
     early: bool = False  # whether its first artifact is made as soon as all that it reads is there
     optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
     unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
+    divided: bool = (
+        False  # whether its units, which end in files, may be made by other processes before ``make`` merges
+    )
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``
 
     def reads(self, config: Config, name: str) -> Upstream:
@@ -71,3 +75,9 @@ class Stage:
         if self.used is not None:
             return self.used(config, name)
         return [(stage, name) for stage in self.uses]
+
+
+def stage_named(name: str) -> Stage:
+    """The stage called ``name``; its module is imported when it is needed."""
+    stage: Stage = importlib.import_module(f"glasso_cli.stages.{name}").STAGE
+    return stage

@@ -70,16 +70,15 @@ def fit_parts(
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
-    with threads_for(max((len(part.members) for part in parts), default=0)):
-        for alpha in wanted:
-            cost = alpha if penalise_diagonal else 0.0
-            results = _results(parts, alpha, run, start, tol, max_iter, cost)
-            ancestors = points[-1].chain if points else ()
-            point = point_of(alpha, variance + cost, results, tol, ancestors, penalise_diagonal)
-            if on_point:
-                on_point(point)
-            points.append(point)
-            start = point.precision()
+    for alpha in wanted:
+        cost = alpha if penalise_diagonal else 0.0
+        results = _results(parts, alpha, run, start, tol, max_iter, cost)
+        ancestors = points[-1].chain if points else ()
+        point = point_of(alpha, variance + cost, results, tol, ancestors, penalise_diagonal)
+        if on_point:
+            on_point(point)
+        points.append(point)
+        start = point.precision()
     return points
 
 
@@ -92,22 +91,27 @@ def _results(
     max_iter: int,
     cost: float,
 ) -> Iterator[tuple[np.ndarray, SolverResult]]:
-    """The members and the result of every component at ``alpha``, part by part; of a small part as a whole."""
-    for part in parts:
-        if solver is SOLVERS["newton"] and len(part.members) <= SMALL:
-            result = _small(part, alpha, tol, cost)
-            if result is not None:
-                yield part.members, result
-                continue
-        blocks = members_of(part.tree.labels(alpha))
-        if not blocks:
-            continue
-        init = None if start is None else start[np.ix_(part.members, part.members)]
-        solved = solved_one_by_one(
-            part.covariance, alpha, solver, blocks, init=init, tol=tol, max_iter=max_iter, on_diagonal=cost
-        )
-        for members, result in solved:
-            yield part.members[members], result
+    """The members and the result of every component at ``alpha``, small parts first; a small part may stay whole."""
+    compiled = solver is SOLVERS["newton"]
+    for some in _by_size(parts):
+        with threads_for(max((len(part.members) for part in some), default=0)):
+            for part in some:
+                small = _small(part, alpha, tol, cost) if compiled and len(part.members) <= SMALL else None
+                if small is not None:
+                    yield part.members, small
+                    continue
+                init = None if start is None else start[np.ix_(part.members, part.members)]
+                blocks = members_of(part.tree.labels(alpha))
+                solved = solved_one_by_one(
+                    part.covariance, alpha, solver, blocks, init=init, tol=tol, max_iter=max_iter, on_diagonal=cost
+                )
+                for members, result in solved:
+                    yield part.members[members], result
+
+
+def _by_size(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """The small parts, which are solved on one thread of BLAS each, and the others."""
+    return [part for part in parts if len(part.members) <= SMALL], [part for part in parts if len(part.members) > SMALL]
 
 
 def _small(part: Part, alpha: float, tol: float, cost: float) -> SolverResult | None:

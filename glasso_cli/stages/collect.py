@@ -146,4 +146,5 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
+    divided=True,
 )

@@ -155,4 +155,5 @@ STAGE = Stage(
         "Add one, such as `intervene: {sources: 40}`, or give a value of it: --set intervene.sources=40.",
     ),
     upstream=upstream,
+    divided=True,
 )

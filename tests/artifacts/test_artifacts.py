@@ -17,7 +17,7 @@ import glasso_cli
 from glasso_cli.artifacts import ActivationStats, Artifact, PrecisionPath
 from glasso_cli.artifacts.activation_stats import no_fresh_network
 from glasso_cli.artifacts.npz import Chunked, read_meta, write_npz
-from glasso_cli.cli.show import describe, dot_meta
+from glasso_cli.cli.showing.describe import describe, dot_meta
 from glasso_cli.errors import InputError
 from glasso_cli.linalg import moments
 from glasso_cli.solvers import fit_path

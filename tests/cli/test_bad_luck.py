@@ -12,7 +12,7 @@ from support.command_lines import Shell
 
 from glasso_cli.cli import interrupts
 from glasso_cli.cli.guard import refused_by_the_system
-from glasso_cli.cli.show import describe
+from glasso_cli.cli.showing.describe import describe
 from glasso_cli.console import Console, strict_json, visible
 from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.files import require_regular

@@ -11,6 +11,7 @@ import pytest
 from support.real_runs import Runner
 
 import glasso_cli as g
+from glasso_cli.engine.dask_engine import DaskEngine
 from glasso_cli.errors import _EXTRAS, MissingExtraError, extras_needed
 
 EXTRAS = {"models", "hub", "llm", "plots", "joint", "builtin", "all"}
@@ -41,6 +42,13 @@ def test_all_brings_every_extra_and_the_core_none_of_their_packages() -> None:
         line for line in importlib.metadata.requires("glasso-cli") or [] if re.search(r"extra == .all.", line)
     ]
     assert set(everything.partition("[")[2].partition("]")[0].split(",")) == EXTRAS - {"all"}
+
+
+def test_a_cluster_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match="needs the package distributed") as caught, extras_needed():
+        list(DaskEngine().run(print, None, [(1,)]))
+    assert "pip install 'glasso-cli[cluster]'" in caught.value.hint
 
 
 @pytest.mark.slow

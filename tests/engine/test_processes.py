@@ -1,83 +1,68 @@
-"""Processes that work side by side: what they leave, and when they end."""
+"""The same function on many items: on this machine, or on the cluster that is there."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
+from support.calls import note_item
 
-from glasso_cli.engine.processes import Workers, run_all
-
-pytestmark = pytest.mark.slow
-
-
-def workers() -> set[int]:
-    """The processes of this one that wait for work."""
-    children = psutil.Process().children()
-    return {child.pid for child in children if "spawn_main" in " ".join(child.cmdline())}
+from glasso_cli.engine.processes import run_all
+from glasso_cli.engine.tasks import CallFailed, Function, Item, Outcome, using
+from glasso_cli.errors import InputError, ServiceError
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    (tmp_path / "source").write_text("text")
-    return tmp_path / "source"
+class Cluster:
+    """Makes all calls at once in this process, except those that are to fail."""
+
+    size = 1
+
+    def __init__(self, failing: dict[int, BaseException] | None = None) -> None:
+        self.failing = failing or {}
+        self.threads: list[int | None] = []
+
+    def run(
+        self, function: Function, shared: Any, work: Sequence[Item], n_threads: int | None = None
+    ) -> Iterator[Outcome]:
+        self.threads.append(n_threads)
+        for item in work:
+            error = self.failing.get(item[0])
+            yield Outcome(item, None if error else function(shared, *item), error)
+
+    def close(self) -> None:
+        """Nothing."""
 
 
-def test_without_a_team_no_process_is_left(source: Path) -> None:
-    before = workers()
-    places = [source.with_name(str(k)) for k in range(3)]
-    assert len(list(run_all(os.link, source, [(place,) for place in places], 2))) == 3
-    assert [place.read_text() for place in places] == ["text"] * 3
-    assert workers() == before
+def done(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_team_goes_on_with_its_processes_and_they_end_with_it(source: Path) -> None:
-    before, team, seen = workers(), Workers(1), []
-    for batch in range(2):
-        places = [source.with_name(f"{batch}-{k}") for k in range(3)]
-        list(run_all(os.link, source, [(place,) for place in places], 2, team))
-        assert all(place.read_text() == "text" for place in places)
-        seen.append(workers() - before)
-    assert len(seen[0]) == 2
-    assert seen[0] == seen[1]
-    processes = [psutil.Process(number) for number in seen[0]]
-    team.end()
-    assert not psutil.wait_procs(processes, timeout=30)[1]
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_every_item_is_done_once(tmp_path: Path, workers: int) -> None:
+    assert len(list(run_all(note_item, tmp_path, [(0,), (1,), (2,)], workers))) == 3
+    assert done(tmp_path) == ["0", "1", "2"]
 
 
-def test_after_an_error_a_team_starts_anew(source: Path) -> None:
-    before, team = workers(), Workers(1)
-    with pytest.raises(FileNotFoundError):
-        list(run_all(os.link, source.with_name("none"), [(source,)] * 2, 2, team))
-    _gone(workers() - before)
-    list(run_all(os.link, source, _places(source, "again"), 2, team))
-    assert source.with_name("again-1").read_text() == "text"
-    for number in workers() - before:
-        with suppress(psutil.NoSuchProcess):  # one of those before may just have ended
-            psutil.Process(number).kill()
-    with pytest.raises(BrokenProcessPool):
-        list(run_all(os.link, source, _places(source, "broken"), 2, team))
-    list(run_all(os.link, source, _places(source, "last"), 2, team))
-    team.end()
-    _gone(workers() - before)
+def test_a_cluster_does_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    cluster = Cluster()
+    with using(cluster):
+        assert len(list(run_all(note_item, tmp_path, [(0,), (1,)], 1))) == 2
+        list(run_all(note_item, tmp_path, [(2,)], 1))  # one item is not worth it
+    list(run_all(note_item, tmp_path, [(3,), (4,)], 1))
+    assert cluster.threads == [1]
+    assert done(tmp_path) == ["0", "1", "2", "3", "4"]
 
 
-def test_one_worker_is_this_process(source: Path) -> None:
-    before, team = workers(), Workers(1)
-    list(run_all(os.link, source, [(source.with_name("copy"),)], 1, team))
-    assert source.with_name("copy").read_text() == "text"
-    assert workers() == before
-
-
-def _places(source: Path, name: str) -> list[tuple[Path]]:
-    return [(source.with_name(f"{name}-{k}"),) for k in range(2)]
-
-
-def _gone(numbers: set[int]) -> None:
-    for number in numbers:
-        with suppress(psutil.NoSuchProcess):
-            psutil.Process(number).wait(30)
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(CallFailed("ValueError: no"), ServiceError), (InputError("Too few blocks.", "Give more."), InputError)],
+)
+def test_an_item_that_fails_on_the_cluster_is_told_after_the_others(
+    tmp_path: Path, error: Exception, told: type[Exception]
+) -> None:
+    with using(Cluster({0: error})), pytest.raises(told):
+        list(run_all(note_item, tmp_path, [(0,), (1,), (2,)], 1))
+    assert done(tmp_path) == ["1", "2"]

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from glasso_cli.artifacts import manifest
 from glasso_cli.artifacts.keys import differences, key_of, material_of
 from glasso_cli.artifacts.npz import read_npz, write_npz
+from glasso_cli.digests import State, state_of
 from glasso_cli.errors import ForeignFileError, GlassoError, InputError, ServiceError
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.cache import Target, freshness
@@ -246,3 +248,67 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(ServiceError, match="a file stands where a folder is needed"), cache.lock(tmp_path / "out"):
         pass
+
+
+# -- pieces and the inputs that they were made from -----------------------------------------------------
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[Path, State]]:
+    """The folder of pieces that machine `one` began, with a piece, and the states of its inputs."""
+    monkeypatch.setattr(platform, "node", lambda: "one")
+    text, pieces = tmp_path / "text", tmp_path / ".partial" / "collect-films-0123456789abcdef"
+    text.write_text("a")
+    states = {text: state_of(text)}
+    assert not cache.keep_pieces_of(states, pieces)
+    pieces.mkdir()
+    (pieces / "block").touch()
+    return pieces, states
+
+
+def changed(states: dict[Path, State]) -> dict[Path, State]:
+    return {path: (*state[:3], state[3] + 1) for path, state in states.items()}
+
+
+def test_pieces_stay_while_their_inputs_do(begun: tuple[Path, dict[Path, State]]) -> None:
+    pieces, states = begun
+    assert not cache.keep_pieces_of(states, pieces)
+    assert (pieces / "block").exists()
+    assert cache.keep_pieces_of(changed(states), pieces)
+    assert not pieces.exists()
+
+
+def test_another_machine_sees_files_in_another_state(
+    begun: tuple[Path, dict[Path, State]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces, states = begun
+    monkeypatch.setattr(platform, "node", lambda: "two.cluster")
+    assert not cache.keep_pieces_of(changed(states), pieces)
+    assert (pieces / "block").exists()
+    assert cache.keep_pieces_of(states, pieces)  # changed since this machine looked first
+    assert not pieces.exists()
+
+
+def test_a_part_refuses_inputs_that_changed_and_drops_nothing(
+    begun: tuple[Path, dict[Path, State]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces, states = begun
+    cache.refuse_changed_inputs(states, pieces)
+    with pytest.raises(InputError, match="was written since the pilot was made"):
+        cache.refuse_changed_inputs(changed(states), pieces)
+    monkeypatch.setattr(platform, "node", lambda: "two")
+    cache.refuse_changed_inputs(changed(states), pieces)
+    assert (pieces / "block").exists()
+
+
+def test_the_records_of_all_machines_go_with_the_pieces(
+    begun: tuple[Path, dict[Path, State]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces, states = begun
+    monkeypatch.setattr(platform, "node", lambda: "two")
+    cache.refuse_changed_inputs(states, pieces)
+    other = tmp_path / ".partial" / "collect-films-2-0123456789abcdef@one.inputs.json"
+    other.touch()
+    target = cache.Target("collect", "films", tmp_path / "collect" / "films.npz", {})
+    cache.drop_partials(tmp_path, target)
+    assert list((tmp_path / ".partial").iterdir()) == [other]

@@ -19,7 +19,8 @@ from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
 from glasso_cli.pipeline import cache, run
 from glasso_cli.pipeline.job import Job
-from glasso_cli.pipeline.run import STAGES, sections_of, stage_named, stage_range
+from glasso_cli.pipeline.run import STAGES, sections_of, stage_range
+from glasso_cli.pipeline.stage import stage_named
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
 
@@ -370,4 +371,4 @@ def test_every_stage_reads_stages_before_it() -> None:
 def test_the_sections_of_a_stage_are_those_of_all_before_it() -> None:
     assert sections_of(["synth"]) == {"corpora", "synth"}
     assert sections_of(["fit"]) == {"corpora", "synth", "model", "collect", "fit"}
-    assert sections_of(STAGES) == set(Config.model_fields) - {"name", "out", "seed"}
+    assert sections_of(STAGES) == set(Config.model_fields) - {"name", "out", "seed", "engine"}

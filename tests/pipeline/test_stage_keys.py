@@ -6,7 +6,8 @@ import pytest
 from support.field_values import OTHER_VALUE, RUNTIME, with_value
 
 from glasso_cli.config import Config
-from glasso_cli.pipeline.run import STAGES, stage_named
+from glasso_cli.pipeline.run import STAGES
+from glasso_cli.pipeline.stage import stage_named
 
 READ_BY = {
     "name": set(),
@@ -25,6 +26,7 @@ READ_BY = {
     "audit": {"audit"},
     "structure": {"structure"},
     "pathways": {"pathways"},
+    "engine": set(),
 }
 # Files are known by what is in them, which the stage pins, not by where they are.
 BY_CONTENT = {

@@ -139,3 +139,15 @@ def test_a_model_in_bfloat16(two_layers: Runner) -> None:
     two_layers.run("collect", "intervene", set_=settings)
     assert np.isfinite(load().effects).all()
     assert load().metrics.impossible.self_patch == 0
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_bytes_of_one(two_layers: Runner) -> None:
+    more = overrides(intervene={"tokens": 1_500}, collect={"max_tokens": 200})
+    two_layers.run("collect", "intervene", set_=more)
+    one = [Path(f"out/intervene/words.{ending}").read_bytes() for ending in ("npz", "csv")]
+    Path("out/intervene/words.npz").unlink()
+    two_layers.said()
+    two_layers.run("intervene", set_=(*more, "engine={kind: processes, workers: 2}"))
+    assert [Path(f"out/intervene/words.{ending}").read_bytes() for ending in ("npz", "csv")] == one
+    assert "fewer than the 2 processes" not in two_layers.said()

@@ -10,7 +10,7 @@ from support.real_runs import Runner, overrides
 
 from glasso_cli.config.load import load_config
 from glasso_cli.errors import ConfigError
-from glasso_cli.pipeline.run import stage_named
+from glasso_cli.pipeline.stage import stage_named
 
 D = 32
 

@@ -183,6 +183,17 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("intervene", "fdr"): 0.1,
     ("intervene", "min_effect"): 0.1,
     ("intervene", "all_pairs"): True,
+    ("engine", "kind"): "processes",
+    ("engine", "workers"): 3,
+    ("engine", "address"): "tcp://10.0.0.5:8786",
+    ("engine", "slurm", "jobs"): 8,
+    ("engine", "slurm", "gpus"): 1,
+    ("engine", "slurm", "cpus"): 8,
+    ("engine", "slurm", "memory"): "64GB",
+    ("engine", "slurm", "walltime"): "08:00:00",
+    ("engine", "slurm", "lifetime"): "03:00:00",
+    ("engine", "slurm", "queue"): "gpu",
+    ("engine", "slurm", "directives"): ["--account=name"],
     ("audit", "share"): 0.1,
     ("audit", "scores_from"): "OTHER",
     ("audit", "top"): 7,
@@ -203,6 +214,11 @@ RUNTIME = {
     ),
     ("collect", "batch_tokens"),
     ("fit", "workers"),
+    *(("engine", name) for name in ("kind", "workers", "address")),
+    *(
+        ("engine", "slurm", name)
+        for name in ("jobs", "gpus", "cpus", "memory", "walltime", "lifetime", "queue", "directives")
+    ),
 }
 
 
@@ -254,6 +270,8 @@ def with_value(loc: tuple[str, ...], value: Any = DEFAULT) -> Config:
         data["score"] = {"trust": ["import"] if loc[1] == "scalar" else []}
     if loc == ("score", "class_index"):
         data["score"] = {"scalar": "class_logit"}
+    if loc[0] == "engine" and loc != ("engine", "kind"):
+        data["engine"] = {"kind": "dask"}
     if loc[:2] == ("collect", "sae"):
         data["collect"] = {"sae": {"file": "a"}}
     if loc == ("audit", "scores_from"):

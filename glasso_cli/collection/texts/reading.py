@@ -99,14 +99,14 @@ def checked_texts(
     from glasso_cli.hooks.windows import lengths_can_mix
 
     shared = shared or Shared()
-    invariants = shared.once(("checked", loaded.kind, points), lambda: check_hook_points(loaded, points))
+    invariants = shared.once(("checked", loaded.kind, tuple(points)), lambda: check_hook_points(loaded, points))
     with record(loaded.model, points) as recorder:
         extreme = [torch.from_numpy(window.ids).long() for window in _extreme(corpus.windows)]
         mixed = lengths_can_mix(loaded, recorder, extreme)
         reading = read_texts(
             loaded, points, recorder, corpus, invariants, section, mixed_lengths=mixed, reporter=reporter
         )
-        oriented = ("orientation", loaded.kind, points)
+        oriented = ("orientation", loaded.kind, tuple(points))
         kept = replace(reading, orientation=lambda: shared.once(oriented, reading.orientation))
         yield kept, recorder, mixed
 

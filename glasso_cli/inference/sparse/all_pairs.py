@@ -18,7 +18,7 @@ from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.effective_n import TAU_FLOOR
 from glasso_cli.inference.p_values.tails import smallest_size
 from glasso_cli.inference.sparse.tails import BINS, COUNTED, LEVELS, TailTable, log_beyond
-from glasso_cli.inference.sparse.values import SparseValues
+from glasso_cli.inference.sparse.values import SparseValues, reached
 
 _PANEL = 4096  # columns whose sums of all blocks stay in a core's cache
 _STRIP = 256  # columns that are judged together
@@ -62,8 +62,8 @@ def judged_pairs(y: SparseValues, judge: Judge) -> tuple[np.ndarray, np.ndarray]
             last = min(p, first + _PANEL)
             _count(
                 (X.indptr, X.indices, X.data),
-                _reached(X.indptr, X.indices, first),
-                _reached(X.indptr, X.indices, last),
+                reached(X.indptr, X.indices, first),
+                reached(X.indptr, X.indices, last),
                 (y.column_starts, y.tokens, y.places),
                 np.cumsum(counts).astype(np.int64),
                 (counts, share, weight),
@@ -81,15 +81,6 @@ def judged_pairs(y: SparseValues, judge: Judge) -> tuple[np.ndarray, np.ndarray]
             )
     none, effect = found.sum(axis=0)
     return none, effect
-
-
-@njit(parallel=True, cache=True)
-def _reached(starts: np.ndarray, columns: np.ndarray, column: int) -> np.ndarray:
-    """The place of the first entry of each token that is not before ``column``, ``(n,)``."""
-    found = np.empty(len(starts) - 1, dtype=np.int64)
-    for t in prange(len(found)):
-        found[t] = starts[t] + np.searchsorted(columns[starts[t] : starts[t + 1]], column)
-    return found
 
 
 @njit(parallel=True, cache=True)

@@ -1,6 +1,6 @@
 """Which pairs of many sparse neurons are correlated, and the correlations within groups of them.
 
-All p (p - 1) / 2 correlations are computed, some rows at a time, and only those above a threshold are kept. Products come
+All p (p - 1) / 2 correlations are computed, a row and a panel of columns at a time, and only those above a threshold are kept. Products come
 from the tokens at which both neurons are not zero (Gustavson, 1978). What is subtracted for the means is there for every
 pair: two neurons that are often active and never together are correlated too.
 """
@@ -13,12 +13,14 @@ import numpy as np
 from numba import njit, prange
 
 from glasso_cli.engine.threads import numba_limited
-from glasso_cli.inference.sparse.values import SparseValues
+from glasso_cli.inference.sparse.values import SparseValues, reached
 from glasso_cli.solvers.components import connected
 from glasso_cli.solvers.parts import Part
 from glasso_cli.solvers.screening import members_of
 
-_VALUES = 2**22  # correlations that are computed at once
+_PANEL = 16_384  # columns whose sums stay in a core's cache
+_SHARES = 16  # rows are dealt out to so many threads at most
+_ROOM = 2**16  # strong pairs of a panel and a share, until there are more
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +55,30 @@ class StrongPairs:
 def strong_pairs(values: SparseValues, threshold: float, most: int) -> StrongPairs | None:
     """The pairs above ``threshold``, of standardised ``values``; None if there are more than ``most``."""
     p = values.n_neurons
-    size = max(1, _VALUES // p)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    kept = 0
-    table = np.empty((size, p))
     X, of_neurons = values.matrix, (values.column_starts, values.tokens, values.places)
-    entries = (X.indptr, X.indices, X.data)
+    found: list[np.ndarray] = []
+    kept = 0
     with numba_limited():
-        for first in range(0, p, size):
-            tile = table[: min(size, p - first)]
-            counts = np.zeros(len(tile), dtype=np.int64)
-            _correlations(entries, of_neurons, first, values.mean, values.n_tokens, threshold, tile, counts)
+        for first in range(0, p, _PANEL):
+            last = min(p, first + _PANEL)
+            begins, ends = reached(X.indptr, X.indices, first), reached(X.indptr, X.indices, last)
+            room = _ROOM
+            while True:
+                pairs, counts = np.empty((_SHARES, room, 3)), np.zeros(_SHARES, dtype=np.int64)
+                _above(
+                    (X.indices, X.data, begins, ends), of_neurons, values.mean, values.n_tokens, threshold, first, last,
+                    pairs, counts,
+                )  # fmt: skip
+                if kept + counts.sum() > most:
+                    return None
+                if counts.max() <= room:
+                    break
+                room = int(counts.max())
             kept += int(counts.sum())
-            if kept > most:
-                return None
-            ends = np.cumsum(counts)
-            part = _empty(int(ends[-1]))
-            _kept(tile, first, threshold, ends - counts, *part)
-            found.append(part)
-    rows, cols, strength = (np.concatenate(parts) for parts in zip(_empty(0), *found))
-    return StrongPairs(threshold, p, rows, cols, strength)
+            found += [part[:count].copy() for part, count in zip(pairs, counts.tolist())]
+    table = np.concatenate(found)
+    table = table[np.lexsort((table[:, 1], table[:, 0]))]
+    return StrongPairs(threshold, p, table[:, 0].astype(np.int32), table[:, 1].astype(np.int32), table[:, 2].copy())
 
 
 def parts_of(values: SparseValues, labels: np.ndarray) -> list[Part]:
@@ -102,57 +108,45 @@ def parts_of(values: SparseValues, labels: np.ndarray) -> list[Part]:
     return parts
 
 
-def _empty(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.empty(length, np.int32), np.empty(length, np.int32), np.empty(length)
-
-
 @njit(parallel=True, cache=True)
-def _correlations(
-    entries: tuple[np.ndarray, np.ndarray, np.ndarray],
+def _above(
+    entries: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     of_neurons: tuple[np.ndarray, np.ndarray, np.ndarray],
-    first: int,
     mean: np.ndarray,
     count: float,
     threshold: float,
-    out: np.ndarray,
-    above: np.ndarray,
-) -> None:
-    """Correlations of rows ``first`` … with all later neurons, into ``out (R, p)``, and how many are above the threshold."""
-    starts, columns, data = entries
-    column_starts, tokens, places = of_neurons
-    p = out.shape[1]
-    for r in prange(len(out)):
-        i = first + r
-        row = out[r]
-        row[:] = 0.0
-        for k in range(column_starts[i], column_starts[i + 1]):
-            place = places[k]
-            x = np.float64(data[place])
-            for q in range(place + 1, starts[tokens[k] + 1]):
-                row[columns[q]] += x * data[q]
-        hits = 0
-        for j in range(i + 1, p):
-            row[j] = row[j] / count - mean[i] * mean[j]
-            hits += abs(row[j]) > threshold
-        above[r] = hits
-
-
-@njit(parallel=True, cache=True)
-def _kept(
-    tile: np.ndarray,
     first: int,
-    threshold: float,
-    begins: np.ndarray,
-    rows: np.ndarray,
-    cols: np.ndarray,
-    values: np.ndarray,
+    last: int,
+    pairs: np.ndarray,
+    counts: np.ndarray,
 ) -> None:
-    for r in prange(len(tile)):
-        k = begins[r]
-        for j in range(first + r + 1, tile.shape[1]):
-            if abs(tile[r, j]) > threshold:
-                rows[k], cols[k], values[k] = first + r, j, tile[r, j]
-                k += 1
+    """Pairs of all rows with the later columns ``first`` … ``last``: how many, and those for which there is room."""
+    columns, data, begins, ends = entries
+    column_starts, tokens, places = of_neurons
+    for part in prange(len(counts)):
+        row = np.empty(last - first)
+        found = 0
+        for i in range(part, last, len(counts)):
+            start = max(first, i + 1)
+            row[start - first :] = 0.0
+            for k in range(column_starts[i], column_starts[i + 1]):
+                place = places[k]
+                x = np.float64(data[place])
+                for q in range(max(begins[tokens[k]], place + 1), ends[tokens[k]]):
+                    row[columns[q] - first] += x * data[q]
+            own, hits = mean[i], 0
+            for j in range(start, last):
+                row[j - first] = row[j - first] / count - own * mean[j]
+                hits += abs(row[j - first]) > threshold
+            if hits == 0:
+                continue
+            for j in range(start, last):
+                r = row[j - first]
+                if abs(r) > threshold:
+                    if found < pairs.shape[1]:
+                        pairs[part, found, 0], pairs[part, found, 1], pairs[part, found, 2] = i, j, r
+                    found += 1
+        counts[part] = found
 
 
 @njit(parallel=True, cache=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from scipy.sparse import csr_array
 
 from glasso_cli.errors import InputError
@@ -155,3 +155,12 @@ def _by_column(
             tokens[free[column]] = token
             places[free[column]] = place
             free[column] += 1
+
+
+@njit(parallel=True, cache=True)
+def reached(starts: np.ndarray, columns: np.ndarray, column: int) -> np.ndarray:
+    """The place of the first entry of each token that is not before ``column``, ``(n,)``."""
+    found = np.empty(len(starts) - 1, dtype=np.int64)
+    for t in prange(len(found)):
+        found[t] = starts[t] + np.searchsorted(columns[starts[t] : starts[t + 1]], column)
+    return found

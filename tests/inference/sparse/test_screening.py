@@ -22,7 +22,8 @@ def correlation(tokens: np.ndarray) -> np.ndarray:
 
 
 def test_they_are_the_pairs_above_the_threshold(tokens: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screening, "_VALUES", 7 * P)  # seven rows at once
+    monkeypatch.setattr(screening, "_PANEL", 7)
+    monkeypatch.setattr(screening, "_ROOM", 1)
     r = correlation(tokens)
     found = strong_pairs(sparse_values(tokens), 0.05, P**2)
     assert found is not None

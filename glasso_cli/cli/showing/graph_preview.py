@@ -13,9 +13,9 @@ import numpy as np
 from glasso_cli.artifacts import Audit, Influence, OrderedGraph, Pathways, PrecisionPath, Scores, Structure
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import oriented
-from glasso_cli.cli.audit_tables import full_tables
-from glasso_cli.cli.score_preview import preview_scores
-from glasso_cli.cli.structure_preview import preview_pathways, preview_structure
+from glasso_cli.cli.showing.audit_tables import full_tables
+from glasso_cli.cli.showing.score_preview import preview_scores
+from glasso_cli.cli.showing.structure_preview import preview_pathways, preview_structure
 from glasso_cli.graph.sums import degrees
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.console import Console
 from support.studies import build_study
 
 from glasso_cli.artifacts.npz import write_npz
-from glasso_cli.cli.graph_preview import preview
+from glasso_cli.cli.showing.graph_preview import preview
 
 
 def drawn(path: Path) -> str:

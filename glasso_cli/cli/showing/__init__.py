@@ -1,0 +1,1 @@
+"""What `show` prints of every file, and `audit` of its results."""
