@@ -12,7 +12,7 @@ import pytest
 from support.calls import killed, own_variable, poison, remember
 from support.divided import plain_environment
 
-from glasso_cli.engine import dask_engine
+from glasso_cli.engine import dask_engine, threads
 from glasso_cli.engine.dask_engine import DaskEngine, Slurm
 from glasso_cli.engine.shares import ATTEMPTS
 from glasso_cli.engine.tasks import CallFailed
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DaskEngine]:
-    made = DaskEngine(environments=[{"GLASSO_TEST_PLACE": place, **_here()} for place in "ab"])
+    common = {**_here(), **threads.variables(3)}
+    made = DaskEngine(environments=[{"GLASSO_TEST_PLACE": place, **common} for place in "ab"])
     yield made
     made.close()
 
@@ -36,6 +37,8 @@ def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) 
     outcomes = list(engine.run(own_variable, "GLASSO_TEST_PLACE", [(n,) for n in range(8)]))
     assert sorted(outcome.item for outcome in outcomes) == [(n,) for n in range(8)]
     assert {outcome.value[0] for outcome in outcomes} == {"a", "b"}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # Dask would set one
+        assert {outcome.value[0] for outcome in engine.run(own_variable, name, [(0,), (1,)])} == {"3"}
     failed = {outcome.item[0]: outcome for outcome in engine.run(poison, tmp_path, [(0,), (1,)])}
     assert str(failed[0].error) == "StrangeError: no\nsuch thing"
     assert len(remember(tmp_path)) == ATTEMPTS
@@ -101,11 +104,13 @@ def test_jobs_of_slurm_are_submitted_again_where_they_end(
         engine = DaskEngine(slurm=slurm(tmp_path / "logs"))
         try:
             list(engine.run(own_variable, "OMP_NUM_THREADS", [(n,) for n in range(4)]))
+            engine._connected().wait_for_workers(2, timeout=300)
             first = {path.name for path in jobs.iterdir()}
             script = (jobs / min(first)).read_text()
             for line in ("-p short", "--cpus-per-task=3", "-t 00:10:00", "--account=me"):
                 assert f"#SBATCH {line}\n" in script
-            assert "export OMP_NUM_THREADS=3" in script
+            for name in ("OMP", "OPENBLAS", "MKL"):
+                assert f"export {name}_NUM_THREADS=3" in script
             assert "--lifetime 500s" in script
             for number in first:  # Slurm ends all jobs
                 os.killpg(int(number), signal.SIGKILL)
