@@ -77,7 +77,7 @@ _EXIT_NOTES = {
     2: "The message names the file, line and column, or the option.",
     3: "The message gives the command that makes the artifact.",
     4: "All finished work is saved. Run the same command again to continue.",
-    5: "The results are saved, and later stages can use them. One example is a fit whose duality gap exceeds `fit.tol`.",
+    5: "The results are saved, and later stages can use them. One example is a fit whose duality gap exceeds `fit.tol`. Or parts of the work failed: the message names them, and all others are saved.",
     130: "All finished work is saved. Run the same command again to continue.",
 }
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasso_cli.engine import threads
 from glasso_cli.engine.shares import ATTEMPTS, is_worth_another
 from glasso_cli.engine.tasks import Call, CallFailed, Function, Item, Outcome, clean_up, perform, portable
 from glasso_cli.errors import ConfigError, ServiceError
@@ -61,7 +62,7 @@ class Slurm:
             "memory": self.memory,
             "walltime": self.walltime,
             "job_extra_directives": [*([f"--gres=gpu:{self.gpus}"] if self.gpus else []), *self.directives],
-            "job_script_prologue": [f"export OMP_NUM_THREADS={self.cpus}", "export OPENBLAS_THREAD_TIMEOUT=12"],
+            "job_script_prologue": [f"export {name}={value}" for name, value in threads.variables(self.cpus).items()],
             "worker_extra_args": ["--lifetime", f"{self.lifetime}s", "--lifetime-stagger", "60s"],
             "python": sys.executable,
             "log_directory": str(self.logs),
@@ -184,11 +185,14 @@ class DaskEngine:
             }
             for place, environment in enumerate(self.environments)
         }
-        return SpecCluster(
-            workers=workers,
-            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, **_NO_PAGES}},
-            silence_logs=_QUIET,
-        )
+        # Dask sets one thread before it starts a process, unless the environment of this one says something else.
+        common = dict(set.intersection(*(set(environment.items()) for environment in self.environments)))
+        with threads.environment(common):
+            return SpecCluster(
+                workers=workers,
+                scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, **_NO_PAGES}},
+                silence_logs=_QUIET,
+            )
 
     def _of_slurm(self, slurm: Slurm) -> Any:
         from dask_jobqueue import SLURMCluster

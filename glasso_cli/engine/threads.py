@@ -35,6 +35,11 @@ def allowed() -> int:
     return int(first) if first.isdecimal() and int(first) > 0 else cores()
 
 
+def variables(threads: int) -> dict[str, str]:
+    """What the environment of another process must say, so that compiled code there has this many threads."""
+    return dict.fromkeys(_NAMES, str(threads))
+
+
 @contextmanager
 def limited(threads: int | None) -> Iterator[None]:
     """Compiled code on ``threads`` threads, loaded by now or later; None leaves all as it is.
@@ -46,7 +51,7 @@ def limited(threads: int | None) -> Iterator[None]:
         return
     _check(threads)
     with ExitStack() as stack:
-        stack.enter_context(environment(dict.fromkeys(_NAMES, str(threads))))
+        stack.enter_context(environment(variables(threads)))
         if "numpy" in sys.modules:
             from threadpoolctl import threadpool_limits
 

@@ -51,7 +51,7 @@ def environments_of(config: Config) -> list[dict[str, str]]:
             f"{count} processes are more than the {len(gpus)} GPUs of this machine.",
             f"Give at most {len(gpus)} workers, or set model.device: cpu.",
         )
-    each = {"OMP_NUM_THREADS": str(max(1, threads.allowed() // count)), "OPENBLAS_THREAD_TIMEOUT": "12"}
+    each = threads.variables(max(1, threads.allowed() // count))
     if not gpus:
         return [each] * count
     per = len(gpus) // count if config.model.device_map is not None else 1

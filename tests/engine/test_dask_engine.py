@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from support.calls import killed, own_variable, poison, remember
 from support.divided import plain_environment
 
-from glasso_cli.engine import dask_engine
+from glasso_cli.engine import dask_engine, threads
 from glasso_cli.engine.dask_engine import DaskEngine, Slurm
 from glasso_cli.engine.shares import ATTEMPTS
 from glasso_cli.engine.tasks import CallFailed
@@ -23,7 +22,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DaskEngine]:
-    made = DaskEngine(environments=[{"GLASSO_TEST_PLACE": place, **_here()} for place in "ab"])
+    common = {**_here(), **threads.variables(3)}
+    made = DaskEngine(environments=[{"GLASSO_TEST_PLACE": place, **common} for place in "ab"])
     yield made
     made.close()
 
@@ -36,6 +36,8 @@ def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) 
     outcomes = list(engine.run(own_variable, "GLASSO_TEST_PLACE", [(n,) for n in range(8)]))
     assert sorted(outcome.item for outcome in outcomes) == [(n,) for n in range(8)]
     assert {outcome.value[0] for outcome in outcomes} == {"a", "b"}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # Dask would set one
+        assert {outcome.value[0] for outcome in engine.run(own_variable, name, [(0,), (1,)])} == {"3"}
     failed = {outcome.item[0]: outcome for outcome in engine.run(poison, tmp_path, [(0,), (1,)])}
     assert str(failed[0].error) == "StrangeError: no\nsuch thing"
     assert len(remember(tmp_path)) == ATTEMPTS
@@ -91,29 +93,19 @@ def slurm(logs: Path) -> Slurm:
     return Slurm(2, 0, 3, "1GB", "00:10:00", 500, "short", ["--account=me"], logs)
 
 
-def test_jobs_of_slurm_are_submitted_again_where_they_end(
-    jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import dask
-
-    monkeypatch.setattr(dask_engine, "RENEW_SECONDS", 0.5)
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}):
-        engine = DaskEngine(slurm=slurm(tmp_path / "logs"))
-        try:
-            list(engine.run(own_variable, "OMP_NUM_THREADS", [(n,) for n in range(4)]))
-            first = {path.name for path in jobs.iterdir()}
-            script = (jobs / min(first)).read_text()
-            for line in ("-p short", "--cpus-per-task=3", "-t 00:10:00", "--account=me"):
-                assert f"#SBATCH {line}\n" in script
-            assert "export OMP_NUM_THREADS=3" in script
-            assert "--lifetime 500s" in script
-            for number in first:  # Slurm ends all jobs
-                os.killpg(int(number), signal.SIGKILL)
-            outcomes = list(engine.run(own_variable, "OMP_NUM_THREADS", [(n,) for n in range(4)]))
-            assert {outcome.value[0] for outcome in outcomes} == {"3"}
-            assert {path.name for path in jobs.iterdir()} > first
-        finally:
-            engine.close()
+def test_jobs_of_slurm_have_what_was_asked_for(jobs: Path, tmp_path: Path) -> None:
+    engine = DaskEngine(slurm=slurm(tmp_path / "logs"))
+    try:
+        outcomes = list(engine.run(own_variable, "OMP_NUM_THREADS", [(n,) for n in range(4)]))
+        assert {outcome.value[0] for outcome in outcomes} == {"3"}
+        script = min(jobs.iterdir()).read_text()
+        for line in ("-p short", "--cpus-per-task=3", "-t 00:10:00", "--account=me"):
+            assert f"#SBATCH {line}\n" in script
+        for name in ("OMP", "OPENBLAS", "MKL"):
+            assert f"export {name}_NUM_THREADS=3" in script
+        assert "--lifetime 500s" in script
+    finally:
+        engine.close()
     numbers = [int(path.name) for path in jobs.iterdir()]
     psutil.wait_procs([psutil.Process(number) for number in numbers if psutil.pid_exists(number)], timeout=30)
 

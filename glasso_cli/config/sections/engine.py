@@ -32,8 +32,7 @@ class SlurmSection(Section):
     walltime: Text = runtime("04:00:00", "Time limit of each job, in quotes: 'HH:MM:SS' or 'D-HH:MM:SS'.")
     lifetime: Text | None = runtime(
         None,
-        "Time after which a job takes no new block, ends with the one at hand, and is replaced by a new job; null sets it to 95 % of "
-        "walltime.",
+        "Time after which a job takes no new block, and ends with the one at hand; null sets it to 95 % of walltime.",
     )
     queue: Text | None = runtime(None, "Partition to submit to; null takes the default partition.")
     directives: Strings = runtime((), "More options of sbatch, such as --account=name.")
