@@ -14,25 +14,11 @@ from glasso_cli.artifacts import Influence, Interventions, OrderedGraph
 from glasso_cli.artifacts.manifest import stored_meta
 from glasso_cli.artifacts.orientation import is_oriented
 from glasso_cli.errors import UpstreamError
-from glasso_cli.report import plots
 from glasso_cli.report.plots.study import Study
 
 TWO = overrides(collect={"hook_points": ["mlp.0", "mlp.1"]}, visualize={"explorer": False})
 ORDERED = overrides(fit={"order": "layers"})
 INTERVENE = overrides(intervene={"sources": 3, "stratify": [], "tokens": 120})
-
-
-@pytest.fixture
-def studies(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
-    """The studies that are drawn, without the drawing."""
-    seen: list[Study] = []
-
-    def keep(study: Study, folder: Path) -> list[list[Path]]:
-        seen.append(study)
-        return []
-
-    monkeypatch.setattr(plots, "draw", keep)
-    return seen
 
 
 def read(study: Study) -> set[str]:

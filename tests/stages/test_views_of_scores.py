@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.real_runs import Runner, overrides
 
 from glasso_cli.artifacts.manifest import stored_meta
-from glasso_cli.report import drawing
 from glasso_cli.report.plots.study import Study
 
 LAYERS = overrides(
@@ -26,21 +24,6 @@ SCORE = overrides(
     }
 )  # fmt: skip
 NAMES = ("structure", "scores", "pathways")
-
-
-@pytest.fixture
-def studies(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
-    """The studies that are drawn, without the drawing."""
-    seen: list[Study] = []
-
-    def keep(files: drawing.Files, *rest: Any) -> list[Path]:
-        subject = files.read()
-        if isinstance(subject, Study):
-            seen.append(subject)
-        return []
-
-    monkeypatch.setattr(drawing, "draw_all", keep)
-    return seen
 
 
 def read(study: Study) -> set[str]:

@@ -59,7 +59,7 @@ def test_importance_is_matched_by_id_and_empty_where_a_neuron_was_not_scored(tmp
     measured = study.fit.neuron_ids[~np.isnan(effect.value)].tolist()
     assert measured == [scores.neuron_ids[-4]]  # the other one is not in the page
     assert "the loss of the next token (nats)" in group.words
-    assert "37 neurons at 3 hook points" in group.words
+    assert "37 neurons at 4 hook points" in group.words
     assert "120 tokens of 7 documents" in attribution.words
     assert "60 tokens of 7 documents" in effect.words
     assert "absolute attribution" in rank.words

@@ -1,0 +1,26 @@
+"""The studies that `visualize` would draw, without the drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glasso_cli.report import drawing
+from glasso_cli.report.plots.study import Study
+
+
+@pytest.fixture
+def studies(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
+    """The studies of all corpora that are drawn, one after the other."""
+    seen: list[Study] = []
+
+    def keep(files: drawing.Files, *rest: Any) -> list[Path]:
+        subject = files.read()
+        if isinstance(subject, Study):
+            seen.append(subject)
+        return []
+
+    monkeypatch.setattr(drawing, "draw_all", keep)
+    return seen
