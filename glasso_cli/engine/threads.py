@@ -52,12 +52,12 @@ def limited(threads: int | None) -> Iterator[None]:
     _check(threads)
     with ExitStack() as stack:
         stack.enter_context(environment(variables(threads)))
+        if "torch" in sys.modules:  # first: within the other, torch would say that it had as few threads before
+            stack.enter_context(_torch(threads))
         if "numpy" in sys.modules:
             from threadpoolctl import threadpool_limits
 
             stack.enter_context(threadpool_limits(threads))
-        if "torch" in sys.modules:
-            stack.enter_context(_torch(threads))
         yield
 
 

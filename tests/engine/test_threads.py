@@ -115,6 +115,27 @@ def test_the_limit_ends_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (dict(os.environ), blas_threads(), numba.get_num_threads()) == before
 
 
+# What each library of torch may use, after a limit that ended: torch itself does not know what MKL does.
+AFTER = """
+import re, sys, torch
+from glasso_cli.engine.threads import limited
+def numbers():
+    return re.findall(r"_threads\\(\\) : (\\d+)", torch.__config__.parallel_info())
+before = numbers()
+with limited(1):
+    assert set(numbers()[:1]) == {"1"}
+print(before == numbers(), before, numbers())
+"""
+
+
+@pytest.mark.slow
+@two_cores
+def test_all_libraries_of_torch_get_their_threads_back() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    shown = subprocess.run([sys.executable, "-c", AFTER], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("True"), shown.stdout
+
+
 @pytest.mark.slow
 @two_cores
 @pytest.mark.parametrize("number", [1, 2])
