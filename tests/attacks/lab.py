@@ -127,7 +127,6 @@ def _interrupt(patch: pytest.MonkeyPatch) -> None:
         assert run("fit", "c.yaml", "-q").exit_code == 130
     Path("out/collect/others.npz").unlink()
     with patch.context() as patched:
-        patched.setattr(corpus_pass, "GROUP_TOKENS", 1)
         patched.setattr(corpus_pass, "write_piece", interrupted_after(3, write_piece))
         assert run("collect", "c.yaml", "-q").exit_code == 130
     assert list(Path("out/.partial").rglob("*.npz"))
