@@ -71,11 +71,17 @@ def association_of(graph: OrderedGraph | PrecisionPath, neurons: Neurons) -> Fin
 
 
 def influence_of(artifact: Influence, neurons: Neurons) -> Findings:
-    """The pairs across layers of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens."""
+    """The pairs across layers of an influence artifact. Found are its edges. ``rms`` is the root mean square over tokens, ``rms_error`` its error."""
     turned = oriented(artifact)
     place = neurons.places(turned.neuron_ids)
     sources, targets = place[turned.sources], place[turned.targets]
-    numbers = {"value": turned.mean, "error": turned.error, "q_value": turned.q_values, "rms": turned.rms}
+    numbers = {
+        "value": turned.mean,
+        "error": turned.error,
+        "q_value": turned.q_values,
+        "rms": turned.rms,
+        "rms_error": turned.rms_error,
+    }
     points = np.full(len(neurons.ids), "", dtype=object)
     points[place[place >= 0]] = [name.rpartition("[")[0] for name in turned.neuron_ids[place >= 0].tolist()]
     pairs = turned.metrics.layers
@@ -108,6 +114,7 @@ def effects_of(artifact: Interventions, neurons: Neurons) -> dict[str, Findings]
             "error": turned.errors[block].ravel(),
             "q_value": turned.q_values[block].ravel(),
             "rms": turned.rms[block].ravel(),
+            "rms_error": turned.rms_errors[block].ravel(),
         }
         found = turned.found[block].ravel()
         looked = _by_layer(neurons.layers, looked_from, looked_to)

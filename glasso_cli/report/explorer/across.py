@@ -73,7 +73,7 @@ def _columns(study: Study, edges: EdgesAcross) -> Iterator[tuple[str, str, Colum
 
 
 def _column(name: str, words: str, column: Column, rows: np.ndarray) -> AcrossColumn:
-    rms = column.numbers.get("rms")
+    rms, rms_error = (column.numbers.get(part) for part in ("rms", "rms_error"))
     return AcrossColumn(
         name,
         words,
@@ -83,4 +83,5 @@ def _column(name: str, words: str, column: Column, rows: np.ndarray) -> AcrossCo
         column.error[rows],
         column.q_value[rows],
         None if rms is None else rms[rows],
+        None if rms_error is None else rms_error[rows],
     )

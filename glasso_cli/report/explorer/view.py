@@ -97,6 +97,7 @@ class AcrossColumn:
     error: np.ndarray  # (M,)
     q_values: np.ndarray  # (M,)
     rms: np.ndarray | None  # (M,) over tokens, where the method has it
+    rms_error: np.ndarray | None  # (M,) its standard error
 
 
 @dataclass(frozen=True, eq=False)

@@ -197,8 +197,9 @@ def _across(across: Across, p: int) -> Iterator[tuple[str, Block]]:
         yield f"{number}.value", packed(column.value.astype(np.float32))
         yield f"{number}.error", packed(column.error.astype(np.float32))
         yield f"{number}.q", packed(logarithms(column.q_values))
-        if column.rms is not None:
-            yield f"{number}.rms", packed(column.rms.astype(np.float32))
+        for part, values in (("rms", column.rms), ("rms_error", column.rms_error)):
+            if values is not None:
+                yield f"{number}.{part}", packed(values.astype(np.float32))
 
 
 def _pathways(view: PathwayView) -> Iterator[tuple[str, Block]]:

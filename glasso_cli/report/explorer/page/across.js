@@ -164,14 +164,13 @@ const foundWords = (column, pair) => {
   const nothing = column.name.startsWith('effect') ? 'not measured' : 'not looked for';
   return [nothing, 'no', 'yes'][acrossAt(column, 'state', pair)];
 };
+const hasRms = ({ number }) => Boolean(data[`across.${number}.rms`]);
 const STATEMENTS = [
   ['estimate', (column, pair) => signText(acrossAt(column, 'value', pair))],
   ['± standard error', (column, pair) => formatError(acrossAt(column, 'error', pair))],
   ['q', (column, pair) => formatQ(acrossQ(column.number, pair))],
-  [
-    'root mean square',
-    (column, pair) => (data[`across.${column.number}.rms`] ? formatError(acrossAt(column, 'rms', pair)) : '–'),
-  ],
+  ['root mean square', (column, pair) => (hasRms(column) ? formatError(acrossAt(column, 'rms', pair)) : '–')],
+  ['± standard error', (column, pair) => (hasRms(column) ? formatError(acrossAt(column, 'rms_error', pair)) : '–')],
 ];
 
 function columnsTable(pair) {
