@@ -95,10 +95,28 @@ class DaskEngine:
     def run(
         self, function: Function, shared: Any, work: Sequence[Item], n_threads: int | None = None
     ) -> Iterator[Outcome]:
-        """As :class:`glasso_cli.engine.tasks.Engine` says; raises :class:`ServiceError` where the scheduler is lost."""
+        """As :class:`glasso_cli.engine.tasks.Engine` says; raises :class:`ServiceError` where the scheduler is lost.
+
+        Dask blames the end of a process on every call that it had been given. So these calls are made again one by one, and
+        each answers for itself.
+        """
+        call, suspects = Call.of(function, shared, n_threads), list[int]()
+        for index, value, error in self._outcomes(call, work, range(len(work))):
+            if isinstance(error, _Ended) and len(work) > 1:
+                suspects.append(index)
+            else:
+                yield Outcome(work[index], value, error)
+        for suspect in suspects:
+            for index, value, error in self._outcomes(call, work, [suspect]):
+                yield Outcome(work[index], value, error)
+
+    def _outcomes(
+        self, call: Call, work: Sequence[Item], indices: Sequence[int]
+    ) -> Iterator[tuple[int, Any, BaseException | None]]:
+        """The index of every call that has ended, with what it gave or its error."""
         from distributed import as_completed
 
-        call, client = Call.of(function, shared, n_threads), self._connected()
+        client = self._connected()
         attempts = [0] * len(work)
         running: dict[Future[Any], int] = {}
 
@@ -107,7 +125,7 @@ class DaskEngine:
             running[future] = index
             return future
 
-        ended = as_completed([submit(index) for index in range(len(work))], loop=client.loop)
+        ended = as_completed([submit(index) for index in indices], loop=client.loop)
         try:
             for future in ended:
                 index = running.pop(future)
@@ -118,7 +136,7 @@ class DaskEngine:
                 if error is not None and is_worth_another(error, attempts[index]) and not isinstance(error, _Ended):
                     ended.add(submit(index))
                 else:
-                    yield Outcome(work[index], value, error)
+                    yield index, value, error
         finally:
             with suppress(Exception):
                 client.cancel(list(running))

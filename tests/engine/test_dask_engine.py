@@ -51,7 +51,8 @@ def test_a_call_that_always_kills_its_process_is_told_and_the_others_are_done(
     assert isinstance(outcomes[0].error, CallFailed)
     assert "ended from outside 3 times" in str(outcomes[0].error)
     assert (outcomes[1].error, outcomes[2].error) == (None, None)
-    assert len(list(tmp_path.glob("tried-0-*"))) == ATTEMPTS
+    tried = len(list(tmp_path.glob("tried-0-*")))
+    assert ATTEMPTS <= tried <= 2 * ATTEMPTS  # again alone, since another call could have been the cause
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
