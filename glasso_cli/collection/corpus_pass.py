@@ -193,6 +193,8 @@ class CorpusPass:
         return sizes
 
     def _make(self, group: Sequence[int], findings: PilotFindings, advance: Callable[[float], None]) -> None:
+        if all(self._piece(index).exists() for index in group):
+            return  # another process made them meanwhile; Dask also asks again where a process ended that had made some
         for index, parts in self._by_block(group, findings, advance):
             extent = self.reading.extent if self.contexts else None
             sums = BlockStatistics(findings.pilot, self._products(findings.pilot, index), extent=extent)

@@ -118,6 +118,8 @@ def _pieces(
     with reporter.progress(f"intervene {name}", own_size(missing), "passes") as advance:
 
         def make(index: int) -> None:
+            if _piece(pieces, index).exists():  # made by another process meanwhile
+                return
             arrays = measure.batch(batches[index], reader, advance)
             write_piece(_piece(pieces, index), *_PIECE, arrays, {}, reporter.warn)
 

@@ -35,18 +35,8 @@ from glasso_cli.pipeline.stage import stage_named
 
 # in the order they run; each is a module of glasso_cli.stages
 STAGES = (
-    "synth",
-    "collect",
-    "fit",
-    "structure",
-    "influence",
-    "score",
-    "pathways",
-    "intervene",
-    "audit",
-    "compare",
-    "explorer",
-    "visualize",
+    *("synth", "collect", "fit", "structure", "influence", "score", "pathways"),
+    *("intervene", "audit", "compare", "explorer", "visualize"),
 )
 
 
@@ -79,6 +69,7 @@ class Pipeline:
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _states: dict[tuple[str, str], dict[Path, State]] = field(default_factory=dict)  # of files, when they were pinned
     _assumed: dict[tuple[str, str], GlassoError] = field(default_factory=dict)  # why inputs were not looked up
+    _merged: list[cache.Target] = field(default_factory=list)  # artifacts whose units an engine made
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -280,6 +271,9 @@ class Pipeline:
             if self.engine is not None:
                 self.engine.close()
                 self.engine = None
+            # A cluster may make a unit twice where a process ended, and write it when the artifact is there.
+            while self._merged:
+                cache.drop_partials(self.config.folder, self._merged.pop())
 
     def _locked(self) -> AbstractContextManager[None]:
         """The lock of the folder; parts of one computation work side by side, and write files that the first to finish gives."""
@@ -336,7 +330,11 @@ class Pipeline:
         if self.part is not None:
             make_part(job, made.make, self.part, self.command)
             return []
-        summary = fan_out(job, self.engine) if made.divided and self.engine is not None else made.make(job)
+        if made.divided and self.engine is not None:
+            summary = fan_out(job, self.engine)
+            self._merged.append(target)
+        else:
+            summary = made.make(job)
         cache.drop_partials(self.config.folder, target)
         self._steps.clear()
         seconds = time.monotonic() - started
