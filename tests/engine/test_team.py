@@ -17,8 +17,12 @@ pytestmark = pytest.mark.slow
 
 def workers() -> set[int]:
     """The processes of this one that wait for work."""
-    children = psutil.Process().children()
-    return {child.pid for child in children if "spawn_main" in " ".join(child.cmdline())}
+    found = set()
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has ended by now, also where nobody has waited for it
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 @pytest.fixture
