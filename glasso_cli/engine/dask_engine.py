@@ -11,6 +11,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,12 +159,17 @@ class DaskEngine:
 
         if future.status in ("cancelled", "lost"):
             raise self._lost()
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            return None, _Ended(f"the process was ended from outside {ATTEMPTS} times, most likely for want of memory")
-        if error is not None:
-            return None, portable(error)
-        value, error = future.result()
+        try:
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                return None, _Ended(
+                    f"the process was ended from outside {ATTEMPTS} times, most likely for want of memory"
+                )
+            if error is not None:
+                return None, portable(error)
+            value, error = future.result()
+        except (OSError, CancelledError):  # the value is fetched through the scheduler; what a call raises is a value
+            raise self._lost() from None
         return value, error
 
     def _lost(self) -> ServiceError:

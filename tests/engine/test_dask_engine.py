@@ -63,6 +63,24 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Mo
         list(DaskEngine(address="nowhere").run(print, None, [(1,)]))
 
 
+class _Unreachable:
+    """A call that has ended well, and whose value is lost with the scheduler."""
+
+    status = "finished"
+
+    def exception(self) -> None:
+        """None."""
+
+    def result(self) -> None:
+        """Fail as a closed connection does."""
+        raise OSError("Stream is closed")
+
+
+def test_a_scheduler_that_is_lost_with_a_value_is_one_sentence() -> None:
+    with pytest.raises(ServiceError, match=r"The Dask scheduler at tcp://127\.0\.0\.1:9 was lost"):
+        DaskEngine(address="tcp://127.0.0.1:9")._result(_Unreachable())  # type: ignore[arg-type]
+
+
 # A Slurm with one machine: sbatch starts the job here, and its number is that of its process.
 SBATCH = """#!/bin/bash
 setsid bash "$1" > /dev/null 2>&1 &
