@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from typing import Any
 
 from glasso_cli.engine import threads
+from glasso_cli.engine.processes import end_with_parent
 from glasso_cli.engine.shares import is_worth_another
 from glasso_cli.engine.tasks import Call, CallFailed, Function, Item, Outcome, perform, portable
 from glasso_cli.errors import ConfigError
@@ -126,7 +126,7 @@ def _serve(pipe: Any) -> None:
     """Make calls until the other end of ``pipe`` is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its processes
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     while True:
         try:
             call, item = pipe.recv()
@@ -137,10 +137,3 @@ def _serve(pipe: Any) -> None:
         except Exception as error:
             answer = None, portable(error)
         pipe.send(answer)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
