@@ -17,6 +17,17 @@ def jackknife_weights(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return filled, share / (1 - share) / len(filled)
 
 
+def weighted_deviations(counts: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The blocks with tokens, and of each the root of its jackknife weight times its mean less that of all tokens.
+
+    ``sums (B, …)`` are over the tokens of each block. The squares add up to the squared error of the mean.
+    """
+    filled, weight = jackknife_weights(counts)
+    shape = (-1, *[1] * (sums.ndim - 1))
+    differences = sums[filled] / counts[filled].reshape(shape) - sums.sum(0) / counts.sum()
+    return filled, differences * np.sqrt(weight).reshape(shape)
+
+
 class RootMeanSquares:
     """Root mean squares over tokens with their standard errors, as the sums of squares over each block come in.
 

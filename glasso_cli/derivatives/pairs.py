@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from glasso_cli.derivatives.errors import RootMeanSquares, jackknife_weights
+from glasso_cli.derivatives.errors import RootMeanSquares, weighted_deviations
 from glasso_cli.derivatives.maps import Maps
 from glasso_cli.derivatives.sums import PairSums
 
@@ -55,7 +55,7 @@ def derivatives(sums: PairSums, maps: Maps) -> Iterator[ClosedTargets]:
     tokens = sums.counts.sum()
     first = sums.by_factor()
     whole = first.sum(0) / tokens  # (p, R K)
-    spread = _weighted_errors(sums.counts, first, whole)  # (B, p, R K)
+    _, spread = weighted_deviations(sums.counts, first)  # (B, p, R K)
     factors = np.concatenate([whole[None], spread]).transpose(1, 0, 2).astype(np.float32)  # (p, 1 + B, R K)
     step = max(1, _VALUES // (sources * (responses * paths + 2 * factors.shape[1])))
     along = np.arange(responses * paths) % paths == 0
@@ -89,8 +89,7 @@ def deviations(sums: PairSums, maps: Maps, targets: np.ndarray, sources: np.ndar
     paths, d, _ = maps.writes.shape
     responses = len(maps.reads)
     first = sums.by_factor()
-    filled, _ = jackknife_weights(sums.counts)
-    spread = _weighted_errors(sums.counts, first, first.sum(0) / sums.counts.sum())
+    filled, spread = weighted_deviations(sums.counts, first)
     found = np.zeros((len(targets), len(sums.counts)), np.float32)
     step = max(1, _VALUES // (d * (responses + paths)))
     for start in range(0, len(targets), step):
@@ -99,10 +98,3 @@ def deviations(sums: PairSums, maps: Maps, targets: np.ndarray, sources: np.ndar
         by_path = np.stack([np.einsum("ed,de->e", one, other) for one in reads for other in writes])  # (R K, e)
         found[group, filled] = np.einsum("bef,fe->eb", spread[:, targets[group]], by_path)
     return found
-
-
-def _weighted_errors(counts: np.ndarray, first: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Of every block with tokens, its mean less that of all ``(p, R K)``, times the root of its jackknife weight."""
-    filled, weight = jackknife_weights(counts)
-    means = first[filled] / counts[filled, None, None]
-    return np.asarray((means - whole) * np.sqrt(weight)[:, None, None])

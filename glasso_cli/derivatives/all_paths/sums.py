@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.derivatives.errors import jackknife_weights
+from glasso_cli.derivatives.errors import weighted_deviations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,14 +145,13 @@ def derivatives(
     errors ``(m, p)``, and ``writes (K, m)`` are those of the pushes.
     """
     tokens = counts.sum()
-    filled, weight = jackknife_weights(counts)
     sources, p = rms[0].shape
-    step = max(1, _VALUES // ((1 + len(filled)) * sources))
+    step = max(1, _VALUES // ((1 + np.count_nonzero(counts)) * sources))
     for start in range(0, p, step):
         group = slice(start, min(start + step, p))
-        part = first[filled, :, group].astype(np.float64)
+        part = first[:, :, group].astype(np.float64)
         whole = part.sum(0) / tokens
-        spread = _weighted(part, counts[filled], weight)
+        _, spread = weighted_deviations(counts, part)
         factors = np.concatenate([whole[None], spread]).transpose(2, 0, 1).astype(np.float32)  # (c, 1 + B, K)
         made = factors if writes is None else np.matmul(factors, writes)
         none = np.broadcast_to(np.float32(np.nan), made[:, 0].shape)
@@ -170,21 +169,15 @@ def deviations(
     counts: np.ndarray, first: np.ndarray, writes: np.ndarray | None, targets: np.ndarray, sources: np.ndarray
 ) -> np.ndarray:
     """As :func:`glasso_cli.derivatives.pairs.deviations`, from the sums of :func:`derivatives`: ``(E, B)``."""
-    filled, weight = jackknife_weights(counts)
     found = np.zeros((len(targets), len(counts)), np.float32)
-    step = max(1, _VALUES // (len(filled) * (1 if writes is None else len(writes))))
+    step = max(1, _VALUES // (len(counts) * (1 if writes is None else len(writes))))
     for start in range(0, len(targets), step):
         group = slice(start, start + step)
         if writes is None:
-            part = first[filled[:, None], sources[group], targets[group]][:, None].astype(np.float64)  # (B, 1, e)
+            part = first[:, sources[group], targets[group]][:, None].astype(np.float64)  # (B, 1, e)
             by_push = np.ones((1, part.shape[2]))
         else:
-            part, by_push = first[filled][:, :, targets[group]].astype(np.float64), writes[:, sources[group]]
-        found[group, filled] = np.einsum("bke,ke->eb", _weighted(part, counts[filled], weight), by_push)
+            part, by_push = first[:, :, targets[group]].astype(np.float64), writes[:, sources[group]]
+        filled, spread = weighted_deviations(counts, part)
+        found[group, filled] = np.einsum("bke,ke->eb", spread, by_push)
     return found
-
-
-def _weighted(part: np.ndarray, counts: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Of each block, the root of its jackknife ``weight (B,)`` times its mean less that of all; ``part (B, …)`` are sums."""
-    shape = (-1, *[1] * (part.ndim - 1))
-    return np.asarray((part / counts.reshape(shape) - part.sum(0) / counts.sum()) * np.sqrt(weight).reshape(shape))

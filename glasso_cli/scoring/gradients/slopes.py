@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glasso_cli.derivatives.errors import jackknife_weights
+from glasso_cli.derivatives.errors import weighted_deviations
 from glasso_cli.hooks import ablate
 from glasso_cli.hooks.edit import Intervention
 from glasso_cli.inference.document_means import clustered
@@ -50,9 +50,9 @@ class SlopeSums:
         np.add.at(sums, of_block, self.direct)
         deviations = np.full(sums.shape, np.nan)
         if np.count_nonzero(counts) > 1:
-            filled, weight = jackknife_weights(counts)
             deviations = np.zeros(sums.shape)
-            deviations[filled] = np.sqrt(weight)[:, None] * (sums[filled] / counts[filled, None] - direct)
+            filled, spread = weighted_deviations(counts, sums)
+            deviations[filled] = spread
         return {
             "slopes": slopes,
             "slope_errors": errors,
