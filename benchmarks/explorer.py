@@ -184,7 +184,14 @@ def of_experiment(out: str, corpus: str) -> View:
     folder = Path(out)
     fit = folder / "fit" / f"{corpus}.npz"
     stats = ActivationStats.load(folder / "collect" / f"{corpus}.npz")
-    return view_of(Study(stats, PrecisionPath.load(fit), fit.with_suffix(".dot"), VisualizeSection(), corpus))
+    study = Study(
+        stats=stats,
+        fit=PrecisionPath.load(fit),
+        dot=fit.with_suffix(".dot"),
+        section=VisualizeSection(),
+        title=corpus,
+    )
+    return view_of(study)
 
 
 def planted(p: int, edges: int, groups: int = 40, contexts: int = 8, width: int = 11, words: int = 12_000) -> View:

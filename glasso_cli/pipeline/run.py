@@ -187,22 +187,25 @@ class Pipeline:
     def _note_skipped(self, stage: str) -> None:
         for name in stage_named(stage).targets(self.config):
             if self._is_skipped(stage, name):
-                missing = {
-                    of
-                    for of, corpus in self._reads(stage, name).values()
-                    if of not in self._selected and not self._path(of, corpus).exists()
-                }
+                reads = stage_named(stage).reads(self.config, name)
+                missing = {of for of, corpus in reads if not self._is_made(of, corpus)}
                 commands = " and ".join(f"`glasso {of} {self.command}`" for of in STAGES if of in missing)
-                self.console.note(f"{stage} {name}: left out, since it needs {commands} first")
+                if commands:
+                    self.console.note(f"{stage} {name}: left out, since it needs {commands} first")
 
     def _is_skipped(self, stage: str, corpus: str) -> bool:
         """Whether an optional target is left out: what it is made from was never made, and is not about to be."""
-        if not stage_named(stage).optional(self.config, corpus):
+        made = stage_named(stage)
+        if not made.optional(self.config, corpus):
             return False
-        return any(
-            upstream not in self._selected and not self._path(upstream, of).exists()
-            for upstream, of in self._reads(stage, corpus).values()
-        )
+        needed, one_of = made.reads(self.config, corpus), made.one_of(self.config, corpus)
+        is_nothing = bool(one_of) and not any(self._is_made(*pair) for pair in one_of)
+        return is_nothing or not all(self._is_made(*pair) for pair in needed)
+
+    def _is_made(self, stage: str, corpus: str) -> bool:
+        """Whether an artifact was ever made, or is about to be."""
+        is_asked = stage in self._selected and corpus in self._targets(stage, alone=False)
+        return is_asked or self._path(stage, corpus).exists()
 
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""

@@ -22,6 +22,10 @@ def _no_pins(config: Config, name: str) -> dict[str, Any]:
     return {}
 
 
+def _none_needed(config: Config, name: str) -> Upstream:
+    return ()
+
+
 def _finished(config: Config, meta: dict[str, Any]) -> str:
     return ""
 
@@ -54,6 +58,7 @@ class Stage:
     no_targets: tuple[str, str] = ("There is nothing to make.", "Give a corpus.")  # what to say where there are none
     upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
     used: Callable[[Config, str], Upstream] | None = None  # those of ``uses``, where they are not of the same name
+    one_of: Callable[[Config, str], Upstream] = _none_needed  # artifacts of which an optional target needs one
     unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
     along: tuple[str, ...] = ()  # stages that run before it wherever it runs
     early: bool = False  # whether its first artifact is made as soon as all that it reads is there

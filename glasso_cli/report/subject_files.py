@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from glasso_cli.artifacts import (
     ActivationStats,
@@ -23,9 +24,10 @@ from glasso_cli.artifacts.orientation import oriented
 from glasso_cli.config import Config, VisualizeSection
 from glasso_cli.pipeline.ordered import ordered_graph
 from glasso_cli.report.plots.contrast import Contrast
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.scored import Scored
 from glasso_cli.report.plots.study import Study
-from glasso_cli.report.subjects import BESIDE, model_title
+from glasso_cli.report.subjects import ACROSS, corpus_of, graphs, is_across, model_title
 
 
 def _stats(path: Path) -> ActivationStats:
@@ -40,31 +42,48 @@ def _stats_in(path: Path, modified: int, node: int) -> ActivationStats:
 
 
 @dataclass(frozen=True)
-class StudyFiles:
-    """The artifacts of one corpus, by the stages that made them."""
+class LayersFiles:
+    """The artifacts of one corpus by the stages that made them, and its ordered graph, for what was found across layers."""
 
     artifacts: tuple[tuple[str, Path], ...]
     ordered: Path | None
     section: VisualizeSection
     title: str
 
+    def read(self) -> LayersStudy:
+        """The study; raises :class:`InputError` for a file that is damaged."""
+        return LayersStudy(**self._layers())
+
+    def _layers(self) -> dict[str, Any]:
+        """The fields of a :class:`LayersStudy`."""
+        paths = dict(self.artifacts)
+        fit, influence, interventions, audit, pathways = (paths.get(stage) for stage in ACROSS)
+        return {
+            "stats": _stats(paths["collect"]),
+            "section": self.section,
+            "title": self.title,
+            "fit": None if fit is None else oriented(PrecisionPath.load(fit)),
+            "influence": None if influence is None else oriented(Influence.load(influence)),
+            "interventions": None if interventions is None else oriented(Interventions.load(interventions)),
+            "ordered": None if self.ordered is None else oriented(OrderedGraph.load(self.ordered)),
+            "audit": None if audit is None else Audit.load(audit),
+            "pathways": None if pathways is None else Pathways.load(pathways),
+        }
+
+
+@dataclass(frozen=True)
+class StudyFiles(LayersFiles):
+    """The same for the graph of a corpus, with all that its page shows."""
+
     def read(self) -> Study:
         """The study; raises :class:`InputError` for a file that is damaged."""
         paths = dict(self.artifacts)
-        influence, interventions, audit, structure, scores, pathways = (paths.get(stage) for stage in BESIDE)
+        structure, scores = paths.get("structure"), paths.get("score")
         return Study(
-            stats=_stats(paths["collect"]),
-            fit=oriented(PrecisionPath.load(paths["fit"])),
-            influence=None if influence is None else oriented(Influence.load(influence)),
-            interventions=None if interventions is None else oriented(Interventions.load(interventions)),
-            ordered=None if self.ordered is None else oriented(OrderedGraph.load(self.ordered)),
-            audit=None if audit is None else Audit.load(audit),
+            **self._layers(),
             structure=None if structure is None else Structure.load(structure),
             scores=None if scores is None else Scores.load(scores),
-            pathways=None if pathways is None else Pathways.load(pathways),
             dot=paths["fit"].with_suffix(".dot"),
-            section=self.section,
-            title=self.title,
         )
 
 
@@ -101,6 +120,22 @@ class ScoreFiles:
     def read(self) -> Scored:
         """The scores; raises :class:`InputError` for a file that is damaged."""
         return Scored(Scores.load(self.scores), self.section, self.title)
+
+
+Files = LayersFiles | ContrastFiles | ScoreFiles
+
+
+def files_of(config: Config, name: str, paths: Mapping[str, Path]) -> Files:
+    """The files of what is drawn as ``name``; ``paths`` has the artifacts that it is made from, by their labels in a job."""
+    if name in graphs(config):
+        return graph_files(config, name, paths)
+    corpus = corpus_of(config, name)
+    title = f"{model_title(config)} · {corpus}"
+    if not is_across(config, name):
+        return ScoreFiles(paths[f"score/{corpus}"], config.visualize, title)
+    artifacts = tuple((label.partition("/")[0], path) for label, path in paths.items())
+    ordered = ordered_graph(config, corpus) if "fit" in dict(artifacts) else None
+    return LayersFiles(artifacts, ordered, config.visualize, title)
 
 
 def graph_files(config: Config, name: str, paths: Mapping[str, Path]) -> StudyFiles | ContrastFiles:

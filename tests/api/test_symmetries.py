@@ -227,7 +227,7 @@ def study_of(part: Results, folder: Path) -> Study:
     dot = folder / "fit.dot"
     dot.write_text(dot_text(fit))
     section = VisualizeSection(cards=3, dpi=50, formats=("png",))
-    return Study(oriented(part.stats[0]), oriented(fit), dot, section, "Toy")
+    return Study(stats=oriented(part.stats[0]), fit=oriented(fit), dot=dot, section=section, title="Toy")
 
 
 def by_pair(table: pd.DataFrame, old: Callable[[str], str]) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def test_effects_in_any_network_are_measured_predicted_and_judged(folder: Path) 
     shown = Runner.command("show", "out/audit/a.npz").output
     assert "samples of" in shown
     assert "they are read between MLPs of language models alone" in " ".join(shown.split())
-    assert (folder / "out/figures/a/audit.png").is_file()
+    assert (folder / "out/figures/a.layers/audit.png").is_file()
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from glasso_cli.artifacts.metrics.fit import DroppedEdges, PairCounts
 from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.metrics.interventions import EffectsFound, ImpossiblePairs, TextsRead
 from glasso_cli.artifacts.orientation import oriented
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.study import Study
 from support.metrics import collect_metrics
 from support.studies import build_study
@@ -185,3 +186,8 @@ def study_across(
     }
     found = {name: oriented(artifact) for name, artifact in made.items() if name not in without}
     return replace(study, stats=oriented(stats), fit=oriented(fit), **found)
+
+
+def layers_of(study: Study) -> LayersStudy:
+    """What the figures across layers read of ``study``."""
+    return LayersStudy(**{field.name: getattr(study, field.name) for field in fields(LayersStudy)})

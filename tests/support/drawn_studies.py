@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from glasso_cli.report import drawing
-from glasso_cli.report.plots.study import Study
+from glasso_cli.report.plots.layers_study import LayersStudy
 
 
 @pytest.fixture
-def studies(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
-    """The studies of all corpora that are drawn, one after the other."""
-    seen: list[Study] = []
+def studies(monkeypatch: pytest.MonkeyPatch) -> list[LayersStudy]:
+    """The studies of all corpora that are drawn, of graphs and of edges across layers, one after the other."""
+    seen: list[LayersStudy] = []
 
     def keep(files: drawing.Files, *rest: Any) -> list[Path]:
         subject = files.read()
-        if isinstance(subject, Study):
+        if isinstance(subject, LayersStudy):
             seen.append(subject)
         return []
 

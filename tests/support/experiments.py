@@ -68,3 +68,4 @@ def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     from glasso_cli.report import plots
 
     monkeypatch.setattr(plots, "PLOTS", {"degrees": plots.PLOTS["degrees"]})
+    monkeypatch.setattr(plots, "ACROSS", {"effects": plots.ACROSS["effects"]})

@@ -221,6 +221,6 @@ def build_study(
     fit = make_fit(names[neurons], neurons, sizes, last, rule, converged, seed, row.astype(np.int32), collect)
     options: dict[str, Any] = {"formats": ("png",), "dpi": 50, "cards": 2, **(section or {})}
     dot = folder / "graph.dot"
-    study = Study(stats, fit, dot, VisualizeSection(**options), title)
+    study = Study(stats=stats, fit=fit, dot=dot, section=VisualizeSection(**options), title=title)
     dot.write_text(to_dot(study.graph, key=study.key, title="toy"), encoding="utf-8")
     return study

@@ -63,7 +63,7 @@ def _strongest(edges: EdgesAcross, inside: np.ndarray) -> np.ndarray:
 
 
 def _columns(study: Study, edges: EdgesAcross) -> Iterator[tuple[str, str, Column]]:
-    if edges.association is not None:
+    if edges.association is not None and study.association_graph is not None:
         yield "association", association_words(study.association_graph), edges.association
     if edges.influence is not None and study.influence is not None:
         yield "influence", influence_words(study.influence), edges.influence

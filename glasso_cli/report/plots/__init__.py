@@ -1,4 +1,4 @@
-"""The pictures of one corpus, of a comparison of two and of scores, with their numbers.
+"""The pictures of a graph, of what was found across layers, of a comparison and of scores, with their numbers.
 
 :func:`draw` draws all of them one after the other. Other processes draw single parts by :func:`draw_part`, and :func:`finish`
 is called when all are there. Nothing here imports matplotlib before a picture is drawn.
@@ -33,6 +33,7 @@ from glasso_cli.report.plots.figures import (
 from glasso_cli.report.plots.figures.across import audit, effects, influence, layers
 from glasso_cli.report.plots.figures.pathways import lengths, pruned, slopes, trials
 from glasso_cli.report.plots.figures.scores import agreement, curves, rankings
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts.glyphs import one_line
 from glasso_cli.report.plots.parts.style import Picture, look, save
 from glasso_cli.report.plots.scored import Scored
@@ -44,20 +45,22 @@ PLOTS: dict[str, Callable[[Study], Iterator[Picture]]] = {
     "communities": communities.pictures,
     "network": network.pictures,
     "factors": factors.pictures,
-    "layers": layers.pictures,
-    "influence": influence.pictures,
-    "effects": effects.pictures,
-    "audit": audit.pictures,
     "rankings": rankings.pictures,
-    "pathways": pruned.pictures,
-    "pathway_lengths": lengths.pictures,
-    "trials": trials.pictures,
-    "slopes": slopes.pictures,
     "path": path.pictures,
     "accuracy": accuracy.pictures,
     "degrees": degrees.pictures,
     "diagnostics": diagnostics.pictures,
     "card": cards.pictures,  # each card is a part of its own, ``card 1`` for the first
+}
+ACROSS: dict[str, Callable[[LayersStudy], Iterator[Picture]]] = {
+    "layers": layers.pictures,
+    "influence": influence.pictures,
+    "effects": effects.pictures,
+    "audit": audit.pictures,
+    "pathways": pruned.pictures,
+    "pathway_lengths": lengths.pictures,
+    "trials": trials.pictures,
+    "slopes": slopes.pictures,
 }
 COMPARED: dict[str, Callable[[Contrast], Iterator[Picture]]] = {
     "activations": activations.pictures,
@@ -70,9 +73,9 @@ SCORED: dict[str, Callable[[Scored], Iterator[Picture]]] = {
     "curves": curves.pictures,
     "agreement": agreement.pictures,
 }
-Subject = Study | Contrast | Scored
-ACROSS = "edges_across_layers"
+Subject = Study | LayersStudy | Contrast | Scored
 TABLES = "tables"  # the part of a study that is no picture
+_EDGES = "edges_across_layers"
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,21 @@ class Drawn:
 
 def parts_of(subject: Subject) -> list[str]:
     """All that can be drawn of ``subject`` apart from the rest, in the order of ``figures.txt``."""
-    if not isinstance(subject, Study):
-        return list(_plots(subject))
-    single = [f"card {rank + 1}" for rank in range(min(subject.section.cards, subject.p)) if "card" in PLOTS]
-    return [TABLES, *(kind for kind in PLOTS if kind != "card"), *single]
+    if isinstance(subject, Study):
+        single = [f"card {rank + 1}" for rank in range(min(subject.section.cards, subject.p)) if "card" in PLOTS]
+        return [TABLES, *(kind for kind in PLOTS if kind != "card"), *single]
+    return [*([TABLES] if isinstance(subject, LayersStudy) else []), *_plots(subject)]
 
 
 def _plots(subject: Subject) -> dict[str, Callable[..., Iterator[Picture]]]:
-    return PLOTS if isinstance(subject, Study) else COMPARED if isinstance(subject, Contrast) else SCORED
+    if isinstance(subject, Study):
+        return PLOTS
+    return ACROSS if isinstance(subject, LayersStudy) else COMPARED if isinstance(subject, Contrast) else SCORED
 
 
 def draw_part(subject: Subject, part: str, folder: Path) -> Drawn:
     """Write the files of one part of ``subject`` into ``folder``; the numbers of every picture stand beside it."""
-    if isinstance(subject, Study) and part == TABLES:
+    if isinstance(subject, LayersStudy) and part == TABLES:
         return Drawn(_write_tables(subject, folder), [])
     kind, _, rank = part.partition(" ")
     files, sentences = [], []
@@ -108,12 +113,14 @@ def draw_part(subject: Subject, part: str, folder: Path) -> Drawn:
     return Drawn(files, sentences)
 
 
-def _write_tables(study: Study, folder: Path) -> list[Path]:
-    tables = {"edges": edge_table(study), "neurons": neuron_table(study)}
-    if study.across is not None:
-        tables[ACROSS] = across_table(study, study.across)
+def _write_tables(study: LayersStudy, folder: Path) -> list[Path]:
+    tables = {}
+    if isinstance(study, Study):
+        tables = {"edges": edge_table(study), "neurons": neuron_table(study)}
+    elif study.across is not None:
+        tables = {_EDGES: across_table(study, study.across)}
     else:
-        (folder / f"{ACROSS}.csv").unlink(missing_ok=True)
+        (folder / f"{_EDGES}.csv").unlink(missing_ok=True)
     return [write_table(folder / f"{name}.csv", table) for name, table in tables.items()]
 
 

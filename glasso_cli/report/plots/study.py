@@ -1,4 +1,4 @@
-"""What every picture is about: one corpus, one path, the selected graph, and the words that describe them."""
+"""What the pictures of a graph are about: one corpus, one path, the selected graph, and the words that describe them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glasso_cli.across.from_artifacts import Neurons, edges_across
-from glasso_cli.across.table import EdgesAcross
-from glasso_cli.artifacts import (
-    ActivationStats,
-    Audit,
-    Influence,
-    Interventions,
-    OrderedGraph,
-    Pathways,
-    PrecisionPath,
-    Scores,
-    Structure,
-)
-from glasso_cli.config import VisualizeSection
+from glasso_cli.artifacts import PrecisionPath, Scores, Structure
 from glasso_cli.graph import Graph, build_graph
 from glasso_cli.graph.graph import community_order
 from glasso_cli.graph.sums import edge_sums
-from glasso_cli.report.names import Name, NeuronNames, material_of, name_communities, names_of
+from glasso_cli.report.names import Name, NeuronNames, material_of, name_communities
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.words.labels import count, percent, positions, short_labels, titled
 
 
@@ -38,25 +26,14 @@ class Edges(NamedTuple):
     rho: np.ndarray  # partial correlations
 
 
-@dataclass(frozen=True, eq=False)
-class Study:
-    """The artifacts of one corpus with the ``.dot`` file of the selected alpha; ``title`` names model and corpus.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Study(LayersStudy):
+    """The artifacts of one corpus with the ``.dot`` file of the selected alpha. All are oriented but ``pathways``, whose tables are."""
 
-    All are oriented but ``pathways``, whose tables are. What was not made is None.
-    """
-
-    stats: ActivationStats
     fit: PrecisionPath
     dot: Path
-    section: VisualizeSection
-    title: str
-    influence: Influence | None = None
-    interventions: Interventions | None = None
-    ordered: OrderedGraph | None = None
-    audit: Audit | None = None
     structure: Structure | None = None
     scores: Scores | None = None
-    pathways: Pathways | None = None
 
     # -- the selected graph -----------------------------------------------------------------------
 
@@ -165,52 +142,12 @@ class Study:
         """A short label of every neuron."""
         return short_labels([str(name) for name in self.fit.neuron_ids], self.fit.layers)
 
-    # -- across layers ------------------------------------------------------------------------------
-
-    @cached_property
-    def collected(self) -> Neurons:
-        """All collected neurons, to which the indices of ``across`` belong."""
-        return Neurons(self.stats.neuron_ids, self.stats.layers, self.stats.orientation)
-
-    @cached_property
-    def across(self) -> EdgesAcross | None:
-        """The edges across layers, if an ordered graph, influence or interventions were made; None if there are none."""
-        if self.ordered is None and self.influence is None and self.interventions is None:
-            return None
-        edges = edges_across(self.collected, self.association_graph, self.influence, self.interventions)
-        return edges if len(edges) else None
-
-    @property
-    def association_graph(self) -> OrderedGraph | PrecisionPath:
-        """The graph whose edges across layers are their association: the ordered one, where there is one."""
-        return self.fit if self.ordered is None else self.ordered
-
-    @cached_property
-    def collected_labels(self) -> list[str]:
-        """A short label of every collected neuron."""
-        return short_labels(self.collected.ids.tolist(), self.collected.layers)
-
-    @cached_property
-    def collected_titles(self) -> list[str]:
-        """Label and name of every collected neuron."""
-        return [titled(label, name) for label, name in zip(self.collected_labels, self.collected_names.texts)]
-
     # -- names --------------------------------------------------------------------------------------
-
-    @property
-    def has_words(self) -> bool:
-        """Whether contexts are text, so that neurons can have names."""
-        return self.stats.has_words
 
     @cached_property
     def names(self) -> NeuronNames:
         """The names of all fitted neurons."""
         return self.collected_names.at(self.fit.neurons)
-
-    @property
-    def collected_names(self) -> NeuronNames:
-        """The names of all collected neurons."""
-        return names_of(self.stats)
 
     @cached_property
     def community_names(self) -> list[Name]:
@@ -279,16 +216,12 @@ class Study:
         return self.n_edges / max(1, self.p * (self.p - 1) // 2)
 
     @property
-    def _tokens(self) -> str:
-        return f"{count(self.stats.n_tokens, self.stats.metrics.sample)} (worth {self.stats.n_effective:,.0f} independent ones)"
-
-    @property
     def subject(self) -> str:
         """Model, corpus, size and choice, for under the headline of a picture."""
         parts = [
             self.title,
             count(self.p, "neuron"),
-            self._tokens,
+            self.tokens,
             self.chosen,
             f"{count(self.n_edges, 'edge')} ({percent(self.density)} of pairs)",
         ]

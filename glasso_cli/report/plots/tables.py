@@ -9,6 +9,7 @@ import numpy as np
 from glasso_cli.across.columns import edge_columns
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts.orientation import pair_signs
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import community_name
 
@@ -33,7 +34,7 @@ def edge_table(study: Study) -> dict[str, Any]:
     }
 
 
-def across_table(study: Study, edges: EdgesAcross) -> dict[str, Any]:
+def across_table(study: LayersStudy, edges: EdgesAcross) -> dict[str, Any]:
     """All edges across layers, from strong to weak, with the names of their neurons."""
     table = edge_columns(edges, study.collected, study.association_graph)
     names = np.array(study.collected_names.texts, dtype=object)

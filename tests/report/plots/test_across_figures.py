@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.across import ALONE, BOTH, EACH, WIRED, study_across
+from support.across import ALONE, BOTH, EACH, WIRED, layers_of, study_across
 from support.studies import build_study
 
 from glasso_cli.graph import colours
-from glasso_cli.report.plots import PLOTS, draw
+from glasso_cli.report.plots import ACROSS, draw
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.style import Picture
 from glasso_cli.report.plots.study import Study
@@ -24,7 +24,7 @@ SMALL = {"formats": ("png",), "dpi": 50, "cards": 0}
 
 def drawn(study: Study) -> dict[str, Picture]:
     with style.look():
-        return {picture.name: picture for kind in KINDS for picture in PLOTS[kind](study)}
+        return {picture.name: picture for kind in KINDS for picture in ACROSS[kind](study)}
 
 
 def rows_of(picture: Picture) -> dict[tuple[str, str], dict[str, Any]]:
@@ -126,7 +126,7 @@ def test_the_network_is_capped_and_says_what_it_leaves_out(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_the_files_stand_beside_the_figures_and_go_with_the_artifacts(tmp_path: Path) -> None:
     study, folder = study_across(tmp_path, section={**SMALL, "edges": 3}), tmp_path / "figures"
-    files = {path.name for group in draw(study, folder) for path in group}
+    files = {path.name for group in draw(layers_of(study), folder) for path in group}
     assert {"edges_across_layers.csv", "layers.png", "influence.csv", "effects.csv", "effects-summary.csv"} <= files
     with open(folder / "edges_across_layers.csv", encoding="utf-8", newline="") as file:
         rows = {(row["source"], row["target"]): row for row in csv.DictReader(file)}
@@ -134,7 +134,7 @@ def test_the_files_stand_beside_the_figures_and_go_with_the_artifacts(tmp_path: 
     assert (rows[ids(WIRED)]["association"], rows[ids(WIRED)]["association_found"]) == ("", "no")
     assert float(rows[ids(WIRED)]["effect_step"]) == pytest.approx(-0.3)
     plain = replace(study, ordered=None, influence=None, interventions=None)
-    again = {path.name for group in draw(plain, folder) for path in group}
+    again = {path.name for group in draw(layers_of(plain), folder) for path in group}
     assert again == {path.name for path in folder.iterdir()}
     assert not again & {"edges_across_layers.csv", "layers.png", "effects-summary.csv"}
 

@@ -12,7 +12,7 @@ from support.audits import SCORES, audit
 from support.studies import build_study
 
 from glasso_cli.artifacts import Audit
-from glasso_cli.report.plots import PLOTS
+from glasso_cli.report.plots import ACROSS
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.style import Picture
 
@@ -23,7 +23,7 @@ def drawn(folder: Path, made: Audit | None) -> list[Picture]:
     study = replace(build_study(folder, p=12, edges=10, section=SMALL), audit=made)
     with style.look(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        pictures = list(PLOTS["audit"](study))
+        pictures = list(ACROSS["audit"](study))
         for picture in pictures:
             style.save(picture, folder, study)
     return pictures

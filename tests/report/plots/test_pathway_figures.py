@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.across import study_across
+from support.across import layers_of, study_across
 from support.layered import of, paths
 from support.scored_studies import SCORES, pathways_of, structure_of, study_scored
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.config import VisualizeSection
-from glasso_cli.report.plots import PLOTS, draw
+from glasso_cli.report.plots import ACROSS, PLOTS, draw
 from glasso_cli.report.plots.figures.pathways.lengths import by_length
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.rows import places_in_rows
@@ -29,7 +29,7 @@ SMALL = {"formats": ("png",), "dpi": 50, "cards": 0}
 
 def drawn(study: Study) -> dict[str, Picture]:
     with style.look():
-        return {picture.name: picture for kind in KINDS for picture in PLOTS[kind](study)}
+        return {picture.name: picture for kind in KINDS for picture in {**PLOTS, **ACROSS}[kind](study)}
 
 
 def paths_of(study: Study) -> Pathways:
@@ -58,11 +58,12 @@ def test_a_figure_is_drawn_where_its_artifact_is_there(
 def test_the_files_stand_beside_the_figures_and_go_with_the_artifacts(tmp_path: Path) -> None:
     study, folder = study_scored(tmp_path, section=SMALL), tmp_path / "figures"
     files = {path.name for group in draw(study, folder) for path in group}
-    wanted = {"rankings.png", "rankings-stability.csv", "pathways.csv", "pathway_lengths.csv", "trials.csv"}
-    assert wanted <= files
-    plain = replace(study, structure=None, scores=None, pathways=None)
-    again = {path.name for group in draw(plain, folder) for path in group}
-    assert again == {path.name for path in folder.iterdir()}
+    assert {"rankings.png", "rankings-stability.csv"} <= files
+    wanted = {"pathways.csv", "pathway_lengths.csv", "trials.csv"}
+    assert wanted <= {path.name for group in draw(layers_of(study), folder / "layers") for path in group}
+    plain = layers_of(replace(study, pathways=None))
+    again = {path.name for group in draw(plain, folder / "layers") for path in group}
+    assert again == {path.name for path in (folder / "layers").iterdir()}
     assert not again & wanted
 
 

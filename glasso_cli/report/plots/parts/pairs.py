@@ -9,9 +9,9 @@ import numpy as np
 
 from glasso_cli.across.table import Column, EdgesAcross
 from glasso_cli.graph import colours
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import cut, signed
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def in_turn(edges: EdgesAcross, among: np.ndarray) -> np.ndarray:
 
 def list_pairs(
     axes: Axes,
-    study: Study,
+    study: LayersStudy,
     edges: EdgesAcross,
     rows: np.ndarray,
     columns: Mapping[str, Column],
@@ -71,7 +71,7 @@ def list_pairs(
         axes.text(0.07, top - line, values, fontsize=6.8, color=style.MUTED, **look)
 
 
-def _pair_title(study: Study, edges: EdgesAcross, row: int, longest: int = 22) -> str:
+def _pair_title(study: LayersStudy, edges: EdgesAcross, row: int, longest: int = 22) -> str:
     """The names of the source and the target of a pair, for a list."""
     ends = (study.collected_titles[int(neurons[row])] for neurons in (edges.sources, edges.targets))
     return " → ".join(drawable(cut(title, longest)) for title in ends)

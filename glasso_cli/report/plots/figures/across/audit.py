@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts import Audit
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.audit import RULE, truth_in_words
 from glasso_cli.report.words.labels import count, percent
 
@@ -43,7 +43,7 @@ class _Panel:
     logarithmic: bool = True
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """One picture for each target hook point; none without an audit."""
     audit = study.audit
     if audit is None:
@@ -52,7 +52,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
         yield _picture(study, audit, target)
 
 
-def _picture(study: Study, audit: Audit, target: str) -> style.Picture:
+def _picture(study: LayersStudy, audit: Audit, target: str) -> style.Picture:
     scores, kinds = _scores(audit, target)
     panels = list(_panels(audit, target, scores))
     size = (_NAMES + _COLUMN * len(panels), 0.9 + _ROW * (len(scores) + 1))
@@ -149,7 +149,7 @@ def _note(audit: Audit) -> str:
     )
 
 
-def _alt(study: Study, audit: Audit, target: str) -> str:
+def _alt(study: LayersStudy, audit: Audit, target: str) -> str:
     found = [verdict for verdict in audit.metrics.verdicts if verdict.predicts and verdict.target == target]
     said = "; ".join(
         f"{verdict.score} for the {truth_in_words(verdict.change, verdict.statistic)}" for verdict in found

@@ -10,9 +10,9 @@ import numpy as np
 
 from glasso_cli.across.table import EdgesAcross
 from glasso_cli.artifacts import Interventions
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.pairs import SHAPES, colour_of, list_pairs
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.across import SHORT, counts_by_reading, effect_words, has_reading, influence_words
 from glasso_cli.report.words.labels import count
 
@@ -51,7 +51,7 @@ class _Measured:
         return slope, float(np.sqrt(blocks / (blocks - 1) * ((share * (of_blocks - slope)) ** 2).sum()))
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """Steps against influence, and one half of the documents against the other; none without both artifacts."""
     edges, made = study.across, study.interventions
     if edges is None or made is None or study.influence is None or "step" not in edges.effects:
@@ -78,7 +78,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     )
 
 
-def _measured(study: Study, edges: EdgesAcross, made: Interventions) -> _Measured:
+def _measured(study: LayersStudy, edges: EdgesAcross, made: Interventions) -> _Measured:
     assert edges.influence is not None
     effect = edges.effects["step"]
     rows = np.flatnonzero(effect.looked & np.isfinite(effect.value) & np.isfinite(edges.influence.value))
@@ -117,7 +117,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 # -- words --------------------------------------------------------------------------------------------
 
 
-def _note(study: Study, made: Interventions, numbers: dict[str, float]) -> str:
+def _note(study: LayersStudy, made: Interventions, numbers: dict[str, float]) -> str:
     assert study.influence is not None
     return (
         f"{effect_words(made)} {influence_words(study.influence)} Every point is a pair whose effect of a step was measured and whose "
@@ -127,7 +127,7 @@ def _note(study: Study, made: Interventions, numbers: dict[str, float]) -> str:
     )
 
 
-def _alt(study: Study, numbers: dict[str, float]) -> str:
+def _alt(study: LayersStudy, numbers: dict[str, float]) -> str:
     return (
         f"Measured effects of {count(int(numbers['pairs']), 'pair')} against their influence ({study.title}): slope "
         f"{numbers['slope']:.2f}, correlation {numbers['correlation_with_influence']:.2f}; the two halves of the documents correlate "
@@ -136,7 +136,7 @@ def _alt(study: Study, numbers: dict[str, float]) -> str:
 
 
 def _table(
-    study: Study,
+    study: LayersStudy,
     edges: EdgesAcross,
     measured: _Measured,
     halves: tuple[np.ndarray, np.ndarray],
@@ -161,7 +161,7 @@ def _table(
 def _draw(
     axes: Axes,
     beside: Axes,
-    study: Study,
+    study: LayersStudy,
     edges: EdgesAcross,
     measured: _Measured,
     labelled: np.ndarray,

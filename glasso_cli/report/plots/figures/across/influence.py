@@ -9,10 +9,10 @@ import numpy as np
 
 from glasso_cli.across.readings import BOTH, COMMON_CAUSE, UNUSED_WIRING
 from glasso_cli.across.table import EdgesAcross
-from glasso_cli.artifacts import Influence
+from glasso_cli.artifacts import Influence, OrderedGraph, PrecisionPath
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.pairs import SHAPES, colour_of, in_turn, list_pairs
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.across import SHORT, association_words, counts_by_reading, has_reading, influence_words
 
 if TYPE_CHECKING:
@@ -24,33 +24,35 @@ _HEIGHT = 6.6  # inches
 _INTERVAL = 1.96  # standard errors
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """All pairs of which association and influence were looked for; none without either."""
-    edges, influence = study.across, study.influence
-    if edges is None or influence is None or edges.association is None or not (edges.reading >= 0).any():
+    edges, influence, graph = study.across, study.influence, study.association_graph
+    if edges is None or influence is None or graph is None or edges.association is None:
+        return
+    if not (edges.reading >= 0).any():
         return
     labelled = in_turn(edges, np.isin(edges.reading, (BOTH, COMMON_CAUSE, UNUSED_WIRING)))[:_LABELLED]
     page = style.page(
-        study, "Influence against association, across layers", _note(study, influence), (11.5, _HEIGHT), signs=True
+        study, "Influence against association, across layers", _note(graph, influence), (11.5, _HEIGHT), signs=True
     )
     _draw(page.figure, study, edges, labelled)
     yield style.Picture("influence", page.figure, _alt(study, edges), _table(study, edges, labelled))
 
 
-def _note(study: Study, influence: Influence) -> str:
+def _note(graph: OrderedGraph | PrecisionPath, influence: Influence) -> str:
     kept = (
         ""
         if influence.metrics.tested == len(influence.mean)
         else " Influence that is no edge is not kept; influence.keep: all keeps it."
     )
     return (
-        f"{association_words(study.association_graph)} {influence_words(influence)} The dotted lines are these minimum effects. Marks "
+        f"{association_words(graph)} {influence_words(influence)} The dotted lines are these minimum effects. Marks "
         f"at the left: influence of pairs that the graph left out. Marks at the bottom: association of pairs without an influence on "
         f"record.{kept} Bars: 95 % intervals over documents, of the pairs listed. All pairs are in influence.csv."
     )
 
 
-def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray) -> None:
+def _draw(figure: Figure, study: LayersStudy, edges: EdgesAcross, labelled: np.ndarray) -> None:
     assert edges.association is not None
     assert edges.influence is not None
     assert study.influence is not None
@@ -63,6 +65,7 @@ def _draw(figure: Figure, study: Study, edges: EdgesAcross, labelled: np.ndarray
     axes.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]))
     for line in (axes.axhline, axes.axvline):
         line(0, color=style.FAINT, linewidth=0.8)
+    assert study.association_graph is not None
     least = study.association_graph.metrics.min_effect, study.influence.metrics.min_effect
     for sign in (-1, 1):
         axes.axvline(sign * least[0], color=style.MUTED, linewidth=0.8, linestyle=":")
@@ -122,12 +125,12 @@ def _mark(axes: Axes, left: Axes, below: Axes, edges: EdgesAcross, labelled: np.
         )  # fmt: skip
 
 
-def _alt(study: Study, edges: EdgesAcross) -> str:
+def _alt(study: LayersStudy, edges: EdgesAcross) -> str:
     kinds = ", ".join(f"{amount:,} {name}" for name, amount in counts_by_reading(edges, edges.reading >= 0).items())
     return f"Scatter of influence against association of pairs across layers ({study.title}), by reading: {kinds}."
 
 
-def _table(study: Study, edges: EdgesAcross, labelled: np.ndarray) -> dict[str, Any]:
+def _table(study: LayersStudy, edges: EdgesAcross, labelled: np.ndarray) -> dict[str, Any]:
     from glasso_cli.report.plots.tables import across_table
 
     rows = np.flatnonzero(edges.reading >= 0)

@@ -10,11 +10,11 @@ import numpy as np
 
 from glasso_cli.across.readings import BOTH, COMMON_CAUSE, UNUSED_WIRING
 from glasso_cli.across.table import EdgesAcross
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.parts.pairs import LINES, colour_of, in_turn
 from glasso_cli.report.plots.parts.rows import places_in_rows
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.across import SHORT, association_words, counts_by_reading, influence_words, reading_at
 from glasso_cli.report.words.labels import count, cut
 
@@ -40,7 +40,7 @@ class _Drawing:
     layers: np.ndarray  # of the columns
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """At most ``section.edges`` pairs, the strongest of every reading in turn; none without edges across layers."""
     edges = study.across
     if edges is None or not edges.found.any():
@@ -70,7 +70,7 @@ def pictures(study: Study) -> Iterator[style.Picture]:
 # -- which, and where ---------------------------------------------------------------------------------
 
 
-def _drawing(edges: EdgesAcross, study: Study) -> _Drawing:
+def _drawing(edges: EdgesAcross, study: LayersStudy) -> _Drawing:
     rows = _fitting(edges, study)
     neurons, ends = np.unique(np.stack([edges.sources[rows], edges.targets[rows]], axis=1), return_inverse=True)
     ends = ends.reshape(-1, 2)
@@ -79,7 +79,7 @@ def _drawing(edges: EdgesAcross, study: Study) -> _Drawing:
     return _Drawing(rows, neurons, ends, np.stack([columns, heights], axis=1), layers)
 
 
-def _fitting(edges: EdgesAcross, study: Study) -> np.ndarray:
+def _fitting(edges: EdgesAcross, study: LayersStudy) -> np.ndarray:
     """The rows that are drawn, until their number or a column is full."""
     among = _edges(edges)
     members: dict[int, set[int]] = {}
@@ -141,7 +141,7 @@ def _has_effect(edges: EdgesAcross, row: int) -> bool:
     return any(bool(column.found[row]) for column in edges.effects.values())
 
 
-def _draw_neurons(axes: Axes, study: Study, drawing: _Drawing) -> None:
+def _draw_neurons(axes: Axes, study: LayersStudy, drawing: _Drawing) -> None:
     last = len(drawing.layers) - 1
     measured = np.isin(drawing.neurons, _measured(study))
     for fill, chosen in ((style.INK, measured), ("white", ~measured)):
@@ -166,7 +166,7 @@ def _draw_neurons(axes: Axes, study: Study, drawing: _Drawing) -> None:
         )  # fmt: skip
 
 
-def _measured(study: Study) -> np.ndarray:
+def _measured(study: LayersStudy) -> np.ndarray:
     """The neurons whose effects were measured."""
     edges = study.across
     assert edges is not None
@@ -201,20 +201,20 @@ def _draw_legend(axes: Axes, edges: EdgesAcross, drawing: _Drawing, measured: bo
 # -- words --------------------------------------------------------------------------------------------
 
 
-def _note(study: Study, edges: EdgesAcross, drawing: _Drawing) -> str:
+def _note(study: LayersStudy, edges: EdgesAcross, drawing: _Drawing) -> str:
     parts = [
         f"Showing {count(len(drawing.rows), 'edge')} of {int(_edges(edges).sum()):,} that were found: the strongest of every "
         "reading in turn. Width: the largest number that was found for the pair. Signs and all numbers are in layers.csv, all "
         "pairs in edges_across_layers.csv."
     ]
-    if edges.association is not None:
+    if edges.association is not None and study.association_graph is not None:
         parts.append(association_words(study.association_graph))
     if study.influence is not None:
         parts.append(influence_words(study.influence))
     return " ".join(parts)
 
 
-def _alt(study: Study, edges: EdgesAcross, drawing: _Drawing) -> str:
+def _alt(study: LayersStudy, edges: EdgesAcross, drawing: _Drawing) -> str:
     shown = counts_by_reading(edges, np.isin(np.arange(len(edges)), drawing.rows))
     kinds = ", ".join(f"{amount:,} {name or 'not read'}" for name, amount in shown.items())
     layers = ", ".join(str(layer) for layer in drawing.layers.tolist())
@@ -224,7 +224,7 @@ def _alt(study: Study, edges: EdgesAcross, drawing: _Drawing) -> str:
     )
 
 
-def _table(study: Study, edges: EdgesAcross, drawing: _Drawing) -> dict[str, Any]:
+def _table(study: LayersStudy, edges: EdgesAcross, drawing: _Drawing) -> dict[str, Any]:
     from glasso_cli.report.plots.tables import across_table
 
     table = {name: np.asarray(values)[drawing.rows] for name, values in across_table(study, edges).items()}

@@ -12,8 +12,8 @@ from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.graph import colours
 from glasso_cli.linalg.path_sums import path_sums
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, percent
 from glasso_cli.report.words.pathways import edge_words, end_words, scalar_words
 
@@ -24,7 +24,7 @@ _AT_ONCE = 256  # targets
 _BAR = 0.62  # inches
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """One picture; none without paths."""
     made = study.pathways
     if made is None:
@@ -144,7 +144,7 @@ def _note(made: Pathways) -> str:
     )
 
 
-def _alt(study: Study, made: Pathways, table: dict[str, Any]) -> str:
+def _alt(study: LayersStudy, made: Pathways, table: dict[str, Any]) -> str:
     words = "; ".join(
         f"layer {layer}, {count(length, 'edge')}: {absolute:.3g}, of which {percent(float(net / absolute))} is left after cancelling"
         for layer, length, net, absolute in zip(

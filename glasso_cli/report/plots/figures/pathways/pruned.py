@@ -11,10 +11,10 @@ import numpy as np
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.graph import colours
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.glyphs import drawable
 from glasso_cli.report.plots.parts.rows import places_in_rows
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, cut, percent, short_labels, titled
 from glasso_cli.report.words.pathways import edge_words, end_words, exit_words
 
@@ -51,7 +51,7 @@ class _Drawing:
         return len(self.layers) - (self.scalar is None)
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """The strongest edges of the pruned view, at most ``section.edges`` between neurons and to a scalar; none without paths."""
     made = study.pathways
     if made is None or not (made.in_view.any() or made.leaves.any()):
@@ -156,7 +156,7 @@ def _draw_edge(axes: Axes, start: Sequence[float], end: Sequence[float], weight:
     )
 
 
-def _draw_neurons(axes: Axes, study: Study, made: Pathways, drawing: _Drawing, reach: float) -> None:
+def _draw_neurons(axes: Axes, study: LayersStudy, made: Pathways, drawing: _Drawing, reach: float) -> None:
     influence = made.influence[drawing.neurons]
     sizes = 18 + 130 * influence / max(float(influence.max()), 1e-12)
     x, y = drawing.places[:, 0] * reach, drawing.places[:, 1] * _GAP
@@ -235,7 +235,7 @@ def _note(made: Pathways, drawing: _Drawing) -> str:
     )
 
 
-def _alt(study: Study, made: Pathways, drawing: _Drawing) -> str:
+def _alt(study: LayersStudy, made: Pathways, drawing: _Drawing) -> str:
     layers = ", ".join(str(layer) for layer in drawing.layers.tolist())
     end = count(made.metrics.targets, "target") if drawing.scalar is None else end_words(made.metrics)
     exits = "" if drawing.scalar is None else f" and {count(len(drawing.leaves), 'edge')} to {end}"

@@ -9,8 +9,8 @@ import numpy as np
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.metrics.pathways import ScalarReached
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count
 from glasso_cli.report.words.pathways import scalar_words
 
@@ -23,7 +23,7 @@ _BARS = 200  # sources with error bars
 _LABELLED = 6
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """One picture, if paths end in a scalar."""
     made = study.pathways
     if made is None or made.metrics.scalar is None:
@@ -107,7 +107,7 @@ def _note(scalar: ScalarReached, table: dict[str, Any]) -> str:
     )
 
 
-def _alt(study: Study, scalar: ScalarReached, sources: int) -> str:
+def _alt(study: LayersStudy, scalar: ScalarReached, sources: int) -> str:
     found = [
         f"{words} {value:.2f}"
         for words, value in (

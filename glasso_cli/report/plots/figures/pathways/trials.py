@@ -9,8 +9,8 @@ import numpy as np
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.score.pathways import JOINT
+from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
-from glasso_cli.report.plots.study import Study
 from glasso_cli.report.words.labels import count, short_labels, signed
 from glasso_cli.report.words.pathways import path_words, trial_words
 
@@ -22,7 +22,7 @@ _HEIGHT = 5.4
 _INTERVAL = 1.96  # standard errors
 
 
-def pictures(study: Study) -> Iterator[style.Picture]:
+def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     """One picture, if paths were tried."""
     made = study.pathways
     if made is None or made.metrics.mediated is None or not len(made.tried):
@@ -92,7 +92,7 @@ def _list(axes: Axes, made: Pathways, table: dict[str, Any]) -> None:
         )
 
 
-def _alt(study: Study, made: Pathways) -> str:
+def _alt(study: LayersStudy, made: Pathways) -> str:
     found = made.metrics.mediated
     assert found is not None
     slope = "" if found.slope is None else f", with a slope of {found.slope:.2f}"
