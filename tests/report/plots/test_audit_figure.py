@@ -69,3 +69,15 @@ def test_a_figure_for_each_target_and_without_intervals_or_predictions(tmp_path:
     assert seen.alt.endswith("none.")
     assert "no score is judged" in written(seen)
     assert np.isfinite(seen.table["precision"]).all()
+
+
+@pytest.mark.slow
+def test_scores_of_other_texts_are_named(tmp_path: Path) -> None:
+    made = audit()
+    other = replace(made, meta={**made.meta, "metrics": {**made.meta["metrics"], "scores_from": "films"}})
+    (seen,) = drawn(tmp_path, other)
+    assert "Scores are from the texts of films, and triangles are effects measured there." in written(seen).replace(
+        "\n", " "
+    )
+    (plain,) = drawn(tmp_path, made)
+    assert "triangles" not in written(plain)

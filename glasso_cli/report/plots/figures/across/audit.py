@@ -141,10 +141,15 @@ def _note(audit: Audit) -> str:
     metrics = audit.metrics
     texts = metrics.texts
     read = "that collect did not read" if texts.held_out else "that collect read, so that no score is judged"
+    of_others = (
+        f" Scores are from the texts of {metrics.scores_from}, and triangles are effects measured there."
+        if metrics.scores_from
+        else ""
+    )
     return (
         f"Average precision for the {percent(metrics.share)} of pairs with the strongest measured effects: {metrics.sources:,} sources, "
-        f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} {read}. Circles: association. Squares: weights. Diamonds: "
-        f"influence. Lines: 95 % intervals over sources and documents. Black line: noise ceiling, one half of the documents ranked by "
+        f"{count(texts.tokens, texts.sample)} of {count(texts.documents, 'document')} {read}.{of_others} Circles: association. Squares: weights. "
+        f"Diamonds: influence. Lines: 95 % intervals over sources and documents. Black line: noise ceiling, one half of the documents ranked by "
         f"the other. Dashed line: chance. In the panels of effects, a filled mark is a score that predicts them: {RULE}."
     )
 
