@@ -9,6 +9,7 @@
     │   └── MissingExtraError  exit 2   a package that comes with an extra is not installed
     ├── UpstreamError      exit 3   an artifact that an earlier stage should have written
     ├── ServiceError       exit 4   the hub, an API or the disk failed
+    │   └── DiskError      exit 4   a file cannot be written
     └── BelowBar           exit 5   the work is done and saved, but a target was missed
         └── UnitsFailed    exit 5   a part of the work failed every time, and the rest is saved
 
@@ -61,6 +62,10 @@ class ServiceError(GlassoError):
     """A model hub, an API or the disk did not do its part."""
 
     exit_code = 4
+
+
+class DiskError(ServiceError):
+    """A file cannot be written where it should be: the disk is full, say, or the folder is protected."""
 
 
 class BelowBar(GlassoError):  # noqa: N818 - the work is done

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.errors import DiskError, InputError, ServiceError
 
 _ADVICE = {
     errno.ENOENT: "A file or a folder is gone. Run the same command again: what is missing is made again.",
@@ -34,7 +34,7 @@ def atomic_write(path: Path, mode: str = "wb", *, private: bool = False, keep_fi
     The bytes go to a temporary name in the same folder, are synced and renamed: a killed process leaves the
     old file or none, and an error removes the temporary file. ``private`` files can be read by their owner alone.
     With ``keep_first``, a file that is at ``path`` by then stays as it is, whichever machine wrote it.
-    Raises :class:`ServiceError` when the folder cannot be written.
+    Raises :class:`DiskError`, or another :class:`ServiceError`, when the file cannot be written.
     """
     own = (
         f"{secrets.token_hex(4)}-{os.getpid()}" if keep_first else str(os.getpid())
@@ -98,17 +98,17 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno is None:
             raise  # a library's own error, of the same class
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ServiceError(
+            raise DiskError(
                 f"The disk is full: {path} could not be written.",
                 "Free some space and run the same command again; finished work is kept.",
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ServiceError(
+            raise DiskError(
                 f"{path} may not be written ({os.strerror(error.errno)}).",
                 "Change the permissions of the folder, or point `out` at another one.",
             ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-            raise ServiceError(
+            raise DiskError(
                 f"{path} cannot be written: a file stands where a folder is needed, or the reverse.",
                 "Move it away, or point `out` at another folder.",
             ) from error

@@ -12,18 +12,15 @@ import hashlib
 import importlib
 import os
 import platform
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from glasso_cli.engine import threads
-from glasso_cli.engine.processes import end_with_parent
+from glasso_cli.engine.processes import started
 from glasso_cli.errors import ServiceError
 from glasso_cli.files import atomic_write, user_cache
 
@@ -40,8 +37,7 @@ def compiled_beside() -> Iterator[None]:
     if threads.allowed() < 2 or _are_compiled():
         yield
         return
-    process = get_context("spawn").Process(target=_compile_beside, daemon=True)
-    process.start()
+    process = started(_compile_beside)
     try:
         yield
     finally:
@@ -79,8 +75,6 @@ def compile_kernels(lines: Iterable[str]) -> None:
 
 
 def _compile_beside() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
-    threading.Thread(target=end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(19)  # it takes what the parent leaves
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere), suppress(Exception):

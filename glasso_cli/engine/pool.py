@@ -1,114 +1,168 @@
-"""Processes of this machine that stay, one per group of cores or GPUs, and are replaced where one is ended from outside."""
+"""The processes of this machine that work side by side: each starts when it is needed, and is replaced where it is killed."""
 
 from __future__ import annotations
 
 import signal
-import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from dataclasses import dataclass, field, replace
+from multiprocessing import Pipe, connection
 from typing import Any
 
 from glasso_cli.engine import threads
-from glasso_cli.engine.processes import end_with_parent
+from glasso_cli.engine.processes import Environment, started
 from glasso_cli.engine.shares import is_worth_another
-from glasso_cli.engine.tasks import Call, CallFailed, Function, Item, Outcome, perform, portable
+from glasso_cli.engine.tasks import Call, Function, Item, Outcome, ProcessEnded, perform, portable
 from glasso_cli.errors import ConfigError
-
-Environment = Mapping[str, str]  # variables that a process must have before it imports anything
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, the way to it, and the index of the item that it works on."""
+    """A process and the way to it."""
 
     place: int  # among the environments
     process: Any
     pipe: Any
-    index: int | None = None
+    index: int | None = None  # of the item that it works on
+    has_call: bool = False  # whether it has the call that is being made
 
 
 @dataclass(eq=False)
 class Pool:
-    """One process for each of the ``environments``; they start with the first call, and none outlives this process."""
+    """At most one process for each of the ``environments``; without any, this process makes all calls itself.
 
-    environments: Sequence[Environment]
+    The processes stay until the end of a ``with`` block, or until this process ends, however it does. One :meth:`run` at a time.
+    """
+
+    environments: Sequence[Environment] = ()
     _workers: dict[int, _Worker] = field(default_factory=dict)  # by their places
+
+    @classmethod
+    def of(cls, count: int) -> Pool:
+        """``count`` processes of one thread each; fewer than two are this process alone."""
+        return cls(_one_thread_each(count))
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     @property
     def size(self) -> int:
-        """How many processes there are at most."""
-        return len(self.environments)
+        """How many processes work at most."""
+        return max(1, len(self.environments))
+
+    def resize(self, count: int) -> None:
+        """Go on with the processes of :meth:`of`: those that are there stay, and those that are too many end."""
+        self.environments = _one_thread_each(count)
+        self._end([worker for worker in self._workers.values() if worker.place >= len(self.environments)])
 
     def run(
         self, function: Function, shared: Any, work: Sequence[Item], n_threads: int | None = None
     ) -> Iterator[Outcome]:
-        """As :class:`glasso_cli.engine.tasks.Engine` says. Calls that fail, or whose process is ended, are made again."""
-        call = Call.of(function, shared, n_threads)
+        """As :class:`glasso_cli.engine.tasks.Engine` says.
+
+        Calls that fail, or whose process is ended, are made again, after those that wait. A caller that stops early ends the
+        processes that are at work. This process itself makes every call once, and gives errors as they were raised.
+        """
+        if not self.environments:
+            yield from _here(function, shared, work, n_threads)
+            return
+        for worker in self._workers.values():
+            worker.has_call = False
         waiting, attempts = deque(range(len(work))), [0] * len(work)
-        while waiting or self._busy():
-            self._hand_out(call, work, waiting)
-            for worker in self._heard():
-                index, worker.index = worker.index, None
-                assert index is not None
-                value, error = self._answer(worker)
-                attempts[index] += 1
-                if isinstance(error, ConfigError):
-                    raise error
-                if error is not None and is_worth_another(error, attempts[index]):
-                    waiting.append(index)
-                else:
-                    yield Outcome(work[index], value, error)
+
+        def hand_out() -> None:
+            for worker in self._idle(len(waiting)):
+                worker.index = waiting.popleft()
+                call = None if worker.has_call else Call.of(function, shared, n_threads)
+                worker.has_call = True
+                with suppress(OSError):  # its end is noticed when it should answer
+                    worker.pipe.send((call, work[worker.index]))
+
+        try:
+            hand_out()
+            while busy := self._busy():
+                ended = []
+                for worker in _heard(busy):
+                    assert worker.index is not None
+                    index, worker.index = worker.index, None
+                    value, error = self._answer(worker)
+                    attempts[index] += 1
+                    if isinstance(error, ConfigError):
+                        raise error
+                    if error is not None and is_worth_another(error, attempts[index]):
+                        waiting.append(index)
+                    else:
+                        ended.append(Outcome(work[index], value, error))
+                hand_out()  # before the caller takes its time
+                yield from ended
+        finally:
+            self._end(self._busy())
 
     def close(self) -> None:
-        """End the processes, in the middle of a call if need be."""
-        for worker in self._workers.values():
-            worker.process.terminate()
-        for worker in self._workers.values():
-            worker.process.join()
-            worker.pipe.close()
-        self._workers.clear()
+        """End the processes, in the middle of a call if need be; others start with the next work."""
+        self._end(list(self._workers.values()))
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if worker.index is not None]
 
-    def _hand_out(self, call: Call, work: Sequence[Item], waiting: deque[int]) -> None:
-        """Give waiting items to idle processes, and start those that are missing."""
-        for place in range(len(self.environments)):
-            worker = self._workers.get(place)
-            if not waiting or (worker is not None and worker.index is not None):
-                continue
-            if worker is None:
-                worker = self._workers[place] = self._start(place)
-            worker.index = waiting.popleft()
-            with suppress(OSError):  # its end is noticed when it should answer
-                worker.pipe.send((call, work[worker.index]))
+    def _idle(self, wanted: int) -> list[_Worker]:
+        """Up to ``wanted`` processes that have no work; starts those that are missing, all before any is sent anything."""
+        idle = [worker for worker in self._workers.values() if worker.index is None][:wanted]
+        missing = [place for place in range(len(self.environments)) if place not in self._workers]
+        for place in missing[: wanted - len(idle)]:
+            self._workers[place] = self._start(place)
+            idle.append(self._workers[place])
+        return idle
 
     def _start(self, place: int) -> _Worker:
-        context = get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there,), daemon=True)
-        with threads.environment(self.environments[place]):  # the process gets a copy
-            process.start()
+        here, there = Pipe()
+        process = started(_serve, there, environment=self.environments[place])
         there.close()
         return _Worker(place, process, here)
 
-    def _heard(self) -> list[_Worker]:
-        """The busy processes that have answered or ended; waits for one."""
-        busy = {worker.pipe: worker for worker in self._busy()}
-        ready = connection.wait(list(busy))
-        return [worker for pipe, worker in busy.items() if pipe in ready]
+    def _end(self, workers: Iterable[_Worker]) -> None:
+        workers = list(workers)
+        for worker in workers:
+            del self._workers[worker.place]
+            worker.process.kill()
+        for worker in workers:
+            worker.process.join()
+            worker.pipe.close()
 
     def _answer(self, worker: _Worker) -> tuple[Any, BaseException | None]:
         try:
             value, error = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join()
-            del self._workers[worker.place]
-            return None, CallFailed(_how(worker.process.exitcode))
+            self._end([worker])
+            return None, ProcessEnded(_how(worker.process.exitcode))
         return value, error
+
+
+def _one_thread_each(count: int) -> list[Environment]:
+    return [threads.variables(1)] * count if count > 1 else []
+
+
+def _here(function: Function, shared: Any, work: Sequence[Item], n_threads: int | None) -> Iterator[Outcome]:
+    for item in work:
+        try:
+            with threads.limited(n_threads):
+                outcome = Outcome(item, function(shared, *item))
+        except ConfigError:
+            raise
+        except Exception as error:
+            outcome = Outcome(item, error=error)
+        yield outcome
+
+
+def _heard(busy: Sequence[_Worker]) -> list[_Worker]:
+    """Those of the ``busy`` processes that have answered or ended; waits for one."""
+    ready = set(connection.wait([worker.pipe for worker in busy]))
+    return [worker for worker in busy if worker.pipe in ready]
 
 
 def _how(code: int | None) -> str:
@@ -123,17 +177,17 @@ def _how(code: int | None) -> str:
 
 
 def _serve(pipe: Any) -> None:
-    """Make calls until the other end of ``pipe`` is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its processes
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    """Make calls until the other end of ``pipe`` is closed; a call comes once, with the first of its items."""
+    call: Call | None = None
     while True:
         try:
-            call, item = pipe.recv()
+            new, item = pipe.recv()
         except EOFError:
             return
+        call = new or call
+        assert call is not None
         try:
-            answer: tuple[Any, BaseException | None] = perform(call, item), None
+            pipe.send((perform(call, item), None))
+            call = replace(call, pickled=b"")  # this process has what was pickled
         except Exception as error:
-            answer = None, portable(error)
-        pipe.send(answer)
+            pipe.send((None, portable(error)))

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from glasso_cli.errors import ConfigError, InputError
+from glasso_cli.errors import ConfigError, DiskError, InputError
 
 ATTEMPTS = 3  # of a unit, before it is left out
 
@@ -30,8 +30,8 @@ Units = Mapping[int, Unit]  # by their numbers, which are the same in every proc
 
 
 def is_worth_another(error: BaseException, attempts: int) -> bool:
-    """Whether a unit is tried again after ``attempts``; what is wrong with an input will be wrong again."""
-    return attempts < ATTEMPTS and not isinstance(error, InputError)
+    """Whether a unit is tried again after ``attempts``; a wrong input stays wrong, and a full disk full."""
+    return attempts < ATTEMPTS and not isinstance(error, InputError | DiskError)
 
 
 class ShareDone(Exception):  # noqa: N818 - no error

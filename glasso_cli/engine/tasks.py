@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+import traceback
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 from glasso_cli.engine import threads
 from glasso_cli.engine.versions import refuse_other_versions, versions
-from glasso_cli.errors import GlassoError
+from glasso_cli.errors import GlassoError, missing_extra
 
 Function = Callable[..., Any]  # called with what all calls share, and then the values of one item
 Item = tuple[Any, ...]
@@ -28,7 +29,8 @@ Item = tuple[Any, ...]
 class Call:
     """What goes to another process: the function with what all calls share, and what must be the same there."""
 
-    pickled: bytes
+    name: str  # no other call has it
+    pickled: bytes  # may be empty in a process that has made the call before
     folder: str  # paths are relative to it
     versions: dict[str, str]
     threads: int | None  # of compiled code; None leaves all as it is
@@ -36,7 +38,7 @@ class Call:
     @classmethod
     def of(cls, function: Function, shared: Any, n_threads: int | None = None) -> Call:
         """The call of a function that is found by its name."""
-        return cls(pickle.dumps((function, shared)), os.getcwd(), versions(), n_threads)
+        return cls(uuid.uuid4().hex, pickle.dumps((function, shared)), os.getcwd(), versions(), n_threads)
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Outcome:
 
 _ONE_AT_A_TIME = threading.Lock()
 _AT_END: list[Callable[[], None]] = []
+_unpickled: dict[str, tuple[Function, Any]] = {}  # by the name of the call that was made last
 
 
 class Engine(Protocol):
-    """What makes calls elsewhere. An error of class :class:`ConfigError` ends all of them."""
+    """What makes many calls, mostly elsewhere. An error of class :class:`ConfigError` ends all of them."""
 
     @property
     def size(self) -> int:
@@ -69,12 +72,36 @@ class Engine(Protocol):
 
 
 class CallFailed(Exception):  # noqa: N818
-    """What went wrong in another process, in words."""
+    """What went wrong in another process, in words; its cause is the traceback there."""
+
+    def __init__(self, words: str, there: str = "") -> None:
+        super().__init__(words)
+        self.there = there
+        if there:
+            self.__cause__ = CallFailed(there)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.there)
+
+
+class ProcessEnded(CallFailed):
+    """The process of a call was ended from outside, as often as a call is made."""
 
 
 def portable(error: BaseException) -> BaseException:
-    """``error`` as another process can read it: those that a user can fix as they are, others in words."""
-    return error if isinstance(error, GlassoError) else CallFailed(in_words(error))
+    """``error`` as another process can read it: those that a user can fix as they are, others in words.
+
+    A user can fix errors of glasso, a package that is not installed, and what the system refuses.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_extra(error) or error
+    if isinstance(error, GlassoError):
+        return error
+    if isinstance(error, MemoryError):
+        return MemoryError(str(error))  # classes of packages derive from it
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, error.strerror, error.filename, None, error.filename2)
+    return CallFailed(in_words(error), "".join(traceback.format_exception(error)))
 
 
 def in_words(error: BaseException) -> str:
@@ -109,7 +136,10 @@ def perform(call: Call, item: Item) -> Any:
     with _ONE_AT_A_TIME:  # a worker of Dask may have several threads
         if os.getcwd() != call.folder:
             os.chdir(call.folder)
-        function, shared = _unpickled(call.pickled)
+        if call.name not in _unpickled:
+            _unpickled.clear()
+            _unpickled[call.name] = pickle.loads(call.pickled)
+        function, shared = _unpickled[call.name]
         with threads.limited(call.threads):
             return function(shared, *item)
 
@@ -123,9 +153,4 @@ def clean_up() -> None:
     """Free what was kept for further calls of a driver."""
     for function in _AT_END:
         function()
-    _unpickled.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _unpickled(pickled: bytes) -> Any:
-    return pickle.loads(pickled)
+    _unpickled.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glasso_cli.artifacts import ActivationStats
-from glasso_cli.engine.processes import Workers
+from glasso_cli.engine.pool import Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Pieces:
     problem: str  # the digest of all that determines a point; see :func:`finished_points.problem_of`
     statistics: Path | ActivationStats  # what processes beside this one read
     previous: Path | None = None  # an earlier fit to go on from
-    team: Workers | None = None  # processes to go on with; they read a file of statistics
+    team: Pool | None = None  # processes to go on with
 
 
 @contextmanager

@@ -6,8 +6,8 @@ there are, and an interrupted run goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,8 +19,9 @@ from scipy.sparse import csr_array
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.artifacts.keys import key_of
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
-from glasso_cli.engine import threads
-from glasso_cli.engine.processes import Workers, run_all
+from glasso_cli.engine.pool import Pool
+from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.tasks import CallFailed, Engine, ProcessEnded, current, in_words
 from glasso_cli.errors import ServiceError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.inference.factors import Factors
@@ -81,11 +82,13 @@ def fit_samples(
     problem: str,
     workers: int,
     advance: Callable[[float], None],
-    team: Workers | None = None,
+    team: Pool | None = None,
 ) -> list[SampleFit]:
     """The fit of every sample, in their order; finished ones of the same ``problem`` are taken from ``folder``.
 
-    ``advance`` is called with 1 for every sample. A ``team`` of processes is kept afterwards. Raises :class:`ServiceError` when a process is ended from outside.
+    The others are fitted in ``workers`` processes; those of a ``team`` are kept afterwards. Where there is a cluster
+    (:func:`glasso_cli.engine.tasks.current`), it fits them, whatever ``workers`` says. ``advance`` is called with 1 for every
+    sample. Raises :class:`ServiceError` for a fit whose process is ended again and again, or that fails on the cluster.
     """
     files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
     done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
@@ -93,17 +96,41 @@ def fit_samples(
     for _ in range(len(samples) - len(missing)):
         advance(1)
     work = [(sample, files[sample]) for sample in missing]
-    try:
-        with threads.limited(1):
-            for _ in run_all(_fit, study, work, min(workers, len(work)), team):
-                advance(1)
-    except BrokenProcessPool:
-        raise ServiceError(
-            "A process that fitted a resample was ended from outside, most likely for want of memory.",
-            "Set fit.workers: 1, or fit fewer neurons; what is finished is kept.",
-        ) from None
+    with _engine(len(work), workers, team) as engine:
+        for outcome in engine.run(_fit, study, work, n_threads=1):
+            if outcome.error is not None:
+                raise _told(outcome.error, on_a_cluster=engine is current())
+            advance(1)
     parts = [done[sample] or written_piece(files[sample], *_SAMPLE) for sample in samples]
     return [SampleFit(**{name: np.array(value) for name, value in arrays.items()}) for arrays, _ in parts]
+
+
+@contextmanager
+def _engine(fits: int, workers: int, team: Pool | None) -> Iterator[Engine]:
+    """What makes this many fits. A single one is made here."""
+    cluster = current()
+    if cluster is not None and fits > 1:
+        yield cluster
+    elif team is not None and min(fits, workers) > 1:
+        team.resize(workers)
+        yield team
+    else:
+        with Pool.of(min(fits, workers)) as pool:
+            yield pool
+
+
+def _told(error: BaseException, *, on_a_cluster: bool) -> BaseException:
+    """The error of a fit, with what to do where it was made elsewhere."""
+    if on_a_cluster and isinstance(error, CallFailed):
+        where, advice = " on the cluster", "Run the same command without an engine to see where"
+    elif isinstance(error, ProcessEnded):
+        where, advice = "", "Set fit.workers: 1, or fit fewer neurons"
+    else:
+        return error
+    return ServiceError(
+        f"A fit to a half-sample or a fold failed {ATTEMPTS} times{where}: {in_words(error)}.",
+        f"{advice}; what is finished is kept.",
+    )
 
 
 def _digest(sample: Sample, problem: str) -> str:

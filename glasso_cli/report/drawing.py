@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from glasso_cli.console import Reporter
-from glasso_cli.engine.processes import Workers
+from glasso_cli.engine.pool import Pool
+from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.tasks import Engine, ProcessEnded, in_words
 from glasso_cli.engine.threads import allowed
 from glasso_cli.errors import GlassoError, ServiceError
 from glasso_cli.report import plots
@@ -35,43 +36,47 @@ _SLOW = (
 )  # are begun first, so that all processes end together
 
 
-def workers() -> Workers:
+def workers() -> Pool:
     """The processes that draw: one for every core that may be used, up to :data:`MOST_PROCESSES`."""
-    return Workers(min(allowed(), MOST_PROCESSES))
+    return Pool.of(min(allowed(), MOST_PROCESSES))
 
 
-def draw_all(files: Files, folder: Path, drawing: Workers, reporter: Reporter) -> list[Path]:
+def draw_all(files: Files, folder: Path, drawing: Engine, reporter: Reporter) -> list[Path]:
     """The files of all pictures of what ``files`` holds, written into ``folder`` by the processes ``drawing``.
 
-    A picture that a bug keeps from being drawn keeps no other from it; the error is raised when the others are done. Raises
-    :class:`ServiceError` when a process is ended from outside, and what it says of the disk at once.
+    A picture that a bug keeps from being drawn keeps no other from it; the error is raised when the others are done. So is
+    :class:`ServiceError` for one whose process is ended again and again. What a user can fix is raised at once: a full disk, say.
     """
     subject = files.read()
     parts = sorted(plots.parts_of(subject), key=_is_quick)
     drawn: dict[str, Drawn] = {}
-    failed: dict[str, Exception] = {}
-    try:
-        with reporter.progress("drawing", len(parts), "figures") as advance:
-            for place, outcome in drawing.outcomes(_draw, [(files, part, folder) for part in parts]):
-                advance(1)
-                part = parts[place]
-                if isinstance(outcome, GlassoError):
-                    raise outcome
-                if isinstance(outcome, Exception):
-                    failed[part] = outcome
-                    reporter.warn(f"the figure '{part}' cannot be drawn ({type(outcome).__name__}); the others are")
-                else:
-                    drawn[part] = outcome
-                    reporter.detail(", ".join(path.name for path in outcome.files))
-    except BrokenProcessPool:
-        raise ServiceError(
-            "A process that drew figures was ended from outside, most likely for want of memory.",
-            "Run the same command again with --threads 1, so that one process draws them all.",
-        ) from None
-    for error in failed.values():
-        raise error
+    failed: dict[str, BaseException] = {}
+    with reporter.progress("drawing", len(parts), "figures") as advance:
+        for outcome in drawing.run(_draw, (files, folder), [(part,) for part in parts]):
+            advance(1)
+            (part,) = outcome.item
+            if isinstance(outcome.error, GlassoError):
+                raise outcome.error
+            if outcome.error is not None:
+                failed[part] = outcome.error
+                reporter.warn(f"the figure '{part}' cannot be drawn ({in_words(outcome.error)}); the others are")
+            else:
+                drawn[part] = outcome.value
+                reporter.detail(", ".join(path.name for path in drawn[part].files))
+    for part, error in failed.items():
+        raise _told(part, error)
     in_order = [drawn[part] for part in plots.parts_of(subject)]
     return [*(path for part in in_order for path in part.files), plots.finish(subject, folder, in_order)]
+
+
+def _told(part: str, error: BaseException) -> BaseException:
+    """The error of a picture, with what to do where its process was ended."""
+    if not isinstance(error, ProcessEnded):
+        return error
+    return ServiceError(
+        f"Drawing the figure '{part}' failed {ATTEMPTS} times: {in_words(error)}.",
+        "Run the same command again with --threads 1, so that one process draws them all.",
+    )
 
 
 def _is_quick(part: str) -> bool:
@@ -84,5 +89,6 @@ def _subject(files: Files) -> Subject:
     return files.read()
 
 
-def _draw(files: Files, part: str, folder: Path) -> Drawn:
+def _draw(where: tuple[Files, Path], part: str) -> Drawn:
+    files, folder = where
     return plots.draw_part(_subject(files), part, folder)

@@ -46,7 +46,7 @@ def paths(config: Config, corpus: str) -> tuple[Path, tuple[Path, ...]]:
 
 def make(job: Job) -> str:
     """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
-    from glasso_cli.engine.processes import Workers
+    from glasso_cli.engine.pool import Pool
     from glasso_cli.fitting.assemble import dot_text
     from glasso_cli.fitting.finished_points import problem_of
     from glasso_cli.fitting.ordered.run import check_layers
@@ -57,7 +57,7 @@ def make(job: Job) -> str:
     stats = ActivationStats.load(statistics)
     if section.order == "layers":
         check_layers(stats, section)  # before hours of fitting
-    team = job.shared.entered_once("processes that fit", lambda: Workers(1))  # resamples of all corpora
+    team = job.shared.entered_once("processes that fit", Pool)  # resamples of all corpora
     pieces = Pieces(job.pieces, problem_of(job.target.material), statistics, job.previous, team)
     fit = fit_corpus(stats, section, name=job.corpus, seed=job.config.seed, reporter=job.console, pieces=pieces)
     metrics = fit.meta["metrics"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasso_cli.engine.shares import ATTEMPTS, Part, ShareDone, Unit, each_unit, end_of_share, own_size, sharing
-from glasso_cli.errors import ConfigError
+from glasso_cli.errors import ConfigError, DiskError, InputError
 
 
 def units(numbers: list[int]) -> dict[int, Unit]:
@@ -70,6 +70,21 @@ def test_a_unit_that_always_fails_is_tried_again_and_left_out() -> None:
     assert part.made == ["block 0", "block 2", "block 3"]
     assert list(part.failed) == ["block 1"]
     assert str(part.failed["block 1"]) == "poison"
+
+
+@pytest.mark.parametrize("error", [InputError("no"), DiskError("full")])
+def test_a_unit_that_would_fail_again_is_tried_once(error: Exception) -> None:
+    tried: list[int] = []
+
+    def make(number: int) -> None:
+        tried.append(number)
+        raise error
+
+    part = Part(1, 1)
+    with sharing(part):
+        each_unit(units([0, 1]), make)
+    assert tried == [0, 1]
+    assert list(part.failed) == ["block 0", "block 1"]
 
 
 def test_an_interrupt_is_no_failure() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from support.real_runs import Runner, interrupted_after, overrides
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.artifacts.metrics.fit import HalfSamples
 from glasso_cli.console import GlassoWarning
-from glasso_cli.errors import InputError, ServiceError
+from glasso_cli.errors import InputError
 from glasso_cli.fitting import sample_fits
 from glasso_cli.fitting.run import fit_corpus
 from glasso_cli.inference.blocks import Blocks
@@ -182,18 +181,6 @@ def test_processes_change_no_byte_and_an_interrupted_fit_ends_in_the_same(
     assert len(list(Path("out").rglob("sample-*.npz"))) == 2
     fitted(runner, **changes, workers=1)
     assert [Path(name).read_bytes() for name in FILES] == whole
-
-
-def test_a_worker_that_is_killed_is_told(
-    runner: Runner, statistics: ActivationStats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: Any) -> None:
-        raise BrokenProcessPool("gone")
-
-    monkeypatch.setattr(ProcessPoolExecutor, "submit", killed)
-    with pytest.raises(ServiceError, match="ended from outside") as caught:
-        fitted(runner, workers=2)
-    assert "fit.workers: 1" in caught.value.hint
 
 
 @pytest.mark.slow

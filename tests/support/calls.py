@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from multiprocessing import parent_process
 from pathlib import Path
+from typing import Any
 
 import psutil
+
+from glasso_cli.errors import DiskError, InputError
 
 
 def own_variable(name: str, item: int) -> tuple[str | None, int]:
@@ -21,6 +25,67 @@ def killed(folder: Path, item: int, times: int) -> None:
     (folder / f"tried-{item}-{before}").touch()
     if before < times:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hears(path: Path) -> None:
+    """Write a variable of the environment to ``path``, and whether Ctrl-C would be heard in the own process."""
+    deaf = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    path.write_text(os.environ["GLASSO_TEST_PLACE"] + ", deaf to interrupts" * deaf)
+
+
+def refused(folder: Path, item: int) -> int:
+    """Half of an even number; counts the attempts. A multiple of 3 finds the disk full, and other odd numbers are wrong."""
+    (folder / f"tried-{item}-{len(list(folder.glob(f'tried-{item}-*')))}").touch()
+    if item % 3 == 0:
+        raise DiskError("The disk is full.", "Free some space.")
+    if item % 2:
+        raise InputError(f"{item} is odd.", "Give an even number.")
+    return item // 2
+
+
+def unreadable(shared: None, item: int) -> Any:
+    """A value that no other process can read, for item 0."""
+    return item or threading.Lock()
+
+
+def waits_or_not(shared: None, item: int) -> int:
+    """The number of the process; does not end for item 0."""
+    if item == 0:
+        signal.pause()
+    return os.getpid()
+
+
+class Counted:
+    """Counts how often it is sent to other processes."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.times += 1
+        return Counted, ()
+
+
+class KillsItsReader:
+    """Becomes ``value`` in another process, which is killed the first ``times`` that it reads this one."""
+
+    def __init__(self, value: Any, folder: Path, times: int) -> None:
+        self.value, self.folder, self.times = value, folder, times
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return killed_or, (self.value, self.folder, self.times)
+
+
+def killed_or(value: Any, folder: Path, times: int) -> Any:
+    """``value``; kill the own process at the first ``times`` calls, unless no other process started it."""
+    if parent_process() is not None:
+        killed(folder, 0, times)
+    return value
+
+
+def process_of(shared: Any, item: int) -> int:
+    """The number of the process."""
+    return os.getpid()
 
 
 class StrangeError(Exception):
