@@ -38,7 +38,7 @@ _SETTINGS = {
     "distributed.scheduler.worker-ttl": "60 minutes",  # a long call may keep a process from saying that it lives
     "distributed.comm.timeouts.connect": CONNECT_SECONDS,
     "distributed.worker.multiprocessing-method": "spawn",
-    "distributed.deploy.lost-worker-timeout": "60s",  # in which a process of this machine must be there again
+    "distributed.deploy.lost-worker-timeout": "10000 hours",  # a process that is slow to start again would be given up
 }
 
 
@@ -108,6 +108,9 @@ class DaskEngine:
             while running:
                 future = self._next(ended, len(running))
                 index = running.pop(future)
+                if future.status == "lost":  # its worker ended before its value was read
+                    submit(index)
+                    continue
                 value, error = self._result(future)
                 attempts[index] += 1
                 if isinstance(error, ConfigError | ServiceError):
@@ -138,10 +141,6 @@ class DaskEngine:
             return
         if self._jobs is not None:
             self._jobs.keep(n_running, workers)
-        elif self._cluster is not None and not self._cluster.workers:
-            raise ServiceError(
-                "All processes of Dask on this machine ended, and could not be started again.", _SEE_ABOVE
-            )
         if workers:
             if self._absence is not None and self._absence.told:
                 self.tell(f"engine: {len(workers)} workers of the cluster are there")
@@ -187,7 +186,7 @@ class DaskEngine:
     def _result(self, future: Future[Any]) -> tuple[Any, BaseException | None]:
         from distributed import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise self._lost()
         try:
             error = future.exception()
@@ -211,10 +210,13 @@ class DaskEngine:
         )
 
     def _without_workers(self, seconds: float) -> ServiceError:
+        length = timedelta(seconds=int(seconds))
+        if self.environments:
+            return ServiceError(f"No process of Dask on this machine could start again for {length}.", _SEE_ABOVE)
         how = f"`dask worker {self.address}`" if self.address else "the command again"
         where = f" at {self.address}" if self.address else ""
         return ServiceError(
-            f"The Dask cluster{where} has had no worker for {timedelta(seconds=int(seconds))}.",
+            f"The Dask cluster{where} has had no worker for {length}.",
             f"Start {how}, or raise engine.wait; the same command goes on from finished work.",
         )
 

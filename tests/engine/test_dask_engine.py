@@ -7,9 +7,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from distributed import SpecCluster
+from distributed import Future, SpecCluster
 from support.calls import alive, killed, kills_all_jobs, kills_own_job, own_variable, poison, remember
 from support.divided import plain_environment
 from support.fake_slurm import RUNS, FakeSlurm
@@ -133,6 +134,30 @@ def test_a_scheduler_that_stops_answering_is_lost(cluster: SpecCluster, monkeypa
     with pytest.raises(ServiceError, match=f"The Dask scheduler at {cluster.scheduler_address} was lost"):
         list(engine.run(own_variable, "HOME", [(1,)]))
     engine.close()
+
+
+def test_a_value_that_is_lost_with_its_worker_is_made_again(
+    cluster: SpecCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, losses = DaskEngine._next, list[str]()
+
+    def lose_the_first(self: DaskEngine, ended: Any, n_running: int) -> Future[Any]:
+        future = real(self, ended, n_running)
+        if not losses:
+            (worker,) = cluster.workers.values()
+            cluster.sync(worker.close, nanny=False)
+            until(lambda: future.status == "lost")
+            losses.append(future.status)
+            cluster.scale(2)
+        return future
+
+    monkeypatch.setattr(DaskEngine, "_next", lose_the_first)
+    cluster.scale(1)
+    engine = DaskEngine(address=cluster.scheduler_address)
+    (outcome,) = engine.run(own_variable, "HOME", [(1,)])
+    engine.close()
+    assert losses == ["lost"]
+    assert outcome.value == (os.environ["HOME"], os.getpid())
 
 
 def test_processes_that_end_as_they_start_are_one_sentence(tmp_path: Path) -> None:
