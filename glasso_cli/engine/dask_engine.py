@@ -143,19 +143,19 @@ class DaskEngine:
             self._jobs.keep(n_running, workers)
         if workers:
             if self._absence is not None and self._absence.told:
-                self.tell(f"engine: {len(workers)} workers of the cluster are there")
+                self.tell(f"engine: workers of the cluster: {len(workers)}")
             self._absence = None
             return
         if self._absence is None:
             self._absence = _Absence()
-        if self.wait is not None and self._absence.seconds >= self.wait:
-            raise self._without_workers(self.wait)
         if self._absence.is_to_tell:
             limit = "without a time limit" if self.wait is None else f"for up to {timedelta(seconds=int(self.wait))}"
             jobs = f"; {self._jobs.state()}" if self._jobs is not None else ""
             self.tell(
                 f"engine: the cluster has had no worker since {self._absence.began:%H:%M:%S}; waiting {limit}{jobs}"
             )
+        if self.wait is not None and self._absence.seconds >= self.wait:
+            raise self._without_workers(self.wait)
 
     def _workers(self) -> set[str] | None:
         """The names of the workers that are there; None where the scheduler does not answer, since it is busy or gone."""
@@ -213,11 +213,14 @@ class DaskEngine:
         length = timedelta(seconds=int(seconds))
         if self.environments:
             return ServiceError(f"No process of Dask on this machine could start again for {length}.", _SEE_ABOVE)
-        how = f"`dask worker {self.address}`" if self.address else "the command again"
-        where = f" at {self.address}" if self.address else ""
+        if self._jobs is not None:
+            return ServiceError(
+                f"The Dask cluster has had no worker for {length}; {self._jobs.state()}.",
+                "Raise engine.wait, or delete it to wait without a limit; the same command goes on from finished work.",
+            )
         return ServiceError(
-            f"The Dask cluster{where} has had no worker for {length}.",
-            f"Start {how}, or raise engine.wait; the same command goes on from finished work.",
+            f"The Dask cluster at {self.address} has had no worker for {length}.",
+            f"Start `dask worker {self.address}`, or raise engine.wait; the same command goes on from finished work.",
         )
 
     def _connected(self) -> Client:

@@ -231,8 +231,8 @@ class Jobs:
         times = f" {self._failures} times in a row" if self._failures > 1 else ""
         return ServiceError(
             f"Slurm gave no worker{times}: {self._problem}",
-            f"Correct engine.slurm or what the log names, and run the same command again; {self._script} is the script of "
-            "a job, and finished work is kept.",
+            f"Correct engine.slurm or the environment of the jobs, whose script is {self._script}, and run the same command "
+            "again; finished work is kept.",
         )
 
 

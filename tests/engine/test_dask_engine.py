@@ -13,7 +13,7 @@ import pytest
 from distributed import Future, SpecCluster
 from support.calls import alive, killed, kills_all_jobs, kills_own_job, own_variable, poison, remember
 from support.divided import plain_environment
-from support.fake_slurm import RUNS, FakeSlurm
+from support.fake_slurm import BOOKS, RUNS, FakeSlurm
 from support.waiting import until
 
 from glasso_cli.engine import dask_engine, threads
@@ -139,7 +139,7 @@ def test_a_scheduler_that_stops_answering_is_lost(cluster: SpecCluster, monkeypa
 def test_a_value_that_is_lost_with_its_worker_is_made_again(
     cluster: SpecCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, losses = DaskEngine._next, list[str]()
+    real, losses = DaskEngine._next, list[str | None]()
 
     def lose_the_first(self: DaskEngine, ended: Any, n_running: int) -> Future[Any]:
         future = real(self, ended, n_running)
@@ -226,6 +226,21 @@ def test_jobs_that_end_at_once_are_one_sentence_with_their_log(
     engine.close()
     assert len(slurm.jobs) == 4
     assert "/no/such/python: No such file" in said[1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_jobs_that_wait_too_long_are_told_and_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm_module, "RENEW_SECONDS", 0.1)
+    books, said = FakeSlurm.installed(BOOKS, tmp_path / "books", monkeypatch), list[str]()
+    engine = DaskEngine(slurm=settings(tmp_path / "logs"), wait=1, tell=said.append)
+    with pytest.raises(
+        ServiceError, match=r"no worker for 0:00:01; 2 of 2 jobs wait in the queue of Slurm \(Priority\)"
+    ):
+        list(engine.run(own_variable, "HOME", [(1,), (2,)]))
+    engine.close()
+    assert said[1].endswith("2 of 2 jobs wait in the queue of Slurm (Priority)")
+    assert (books.folder / "cancelled").read_text() == "1 2\n"
+    assert books.submitted == 2
 
 
 def test_slurm_without_sbatch_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
