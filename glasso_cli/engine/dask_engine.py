@@ -7,18 +7,18 @@ calls that were under way.
 from __future__ import annotations
 
 import logging
-import shutil
-import sys
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.engine import threads
 from glasso_cli.engine.shares import ATTEMPTS, is_worth_another
+from glasso_cli.engine.slurm import Jobs, Slurm
 from glasso_cli.engine.tasks import Call, CallFailed, Function, Item, Outcome, clean_up, perform, portable
 from glasso_cli.errors import ConfigError, ServiceError
 
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 CONNECT_SECONDS = 30
-RENEW_SECONDS = 60.0  # between two looks whether jobs of Slurm have ended and new ones must be submitted
+LOOK_SECONDS = 2.0  # between two looks which workers are there
+SAY_AFTER, SAY_EVERY = 10.0, 300.0  # seconds without a worker before it is said, and between repetitions
 
 _QUIET = logging.CRITICAL  # what Dask says of its own processes
+_SEE_ABOVE = "See what it printed above, or run the command with engine.kind: none; finished work is kept."
 _NO_PAGES = {"dashboard": False, "dashboard_address": ":0"}  # of a scheduler: any free port, which nobody opens
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": ATTEMPTS - 1,  # processes that may end under one call
@@ -36,39 +38,8 @@ _SETTINGS = {
     "distributed.scheduler.worker-ttl": "60 minutes",  # a long call may keep a process from saying that it lives
     "distributed.comm.timeouts.connect": CONNECT_SECONDS,
     "distributed.worker.multiprocessing-method": "spawn",
+    "distributed.deploy.lost-worker-timeout": "10000 hours",  # a process that is slow to start again would be given up
 }
-
-
-@dataclass(frozen=True)
-class Slurm:
-    """Jobs of Slurm with one process each; times in seconds."""
-
-    jobs: int
-    gpus: int
-    cpus: int
-    memory: str
-    walltime: str
-    lifetime: int
-    queue: str | None
-    directives: Sequence[str]
-    logs: Path
-
-    def options(self) -> dict[str, Any]:
-        """What ``dask_jobqueue.SLURMCluster`` is given."""
-        return {
-            "queue": self.queue,
-            "cores": 1,  # calls at a time; a call uses the cores of the job
-            "processes": 1,
-            "job_cpu": self.cpus,
-            "memory": self.memory,
-            "walltime": self.walltime,
-            "job_extra_directives": [*([f"--gres=gpu:{self.gpus}"] if self.gpus else []), *self.directives],
-            "job_script_prologue": [f"export {name}={value}" for name, value in threads.variables(self.cpus).items()],
-            "worker_extra_args": ["--lifetime", f"{self.lifetime}s", "--lifetime-stagger", "60s"],
-            "python": sys.executable,
-            "log_directory": str(self.logs),
-            "scheduler_options": _NO_PAGES,
-        }
 
 
 @dataclass(eq=False)
@@ -76,17 +47,22 @@ class DaskEngine:
     """A cluster of Dask, found or started with the first call.
 
     ``address`` is that of a running scheduler. Without one, a process of this machine is started for each of the
-    ``environments``, or jobs of ``slurm``. ``tell`` hears where the cluster is.
+    ``environments``, or jobs of ``slurm``. ``wait`` is how many seconds there may be no worker; None sets no limit. ``tell``
+    hears where the cluster is, and that it has no worker.
     """
 
     address: str | None = None
     slurm: Slurm | None = None
     environments: Sequence[Mapping[str, str]] = ()
+    wait: float | None = None
     tell: Callable[[str], None] = lambda text: None
     _client: Client | None = None
     _cluster: Any = None
+    _jobs: Jobs | None = None
+    _absence: _Absence | None = None  # of workers
+    _looked: float = 0.0  # for workers; time.monotonic
+    _answered: float = 0.0  # the same, when the scheduler last said which are there
     _is_lost: bool = False  # whether the scheduler is gone
-    _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def size(self) -> int:
@@ -96,7 +72,7 @@ class DaskEngine:
     def run(
         self, function: Function, shared: Any, work: Sequence[Item], n_threads: int | None = None
     ) -> Iterator[Outcome]:
-        """As :class:`glasso_cli.engine.tasks.Engine` says; raises :class:`ServiceError` where the scheduler is lost.
+        """As :class:`glasso_cli.engine.tasks.Engine` says; raises :class:`ServiceError` where workers or the scheduler are lost.
 
         Dask blames the end of a process on every call that it had been given. So these calls are made again one by one, and
         each answers for itself.
@@ -115,36 +91,86 @@ class DaskEngine:
         self, call: Call, work: Sequence[Item], indices: Sequence[int]
     ) -> Iterator[tuple[int, Any, BaseException | None]]:
         """The index of every call that has ended, with what it gave or its error."""
-        from distributed import as_completed
-
         client = self._connected()
         attempts = [0] * len(work)
         running: dict[Future[Any], int] = {}
+        ended: SimpleQueue[Future[Any]] = SimpleQueue()
 
-        def submit(index: int) -> Future[Any]:
+        def submit(index: int) -> None:
             future = client.submit(_answer, call, work[index], pure=False, retries=0)
             running[future] = index
-            return future
+            future.add_done_callback(ended.put)
 
-        ended = as_completed([submit(index) for index in indices], loop=client.loop)
+        self._absence, self._answered = None, time.monotonic()
         try:
-            for future in ended:
+            for index in indices:
+                submit(index)
+            while running:
+                future = self._next(ended, len(running))
                 index = running.pop(future)
+                if future.status == "lost":  # its worker ended before its value was read
+                    submit(index)
+                    continue
                 value, error = self._result(future)
                 attempts[index] += 1
                 if isinstance(error, ConfigError | ServiceError):
                     raise error
                 if error is not None and is_worth_another(error, attempts[index]) and not isinstance(error, _Ended):
-                    ended.add(submit(index))
+                    submit(index)
                 else:
                     yield index, value, error
         finally:
             with suppress(Exception):
                 client.cancel(list(running))
 
+    def _next(self, ended: SimpleQueue[Future[Any]], n_running: int) -> Future[Any]:
+        """The next call that has ended. Meanwhile, ended jobs are replaced, and the absence of workers is told."""
+        while True:
+            if time.monotonic() >= self._looked + LOOK_SECONDS:
+                self._look(n_running)
+                self._looked = time.monotonic()
+            with suppress(Empty):
+                return ended.get(timeout=LOOK_SECONDS)
+
+    def _look(self, n_running: int) -> None:
+        """See which workers are there; raises :class:`ServiceError` where none will come."""
+        workers = self._workers()
+        if workers is None:
+            if self.wait is not None and time.monotonic() >= self._answered + self.wait:
+                raise self._lost()
+            return
+        if self._jobs is not None:
+            self._jobs.keep(n_running, workers)
+        if workers:
+            if self._absence is not None and self._absence.told:
+                self.tell(f"engine: workers of the cluster: {len(workers)}")
+            self._absence = None
+            return
+        if self._absence is None:
+            self._absence = _Absence()
+        if self._absence.is_to_tell:
+            limit = "without a time limit" if self.wait is None else f"for up to {timedelta(seconds=int(self.wait))}"
+            jobs = f"; {self._jobs.state()}" if self._jobs is not None else ""
+            self.tell(
+                f"engine: the cluster has had no worker since {self._absence.began:%H:%M:%S}; waiting {limit}{jobs}"
+            )
+        if self.wait is not None and self._absence.seconds >= self.wait:
+            raise self._without_workers(self.wait)
+
+    def _workers(self) -> set[str] | None:
+        """The names of the workers that are there; None where the scheduler does not answer, since it is busy or gone."""
+        client = self._client
+        if client is None or client.scheduler is None:
+            return None
+        try:
+            found = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS)
+        except (OSError, TimeoutError):
+            return None
+        self._answered = time.monotonic()
+        return {str(worker["name"]) for worker in found["workers"].values()}
+
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""
-        self._closed.set()
         if self._client is not None and self.address is not None and not self._is_lost:
             with suppress(Exception):  # the scheduler may be gone
                 self._client.run(clean_up, on_error="ignore")
@@ -152,12 +178,15 @@ class DaskEngine:
             if part is not None:
                 with suppress(Exception):  # it may be gone already
                     part.close(timeout=10)
-        self._client = self._cluster = None
+        problem = self._jobs.cancel() if self._jobs is not None else ""
+        self._client = self._cluster = self._jobs = None
+        if problem:
+            self.tell(f"engine: {problem}")
 
     def _result(self, future: Future[Any]) -> tuple[Any, BaseException | None]:
         from distributed import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise self._lost()
         try:
             error = future.exception()
@@ -180,6 +209,20 @@ class DaskEngine:
             "Start it again if it is yours, and run the same command again; finished work is kept.",
         )
 
+    def _without_workers(self, seconds: float) -> ServiceError:
+        length = timedelta(seconds=int(seconds))
+        if self.environments:
+            return ServiceError(f"No process of Dask on this machine could start again for {length}.", _SEE_ABOVE)
+        if self._jobs is not None:
+            return ServiceError(
+                f"The Dask cluster has had no worker for {length}; {self._jobs.state()}.",
+                "Raise engine.wait, or delete it to wait without a limit; the same command goes on from finished work.",
+            )
+        return ServiceError(
+            f"The Dask cluster at {self.address} has had no worker for {length}.",
+            f"Start `dask worker {self.address}`, or raise engine.wait; the same command goes on from finished work.",
+        )
+
     def _connected(self) -> Client:
         if self._client is not None:
             return self._client
@@ -187,8 +230,10 @@ class DaskEngine:
         from distributed import Client
 
         dask.config.set(_SETTINGS)
-        if self.address is None:
-            self._cluster = self._of_slurm(self.slurm) if self.slurm is not None else self._of_this_machine()
+        if self.slurm is not None:
+            self._start_jobs(self.slurm)
+        elif self.address is None:
+            self._cluster = self._of_this_machine()
         try:
             self._client = Client(self.address or self._cluster, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -211,32 +256,57 @@ class DaskEngine:
         }
         # Dask sets one thread before it starts a process, unless the environment of this one says something else.
         common = dict(set.intersection(*(set(environment.items()) for environment in self.environments)))
-        with threads.environment(common):
-            return SpecCluster(
-                workers=workers,
-                scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, **_NO_PAGES}},
-                silence_logs=_QUIET,
-            )
+        try:
+            with threads.environment(common):
+                return SpecCluster(
+                    workers=workers,
+                    scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, **_NO_PAGES}},
+                    silence_logs=_QUIET,
+                )
+        except RuntimeError as error:
+            raise ServiceError(
+                f"A process of Dask on this machine ended as it started ({error}).", _SEE_ABOVE
+            ) from error
 
-    def _of_slurm(self, slurm: Slurm) -> Any:
+    def _start_jobs(self, slurm: Slurm) -> None:
+        """Start a scheduler, and submit jobs with workers for it.
+
+        dask-jobqueue writes the script of the jobs, which are submitted here: it takes a job that has ended without a worker
+        for one that waits, and never submits another (its issue 691).
+        """
         from dask_jobqueue import SLURMCluster
 
-        if shutil.which("sbatch") is None:
-            raise ConfigError(
-                "engine.slurm submits jobs with sbatch, which this machine does not have.",
-                "Run the command on a login node of a Slurm cluster, or delete engine.slurm.",
-            )
-        slurm.logs.mkdir(parents=True, exist_ok=True)
-        cluster = SLURMCluster(**slurm.options())
-        cluster.scale(jobs=slurm.jobs)
-        threading.Thread(target=self._renew, args=(cluster, slurm.jobs), daemon=True).start()
-        return cluster
+        self._jobs = Jobs(slurm, self.tell)
+        self._cluster = cluster = SLURMCluster(scheduler_options=_NO_PAGES, **slurm.options())
+        (spec,) = cluster.new_worker_spec().values()
 
-    def _renew(self, cluster: Any, jobs: int) -> None:
-        """Submit jobs in the place of those that have ended: dask-jobqueue does not (issue 691)."""
-        while not self._closed.wait(RENEW_SECONDS):
-            with suppress(Exception):  # the cluster may be closing
-                cluster.scale(jobs=jobs)
+        def script_for(worker: str) -> str:
+            return str(spec["cls"](cluster.scheduler_address, name=worker, **spec["options"]).job_script())
+
+        self._jobs.begin(script_for)
+
+
+@dataclass(eq=False)
+class _Absence:
+    """The time since which there is no worker."""
+
+    began: datetime = field(default_factory=datetime.now)
+    told: bool = False
+    _began: float = field(default_factory=time.monotonic)
+    _next: float = field(default_factory=lambda: SAY_AFTER)  # seconds after the beginning
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return time.monotonic() - self._began
+
+    @property
+    def is_to_tell(self) -> bool:
+        """Whether it is time to say it, for the first time or again."""
+        if self.seconds < self._next:
+            return False
+        self.told, self._next = True, self.seconds + SAY_EVERY
+        return True
 
 
 class _Ended(CallFailed):

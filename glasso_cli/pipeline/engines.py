@@ -7,8 +7,9 @@ import os
 from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.engine import threads
-from glasso_cli.engine.dask_engine import DaskEngine, Slurm
+from glasso_cli.engine.dask_engine import DaskEngine
 from glasso_cli.engine.pool import Pool
+from glasso_cli.engine.slurm import Slurm
 from glasso_cli.engine.tasks import Engine
 from glasso_cli.errors import ConfigError
 
@@ -27,7 +28,7 @@ def engine_of(config: Config, console: Console) -> Engine | None:
     if section.kind == "processes":
         return Pool(environments_of(config))
     if section.address is not None:
-        return DaskEngine(address=section.address, tell=console.note)
+        return DaskEngine(address=section.address, wait=section.wait_seconds, tell=console.note)
     if section.by_slurm:
         asked = section.slurm
         slurm = Slurm(
@@ -38,8 +39,8 @@ def engine_of(config: Config, console: Console) -> Engine | None:
             lifetime=asked.lifetime_seconds,
             logs=config.folder / "logs" / "slurm",
         )
-        return DaskEngine(slurm=slurm, tell=console.note)
-    return DaskEngine(environments=environments_of(config), tell=console.note)
+        return DaskEngine(slurm=slurm, wait=section.wait_seconds, tell=console.note)
+    return DaskEngine(environments=environments_of(config), wait=section.wait_seconds, tell=console.note)
 
 
 def environments_of(config: Config) -> list[dict[str, str]]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
-from support.calls import killed, own_variable, poison, remember
+from distributed import Future, SpecCluster
+from support.calls import alive, killed, kills_all_jobs, kills_own_job, own_variable, poison, remember
 from support.divided import plain_environment
+from support.fake_slurm import BOOKS, RUNS, FakeSlurm
+from support.waiting import until
 
 from glasso_cli.engine import dask_engine, threads
-from glasso_cli.engine.dask_engine import DaskEngine, Slurm
+from glasso_cli.engine import slurm as slurm_module
+from glasso_cli.engine.dask_engine import DaskEngine
 from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.slurm import Slurm
 from glasso_cli.engine.tasks import CallFailed
 from glasso_cli.errors import ConfigError, ServiceError
 
@@ -81,55 +88,162 @@ def test_a_scheduler_that_is_lost_with_a_value_is_one_sentence() -> None:
         DaskEngine(address="tcp://127.0.0.1:9")._result(_Unreachable())  # type: ignore[arg-type]
 
 
-# A Slurm with one machine: sbatch starts the job here, and its number is that of its process.
-SBATCH = """#!/bin/bash
-setsid bash "$1" > /dev/null 2>&1 &
-cp "$1" "$JOBS/$!"
-echo "Submitted batch job $!"
-"""
-SCANCEL = """#!/bin/bash
-kill -- "-$1" 2> /dev/null || true
-"""
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are looked for all the time, and their absence is told at once."""
+    monkeypatch.setattr(dask_engine, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(dask_engine, "SAY_AFTER", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_cluster_without_workers_is_told_and_then_given_up(cluster: SpecCluster) -> None:
+    said: list[str] = []
+    engine = DaskEngine(address=cluster.scheduler_address, wait=1, tell=said.append)
+    with pytest.raises(ServiceError, match=rf"{cluster.scheduler_address} has had no worker for 0:00:01") as caught:
+        list(engine.run(own_variable, "HOME", [(1,), (2,)]))
+    engine.close()
+    assert f"dask worker {cluster.scheduler_address}" in caught.value.hint
+    assert len(said) == 2
+    assert re.fullmatch(
+        r"engine: the cluster has had no worker since \d\d:\d\d:\d\d; waiting for up to 0:00:01", said[1]
+    )
+    assert cluster.scheduler is not None
+    tasks = cluster.scheduler.tasks
+    until(lambda: not tasks)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_worker_that_comes_late_does_the_work(cluster: SpecCluster) -> None:
+    said: list[str] = []
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if "no worker since" in text:
+            cluster.scale(1)
+
+    engine = DaskEngine(address=cluster.scheduler_address, tell=tell)
+    assert {outcome.value[1] for outcome in engine.run(own_variable, "HOME", [(1,), (2,)])} == {os.getpid()}
+    engine.close()
+    assert "waiting without a time limit" in said[1]
+
+
+def test_a_scheduler_that_stops_answering_is_lost(cluster: SpecCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DaskEngine(address=cluster.scheduler_address, wait=0.2)
+    monkeypatch.setattr(DaskEngine, "_workers", lambda self: None)
+    monkeypatch.setattr(dask_engine, "LOOK_SECONDS", 0.05)
+    with pytest.raises(ServiceError, match=f"The Dask scheduler at {cluster.scheduler_address} was lost"):
+        list(engine.run(own_variable, "HOME", [(1,)]))
+    engine.close()
+
+
+def test_a_value_that_is_lost_with_its_worker_is_made_again(
+    cluster: SpecCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, losses = DaskEngine._next, list[str | None]()
+
+    def lose_the_first(self: DaskEngine, ended: Any, n_running: int) -> Future[Any]:
+        future = real(self, ended, n_running)
+        if not losses:
+            (worker,) = cluster.workers.values()
+            cluster.sync(worker.close, nanny=False)
+            until(lambda: future.status == "lost")
+            losses.append(future.status)
+            cluster.scale(2)
+        return future
+
+    monkeypatch.setattr(DaskEngine, "_next", lose_the_first)
+    cluster.scale(1)
+    engine = DaskEngine(address=cluster.scheduler_address)
+    (outcome,) = engine.run(own_variable, "HOME", [(1,)])
+    engine.close()
+    assert losses == ["lost"]
+    assert outcome.value == (os.environ["HOME"], os.getpid())
+
+
+def test_processes_that_end_as_they_start_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'spawn_main' in ' '.join(sys.orig_argv): os._exit(3)\n"
+    )
+    engine = DaskEngine(environments=[{"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}])
+    with pytest.raises(ServiceError, match="A process of Dask on this machine ended as it started") as caught:
+        list(engine.run(own_variable, "HOME", [(1,)]))
+    engine.close()
+    assert "engine.kind: none" in caught.value.hint
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder with a script for every job that was submitted."""
-    programs, jobs = tmp_path / "bin", tmp_path / "jobs"
-    programs.mkdir()
-    jobs.mkdir()
-    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        (programs / name).write_text(script)
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("JOBS", str(jobs))
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlurm]:
+    """A Slurm that runs jobs here, and is asked often."""
+    monkeypatch.setattr(slurm_module, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(dask_engine, "LOOK_SECONDS", 0.2)
     for name, value in _here().items():
         monkeypatch.setenv(name, value)
-    return jobs
+    fake = FakeSlurm.installed(RUNS, tmp_path / "slurm", monkeypatch)
+    yield fake
+    fake.kill(*fake.jobs)
+    fake.wait()
 
 
-def slurm(logs: Path) -> Slurm:
+def settings(logs: Path) -> Slurm:
     return Slurm(2, 0, 3, "1GB", "00:10:00", 500, "short", ["--account=me"], logs)
 
 
-def test_jobs_of_slurm_have_what_was_asked_for(jobs: Path, tmp_path: Path) -> None:
-    engine = DaskEngine(slurm=slurm(tmp_path / "logs"))
+def test_jobs_of_slurm_have_what_was_asked_for_and_are_replaced_when_they_are_killed(
+    slurm: FakeSlurm, tmp_path: Path
+) -> None:
+    engine = DaskEngine(slurm=settings(tmp_path / "logs"))
     try:
         outcomes = list(engine.run(own_variable, "OMP_NUM_THREADS", [(n,) for n in range(4)]))
         assert {outcome.value[0] for outcome in outcomes} == {"3"}
-        script = min(jobs.iterdir()).read_text()
+        script = (tmp_path / "logs" / "job.sh").read_text()
         for line in ("-p short", "--cpus-per-task=3", "-t 00:10:00", "--account=me"):
             assert f"#SBATCH {line}\n" in script
         for name in ("OMP", "OPENBLAS", "MKL"):
             assert f"export {name}_NUM_THREADS=3" in script
-        assert "--lifetime 500s" in script
+        first = slurm.jobs
+        assert len(first) == 2
+        outcomes = list(engine.run(kills_all_jobs, tmp_path, [(n,) for n in range(4)]))
+        assert {(outcome.item, outcome.error) for outcome in outcomes} == {((n,), None) for n in range(4)}
+        assert len(slurm.jobs) == 4
+        assert not any(alive(number) for number in first)
+        outcomes = list(engine.run(kills_own_job, tmp_path, [(1,)]))
+        assert [outcome.error for outcome in outcomes] == [None]
     finally:
         engine.close()
-    numbers = [int(path.name) for path in jobs.iterdir()]
-    psutil.wait_procs([psutil.Process(number) for number in numbers if psutil.pid_exists(number)], timeout=30)
+    slurm.wait()
+
+
+def test_jobs_that_end_at_once_are_one_sentence_with_their_log(
+    slurm: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    engine = DaskEngine(slurm=settings(tmp_path / "logs"), tell=said.append)
+    with pytest.raises(
+        ServiceError, match=r"(?s)no worker 3 times in a row: .*ends with:\n.*/no/such/python: No such file"
+    ):
+        list(engine.run(own_variable, "HOME", [(1,)]))
+    engine.close()
+    assert len(slurm.jobs) == 4
+    assert "/no/such/python: No such file" in said[1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_jobs_that_wait_too_long_are_told_and_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm_module, "RENEW_SECONDS", 0.1)
+    books, said = FakeSlurm.installed(BOOKS, tmp_path / "books", monkeypatch), list[str]()
+    engine = DaskEngine(slurm=settings(tmp_path / "logs"), wait=1, tell=said.append)
+    with pytest.raises(
+        ServiceError, match=r"no worker for 0:00:01; 2 of 2 jobs wait in the queue of Slurm \(Priority\)"
+    ):
+        list(engine.run(own_variable, "HOME", [(1,), (2,)]))
+    engine.close()
+    assert said[1].endswith("2 of 2 jobs wait in the queue of Slurm (Priority)")
+    assert (books.folder / "cancelled").read_text() == "1 2\n"
+    assert books.submitted == 2
 
 
 def test_slurm_without_sbatch_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="sbatch, which this machine does not have"):
-        list(DaskEngine(slurm=slurm(tmp_path)).run(print, None, [(1,)]))
+        list(DaskEngine(slurm=settings(tmp_path)).run(print, None, [(1,)]))

@@ -11,7 +11,10 @@ from typing import Any
 
 import psutil
 
+from glasso_cli.engine.lifetime import dask_setup
 from glasso_cli.errors import DiskError, InputError
+from support.fake_slurm import FakeSlurm
+from support.waiting import until
 
 
 def own_variable(name: str, item: int) -> tuple[str | None, int]:
@@ -106,6 +109,40 @@ def poison(folder: Path, item: int) -> int:
 def remember(folder: Path) -> list[Path]:
     """A file for every failure of :func:`poison`."""
     return sorted(folder.glob("poison-*"))
+
+
+def kills_all_jobs(folder: Path, item: int) -> None:
+    """Kill all jobs of the fake Slurm, that of this process as well, at the first call of all."""
+    if _is_first(folder / "killed-all"):
+        slurm = FakeSlurm.here()
+        own = int(os.environ["SLURM_JOB_ID"])
+        slurm.kill(*(number for number in slurm.jobs if number != own), own)
+
+
+def kills_own_job(folder: Path, item: int) -> None:
+    """Kill the job of this process at the first call for an item."""
+    if _is_first(folder / f"killed-{item}"):
+        FakeSlurm.here().kill(int(os.environ["SLURM_JOB_ID"]))
+
+
+def ends_own_worker(folder: Path, item: int) -> None:
+    """Note that the call began; the first call of all tells its worker, in this process, that its lifetime is over."""
+    from distributed import get_worker
+
+    (folder / f"began-{item}-{len(list(folder.glob(f'began-{item}-*')))}").touch()
+    if _is_first(folder / "lifetime-over"):
+        worker = get_worker()
+        worker.loop.add_callback(dask_setup, worker)
+        until(lambda: worker.status.name == "closing_gracefully")
+        threading.Event().wait(1.5)
+
+
+def _is_first(mark: Path) -> bool:
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def waits(folder: Path, item: int) -> None:

@@ -186,6 +186,7 @@ OTHER_VALUE: dict[tuple[str, ...], Any] = {
     ("engine", "kind"): "processes",
     ("engine", "workers"): 3,
     ("engine", "address"): "tcp://10.0.0.5:8786",
+    ("engine", "wait"): "00:30:00",
     ("engine", "slurm", "jobs"): 8,
     ("engine", "slurm", "gpus"): 1,
     ("engine", "slurm", "cpus"): 8,
@@ -214,7 +215,7 @@ RUNTIME = {
     ),
     ("collect", "batch_tokens"),
     ("fit", "workers"),
-    *(("engine", name) for name in ("kind", "workers", "address")),
+    *(("engine", name) for name in ("kind", "workers", "address", "wait")),
     *(
         ("engine", "slurm", name)
         for name in ("jobs", "gpus", "cpus", "memory", "walltime", "lifetime", "queue", "directives")

@@ -10,6 +10,8 @@ from pydantic import field_validator, model_validator
 from glasso_cli.config.sections.section import Section, runtime
 from glasso_cli.config.sections.values import Strings, Text
 
+_WAIT = 600  # seconds, where the workers do not come from a queue
+_LEAST_LIFETIME = 60  # seconds
 _TIME = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d):([0-5]\d)")
 
 
@@ -55,6 +57,11 @@ class SlurmSection(Section):
     def _ends_before_it_is_killed(self) -> SlurmSection:
         if self.lifetime is not None and seconds_of(self.lifetime) >= seconds_of(self.walltime):
             raise ValueError(f"lifetime {self.lifetime} is not below walltime {self.walltime}; lower lifetime")
+        if self.lifetime_seconds < _LEAST_LIFETIME:
+            raise ValueError(
+                f"a job takes blocks for {self.lifetime_seconds} s, which is below the minute in which it starts; raise "
+                f"{'walltime' if self.lifetime is None else 'lifetime'}"
+            )
         return self
 
     @property
@@ -81,12 +88,24 @@ class EngineSection(Section):
         None,
         "Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; null starts one that ends with the command.",
     )
+    wait: Text | None = runtime(
+        None,
+        "For kind dask: how long there may be no worker before the command ends, in quotes: 'HH:MM:SS' or 'D-HH:MM:SS'; null "
+        "sets 10 minutes, and no limit with slurm, whose jobs may wait in a queue.",
+    )
     slurm: SlurmSection = runtime(SlurmSection(), "Start the Dask workers as jobs of Slurm, if this section is given.")
+
+    @field_validator("wait")
+    @classmethod
+    def _some_time(cls, value: str | None) -> str | None:
+        if value is not None and seconds_of(value) == 0:
+            raise ValueError(f"{value!r} leaves no time for a worker to start; give one such as '00:10:00'")
+        return value
 
     @model_validator(mode="after")
     def _one_place(self) -> EngineSection:
         given = self.model_fields_set
-        if self.kind != "dask" and (only := sorted(given & {"address", "slurm"})):
+        if self.kind != "dask" and (only := sorted(given & {"address", "slurm", "wait"})):
             raise ValueError(f"{only[0]} has no effect with kind {self.kind}; set kind: dask, or delete {only[0]}")
         if self.kind == "none" and self.workers is not None:
             raise ValueError("workers has no effect with kind none; set kind: processes, or delete workers")
@@ -95,6 +114,13 @@ class EngineSection(Section):
         if self.workers is not None and (other := "address" if self.address is not None else "slurm") in given:
             raise ValueError(f"workers has no effect with {other}; delete workers")
         return self
+
+    @property
+    def wait_seconds(self) -> int | None:
+        """How long a cluster may have no worker; None sets no limit."""
+        if self.wait is not None:
+            return seconds_of(self.wait)
+        return None if self.by_slurm else _WAIT
 
     @property
     def by_slurm(self) -> bool:
