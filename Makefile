@@ -94,15 +94,15 @@ format: $(STAMP) $(BIOME) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIOME) check --write
 
-# About 20 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix, TEXTS=FILE.jsonl texts for collect.
+# About 25 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix, TEXTS=FILE.jsonl texts for collect.
 OUT     := benchmarks/out
 SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7
 PEERS   := --limit 65 --budget 65 --path-solvers newton
-bench: $(STAMP) bench-peers ## the tables of docs/benchmarks.md and the goals, 20 minutes
+bench: $(STAMP) bench-peers ## the tables of docs/benchmarks.md and the goals, 25 minutes
 	rm -f $(OUT)/solvers.csv $(OUT)/collect.csv $(OUT)/edge_tests.csv
 	$(SOLVERS) $(PEERS) --generators real --sizes 1000 2048 --alphas 0.1 $(if $(PROBLEM),--problem $(PROBLEM))
 	$(SOLVERS) $(PEERS) --generators sparse --sizes 2048 --degrees 5 --kinds cold --resume
-	$(BIN)/python benchmarks/collect.py --tokens 15000 --dtypes float32 bfloat16 --texts topics $(or $(TEXTS),sentences)
+	$(BIN)/python benchmarks/collect.py --tokens 15000 --repeats 2 --dtypes float32 bfloat16 --texts topics $(or $(TEXTS),sentences)
 	$(if $(PROBLEM),,OMP_NUM_THREADS=1 $(BIN)/python benchmarks/edge_tests.py $(OUT)/topics-layers-1 texts)
 	$(BIN)/python benchmarks/goals.py
 
