@@ -11,7 +11,7 @@ export OPENBLAS_THREAD_TIMEOUT ?= 12
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast attack check format hooks docs networks images bench bench-full bench-peers clean
+.PHONY: help install demo test test-fast attack check format hooks docs networks images bench bench-layers bench-full bench-peers clean
 
 help: ## what every target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -94,12 +94,23 @@ format: $(STAMP) $(BIOME) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIOME) check --write
 
-# About 25 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix.
-SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7 --limit 65 --budget 65 --path-solvers newton
-bench: $(STAMP) bench-peers ## the tables of docs/benchmarks.md, 25 minutes
-	$(BIN)/python benchmarks/collect.py --tokens 15000
-	$(SOLVERS) --generators real --sizes 1000 2048 --alphas 0.1 $(if $(PROBLEM),--problem $(PROBLEM))
-	$(SOLVERS) --generators sparse --sizes 2048 --degrees 5 --kinds cold --resume
+# About 25 minutes on two cores; PROBLEM=FILE.npz takes another correlation matrix, TEXTS=FILE.jsonl texts for collect.
+OUT     := benchmarks/out
+SOLVERS := $(BIN)/python benchmarks/solvers.py --targets 1e-7
+PEERS   := --limit 65 --budget 65 --path-solvers newton
+bench: $(STAMP) bench-peers ## the tables of docs/benchmarks.md and the goals, 25 minutes
+	rm -f $(OUT)/solvers.csv $(OUT)/collect.csv $(OUT)/edge_tests.csv
+	$(SOLVERS) $(PEERS) --generators real --sizes 1000 2048 --alphas 0.1 $(if $(PROBLEM),--problem $(PROBLEM))
+	$(SOLVERS) $(PEERS) --generators sparse --sizes 2048 --degrees 5 --kinds cold --resume
+	$(BIN)/python benchmarks/collect.py --tokens 15000 --repeats 2 --dtypes float32 bfloat16 --texts topics $(or $(TEXTS),sentences)
+	$(if $(PROBLEM),,OMP_NUM_THREADS=1 $(BIN)/python benchmarks/edge_tests.py $(OUT)/topics-layers-1 texts)
+	$(BIN)/python benchmarks/goals.py
+
+# Eight layers, 16,384 neurons, on at least 20,000 tokens of TEXTS: 40 minutes, 20 GB of memory and 7 GB of disk.
+bench-layers: $(STAMP) ## one certified fit of eight layers, TEXTS=FILE.jsonl: 40 minutes
+	$(SOLVERS) --generators real --texts $(or $(TEXTS),$(error Give texts: make bench-layers TEXTS=FILE.jsonl)) \
+		--sizes 16384 --degrees 10 --kinds cold --solvers newton --repeats 1 --out $(OUT)/layers
+	$(BIN)/python benchmarks/goals.py
 
 # Every problem, size and density: many hours. It can be stopped, and goes on where it was.
 bench-full: $(STAMP) bench-peers ## every problem, size and density: many hours

@@ -18,7 +18,7 @@ from worker import Worker, write_matrix
 
 PATH_START, PATH_POINTS, PATH_TARGET = 0.5, 10, 1e-7
 REAL_PATH_END = 0.1
-OUR_LIMIT = 3600.0  # seconds: peers alone are stopped early
+OUR_LIMIT = 7200.0  # seconds: peers alone are stopped early
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,9 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.linalg import eigsh
 
 PER_LAYER = 2048  # neurons in an MLP of the built-in model
-FIRST_LAYER = 9
+FIRST_LAYER, LAST_LAYER = 9, 12  # up to four layers begin with the first of these, and more end with the last
+FEW_LAYERS, BLOCKS, FEW_BLOCKS = 4, 16, 4  # more layers have fewer blocks, which take 0.5 GB each for eight of them
+SEARCHED = 8192  # neurons up to which the alpha of a degree is searched for on all of them
 SAMPLES = 4  # per neuron, of every generator
 _BATCH = 4096  # samples drawn at a time
 
@@ -210,13 +212,19 @@ def collected(p: int, out: Path, texts: Path | None) -> Problem:
     """
     from glasso_cli.artifacts import ActivationStats
 
-    n_layers = -(-p // PER_LAYER)
-    layers = range(FIRST_LAYER, FIRST_LAYER + n_layers)
-    folder = out / f"{texts.stem if texts else 'topics'}-layers-{n_layers}"
+    layers = layers_for(p)
+    folder = out / f"{texts.stem if texts else 'topics'}-layers-{len(layers)}"
     _collect(texts or _topics(out), folder, layers)
     stats = ActivationStats.load(folder / "collect" / "texts.npz")
-    where = f"layer {layers[0]}" if n_layers == 1 else f"layers {layers[0]}-{layers[-1]}"
+    where = f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]}-{layers[-1]}"
     return Problem(_first(stats.correlation(stats.usable()), p), f"{where}, {stats.n_tokens:,} tokens")
+
+
+def layers_for(p: int) -> range:
+    """As many layers as have ``p`` neurons."""
+    count = -(-p // PER_LAYER)
+    first = min(FIRST_LAYER, LAST_LAYER + 1 - count)
+    return range(first, first + count)
 
 
 def _topics(out: Path) -> Path:
@@ -239,7 +247,11 @@ def _collect(texts: Path, folder: Path, layers: range) -> None:
         "out": str(folder),
         "model": {"id": "builtin:gemma-3-270m"},
         "corpora": {"texts": {"files": [str(texts.absolute())]}},
-        "collect": {"hook_points": [f"mlp.{layer}" for layer in layers], "max_tokens": 60_000},
+        "collect": {
+            "hook_points": [f"mlp.{layer}" for layer in layers],
+            "max_tokens": 60_000,
+            "blocks": BLOCKS if len(layers) <= FEW_LAYERS else FEW_BLOCKS,
+        },
     }
     Pipeline(Config.model_validate(settings), Console(quiet=True, as_json=False)).run(["collect"])
 
@@ -252,7 +264,27 @@ def alphas_for(S: np.ndarray, degrees: list[float]) -> list[float]:
     from glasso_cli.solvers.degree import fit_degree
     from glasso_cli.solvers.path import PathPoint
 
+    if len(S) > SEARCHED:
+        return _extrapolated_alphas(S, degrees)
     points: list[PathPoint] = []
     for degree in sorted(degrees):
         points = fit_degree(S, degree, tol=1e-4, max_solves=8, grid=points)
     return [min(points, key=lambda point: abs(point.mean_degree - degree)).alpha for degree in degrees]
+
+
+def _extrapolated_alphas(S: np.ndarray, degrees: list[float]) -> list[float]:
+    """Alphas for S ``(p, p)`` out of fits of every eighth and of every fourth neuron.
+
+    Among more neurons, a given number of edges per neuron comes from more correlations above alpha. Their number per neuron
+    is taken to grow by the same factor with every doubling of the neurons.
+    """
+    from glasso_cli.solvers.path import Walk
+
+    few, more = (_counts_above(np.ascontiguousarray(S[::step, ::step]), degrees) for step in (8, 4))
+    walk = Walk(S, "newton", 1e-4, 1, False, None, (), None, checked=True)
+    return [walk.first_alpha(most**3 / least**2) for least, most in zip(few, more, strict=True)]
+
+
+def _counts_above(S: np.ndarray, degrees: list[float]) -> list[float]:
+    """How many correlations per neuron lie above each of the alphas that give ``degrees``."""
+    return [(np.count_nonzero(np.abs(S) > alpha) - len(S)) / len(S) for alpha in alphas_for(S, degrees)]

@@ -57,6 +57,7 @@ def main(given: list[str] | None = None) -> None:
     try:
         for row in Grid(arguments, results).rows():
             print(_line(row), flush=True)
+        print(f"peak memory of collecting, of the certificates and of S: {machine.peak_bytes() / 1e9:.1f} GB")
     finally:
         (arguments.out / "solvers.md").write_text(markdown(results.rows, here), encoding="utf-8")
         picture(results.rows, arguments.out / "solvers.png")

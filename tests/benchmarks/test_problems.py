@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import GENERATORS, alphas_for, correlation, from_file
+from problems import GENERATORS, alphas_for, correlation, from_file, layers_for
 from scipy.sparse.csgraph import connected_components
+
+from glasso_cli.solvers import fit_path
 
 P = 60
 
@@ -76,6 +78,20 @@ def test_alphas_give_the_degrees() -> None:
     S = correlation("sparse", P)
     few, many = alphas_for(S, [3.0, 10.0])
     assert 0 < many < few < 1
+
+
+@pytest.mark.slow
+def test_alphas_of_many_neurons_give_about_the_degree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of fits of a fourth and of an eighth of them."""
+    S = correlation("neuron-like", 800)
+    monkeypatch.setattr("problems.SEARCHED", 400)
+    (alpha,) = alphas_for(S, [8.0])
+    assert 5.5 < fit_path(S, [alpha], tol=1e-4)[0].mean_degree < 11
+
+
+@pytest.mark.parametrize(("p", "layers"), [(2048, [9]), (8192, [9, 10, 11, 12]), (16_384, list(range(5, 13)))])
+def test_layers_of_the_model(p: int, layers: list[int]) -> None:
+    assert list(layers_for(p)) == layers
 
 
 def test_files_whole_and_packed(tmp_path: Path) -> None:

@@ -68,6 +68,19 @@ def test_own_texts_replace_the_built_in_ones(loaded: Callable[[str], LoadedModel
     assert check_hook_points(llama, points, ["paris", "the capital of france"]).n_texts == 2
 
 
+def test_the_head_never_reads_a_slice(family: LoadedModel) -> None:
+    """In bfloat16, torch takes two seconds for the logits of a slice of one token."""
+    seen: list[torch.Tensor] = []
+    head = family.model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda module, args, output: seen.append(args[0]))
+    try:
+        check_hook_points(family, resolve_hook_points(family.model, ["mlp.1"]))
+    finally:
+        handle.remove()
+    assert len(seen) >= 3
+    assert all(tensor.stride() == tensor.new_empty(tensor.shape).stride() for tensor in seen)
+
+
 def test_a_tensor_changed_on_its_way_out_is_refused(loaded: Callable[[str], LoadedModel]) -> None:
     llama = loaded("llama")
     points = resolve_hook_points(llama.model, ["mlp.1"])
