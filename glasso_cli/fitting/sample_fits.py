@@ -6,7 +6,7 @@ there are, and an interrupted run goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
@@ -87,23 +87,42 @@ def fit_samples(
 
     ``advance`` is called with 1 for every sample. A ``team`` of processes is kept afterwards. Raises :class:`ServiceError` when a process is ended from outside.
     """
-    files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
-    done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
-    missing = [sample for sample, part in done.items() if part is None]
-    for _ in range(len(samples) - len(missing)):
-        advance(1)
-    work = [(sample, files[sample]) for sample in missing]
-    try:
+
+    def fit(work: list[tuple[Sample, Path]]) -> Iterator[object]:
         with threads.limited(1):
-            for _ in run_all(_fit, study, work, min(workers, len(work)), team):
-                advance(1)
+            yield from run_all(_fit, study, work, min(workers, len(work)), team)
+
+    try:
+        return finished_samples(samples, folder, problem, fit, advance)
     except BrokenProcessPool:
         raise ServiceError(
             "A process that fitted a resample was ended from outside, most likely for want of memory.",
             "Set fit.workers: 1, or fit fewer neurons; what is finished is kept.",
         ) from None
+
+
+def finished_samples(
+    samples: Sequence[Sample],
+    folder: Path,
+    problem: str,
+    fit: Callable[[list[tuple[Sample, Path]]], Iterable[object]],
+    advance: Callable[[float], None],
+) -> list[SampleFit]:
+    """As :func:`fit_samples`; ``fit`` writes each of the missing samples to its file by :func:`save_sample`, one per item."""
+    files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
+    done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
+    missing = [(sample, files[sample]) for sample, part in done.items() if part is None]
+    for _ in range(len(samples) - len(missing)):
+        advance(1)
+    for _ in fit(missing):
+        advance(1)
     parts = [done[sample] or written_piece(files[sample], *_SAMPLE) for sample in samples]
     return [SampleFit(**{name: np.array(value) for name, value in arrays.items()}) for arrays, _ in parts]
+
+
+def save_sample(file: Path, points: Sequence[PathPoint], held_out: np.ndarray) -> None:
+    """Write the points of one sample, and the log-likelihood of each ``(A,)`` on blocks that are held out."""
+    write_piece(file, *_SAMPLE, _arrays(points, held_out), {})
 
 
 def _digest(sample: Sample, problem: str) -> str:
@@ -137,7 +156,7 @@ def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)
         judged = np.array([log_likelihood(point, correlation, new) for point in points])
-    write_piece(file, *_SAMPLE, _arrays(points, judged), {})
+    save_sample(file, points, judged)
 
 
 def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> float:
