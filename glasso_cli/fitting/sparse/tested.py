@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from glasso_cli.config import FitSection
 from glasso_cli.console import Reporter
+from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.fitting import finished_points
 from glasso_cli.fitting.pieces import Pieces
@@ -21,7 +22,9 @@ from glasso_cli.solvers.path import PathPoint
 
 _LARGEST = 1_024  # neurons in a component of the small alpha of the tests
 _PRODUCTS = 3e11  # of values of y = Theta z, from which all pairs are tested: about ten minutes on one core
-_VALUES = 2e8  # of y: 16 bytes each
+_VALUES = 2e8  # of y
+_BYTES = 20  # of memory for each value of y
+_COUNTS = 200_000_000  # bytes for the counts of p-values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,7 @@ class SparseTests:
     def of(self, best: PathPoint) -> EdgeTestResult:
         """The tests of all pairs, of which those of the edges of ``best`` are kept."""
         fit = self._fit_for_tests(best)
+        self._check_memory(fit)
         tests = sparse_edge_tests(
             self.problem.values,
             fit.precision(),
@@ -95,10 +99,24 @@ class SparseTests:
 
     def _affordable(self, point: PathPoint) -> bool:
         """Whether y = Theta z has few enough values, and products of them."""
+        lengths = self._lengths(point)
+        return bool(lengths.sum() <= _VALUES and (lengths**2).sum() / 2 <= _PRODUCTS)
+
+    def _check_memory(self, point: PathPoint) -> None:
+        """Raise :class:`InputError` where y = Theta z takes more memory than there is."""
+        need, available = _BYTES * float(self._lengths(point).sum()) + _COUNTS, machine.available_memory()
+        if need > available:
+            raise InputError(
+                f"The tests of all pairs of {self.problem.n_neurons:,} neurons need {need / 1e9:,.1f} GB of memory, and "
+                f"{available / 1e9:,.1f} GB are available.",
+                "Fit fewer neurons (fit.neurons), raise the smallest fit.alpha, or use a machine with more memory.",
+            )
+
+    def _lengths(self, point: PathPoint) -> np.ndarray:
+        """How many values of y = Theta z each token has at most, ``(n,)``."""
         values = self.problem.values
         pattern = csr_array(abs(point.precision()))
         ones = csr_array((np.ones(pattern.nnz, np.float32), pattern.indices, pattern.indptr), shape=pattern.shape)
         active = csr_array(values.matrix)
         lengths = active.astype(bool).astype(np.float32) @ np.asarray(ones.sum(axis=1)).ravel()
-        lengths = np.minimum(lengths, values.n_neurons)
-        return bool(lengths.sum() <= _VALUES and (lengths**2).sum() / 2 <= _PRODUCTS)
+        return np.minimum(lengths, values.n_neurons)

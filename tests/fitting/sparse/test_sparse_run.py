@@ -10,6 +10,7 @@ from support.sparse_values import latents
 
 from glasso_cli.config import FitSection
 from glasso_cli.config.sections.fit import SelectSection
+from glasso_cli.engine import machine
 from glasso_cli.errors import InputError
 from glasso_cli.fitting.sparse import problem, tested
 from glasso_cli.fitting.sparse.run import fit_sparse_corpus
@@ -154,3 +155,15 @@ def test_the_fitted_neurons_are_those_that_are_asked_for() -> None:
     assert_array_equal(four.neurons, np.sort(np.argsort(-tokens.reshape(-1, P).std(axis=0))[:4]))
     with pytest.raises(InputError, match="Fewer than two neurons"):
         fit_sparse_corpus(collected(tokens), section.model_copy(update={"neurons": ("layers.0.mlp[5]",)}))
+
+
+def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = collected(latents(P, 64, 10))
+    section = SECTION.model_copy(update={"half_samples": 0})
+    for bytes_left, words in (
+        (1e8, "The tests of all pairs of 48 neurons need 0.2 GB"),
+        (1e3, "The solver newton needs"),
+    ):
+        monkeypatch.setattr(machine, "available_memory", lambda left=bytes_left: int(left))
+        with pytest.raises(InputError, match=words):
+            fit_sparse_corpus(fit, section)
