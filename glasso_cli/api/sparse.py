@@ -40,11 +40,12 @@ def fit_sparse(
     tens of thousands, since no matrix of all pairs is ever made. ``documents (n,)`` says which rows belong together:
     rows of one document follow each other in the order of its tokens. Document i goes to block i mod ``blocks``, and
     autocorrelations within documents are read up to ``lags`` tokens. ``ids`` name the p columns; ``column[3]`` and so on
-    without them. ``settings`` are the keys of the section ``fit``; ``alpha`` is needed. Columns that do not vary, or that
-    repeat an earlier one, are left out.
+    without them. ``settings`` are the keys of the section ``fit``; without ``alpha``, the fit searches for one. Columns that
+    do not vary, or that repeat an earlier one, are left out.
 
     Raises :class:`ConfigError` for a setting that does not exist or is out of bounds, and :class:`InputError` for values
-    that are no sparse matrix, for what needs a matrix of all pairs, and for an alpha that leaves too large a component.
+    that are no sparse matrix, for what needs a matrix of all pairs, and for an alpha or a search that comes to too large a
+    component.
     """
     from glasso_cli.collection.sparse.latents import autocorrelation_of, unusable_of
     from glasso_cli.console import PythonWarnings

@@ -31,8 +31,17 @@ _OF_THE_PATH = (
 
 def problem_of(material: Material) -> str:
     """The digest of all that determines a point of given chain: the seed, which finds communities, is not in it."""
+    return _digest(material, _OF_THE_PATH)
+
+
+def problem_of_parts(material: Material) -> str:
+    """The same for a fit without a matrix of all pairs: what is solved together depends on the alphas that are given."""
+    return _digest(material, tuple(name for name in _OF_THE_PATH if name != "alpha"))
+
+
+def _digest(material: Material, without: tuple[str, ...]) -> str:
     config = material["config"]
-    section = {name: value for name, value in config["fit"].items() if name not in _OF_THE_PATH}
+    section = {name: value for name, value in config["fit"].items() if name not in without}
     rest = {name: value for name, value in config.items() if name != "seed"}
     return key_of({**material, "config": {**rest, "fit": section}})
 
@@ -40,11 +49,14 @@ def problem_of(material: Material) -> str:
 # -- the last fit -----------------------------------------------------------------------------------
 
 
-def of_artifact(path: Path, problem: str) -> list[PathPoint]:
-    """The points of the fit at ``path``; none where there is no such fit, or one of another problem."""
+def of_artifact(path: Path, problem: str, digest: Callable[[Material], str] = problem_of) -> list[PathPoint]:
+    """The points of the fit at ``path``; none where there is no such fit, or one of another problem.
+
+    ``digest`` is what ``problem`` was made by.
+    """
     try:
         fit = PrecisionPath.load(path)
-        if problem_of(fit.meta["material"]) != problem:
+        if digest(fit.meta["material"]) != problem:
             return []
     except (InputError, KeyError):
         return []
@@ -54,17 +66,17 @@ def of_artifact(path: Path, problem: str) -> list[PathPoint]:
 # -- pieces -----------------------------------------------------------------------------------------
 
 
-def save_piece(folder: Path, point: PathPoint, problem: str) -> None:
-    """Write one point to ``folder``, the place for pieces of one key."""
+def save_piece(folder: Path, point: PathPoint, problem: str, kind: str = "alpha") -> None:
+    """Write one point to ``folder``, the place for pieces of one key; ``kind`` begins the name of its file."""
     arrays, numbers = point.to_arrays()
-    replace_piece(folder / f"alpha-{point.alpha!r}.npz", *_ALPHA, arrays, {"problem": problem, "numbers": numbers})
+    replace_piece(folder / f"{kind}-{point.alpha!r}.npz", *_ALPHA, arrays, {"problem": problem, "numbers": numbers})
 
 
-def of_pieces(folder: Path, problem: str, tell: Callable[[str], None]) -> list[PathPoint]:
+def of_pieces(folder: Path, problem: str, tell: Callable[[str], None], kind: str = "alpha") -> list[PathPoint]:
     """The points of ``problem`` in ``folder`` and in those of other keys of the same stage and corpus."""
     same, _, _ = folder.name.rpartition("-")
     points = []
-    for path in sorted(folder.parent.glob(f"{same}-*/alpha-*.npz")):
+    for path in sorted(folder.parent.glob(f"{same}-*/{kind}-*.npz")):
         part = read_piece(path, *_ALPHA, tell)
         if part is not None and part[1].get("problem") == problem:
             arrays, meta = part

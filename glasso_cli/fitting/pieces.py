@@ -18,13 +18,13 @@ class Pieces:
 
     folder: Path
     problem: str  # the digest of all that determines a point; see :func:`finished_points.problem_of`
-    statistics: Path | ActivationStats  # what processes beside this one read
+    statistics: Path | ActivationStats | None  # what processes beside this one read; None where there are none
     previous: Path | None = None  # an earlier fit to go on from
     team: Pool | None = None  # processes to go on with
 
 
 @contextmanager
-def pieces_in_memory(stats: ActivationStats) -> Iterator[Pieces]:
+def pieces_in_memory(stats: ActivationStats | None = None) -> Iterator[Pieces]:
     """Pieces of a fit that nobody goes on with: a temporary folder, and the statistics as they are."""
     with tempfile.TemporaryDirectory(prefix="glasso-") as folder:
         yield Pieces(Path(folder) / "fit-memory", problem="memory", statistics=stats)

@@ -18,7 +18,7 @@ from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.fresh_network import fresh_network
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
 from glasso_cli.fitting.plain_graph import PlainFit, plain_fit
-from glasso_cli.fitting.sample_curves import Resamples
+from glasso_cli.fitting.sample_curves import DenseSamples, Resamples
 from glasso_cli.fitting.sparse.collected import sparse_collected
 from glasso_cli.fitting.sparse.run import fit_sparse_corpus
 from glasso_cli.fitting.tested_edges import tested_point
@@ -58,7 +58,8 @@ def fit_corpus(
     and a problem that takes more memory than there is.
     """
     if stats.keeps_values:
-        return fit_sparse_corpus(sparse_collected(stats), section, name=name, seed=seed, reporter=reporter)
+        collected = sparse_collected(stats)
+        return fit_sparse_corpus(collected, section, name=name, seed=seed, reporter=reporter, pieces=pieces)
     with nullcontext(pieces) if pieces is not None else pieces_in_memory(stats) as kept:
         return _Fit(stats, section, name, seed, reporter or PythonWarnings(), kept).run()
 
@@ -131,17 +132,15 @@ class _Fit:
         check_memory(len(correlation), largest, section.solved_by, available)
         self._warn_isolated(correlation)
         points = self._solve(correlation)
+        samples = DenseSamples(section, self.pieces, chosen_neurons, removed, memory=available, largest=largest)
         resamples = Resamples(
             section=section,
             seed=self.seed,
             name=self.name,
             reporter=self.reporter,
-            pieces=self.pieces,
-            neurons=chosen_neurons,
-            factors=removed,
+            neurons=len(chosen_neurons),
             filled=blocks.filled,
-            memory=available,
-            largest=largest,
+            fits=samples.fits,
         )
         chosen = select(
             points,

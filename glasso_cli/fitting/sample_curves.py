@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,6 +32,14 @@ class Stability:
     replication: float | None  # share of the edges of a half that the other half has too; None without any
 
 
+class SampleFits(Protocol):
+    """Gives the fit of every sample in their order, each from the graph ``start`` if there is one; ``advance`` counts them."""
+
+    def __call__(
+        self, samples: Sequence[Sample], start: PathPoint | None, advance: Callable[[float], None]
+    ) -> list[SampleFit]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Resamples:
     """The resampled fits that one fit needs."""
@@ -39,12 +48,9 @@ class Resamples:
     seed: int
     name: str  # of the corpus
     reporter: Reporter
-    pieces: Pieces
-    neurons: np.ndarray
-    factors: Factors | None
+    neurons: int
     filled: np.ndarray  # blocks with tokens
-    memory: int  # bytes available
-    largest: int  # neurons of the largest component
+    fits: SampleFits
 
     def curves(self, alphas: Sequence[float]) -> dict[str, np.ndarray]:
         """What the selection rule compares, by the name of its option; empty for rules without resamples."""
@@ -81,7 +87,7 @@ class Resamples:
         return curve
 
     def _unstable(self, fits: Sequence[SampleFit], alpha: float) -> float:
-        p = len(self.neurons)
+        p = self.neurons
         return instability([fit.signed(alpha, p) for fit in fits], p * (p - 1) // 2)
 
     def stability(self, point: PathPoint) -> Stability:
@@ -89,7 +95,7 @@ class Resamples:
         section = self.section
         halves = half_samples(self.filled, section.half_samples, self.seed)
         fits = self._fit([Sample(half, (point.alpha,)) for half in halves], "halves", point)
-        p = len(self.neurons)
+        p = self.neurons
         samples = [fit.signed(point.alpha, p) for fit in fits]
         edges = signed_pairs(point.rows, point.cols, point.values < 0, p)
         replicated = replication(samples) if samples else float("nan")
@@ -98,25 +104,44 @@ class Resamples:
     def _fit(self, samples: Sequence[Sample], label: str, start: PathPoint | None = None) -> list[SampleFit]:
         if not samples:
             return []
-        section, pieces = self.section, self.pieces
-        study = SampleProblem(
-            stats=pieces.statistics,
-            neurons=self.neurons,
-            factors=self.factors,
-            solving=section.solving | {"tol": max(section.tol, _TOLERANCE)},
-        )
-        problem = pieces.problem
-        if start is not None:
-            study = replace(study, start=start.precision())
-            problem = f"{problem} from {start.chain}"
         with self.reporter.progress(f"{label} {self.name}", len(samples), "fits") as advance:
-            fits = fit_samples(study, samples, pieces.folder, problem, self._workers(), advance, pieces.team)
+            fits = self.fits(samples, start, advance)
         missed = sum(not bool(fit.converged.all()) for fit in fits)
         if missed:
             self.reporter.warn(
                 f"{self.name}: {missed} of {len(fits)} resampled fits did not converge; raise fit.max_iter."
             )
         return fits
+
+
+@dataclass(frozen=True, eq=False)
+class DenseSamples:
+    """Fits of samples from the moments of their blocks, in processes side by side."""
+
+    section: FitSection
+    pieces: Pieces
+    neurons: np.ndarray
+    factors: Factors | None
+    memory: int  # bytes available
+    largest: int  # neurons of the largest component
+
+    def fits(
+        self, samples: Sequence[Sample], start: PathPoint | None, advance: Callable[[float], None]
+    ) -> list[SampleFit]:
+        """The fit of every sample, as :class:`SampleFits` says."""
+        pieces = self.pieces
+        assert pieces.statistics is not None
+        study = SampleProblem(
+            stats=pieces.statistics,
+            neurons=self.neurons,
+            factors=self.factors,
+            solving=solving_of_samples(self.section),
+        )
+        problem = pieces.problem
+        if start is not None:
+            study = replace(study, start=start.precision())
+            problem = f"{problem} from {start.chain}"
+        return fit_samples(study, samples, pieces.folder, problem, self._workers(), advance, pieces.team)
 
     def _workers(self) -> int:
         """Processes: as many as asked for, or threads, and no more than memory holds."""
@@ -125,3 +150,8 @@ class Resamples:
             return 1
         need = peak(p, self.largest, section.solved_by)
         return max(1, min(section.workers or threads.allowed(), self.memory // need))
+
+
+def solving_of_samples(section: FitSection) -> dict[str, Any]:
+    """How the points of samples are solved: as those of the corpus, with a wider certificate."""
+    return section.solving | {"tol": max(section.tol, _TOLERANCE)}

@@ -6,7 +6,7 @@ there are, and an interrupted run goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -90,17 +90,32 @@ def fit_samples(
     (:func:`glasso_cli.engine.tasks.current`), it fits them, whatever ``workers`` says. ``advance`` is called with 1 for every
     sample. Raises :class:`ServiceError` for a fit whose process is ended again and again, or that fails on the cluster.
     """
+
+    def fit(work: Sequence[tuple[Sample, Path]]) -> Iterator[object]:
+        with _engine(len(work), workers, team) as engine:
+            for outcome in engine.run(_fit, study, work, n_threads=1):
+                if outcome.error is not None:
+                    raise _told(outcome.error, on_a_cluster=engine is current())
+                yield outcome
+
+    return finished_samples(samples, folder, problem, fit, advance)
+
+
+def finished_samples(
+    samples: Sequence[Sample],
+    folder: Path,
+    problem: str,
+    fit: Callable[[list[tuple[Sample, Path]]], Iterable[object]],
+    advance: Callable[[float], None],
+) -> list[SampleFit]:
+    """As :func:`fit_samples`; ``fit`` writes each of the missing samples to its file by :func:`save_sample`, one per item."""
     files = {sample: folder / f"sample-{_digest(sample, problem)}.npz" for sample in samples}
     done = {sample: read_piece(file, *_SAMPLE) for sample, file in files.items()}
-    missing = [sample for sample, part in done.items() if part is None]
+    missing = [(sample, files[sample]) for sample, part in done.items() if part is None]
     for _ in range(len(samples) - len(missing)):
         advance(1)
-    work = [(sample, files[sample]) for sample in missing]
-    with _engine(len(work), workers, team) as engine:
-        for outcome in engine.run(_fit, study, work, n_threads=1):
-            if outcome.error is not None:
-                raise _told(outcome.error, on_a_cluster=engine is current())
-            advance(1)
+    for _ in fit(missing):
+        advance(1)
     parts = [done[sample] or written_piece(files[sample], *_SAMPLE) for sample in samples]
     return [SampleFit(**{name: np.array(value) for name, value in arrays.items()}) for arrays, _ in parts]
 
@@ -131,6 +146,11 @@ def _told(error: BaseException, *, on_a_cluster: bool) -> BaseException:
         f"A fit to a half-sample or a fold failed {ATTEMPTS} times{where}: {in_words(error)}.",
         f"{advice}; what is finished is kept.",
     )
+
+
+def save_sample(file: Path, points: Sequence[PathPoint], held_out: np.ndarray) -> None:
+    """Write the points of one sample, and the log-likelihood of each ``(A,)`` on blocks that are held out."""
+    write_piece(file, *_SAMPLE, _arrays(points, held_out), {})
 
 
 def _digest(sample: Sample, problem: str) -> str:
@@ -164,7 +184,7 @@ def _fit(study: SampleProblem, sample: Sample, file: Path) -> None:
     if sample.held_out:
         new = blocks.held_out(sample.blocks, sample.held_out)
         judged = np.array([log_likelihood(point, correlation, new) for point in points])
-    write_piece(file, *_SAMPLE, _arrays(points, judged), {})
+    save_sample(file, points, judged)
 
 
 def log_likelihood(point: PathPoint, fitted: np.ndarray, new: np.ndarray) -> float:

@@ -57,28 +57,37 @@ def fit_parts(
     max_iter: int = 1000,
     penalise_diagonal: bool = False,
     start: csr_array | None = None,
+    after: PathPoint | None = None,
+    done: Iterable[PathPoint] = (),
     on_point: Callable[[PathPoint], None] | None = None,
 ) -> list[PathPoint]:
     """A point at every alpha, in decreasing order, each started from the one before it, as :func:`fit_path` gives them.
 
     ``variance (p,)`` is that of all neurons; those in no part are isolated. Every covariance between two parts must be at
-    most the smallest alpha in absolute value, or be left out on purpose: the certificate takes them to be so. ``start``
-    is a precision ``(p, p)`` for the largest alpha. Raises :class:`InputError` for an unknown solver and a bad alpha.
+    most the smallest alpha in absolute value, or be left out on purpose: the certificate takes them to be so. The largest
+    alpha starts from a precision ``start (p, p)``, or goes on ``after`` a point whose chain it continues. ``done`` and
+    ``on_point`` are as in :func:`fit_path`; the points of ``done`` are those of the same parts. Raises
+    :class:`InputError` for an unknown solver and a bad alpha.
     """
     run = get_solver(solver)
+    known = {point.chain: point for point in done}
     points: list[PathPoint] = []
+    ancestors: tuple[float, ...] = ()
+    if after is not None:
+        start, ancestors = after.precision(), after.chain
     wanted = sorted({float(alpha) for alpha in alphas}, reverse=True)
     for alpha in wanted:
         check_alpha(alpha)
     for alpha in wanted:
-        cost = alpha if penalise_diagonal else 0.0
-        results = _results(parts, alpha, run, start, tol, max_iter, cost)
-        ancestors = points[-1].chain if points else ()
-        point = point_of(alpha, variance + cost, results, tol, ancestors, penalise_diagonal)
-        if on_point:
-            on_point(point)
+        point = known.get((*ancestors, alpha))
+        if point is None:
+            cost = alpha if penalise_diagonal else 0.0
+            results = _results(parts, alpha, run, start, tol, max_iter, cost)
+            point = point_of(alpha, variance + cost, results, tol, ancestors, penalise_diagonal)
+            if on_point:
+                on_point(point)
         points.append(point)
-        start = point.precision()
+        start, ancestors = point.precision(), point.chain
     return points
 
 

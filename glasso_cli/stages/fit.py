@@ -48,7 +48,7 @@ def make(job: Job) -> str:
     """Fit one corpus and write the path, the table of its edges and the graph of the selected alpha."""
     from glasso_cli.engine.pool import Pool
     from glasso_cli.fitting.assemble import dot_text
-    from glasso_cli.fitting.finished_points import problem_of
+    from glasso_cli.fitting.finished_points import problem_of, problem_of_parts
     from glasso_cli.fitting.ordered.run import check_layers
     from glasso_cli.fitting.pieces import Pieces
     from glasso_cli.fitting.run import fit_corpus, shortfall
@@ -58,7 +58,8 @@ def make(job: Job) -> str:
     if section.order == "layers":
         check_layers(stats, section)  # before hours of fitting
     team = job.shared.entered_once("processes that fit", Pool)  # resamples of all corpora
-    pieces = Pieces(job.pieces, problem_of(job.target.material), statistics, job.previous, team)
+    problem = (problem_of_parts if stats.keeps_values else problem_of)(job.target.material)
+    pieces = Pieces(job.pieces, problem, statistics, job.previous, team)
     fit = fit_corpus(stats, section, name=job.corpus, seed=job.config.seed, reporter=job.console, pieces=pieces)
     metrics = fit.meta["metrics"]
     below, ordered = shortfall(job.corpus, section, fit), ""

@@ -64,7 +64,5 @@ def test_bad_input_is_refused() -> None:
         g.fit_sparse(VALUES, DOCUMENTS, ids=["a"] * P, **OPTIONS)
     with pytest.raises(InputError, match="blocks is 0"):
         g.fit_sparse(VALUES, DOCUMENTS, blocks=0, **OPTIONS)
-    with pytest.raises(InputError, match="does not search"):
-        g.fit_sparse(VALUES, DOCUMENTS)
     with pytest.raises(ConfigError, match="did you mean"):
         g.fit_sparse(VALUES, DOCUMENTS, alphas=0.1)

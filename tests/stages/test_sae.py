@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,8 +84,63 @@ def test_kept_values_are_fitted_and_shown(latents: Runner) -> None:
     path = latents.fit("collect.sae.moments=sparse", "fit.half_samples=0")
     assert path.metrics.estimate.kind == "lasso"
     assert latents.command("show", "out/fit/words.npz").exit_code == 0
-    refused = latents.command("fit", "c.yaml", "--set", "collect.sae.moments=sparse", "--set", "fit={half_samples: 0}")
-    assert "does not search for an alpha" in refused.output
+    searched = latents.fit("collect.sae.moments=sparse", "fit={half_samples: 0, select: {target: 0.5}}")
+    assert searched.metrics.rule == "degree"
+    assert 2 * searched.metrics.edges_at_alpha == pytest.approx(0.5 * searched.metrics.neurons, abs=2)
+
+
+# Stops before every file of a finished part of a fit until it is told to go on.
+STOPPED = """
+import sys
+from glasso_cli.artifacts import pieces
+from glasso_cli.cli import app
+from glasso_cli.fitting import finished_points, sample_fits
+from glasso_cli.fitting.sparse import finished
+
+def stopping(write):
+    def stopped(path, *rest, **options):
+        print(path.name, flush=True)
+        sys.stdin.readline()
+        write(path, *rest, **options)
+    return stopped
+
+for module in (finished, finished_points):
+    module.replace_piece = stopping(pieces.replace_piece)
+sample_fits.write_piece = stopping(pieces.write_piece)
+app.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::glasso_cli.console.GlassoWarning")
+def test_a_killed_fit_of_kept_values_ends_in_the_same_bytes(latents: Runner) -> None:
+    words = ["collect.sae.moments=sparse", "fit={alpha: [0.5, 0.3], select: {rule: cv, folds: 4}, half_samples: 4}"]
+    latents.collect(words[0])
+    command = [sys.executable, "-c", STOPPED, "fit", "c.yaml", *(word for text in words for word in ("--set", text))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipe = subprocess.PIPE
+    written: list[str] = []
+    for parts in (3, 6):  # until the process is killed
+        process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment, text=True
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        written += [process.stdout.readline()]
+        for _ in range(parts):
+            process.stdin.write("go on\n")
+            process.stdin.flush()
+            written += [process.stdout.readline()]
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        written.pop()  # it was not
+    assert len(written) == len(set(written)) == 9
+    assert not Path("out/fit/words.npz").exists()
+    latents.fit(*words)
+    latents.fit(*words, out="whole")
+    for name in ("words.npz", "words.dot", "words.edges.csv"):
+        assert Path("out/fit", name).read_bytes() == Path("whole/fit", name).read_bytes()
+    assert not list(Path("out").rglob("part-*.npz"))
 
 
 def test_an_interrupted_run_keeps_its_first_pass(latents: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

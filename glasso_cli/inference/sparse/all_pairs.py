@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import njit, prange
@@ -17,6 +18,7 @@ from scipy.sparse import csr_array
 from glasso_cli.engine.threads import numba_limited
 from glasso_cli.inference.effective_n import TAU_FLOOR
 from glasso_cli.inference.p_values.tails import smallest_size
+from glasso_cli.inference.sparse.finished import Arrays, Finished, made
 from glasso_cli.inference.sparse.tails import BINS, COUNTED, LEVELS, TailTable, log_beyond
 from glasso_cli.inference.sparse.values import SparseValues, reached
 
@@ -39,48 +41,83 @@ class Judge:
     stretch: float  # of the variance of a pair there
 
 
-def judged_pairs(y: SparseValues, judge: Judge) -> tuple[np.ndarray, np.ndarray]:
+def judged_pairs(y: SparseValues, judge: Judge, finished: Finished = made) -> tuple[np.ndarray, np.ndarray]:
     """How many pairs have which -log p: of no edge, and of at most the effect; ``(BINS,)`` each. Those below 0.2 are counted.
 
-    ``y`` are the values Z Theta of standardised Z.
+    ``y`` are the values Z Theta of standardised Z. Every panel of columns is a part that ``finished`` may have.
     """
-    filled = y.filled
-    counts = y.counts[filled].astype(np.float64)
-    means = y.block_means
-    if not judge.own:  # the blocks do not matter
-        counts, means = np.array([float(y.n_tokens)]), y.mean[None]
-    share = counts / y.n_tokens
-    weight = share / (1 - share) if judge.own else np.zeros(1)
-    theta = csr_array(judge.theta, dtype=np.float64)
-    found = np.zeros((_SHARES, 2, BINS), dtype=np.int64)
-    lags = np.ascontiguousarray(np.asarray(judge.autocorrelation, dtype=np.float64).T)
-    tail, least = TailTable.of(judge.freedom).arrays(), smallest_size(COUNTED, judge.freedom)
-    X = y.matrix
-    p = X.shape[1]
-    with numba_limited():
-        for first in range(0, p, _PANEL):
-            last = min(p, first + _PANEL)
+    panels = _Panels.of(y, judge)
+    total = np.zeros((2, BINS), dtype=np.int64)
+    for first in range(0, y.n_neurons, _PANEL):
+        part = finished(f"judged from {first}", partial(panels.counted, first))
+        total.ravel()[part["classes"]] += part["counts"]
+    none, effect = total
+    return none, effect
+
+
+@dataclass(frozen=True, eq=False)
+class _Panels:
+    """What all panels of columns have in common."""
+
+    y: SparseValues
+    judge: Judge
+    theta: csr_array  # (p, p) float64
+    counts: np.ndarray  # (B,) tokens
+    means: np.ndarray  # (B, p) of y
+    weight: np.ndarray  # (B,) of the square of each pseudo-value
+    lags: np.ndarray  # (L, p) autocorrelation
+    tail: tuple[float, float, np.ndarray, float, float, np.ndarray]
+    least: float  # the smallest estimate that is counted, in standard errors
+    found: np.ndarray  # (_SHARES, 2, BINS), room for the counts of one panel
+
+    @classmethod
+    def of(cls, y: SparseValues, judge: Judge) -> _Panels:
+        counts, means = y.counts[y.filled].astype(np.float64), y.block_means
+        if not judge.own:  # the blocks do not matter
+            counts, means = np.array([float(y.n_tokens)]), y.mean[None]
+        share = counts / y.n_tokens
+        return cls(
+            y=y,
+            judge=judge,
+            theta=csr_array(judge.theta, dtype=np.float64),
+            counts=counts,
+            means=np.ascontiguousarray(means),
+            weight=share / (1 - share) if judge.own else np.zeros(1),
+            lags=np.ascontiguousarray(np.asarray(judge.autocorrelation, dtype=np.float64).T),
+            tail=TailTable.of(judge.freedom).arrays(),
+            least=smallest_size(COUNTED, judge.freedom),
+            found=np.zeros((_SHARES, 2, BINS), dtype=np.int64),
+        )
+
+    def counted(self, first: int) -> Arrays:
+        """The counts of the pairs of all rows with later columns among ``_PANEL`` from ``first`` on: of classes with any."""
+        y, judge, theta, counts, found = self.y, self.judge, self.theta, self.counts, self.found
+        X = y.matrix
+        last = min(y.n_neurons, first + _PANEL)
+        found[:] = 0
+        with numba_limited():
             _count(
                 (X.indptr, X.indices, X.data),
                 reached(X.indptr, X.indices, first),
                 reached(X.indptr, X.indices, last),
                 (y.column_starts, y.tokens, y.places),
                 np.cumsum(counts).astype(np.int64),
-                (counts, share, weight),
-                np.ascontiguousarray(means),
+                (counts, counts / y.n_tokens, self.weight),
+                self.means,
                 y.mean,
                 (theta.indptr, theta.indices, theta.data, np.asarray(theta.diagonal())),
                 np.sqrt(np.maximum(judge.diagonal, 0.0)),
-                lags,
+                self.lags,
                 (judge.own, judge.inflation, judge.effect, judge.stretch),
-                tail,
-                least,
+                self.tail,
+                self.least,
                 first,
                 last,
                 found,
             )
-    none, effect = found.sum(axis=0)
-    return none, effect
+        total = found.sum(axis=0).ravel()
+        classes = np.flatnonzero(total)
+        return {"classes": classes, "counts": total[classes]}
 
 
 @njit(parallel=True, cache=True)

@@ -21,6 +21,7 @@ from glasso_cli.inference.jackknife import PairTails, PseudoValues, Typical, som
 from glasso_cli.inference.p_values.minimum_effect import beyond
 from glasso_cli.inference.pair_errors import relative_inflation
 from glasso_cli.inference.sparse.all_pairs import Judge, judged_pairs
+from glasso_cli.inference.sparse.finished import Finished, made
 from glasso_cli.inference.sparse.tails import CountedRates
 from glasso_cli.inference.sparse.values import SparseValues
 from glasso_cli.linalg.precision import partial_correlation
@@ -36,12 +37,13 @@ def sparse_edge_tests(
     fdr: float = 0.05,
     min_effect: float = 0.0,
     variance: str = "auto",
+    finished: Finished = made,
 ) -> EdgeTests:
     """Test all pairs of p neurons, and report the chosen ones ``rows (E,)`` < ``cols (E,)``.
 
     ``values`` are standardised, ``theta (p, p)`` is a graphical lasso fit to their correlations, and ``autocorrelation
     (p, L)`` is at lags 1 to L. All else is as in :func:`glasso_cli.inference.edges.edge_tests` for a lasso estimate.
-    Raises :class:`InputError` for another name of a variance, and for fewer than four blocks with tokens unless
+    ``finished`` may have parts of the tests of all pairs: see :func:`judged_pairs`. Raises :class:`InputError` for another name of a variance, and for fewer than four blocks with tokens unless
     ``normal``.
     """
     check_variance(variance)
@@ -75,7 +77,7 @@ def sparse_edge_tests(
         stretch=stretch,
     )
     pairs = len(diagonal) * (len(diagonal) - 1) // 2
-    none, effect = (CountedRates.of(counts, pairs) for counts in judged_pairs(y, judge))
+    none, effect = (CountedRates.of(counts, pairs) for counts in judged_pairs(y, judge, finished))
     p_zero = beyond(np.abs(z), 0.0, errors.freedom)
     error = np.sqrt(at_null * stretch)
     bar = min_effect * np.sqrt(diagonal[rows] * diagonal[cols]) / error

@@ -8,11 +8,13 @@ pair: two neurons that are often active and never together are correlated too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import njit, prange
 
 from glasso_cli.engine.threads import numba_limited
+from glasso_cli.inference.sparse.finished import Arrays, Finished, made
 from glasso_cli.inference.sparse.values import SparseValues, reached
 from glasso_cli.solvers.components import connected
 from glasso_cli.solvers.parts import Part
@@ -38,13 +40,18 @@ class StrongPairs:
         above = np.abs(self.values) > alpha
         return connected(self.rows[above], self.cols[above], self.neurons)
 
+    def above(self, alpha: float) -> int:
+        """How many pairs are correlated above ``alpha``, which is at least ``threshold``."""
+        return int(np.count_nonzero(np.abs(self.values) > alpha))
+
     def largest(self, alpha: float) -> int:
         """How many neurons the largest component at ``alpha`` has."""
         return int(np.bincount(self.labels(alpha), minlength=1).max())
 
     def alpha_for(self, most: int) -> float:
         """An alpha, in two digits, at which no component has more than ``most`` neurons."""
-        low, high = self.threshold, float(np.abs(self.values).max(initial=self.threshold))
+        high = float(np.abs(self.values).max(initial=self.threshold))
+        low = max(self.threshold, 1e-3 * high)
         for _ in range(12):
             middle = (low * high) ** 0.5
             low, high = (low, middle) if self.largest(middle) <= most else (middle, high)
@@ -52,33 +59,50 @@ class StrongPairs:
         return float(f"{np.ceil(high / digits) * digits:.2g}")
 
 
-def strong_pairs(values: SparseValues, threshold: float, most: int) -> StrongPairs | None:
-    """The pairs above ``threshold``, of standardised ``values``; None if there are more than ``most``."""
-    p = values.n_neurons
+def strong_pairs(values: SparseValues, threshold: float, most: int, finished: Finished = made) -> StrongPairs | None:
+    """The pairs above ``threshold``, of standardised ``values``; None if there are more than ``most``.
+
+    Every panel of columns is a part that ``finished`` may have.
+    """
+    panels: list[Arrays] = []
+    left = most
+    try:
+        for first in range(0, values.n_neurons, _PANEL):
+            make = partial(_strong_in_panel, values, threshold, first, left)
+            panels.append(finished(f"pairs above {threshold!r} from {first}", make))
+            left -= len(panels[-1]["rows"])
+    except _TooManyError:
+        return None
+    rows, cols, sizes = (np.concatenate([panel[name] for panel in panels]) for name in ("rows", "cols", "values"))
+    order = np.lexsort((cols, rows))
+    return StrongPairs(threshold, values.n_neurons, rows[order], cols[order], sizes[order])
+
+
+class _TooManyError(Exception):
+    """There are more strong pairs than may be kept."""
+
+
+def _strong_in_panel(values: SparseValues, threshold: float, first: int, most: int) -> Arrays:
+    """The strong pairs whose later neuron is among ``_PANEL`` from ``first`` on, in any order."""
     X, of_neurons = values.matrix, (values.column_starts, values.tokens, values.places)
-    found: list[np.ndarray] = []
-    kept = 0
+    last = min(values.n_neurons, first + _PANEL)
+    room = _ROOM
     with numba_limited():
-        for first in range(0, p, _PANEL):
-            last = min(p, first + _PANEL)
-            begins, ends = reached(X.indptr, X.indices, first), reached(X.indptr, X.indices, last)
-            room = _ROOM
-            while True:
-                pairs, counts = np.empty((_SHARES, room, 3)), np.zeros(_SHARES, dtype=np.int64)
-                _above(
-                    (X.indices, X.data, begins, ends), of_neurons, values.mean, values.n_tokens, threshold, first, last,
-                    pairs, counts,
-                )  # fmt: skip
-                if kept + counts.sum() > most:
-                    return None
-                if counts.max() <= room:
-                    break
-                room = int(counts.max())
-            kept += int(counts.sum())
-            found += [part[:count].copy() for part, count in zip(pairs, counts.tolist())]
-    table = np.concatenate(found)
-    table = table[np.lexsort((table[:, 1], table[:, 0]))]
-    return StrongPairs(threshold, p, table[:, 0].astype(np.int32), table[:, 1].astype(np.int32), table[:, 2].copy())
+        begins, ends = reached(X.indptr, X.indices, first), reached(X.indptr, X.indices, last)
+        while True:
+            pairs, counts = np.empty((_SHARES, room, 3)), np.zeros(_SHARES, dtype=np.int64)
+            _above(
+                (X.indices, X.data, begins, ends), of_neurons, values.mean, values.n_tokens, threshold, first, last,
+                pairs, counts,
+            )  # fmt: skip
+            if counts.sum() > most:
+                raise _TooManyError
+            if counts.max() <= room:
+                break
+            room = int(counts.max())
+    table = np.concatenate([part[:count] for part, count in zip(pairs, counts.tolist())])
+    rows, cols = (table[:, k].astype(np.int32) for k in (0, 1))
+    return {"rows": rows, "cols": cols, "values": table[:, 2].copy()}
 
 
 def parts_of(values: SparseValues, labels: np.ndarray) -> list[Part]:
