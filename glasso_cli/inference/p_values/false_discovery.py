@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from glasso_cli.engine.threads import numba_limited
+from glasso_cli.inference.p_values.increasing import increasing
 from glasso_cli.linalg.tables import Table
 
 _KNOTS = 20_001  # of the table of p-values: its error is 1e-6 of a p-value
@@ -87,8 +88,8 @@ class Rates:
 
     @classmethod
     def among(cls, sizes: np.ndarray, two_sided: Tail) -> Rates:
-        """The rates among ``sizes (m,)``, which are sorted in place; ``two_sided`` gives the p-value of a size."""
-        sizes.sort()
+        """The rates among ``sizes (m,)``, which are used up; ``two_sided`` gives the p-value of a size."""
+        sizes = increasing(sizes)
         if len(sizes) == 0:
             return cls(sizes, sizes)
         return cls(sizes, q_values(p_values(sizes, two_sided)[::-1])[::-1])
