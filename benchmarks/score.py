@@ -32,7 +32,7 @@ from glasso_cli.intervention.survey import set_limits
 from glasso_cli.models.load import load_model
 from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.scoring.assemble import Known
-from glasso_cli.scoring.clean import layouts, measure_neurons
+from glasso_cli.scoring.clean import Neurons, layouts, measured
 from glasso_cli.scoring.gradients.attribution import attribute
 from glasso_cli.scoring.gradients.frozen import Held, held_modules, holding
 from glasso_cli.scoring.parts import split
@@ -162,7 +162,7 @@ def _rules(
         reader = feed.reading.reader()
         batches = list(feed.reading.batches(first, WINDOW))
         set_limits(reader, batches)
-        neurons = measure_neurons(feed, points, batches, reader)
+        neurons = Neurons.of(points, **measured(feed, points, batches, reader))
         rows = layouts(feed, list(feed.reading.batches(second, WINDOW)), reader)
         scalar = Scalar(feed, outputs_of(section, loaded, "score.scalar"))
         replacement = Replacement(neurons, feed.reading.device)

@@ -37,6 +37,7 @@ GROUP_TOKENS = 8_192  # blocks so small that several hold no more tokens than th
 GROUP_VALUES = 2**26  # and no more activations than this
 _PILOT = ("collect-pilot", 4)  # kinds and schemas of pieces
 _BLOCK = ("collect-block", 4)
+_LIMITS = ("limits", 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,16 @@ class CorpusPass:
         refuse_all_masked(add_counts([sample.token_counts()]), self.reading.samples)
         return reader.set_limits(sample)
 
+    def learn_limits(self, reader: Reader) -> None:
+        """Let ``reader`` learn its limits from the pilot sample, or from the file of a process that did."""
+        path = self.pieces / "limits.npz"
+        part = read_piece(path, *_LIMITS, self.reporter.detail)
+        if part is None:
+            self.pilot_sample(reader)
+            write_piece(path, *_LIMITS, {}, {"limits": reader.limits}, self.reporter.warn)
+            part = written_piece(path, *_LIMITS)
+        reader.limits = part[1]["limits"]
+
     def _run_pilot(self) -> PilotFindings:
         section, reader = self.section, self._reader()
         difference = self._dtype_difference(self.pilot_windows())
@@ -149,7 +160,7 @@ class CorpusPass:
         groups = self.groups(len(findings.columns))
         sizes = self._sizes()
         missing = {
-            place: Unit(_named(group), sum(sizes[index] for index in group))
+            place: Unit(named(group), sum(sizes[index] for index in group))
             for place, group in enumerate(groups)
             if not set(group) <= set(done)
         }
@@ -279,7 +290,7 @@ def refuse_all_masked(tokens: TokenCounts, samples: str = "tokens") -> None:
     )
 
 
-def _named(group: Sequence[int]) -> str:
+def named(group: Sequence[int]) -> str:
     """What a group of neighbouring blocks is called."""
     return f"block {group[0]}" if len(group) == 1 else f"blocks {group[0]} to {group[-1]}"
 

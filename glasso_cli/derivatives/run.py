@@ -12,7 +12,7 @@ import numpy as np
 
 from glasso_cli.artifacts.metrics.influence import LayersRead
 from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
-from glasso_cli.collection.corpus_pass import CorpusPass
+from glasso_cli.collection.corpus_pass import CorpusPass, named
 from glasso_cli.collection.reading import Reader, windows_within
 from glasso_cli.collection.texts.reading import texts_reading
 from glasso_cli.derivatives.all_paths.corpus import influence_of_texts
@@ -26,9 +26,11 @@ from glasso_cli.derivatives.reader import PairReader, TokenFactors, pairs_read
 from glasso_cli.derivatives.squares import SummedSquares
 from glasso_cli.derivatives.sums import PairSums, SummedFactors, SummedMoves
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
+from glasso_cli.engine.shares import Unit, each_unit, end_of_share, own_size
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import check_blocks
 from glasso_cli.inference.jackknife import PseudoValues
+from glasso_cli.pipeline.units import Pieces
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,13 +74,15 @@ def influence_of_corpus(
     with texts_reading(loaded, texts, patterns, collect, name=name, reporter=reporter, stage="influence") as reading:
         points = {point.name: point for point in reading.points}
         pairs = [layer_pair(loaded, points[source.name], points[target.name]) for source, target in wanted]
-        checks = [checked(loaded, pair) for pair in pairs]
+        kept = Pieces(pieces, *_PART, reporter)
+        checks = kept.once("checks", lambda: _checked(loaded, pairs))["checks"]
         neurons = [
             (neurons_of(stats, pair.source.neuron_ids), neurons_of(stats, pair.target.neuron_ids)) for pair in pairs
         ]
         work = CorpusPass(name=name, section=collect, seed=seed, reading=reading, pieces=pieces, reporter=reporter)
         model_pass = _Pass(work, pairs, neurons, stats, section)
         model_pass.run()
+        end_of_share()
         counts = model_pass.counts()
         refuse_other_tokens(stats, counts, section.max_tokens)
         check_blocks(int(np.count_nonzero(counts)), "The error of influence")
@@ -92,7 +96,10 @@ def influence_of_corpus(
             if section.ablation
         ]
         documents = len({window.document for window in model_pass.windows()})
-        read = [_read(*part) for part in zip(pairs, neurons, checks, strict=True)]
+        read = [
+            _read(pair, of, Discrepancy(*found.tolist()))
+            for pair, of, found in zip(pairs, neurons, checks, strict=True)
+        ]
         squared = int(model_pass.squared_tokens().sum()) if section.ablation else None
         apart = [
             partial(_deviations, pair, of, model_pass, place, stats)
@@ -125,6 +132,12 @@ def wanted_layers(
     return [(by_layer[source], by_layer[target]) for source, target in pairs]
 
 
+def _checked(loaded: LoadedModel, pairs: Sequence[LayerPair]) -> dict[str, np.ndarray]:
+    """How exact the closed form is for each pair of layers ``(pairs, 2)``."""
+    found = [checked(loaded, pair) for pair in pairs]
+    return {"checks": np.array([(check.mean, check.rms) for check in found])}
+
+
 # -- the pass -----------------------------------------------------------------------------------------
 
 
@@ -139,26 +152,30 @@ class _Pass:
     section: InfluenceSection
 
     def run(self) -> None:
-        """Make the files that are not there yet."""
-        windows, blocks = self.windows(), self.work.section.blocks
-        of_group = {
-            index: [window for window in windows if window.document % blocks in set(group)]
+        """Make the files that are not there yet and of this process's share."""
+        missing = {
+            index: Unit(named(group), sum(window.size for window in self._windows_of(index)))
             for index, group in enumerate(self.groups)
             if any(self._found(index, place) is None for place in range(len(self.pairs)))
         }
-        total = sum(window.size for chosen in of_group.values() for window in chosen)
+        if not missing:
+            return
         reader = self.work.reading.reader()
-        if of_group:
-            self.work.pilot_sample(reader)
+        self.work.learn_limits(reader)
         readers = self._readers()
         with (
-            self.work.reporter.progress(f"influence {self.work.name}", total, "tokens") as advance,
+            self.work.reporter.progress(f"influence {self.work.name}", own_size(missing), "tokens") as advance,
             pairs_read(self.work.reading.network.module, readers),
         ):
-            for index, chosen in of_group.items():
-                for place, (sums, ablation) in enumerate(self._read(reader, readers, index, chosen, advance)):
+
+            def make(index: int) -> None:
+                if all(self._piece(index, place).exists() for place in range(len(self.pairs))):
+                    return  # another process made them meanwhile
+                for place, (sums, ablation) in enumerate(self._read(reader, readers, index, advance)):
                     arrays = {field: getattr(sums, field) for field in _FIELDS}
-                    write_piece(self._piece(index, place), *_PART, arrays | ablation, {})
+                    write_piece(self._piece(index, place), *_PART, arrays | ablation, {}, self.work.reporter.warn)
+
+            each_unit(missing, make)
 
     @cached_property
     def groups(self) -> list[list[int]]:
@@ -200,12 +217,17 @@ class _Pass:
             for pair, (source, _) in zip(self.pairs, self.neurons, strict=True)
         ]
 
+    def _windows_of(self, index: int) -> list[Any]:
+        """The windows of one group of blocks."""
+        blocks, group = self.work.section.blocks, set(self.groups[index])
+        return [window for window in self.windows() if window.document % blocks in group]
+
     def windows(self) -> list[Any]:
         """The windows of all documents up to the one in which ``max_tokens`` are reached."""
         return windows_within(self.work.reading.windows, self.section.max_tokens)
 
     def _read(
-        self, reader: Reader, readers: Sequence[PairReader], index: int, windows: Sequence[Any], advance: Any
+        self, reader: Reader, readers: Sequence[PairReader], index: int, advance: Any
     ) -> Iterator[tuple[PairSums, dict[str, np.ndarray]]]:
         import torch
 
@@ -218,7 +240,7 @@ class _Pass:
             for pair, of, chosen in zip(self.pairs, self.neurons, targets, strict=True)
         ]
         first = max((window.document for window in windows_within(self.windows(), ABLATION_TOKENS)), default=-1)
-        for batch in reading.batches(windows, budget):
+        for batch in reading.batches(self._windows_of(index), budget):
             read = reader.read(batch)
             inside = torch.from_numpy(batch.attention).to(reading.device).reshape(-1).nonzero()[:, 0]
             kept, documents = read.kept, read.documents[read.window_of()]

@@ -1,8 +1,8 @@
 """Which units of a long computation this process makes: all of them, a fixed part, or those that it is told to make.
 
-A unit ends in files, so what one process makes is there for all others. Code that makes units calls :func:`each_unit`, and
-:func:`end_of_share` before it reads them all. Where nobody shared the work, the first makes every unit and the second does
-nothing.
+A unit ends in files, so what one process makes is there for all others. Code that makes units calls :func:`each_unit`,
+:func:`require_units` where units that come next need these, and :func:`end_of_share` before it reads them all. Where nobody
+shared the work, the first makes every unit and the others do nothing.
 """
 
 from __future__ import annotations
@@ -83,6 +83,12 @@ def each_unit(missing: Units, make: Callable[[int], None]) -> None:
         return
     for number in missing:
         make(number)
+
+
+def require_units(there: bool) -> None:
+    """Raise :class:`ShareDone` where units that come next need others, which are not ``there`` and which other processes make."""
+    if not there and is_shared():
+        raise ShareDone
 
 
 def end_of_share() -> None:

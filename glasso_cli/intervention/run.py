@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,10 @@ import numpy as np
 from glasso_cli.artifacts import ActivationStats, Interventions, PrecisionPath
 from glasso_cli.artifacts.metrics import InterventionMetrics, to_json
 from glasso_cli.artifacts.metrics.interventions import ImpossiblePairs, TextsRead
-from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.config import InterveneSection
 from glasso_cli.console import Reporter
 from glasso_cli.engine.machine import available_memory
-from glasso_cli.engine.shares import Unit, each_unit, end_of_share, own_size
+from glasso_cli.engine.shares import end_of_share
 from glasso_cli.errors import InputError
 from glasso_cli.hooks import HookPoint, record
 from glasso_cli.inference.document_means import sign_flips
@@ -32,6 +32,7 @@ from glasso_cli.intervention.passes import POSITIONS, Passes, check_replay
 from glasso_cli.intervention.sources import Disagreements, of_other_points
 from glasso_cli.intervention.study import Study, Where, study_of
 from glasso_cli.intervention.survey import set_limits, survey
+from glasso_cli.pipeline.units import Pieces, PieceUnit
 
 if TYPE_CHECKING:
     from glasso_cli.collection.reading import Reader
@@ -97,7 +98,7 @@ def intervene(
         directions = Directions.of(study, feed.model, section.delta, seed) if "step" in section.changes else None
         measure = Measure(passes, study, where, changes, section.changes, section.delta, outputs, directions, known)
         reporter.note(_plan_in_words(name, study, measure, texts, known.tokens))
-        parts = _pieces(measure, batches, reader, pieces, name, reporter)
+        parts = _measured(measure, batches, reader, pieces, name, reporter)
     found = by_document(parts, known.tokens)
     made = artifact(study, stats, section, outputs.names, known.outside, measure.checked, found, seed)
     read = TextsRead(texts.name, texts.held_out, len(found.documents), int(found.tokens.sum()), stats.metrics.sample)
@@ -106,32 +107,22 @@ def intervene(
     return replace(made, meta={"metrics": to_json(metrics)})
 
 
-def _pieces(
-    measure: Measure, batches: Sequence[Any], reader: Reader, pieces: Path, name: str, reporter: Reporter
+def _measured(
+    measure: Measure, batches: Sequence[Any], reader: Reader, folder: Path, name: str, reporter: Reporter
 ) -> list[Arrays]:
     """The sums of every batch; batches that an interrupted run finished are not measured again.
 
     Raises :class:`ShareDone` where other processes measure batches too, and this one does not merge.
     """
-    done = [read_piece(_piece(pieces, index), *_PIECE, reporter.detail) for index in range(len(batches))]
-    missing = {index: Unit(f"batch {index}", measure.total()) for index, part in enumerate(done) if part is None}
-    with reporter.progress(f"intervene {name}", own_size(missing), "passes") as advance:
-
-        def make(index: int) -> None:
-            if _piece(pieces, index).exists():  # made by another process meanwhile
-                return
-            arrays = measure.batch(batches[index], reader, advance)
-            write_piece(_piece(pieces, index), *_PIECE, arrays, {}, reporter.warn)
-
-        each_unit(missing, make)
+    device = measure.passes.feed.reading.device.type
+    pieces = Pieces(folder, *_PIECE, reporter, prefix=f"{device}-")  # batches are as large as it can take
+    units = [
+        PieceUnit(f"batch-{index:04d}", f"batch {index}", measure.total(), partial(measure.batch, batch, reader))
+        for index, batch in enumerate(batches)
+    ]
+    pieces.make(units, f"intervene {name}", "passes")
     end_of_share()
-    for index in missing:
-        done[index] = written_piece(_piece(pieces, index), *_PIECE)
-    return [part[0] for part in done if part is not None]
-
-
-def _piece(folder: Path, index: int) -> Path:
-    return folder / f"batch-{index:04d}.npz"
+    return [pieces.read(unit.file) for unit in units]
 
 
 def _metrics(

@@ -12,13 +12,14 @@ from glasso_cli.errors import InputError, ServiceError
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.parts import units_failed
 from glasso_cli.pipeline.sessions import Order, Said, make_unit, merge, units_of
+from glasso_cli.pipeline.stage import stage_named
 
 
 def fan_out(job: Job, engine: Engine) -> str:
     """Make the artifact of ``job`` on ``engine``, and return what its stage says of it.
 
     What comes before the units is made once, then all missing units, phase after phase, and then one process merges. Raises
-    :class:`UnitsFailed` where a unit failed at every attempt, after all others are made.
+    :class:`UnitsFailed` where a unit failed at every attempt, after all others are made that do not need it.
     """
     order, name = Order.of(job), f"{job.target.stage} {job.corpus}"
     failed: dict[str, BaseException] = {}
@@ -57,8 +58,10 @@ def _made(units: Units, order: Order, phase: int, engine: Engine, job: Job, name
     failed: dict[str, BaseException] = {}
     work: list[Item] = [(phase, number) for number in units]
     if 0 < len(units) < engine.size and phase == 0:
+        more = stage_named(job.target.stage).more_units
         job.console.note(
-            f"{name}: the work has {len(units)} parts, fewer than the {engine.size} processes; more collect.blocks give more"
+            f"{name}: the work has {len(units)} parts, fewer than the {engine.size} processes"
+            + (f"; more {more} give more" if more else "")
         )
     total = sum(unit.size for unit in units.values())
     with job.console.progress(name, 100, "%") as advance:

@@ -19,6 +19,7 @@ from glasso_cli.config import Config
 from glasso_cli.console import Console
 from glasso_cli.engine.shares import ShareDone, Units, sharing
 from glasso_cli.engine.tasks import at_end
+from glasso_cli.errors import ServiceError
 from glasso_cli.pipeline.cache import Target
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.shared import Shared
@@ -49,7 +50,10 @@ class Order:
 
 
 def units_of(order: Order, phase: int) -> Units | None:
-    """The units that are missing in a phase of the work, after what comes before them is made; None after the last phase."""
+    """The units that are missing in a phase of the work, after what comes before them is made.
+
+    None after the last phase, and where a phase needs units of the one before that are not there.
+    """
     return _session(order).missing(phase)
 
 
@@ -99,6 +103,9 @@ class _Session:
         self._console = _Kept()
         self._phase = 0
         self._missing: Units | None = None
+        self._is_incomplete = (
+            False  # whether the stage ended before its last units, since others that they need are not there
+        )
         self._told: SimpleQueue[int | _Told] = SimpleQueue()  # to the thread
         self._heard: SimpleQueue[Any] = SimpleQueue()  # from the thread
         self._thread = threading.Thread(target=contextvars.Context().run, args=(self._run, shared), daemon=True)
@@ -106,7 +113,7 @@ class _Session:
         self._missing = self._answer()
 
     def missing(self, phase: int) -> Units | None:
-        """The missing units of a phase; None after the last one."""
+        """The missing units of a phase; None where there is no such phase, or it cannot begin."""
         while self._phase < phase and self._missing is not None:
             self._told.put(_Told.NEXT)
             self._phase += 1
@@ -115,7 +122,8 @@ class _Session:
 
     def make(self, phase: int, number: int) -> list[Said]:
         """Make a unit of a phase; the value is warnings."""
-        self.missing(phase)
+        if self.missing(phase) is None:
+            raise _gone(self.order)
         before = len(self._console.said)
         self._told.put(number)
         self._answer()
@@ -126,6 +134,8 @@ class _Session:
         """Let the stage finish."""
         while self._missing is not None:
             self.missing(self._phase + 1)
+        if self._is_incomplete:
+            raise _gone(self.order)
         self._told.put(_Told.MERGE)
         return str(self._answer()), self._console.said
 
@@ -160,7 +170,8 @@ class _Session:
             with sharing(self):
                 self._heard.put(stage_named(order.target.stage).make(job))
         except ShareDone:
-            pass
+            self._is_incomplete = True
+            self._heard.put(None)
         except BaseException as error:
             self._heard.put(_Raised(error, last=True))
 
@@ -191,6 +202,13 @@ class _Session:
 class _Raised:
     error: BaseException
     last: bool  # whether the thread ended with it
+
+
+def _gone(order: Order) -> ServiceError:
+    return ServiceError(
+        f"{order.target.stage} {order.corpus}: files that other processes wrote are not in {order.pieces}.",
+        "See to it that all processes see the same folder, and run the same command again.",
+    )
 
 
 _open: _Session | None = None

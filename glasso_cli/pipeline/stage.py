@@ -67,6 +67,7 @@ class Stage:
     divided: bool = (
         False  # whether its units, which end in files, may be made by other processes before ``make`` merges
     )
+    more_units: str = ""  # what of the configuration gives more units, if anything
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``
 
     def reads(self, config: Config, name: str) -> Upstream:

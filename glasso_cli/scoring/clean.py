@@ -35,14 +35,26 @@ class Neurons:
     mean_abs: np.ndarray
     write_norms: np.ndarray
 
+    @classmethod
+    def of(cls, points: Sequence[HookPoint], **found: np.ndarray) -> Neurons:
+        """The neurons of ``points``, of which :func:`measured` ``found`` something."""
+        widths = [point.width for point in points]
+        return cls(
+            points=points,
+            ids=np.array([name for point in points for name in point.neuron_ids]),
+            point_of=np.repeat(np.arange(len(points)), widths),
+            places=np.concatenate([np.arange(width) for width in widths]),
+            **found,
+        )
+
     def of_point(self, point: int) -> slice:
         """The neurons of one hook point."""
         start, stop = np.searchsorted(self.point_of, [point, point + 1])
         return slice(int(start), int(stop))
 
 
-def measure_neurons(feed: Feed, points: Sequence[HookPoint], batches: Sequence[Any], reader: Reader) -> Neurons:
-    """Mean, standard deviation and mean absolute value of every neuron over the kept tokens of ``batches``.
+def measured(feed: Feed, points: Sequence[HookPoint], batches: Sequence[Any], reader: Reader) -> dict[str, np.ndarray]:
+    """Mean, standard deviation, mean absolute value and write norm of every neuron over the kept tokens of ``batches``, each ``(P,)``.
 
     Raises :class:`InputError` where no token is kept.
     """
@@ -57,17 +69,8 @@ def measure_neurons(feed: Feed, points: Sequence[HookPoint], batches: Sequence[A
         raise InputError("No token is left to score.", "Loosen collect.mask, or give more text (score.tokens).")
     mean, square, absolute = sums / count
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    widths = [point.width for point in points]
-    return Neurons(
-        points=points,
-        ids=np.array([name for point in points for name in point.neuron_ids]),
-        point_of=np.repeat(np.arange(len(points)), widths),
-        places=np.concatenate([np.arange(width) for width in widths]),
-        mean=mean,
-        std=std,
-        mean_abs=absolute,
-        write_norms=np.concatenate([_write_norms(feed, point) for point in points]) * std,
-    )
+    write_norms = np.concatenate([_write_norms(feed, point) for point in points]) * std
+    return {"mean": mean, "std": std, "mean_abs": absolute, "write_norms": write_norms}
 
 
 def _write_norms(feed: Feed, point: HookPoint) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,54 +27,54 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Effects:
-    """Changes of the scalar ``(n, D)``, summed over the tokens of each document, and how far replayed clean passes are off."""
+    """Changes of the scalar ``(d, n)``, summed over the tokens of each document, and how far a replayed clean pass is off."""
 
     sums: np.ndarray
-    replayed: float
+    replayed: float | None  # None where it was not looked at
 
 
 def exact_effects(
     scalar: Scalar,
     replacement: Replacement,
     reader: Reader,
-    rows: Sequence[Row],
-    documents: np.ndarray,
+    row: Row,
     point: int,
     neurons: Sequence[int],
     advance: Advance,
+    *,
+    check: bool = True,
 ) -> Effects:
-    """What the ablation of each of ``neurons``, indices of one hook point, does alone; ``documents (D,)`` sorted.
+    """What the ablation of each of ``neurons``, indices of one hook point, does alone to the documents of one batch.
 
-    Raises :class:`InputError` where a pass that begins at the hook point gives another scalar than a whole one.
+    ``check`` raises :class:`InputError` where a pass that begins at the hook point gives another scalar than a whole one.
     """
     feed, source = scalar.feed, replacement.neurons.points[point]
     start = replacement.neurons.of_point(point).start
-    sums, replayed = np.zeros((len(neurons), len(documents))), 0.0
+    sums, replayed = np.zeros((len(row.counted.documents), len(neurons))), None
     with record(feed.model, [], stop=False) as to_end:
         passes = Passes(feed, source, to_end, Free(), to_end)
-        for row in rows:
-            at = np.searchsorted(documents, row.counted.documents)
-            whole = _whole(scalar, row) if row is rows[0] else None
-            copies = copies_of(scalar, row)
-            with passes.over(row.batch, reader, copies):
-                _, clean = passes.edited([], copies, whole=True)
-                scalar.outputs.set_clean(clean, len(row.kept))
-                reference = scalar.sums(clean, row)[0]
-                if whole is not None:
-                    replayed = _require_same(scalar.of(clean, row)[0].nan_to_num(0.0), whole, scalar, source.label)
-                for first in range(0, len(neurons), copies):
-                    some = list(neurons[first : first + copies])
-                    edits = [_edit(replacement, neuron, neuron - start, row) for neuron in some]
-                    _, output = passes.edited(edits, copies, whole=True)
-                    sums[first : first + len(some), at] += scalar.sums(output, row)[: len(some)] - reference
-                    advance(len(some))
+        whole = _whole(scalar, row) if check else None
+        copies = copies_of(scalar, row.batch)
+        with passes.over(row.batch, reader, copies):
+            _, clean = passes.edited([], copies, whole=True)
+            scalar.outputs.set_clean(clean, len(row.kept))
+            reference = scalar.sums(clean, row)[0]
+            if whole is not None:
+                replayed = _require_same(scalar.of(clean, row)[0].nan_to_num(0.0), whole, scalar, source.label)
+            for first in range(0, len(neurons), copies):
+                some = list(neurons[first : first + copies])
+                edits = [_edit(replacement, neuron, neuron - start, row) for neuron in some]
+                _, output = passes.edited(edits, copies, whole=True)
+                sums[:, first : first + len(some)] = (scalar.sums(output, row)[: len(some)] - reference).T
+                advance(len(some))
     return Effects(sums, replayed)
 
 
-def copies_of(scalar: Scalar, row: Row) -> int:
+def copies_of(scalar: Scalar, batch: Any) -> int:
     """How many copies of a batch share a pass."""
-    most = VALUES // (row.kept.numel() * scalar.outputs.width)
-    return max(1, min(copies_for(scalar.feed, row.batch), most))
+    rows, positions = scalar.feed.rows(batch)
+    most = VALUES // (rows * positions * scalar.outputs.width)
+    return max(1, min(copies_for(scalar.feed, batch), most))
 
 
 def _edit(replacement: Replacement, neuron: int, place: int, row: Row) -> Edit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,15 @@ def tokens_of(values: Tensor, row: Row) -> np.ndarray:
     return np.asarray(row.counted.sums((~values.isnan()).float()[..., None])[0, :, 0].round().long().cpu())
 
 
-def require_tokens(counts: np.ndarray) -> None:
-    """Raise :class:`InputError` where the scalar has no value at any kept token."""
-    if not counts.sum():
-        raise InputError(
-            "The scalar has no value at any token that is kept.", "Loosen collect.mask, or take another score.scalar."
-        )
+def require_value(scalar: Scalar, rows: Iterable[Row]) -> None:
+    """Raise :class:`InputError` where the scalar has no value at any kept token; the batches up to the first value are read."""
+    import torch
+
+    for row in rows:
+        scalar.set_clean(row)
+        with torch.no_grad():
+            if not scalar.of(scalar.run(row), row).isnan().all():
+                return
+    raise InputError(
+        "The scalar has no value at any token that is kept.", "Loosen collect.mask, or take another score.scalar."
+    )

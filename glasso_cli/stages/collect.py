@@ -147,4 +147,5 @@ STAGE = Stage(
     make=make,
     upstream=upstream,
     divided=True,
+    more_units="collect.blocks",
 )

@@ -123,5 +123,7 @@ STAGE = Stage(
     targets=targets,
     no_targets=("The closed form of influence is for language models that read texts.", "Set influence.paths: all."),
     upstream=upstream,
+    divided=True,
+    more_units="collect.blocks",
     unasked=lambda config: "influence" in config.model_fields_set,
 )

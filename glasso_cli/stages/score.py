@@ -143,5 +143,6 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
+    divided=True,
     unasked=lambda config: "score" in config.model_fields_set or config.pathways.to == "scalar",
 )

@@ -198,12 +198,12 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_numbers(
     model, collect = loaded("gemma3"), collect_section()
     stats = statistics(model, collect)
     whole = measure(model, stats, collect, sources=4, folder=tmp_path / "a")
-    assert len(list((tmp_path / "a").glob("batch-*.npz"))) > 3
+    assert len(list((tmp_path / "a").glob("cpu-batch-*.npz"))) > 3
     with monkeypatch.context() as patch:
         patch.setattr(Measure, "batch", interrupted_after(2, Measure.batch))
         with pytest.raises(KeyboardInterrupt):
             measure(model, stats, collect, sources=4, folder=tmp_path / "b")
-    left = sorted((tmp_path / "b").glob("batch-*.npz"))
+    left = sorted((tmp_path / "b").glob("cpu-batch-*.npz"))
     assert len(left) == 2
     times = [path.stat().st_mtime_ns for path in left]
     again = measure(model, stats, collect, sources=4, folder=tmp_path / "b")

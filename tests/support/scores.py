@@ -18,7 +18,7 @@ from glasso_cli.intervention.feed import Feed, text_feed
 from glasso_cli.intervention.outputs import outputs_of
 from glasso_cli.models.loaded import LoadedModel
 from glasso_cli.scoring.assemble import Known
-from glasso_cli.scoring.clean import Neurons, Row, layouts, measure_neurons
+from glasso_cli.scoring.clean import Neurons, Row, layouts, measured
 from glasso_cli.scoring.replaced import Replacement
 from glasso_cli.scoring.scalar import Scalar
 from glasso_cli.scoring.texts import score_texts
@@ -62,7 +62,7 @@ class Bench:
         self.reader: Reader = feed.reading.reader()
         batches = list(feed.reading.batches(feed.reading.windows, 64))
         self.rows: list[Row] = layouts(feed, batches, self.reader)
-        self.neurons: Neurons = measure_neurons(feed, points, batches, self.reader)
+        self.neurons: Neurons = Neurons.of(points, **measured(feed, points, batches, self.reader))
         self.scalar = Scalar(feed, outputs_of(section, feed.reading.network, "score.scalar"))
         self.replacement = Replacement(self.neurons, feed.reading.device)
 

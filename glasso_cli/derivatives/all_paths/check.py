@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,20 @@ class Choice:
 
     derivative: Derivative
     checks: tuple[Discrepancy | None, ...]
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], feed: Feed, push: Push, targets: Targets) -> Choice:
+        """The choice for a push whose :meth:`arrays` are given."""
+        step, double = float(arrays["step"]), bool(arrays["double"])
+        checks = tuple(None if np.isnan(found).all() else Discrepancy(*found.tolist()) for found in arrays["checks"])
+        taken = Derivative(feed, push.source if push.writes is None else push.point, targets)
+        return cls(replace(taken, step=None if np.isnan(step) else step, double=double), checks)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The choice as numbers; nan is for None."""
+        checks = [(np.nan, np.nan) if check is None else (check.mean, check.rms) for check in self.checks]
+        step = np.nan if self.derivative.step is None else self.derivative.step
+        return {"step": np.array(step), "double": np.array(self.derivative.double), "checks": np.array(checks)}
 
 
 def chosen_derivative(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasso_cli.artifacts.metrics.influence import LayersRead
-from glasso_cli.artifacts.pieces import read_piece, write_piece, written_piece
 from glasso_cli.collection.corpus_pass import CorpusPass
 from glasso_cli.collection.reading import windows_of_block, windows_within
 from glasso_cli.derivatives.all_paths.check import Choice, Sample, chosen_derivative, units_of
@@ -22,16 +21,18 @@ from glasso_cli.derivatives.all_paths.sums import SummedDerivatives, derivatives
 from glasso_cli.derivatives.assemble import Deviations, LayerNeurons, assembled, neurons_of, refuse_other_tokens
 from glasso_cli.derivatives.errors import RootMeanSquares
 from glasso_cli.derivatives.tested import PairTable, Standard, pairs_tested
+from glasso_cli.engine.shares import end_of_share
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import LEAST, check_blocks
 from glasso_cli.intervention.passes import POSITIONS
+from glasso_cli.pipeline.units import Pieces, PieceUnit
 from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats, Influence
     from glasso_cli.collection.reading import Reader
     from glasso_cli.config import CollectSection, InfluenceSection
-    from glasso_cli.console import Reporter
+    from glasso_cli.console import Advance, Reporter
     from glasso_cli.hooks import HookPoint
     from glasso_cli.intervention.feed import Feed
 
@@ -61,25 +62,32 @@ def influence_along_all_paths(
     wanted = wanted_points(feed.reading.points, order, section)
     work = CorpusPass(name=name, section=collect, seed=seed, reading=feed.reading, pieces=pieces, reporter=reporter)
     reader = feed.reading.reader()
-    work.pilot_sample(reader)
+    work.learn_limits(reader)
     windows = windows_within(feed.reading.windows, section.tokens)
     _refuse_few_documents(windows, collect, section)
     tables: list[PairTable] = []
     read: list[LayersRead] = []
     neurons: list[tuple[LayerNeurons, LayerNeurons]] = []
     apart: list[Deviations] = []
-    total = len(wanted) * sum(window.size for window in windows)
-    with reporter.progress(f"influence {name}", total, feed.reading.samples) as advance:
-        for place, (point, targets) in enumerate(wanted):
-            source = _Source(work, feed, reader, windows, stats, point, targets, place)
-            counts, combinations = source.tokens(advance).T
-            refuse_other_tokens(stats, counts, section.tokens)
-            check_blocks(int(np.count_nonzero(counts)), "The error of influence")
-            for at, target in enumerate(source.of_targets):
-                tables.append(source.tested(at, counts, section))
-                read.append(source.read(at))
-                neurons.append((source.of_source, target))
-                apart.append(partial(source.deviations, at, counts))
+    kept = Pieces(pieces, *_PART, reporter)
+    sources = [
+        _Source(work, kept, feed, reader, windows, stats, point, targets, place)
+        for place, (point, targets) in enumerate(wanted)
+    ]
+    label, samples = f"influence {name}", feed.reading.samples
+    kept.make(sources[0].units(), label, samples)
+    counts, combinations = sources[0].tokens().T
+    refuse_other_tokens(stats, counts, section.tokens)
+    check_blocks(int(np.count_nonzero(counts)), "The error of influence")
+    kept.make([unit for source in sources[1:] for unit in source.units()], label, samples)
+    end_of_share()
+    for source in sources:
+        counts, combinations = source.tokens().T
+        for at, target in enumerate(source.of_targets):
+            tables.append(source.tested(at, counts, section))
+            read.append(source.read(at))
+            neurons.append((source.of_source, target))
+            apart.append(partial(source.deviations, at, counts))
     estimated = any(layers.by == "directions" for layers in read)
     documents = len({window.document for window in windows})
     return assembled(
@@ -100,6 +108,7 @@ class _Source:
     """One source hook point with its targets, and the pass over the documents that is for them."""
 
     work: CorpusPass
+    pieces: Pieces
     feed: Feed
     reader: Reader
     windows: Sequence[Any]
@@ -126,6 +135,10 @@ class _Source:
 
         device = self.feed.reading.device
         targets = Targets(self.targets, tuple(torch.from_numpy(of.inside).to(device) for of in self.of_targets))
+        found = self.pieces.once(f"derivative-{self.place:03d}", lambda: self._chosen(targets).arrays())
+        return Choice.of(found, self.feed, self.push, targets)
+
+    def _chosen(self, targets: Targets) -> Choice:
         units = self.stats.std[self.of_source.rows]
         for batch in self._batches(self.windows):
             kept = self._kept(batch)
@@ -137,9 +150,22 @@ class _Source:
             "Raise influence.max_tokens, or loosen collect.mask and collect again.",
         )
 
-    def tokens(self, advance: Any) -> np.ndarray:
-        """Of every block, the tokens that count and their combinations ``(B, 2)``; blocks that are not there are made."""
-        return np.stack([self._block(block, advance)["tokens"] for block in range(self.work.section.blocks)])
+    def units(self) -> list[PieceUnit]:
+        """The pass over every block."""
+        assert self.choice is not None  # made before the units, once
+        return [
+            PieceUnit(
+                self._file(block),
+                f"block {block} of {self.point.label}",
+                sum(window.size for window in self._windows(block)),
+                partial(self._sums, block),
+            )
+            for block in range(self.work.section.blocks)
+        ]
+
+    def tokens(self) -> np.ndarray:
+        """Of every block, the tokens that count and their combinations ``(B, 2)``."""
+        return np.stack([self._block(block)["tokens"] for block in range(self.work.section.blocks)])
 
     def tested(self, at: int, counts: np.ndarray, section: InfluenceSection) -> PairTable:
         """All pairs of the source and one of the targets."""
@@ -166,25 +192,23 @@ class _Source:
         """The sums of derivatives along the pushes over each block, ``(B, K, p)``."""
         return np.stack([self._block(block)[f"first_{at}"] for block in range(blocks)])
 
-    def _block(self, block: int, advance: Any = lambda tokens: None) -> dict[str, np.ndarray]:
-        """The sums over one block of documents; those that an interrupted run finished are not made again."""
-        path = self.work.pieces / f"source-{self.place:03d}-block-{block:04d}.npz"
-        part = read_piece(path, *_PART, self.work.reporter.detail)
-        if part is None:
-            write_piece(path, *_PART, self._sums(block), {})
-            part = written_piece(path, *_PART)
-        windows = windows_of_block(self.windows, block, self.work.section.blocks)
-        advance(sum(window.size for window in windows))
-        return part[0]
+    def _block(self, block: int) -> dict[str, np.ndarray]:
+        """The sums over one block of documents."""
+        return self.pieces.read(self._file(block))
 
-    def _sums(self, block: int) -> dict[str, np.ndarray]:
+    def _file(self, block: int) -> str:
+        return f"source-{self.place:03d}-block-{block:04d}"
+
+    def _windows(self, block: int) -> list[Any]:
+        return windows_of_block(self.windows, block, self.work.section.blocks)
+
+    def _sums(self, block: int, advance: Advance) -> dict[str, np.ndarray]:
         import torch
 
         summed = SummedDerivatives(self.push, [len(of.rows) for of in self.of_targets], self.feed.reading.device)
         units = torch.from_numpy(units_of(self.push, self.stats.std[self.of_source.rows]))
-        windows = windows_of_block(self.windows, block, self.work.section.blocks)
         tokens = 0
-        for number, batch in enumerate(self._batches(windows)):
+        for number, batch in enumerate(self._batches(self._windows(block))):
             kept = self._kept(batch)
             if len(kept):
                 derivative = self.choice.derivative
@@ -195,6 +219,7 @@ class _Source:
         arrays = {"tokens": np.array([tokens, summed.combinations], np.int64)}
         for at, sums in enumerate(summed.finish()):
             arrays |= {f"first_{at}": sums.first, f"second_{at}": sums.second}
+        advance(sum(window.size for window in self._windows(block)))
         return arrays
 
     def _batches(self, windows: Sequence[Any]) -> Any:

@@ -197,7 +197,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         (tmp_path / folder).mkdir()
     measured(model, texts, tmp_path / "a", stats=stats, **ALL).save(tmp_path / "a.npz")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("glasso_cli.derivatives.all_paths.run.write_piece", interrupted_after(8, write_piece))
+        patch.setattr("glasso_cli.pipeline.units.write_piece", interrupted_after(10, write_piece))
         measured(model, texts, tmp_path / "b", stats=stats, **ALL)
     assert 8 == len(list((tmp_path / "b").glob("source-*"))) < len(list((tmp_path / "a").glob("source-*")))
     measured(model, texts, tmp_path / "b", stats=stats, **ALL).save(tmp_path / "b.npz")
