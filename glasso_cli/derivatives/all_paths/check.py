@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasso_cli.derivatives.all_paths.blocks import chain_of
 from glasso_cli.derivatives.all_paths.derivative import Derivative, Targets
+from glasso_cli.derivatives.all_paths.layered import LayeredDerivative
 from glasso_cli.derivatives.check import SOURCES, TOLERANCE, Discrepancy
 from glasso_cli.errors import GlassoError, InputError
 from glasso_cli.hooks import record
 from glasso_cli.intervention.frozen import Free
 from glasso_cli.intervention.passes import Passes, check_replay
+from glasso_cli.models.loaded import LoadedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from glasso_cli.intervention.feed import Feed
 
 STEP, STEP_IN_FLOAT64 = 0.02, 1e-3  # of central differences, in standard deviations
+ROUNDED = 1e-4  # of the norm: how far derivatives through known layers may be from forward mode
 SILENT = 0.1  # of the norm: how far forward mode may be from differences, which round and are not linear
 
 
@@ -42,7 +46,7 @@ class Sample:
         sources = np.sort(np.random.default_rng(0).permutation(len(units))[:SOURCES])
         return cls(batch, kept, sources, units[sources])
 
-    def along(self, derivative: Derivative, vectors: Tensor) -> list[Tensor]:
+    def along(self, derivative: Derivative | LayeredDerivative, vectors: Tensor) -> list[Tensor]:
         """The derivatives along ``vectors (s, width)``, which stand for the sources: ``(s, N, p)`` for each target."""
         import torch
 
@@ -54,7 +58,7 @@ class Sample:
 class Choice:
     """How the derivative is taken, and its distance from that through source neurons, by target; None where it is that."""
 
-    derivative: Derivative
+    derivative: Derivative | LayeredDerivative
     checks: tuple[Discrepancy | None, ...]
 
     @classmethod
@@ -98,7 +102,27 @@ def chosen_derivative(
                 f"{max(check.mean, check.rms):.1e} off those by the neurons, and may be {TOLERANCE:g} off.",
                 "Set model.dtype: float32." if low else "Take another source hook point (influence.layers).",
             )
-    return Choice(derivative, checks)
+    return Choice(_layered(derivative, push, sample, found) or derivative, checks)
+
+
+def _layered(general: Derivative, push: Push, sample: Sample, found: list[Tensor]) -> LayeredDerivative | None:
+    """The derivative through layers of a known layout, or None where it is not what ``general`` has ``found``."""
+    network = general.feed.reading.network
+    if not isinstance(network, LoadedModel) or network.dtype != "float32" or general.feed.reading.device.type != "cpu":
+        return None
+    if general.step is not None:
+        return None
+    chain = chain_of(network, push.source, general.targets.points)
+    if chain is None:
+        return None
+    layered = LayeredDerivative(general, chain)
+    try:
+        if not layered.takes(sample.batch):
+            return None
+        made = sample.along(layered, push.written(sample.sources))
+    except Exception:  # code of others: a layer may not run by itself
+        return None
+    return layered if all(_distance(one, other) <= ROUNDED for one, other in zip(made, found, strict=True)) else None
 
 
 def _through_sources(

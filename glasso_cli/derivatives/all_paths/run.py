@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from glasso_cli.report.words.labels import count
 
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats, Influence
-    from glasso_cli.collection.reading import Reader
+    from glasso_cli.collection.reading import Reader, Reading
     from glasso_cli.config import CollectSection, InfluenceSection
     from glasso_cli.console import Advance, Reporter
     from glasso_cli.hooks import HookPoint
@@ -223,7 +223,7 @@ class _Source:
         return arrays
 
     def _batches(self, windows: Sequence[Any]) -> Any:
-        return self.feed.reading.batches(windows, POSITIONS[self.feed.reading.device.type] // _AT_ONCE)
+        return batches_of(self.feed.reading, windows)
 
     def _kept(self, batch: Any) -> Any:
         """The tokens that count, indices into rows times positions of a batch."""
@@ -249,6 +249,11 @@ class _Source:
             pushes=len(self.push.coordinates),
             derivative="forward" if self.choice.derivative.step is None else "differences",
         )
+
+
+def batches_of(reading: Reading, windows: Sequence[Any]) -> Iterable[Any]:
+    """The batches in which ``windows`` are read, such that about 16 pushes share a pass over a batch."""
+    return reading.batches(windows, POSITIONS[reading.device.type] // _AT_ONCE)
 
 
 def _refuse_few_documents(windows: Sequence[Any], collect: CollectSection, section: InfluenceSection) -> None:
