@@ -67,13 +67,22 @@ class Choice:
         step, double = float(arrays["step"]), bool(arrays["double"])
         checks = tuple(None if np.isnan(found).all() else Discrepancy(*found.tolist()) for found in arrays["checks"])
         taken = Derivative(feed, push.source if push.writes is None else push.point, targets)
-        return cls(replace(taken, step=None if np.isnan(step) else step, double=double), checks)
+        general = replace(taken, step=None if np.isnan(step) else step, double=double)
+        layered = _through_layers(general, push) if arrays["layered"] else None
+        return cls(layered or general, checks)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The choice as numbers; nan is for None."""
+        taken = self.derivative
+        general = taken.general if isinstance(taken, LayeredDerivative) else taken
         checks = [(np.nan, np.nan) if check is None else (check.mean, check.rms) for check in self.checks]
-        step = np.nan if self.derivative.step is None else self.derivative.step
-        return {"step": np.array(step), "double": np.array(self.derivative.double), "checks": np.array(checks)}
+        step = np.nan if general.step is None else general.step
+        return {
+            "step": np.array(step),
+            "double": np.array(general.double),
+            "layered": np.array(taken is not general),
+            "checks": np.array(checks),
+        }
 
 
 def chosen_derivative(
@@ -107,15 +116,9 @@ def chosen_derivative(
 
 def _layered(general: Derivative, push: Push, sample: Sample, found: list[Tensor]) -> LayeredDerivative | None:
     """The derivative through layers of a known layout, or None where it is not what ``general`` has ``found``."""
-    network = general.feed.reading.network
-    if not isinstance(network, LoadedModel) or network.dtype != "float32" or general.feed.reading.device.type != "cpu":
+    layered = _through_layers(general, push)
+    if layered is None:
         return None
-    if general.step is not None:
-        return None
-    chain = chain_of(network, push.source, general.targets.points)
-    if chain is None:
-        return None
-    layered = LayeredDerivative(general, chain)
     try:
         if not layered.takes(sample.batch):
             return None
@@ -123,6 +126,17 @@ def _layered(general: Derivative, push: Push, sample: Sample, found: list[Tensor
     except Exception:  # code of others: a layer may not run by itself
         return None
     return layered if all(_distance(one, other) <= ROUNDED for one, other in zip(made, found, strict=True)) else None
+
+
+def _through_layers(general: Derivative, push: Push) -> LayeredDerivative | None:
+    """The derivative through layers, where their layout is known, in float32 on a processor; it is not checked."""
+    network = general.feed.reading.network
+    if not isinstance(network, LoadedModel) or network.dtype != "float32" or general.feed.reading.device.type != "cpu":
+        return None
+    if general.step is not None:
+        return None
+    chain = chain_of(network, push.source, general.targets.points)
+    return None if chain is None else LayeredDerivative(general, chain)
 
 
 def _through_sources(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from glasso_cli.hooks import HookPoint
     from glasso_cli.intervention.feed import Feed
 
-_PART = ("influence-block", 1)  # kind and schema of a piece
+_PART = ("influence-block", 2)  # kind and schema of a piece
 _AT_ONCE = 16  # pushes that share a pass, about
 
 
