@@ -66,16 +66,22 @@ def _compare(loaded: LoadedModel, feed: Feed) -> None:
         raise SystemExit("These layers have no known layout.")
     batches = list(batches_of(feed.reading, feed.reading.windows))
     kept = [torch.from_numpy(batch.attention).flatten().nonzero()[:, 0] for batch in batches]
-    tokens, seconds, sums = sum(map(len, kept)), [], []
-    for name, derivative in (("forward mode", general), ("known layers", LayeredDerivative(general, chain))):
-        start = time.process_time()
-        sums.append([_summed(push, later, derivative.along, *each) for each in zip(batches, kept, strict=True)])
-        seconds.append(time.process_time() - start)
-        print(f"{name}: {seconds[-1] / tokens:.3f} s of processor time per token, {tokens} tokens")
-    print(f"ratio {seconds[1] / seconds[0]:.2f}")
-    for at, target in enumerate(later):
-        one, other = (np.concatenate([parts[at].first for parts in found]) for found in sums)
-        print(f"difference at {target.label}: {np.linalg.norm(one - other) / np.linalg.norm(one):.1e} of the norm")
+    ways = {"forward mode": general, "known layers": LayeredDerivative(general, chain)}
+    seconds, squares, apart = dict.fromkeys(ways, 0.0), np.zeros(len(later)), np.zeros(len(later))
+    for batch, tokens in zip(batches, kept, strict=True):
+        sums = []
+        for name, derivative in ways.items():
+            start = time.process_time()
+            sums.append(_summed(push, later, derivative.along, batch, tokens))
+            seconds[name] += time.process_time() - start
+        squares += [np.square(of.first).sum() for of in sums[0]]
+        apart += [np.square(one.first - other.first).sum() for one, other in zip(*sums, strict=True)]
+    total = sum(map(len, kept))
+    for name, value in seconds.items():
+        print(f"{name}: {value / total:.3f} s of processor time per token, {total} tokens in {len(batches)} batches")
+    print(f"ratio {seconds['known layers'] / seconds['forward mode']:.2f}")
+    for target, off in zip(later, np.sqrt(apart / squares), strict=True):
+        print(f"difference at {target.label}: {off:.1e} of the norm")
 
 
 def _summed(
