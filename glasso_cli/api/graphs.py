@@ -26,7 +26,7 @@ def structure(stats: ActivationStats, fit: PrecisionPath, *, seed: int = 0, **se
     section = section_of(StructureSection, "structure", settings)
     stored = fit.meta.get("material", {}).get("config", {}).get("fit", {})
     fitting = section_of(FitSection, "fit", {name: stored[name] for name in stored if name in FitSection.model_fields})
-    found = structure_scores(stats, fit, fitting, subsets=section.subsets, seed=seed, advance=lambda steps: None)
+    found = structure_scores(stats, fit, fitting, subsets=section.subsets, seed=seed)
     name = str(stats.meta.get("corpus", "corpus"))
     made = structure_artifact(found, fit, stats.n_effective, int((stats.counts > 0).sum()), name)
     return replace(made, meta={**made.meta, **made_from(structure=section, seed=seed)})

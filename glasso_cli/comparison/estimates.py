@@ -6,7 +6,7 @@ penalties. One corpus already has that fit in its artifact. The other is solved 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -163,8 +163,16 @@ class BothEstimates:
     first: CorpusEstimate
     second: CorpusEstimate
 
-    def pool(self, centres: tuple[np.ndarray, np.ndarray], section: FitSection) -> PooledCorpora:
-        """Both together, for permutations; raises :class:`InputError` where factors are part of the fit."""
+    def pool(
+        self,
+        centres: tuple[np.ndarray, np.ndarray],
+        section: FitSection,
+        once: Callable[[Callable[[], np.ndarray]], np.ndarray] = lambda fit: fit(),
+    ) -> PooledCorpora:
+        """Both together, for permutations; ``once`` gives what the fit of both gives, which may be known.
+
+        Raises :class:`InputError` where factors are part of the fit.
+        """
         if self.kind == "latent" or self.first.removed:
             raise InputError(
                 "Permutations hold one precision of all tokens, and this fit has hidden factors.",
@@ -176,7 +184,7 @@ class BothEstimates:
                 return inverse_estimate(S).T
             return np.asarray(fit_from(S, self.alpha, self.first.precision, **section.solving).precision().toarray())
 
-        return pool(self.first.blocks, self.second.blocks, centres, precision)
+        return pool(self.first.blocks, self.second.blocks, centres, lambda S: once(lambda: precision(S)))
 
 
 def estimate_both(first: Corpus, second: Corpus, common: CommonNeurons, section: FitSection) -> BothEstimates:

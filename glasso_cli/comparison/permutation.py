@@ -14,15 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from glasso_cli.console import Advance
+from glasso_cli.engine.shares import end_of_share
 from glasso_cli.errors import InputError
 from glasso_cli.inference.blocks import Blocks
 from glasso_cli.linalg.precision import to_partial_correlations
+from glasso_cli.pipeline.units import Pieces, PieceUnit
 
 Fit = Callable[[np.ndarray], np.ndarray]  # a correlation (p, p) to a precision (p, p)
 _ROWS = 256
+_PARTS = 16  # into which the divisions are divided, whatever the number of processes
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,36 +117,76 @@ def check_permutations(first: int, second: int, count: int, rate: float) -> None
         )
 
 
-def permutation_tests(
-    both: PooledCorpora,
-    rows: np.ndarray,
-    cols: np.ndarray,
-    count: int,
-    seed: int,
-    advance: Callable[[float], None] = lambda amount: None,
-) -> PermutationResult:
-    """Test pairs ``rows (m,)`` < ``cols (m,)`` against ``count`` random divisions, which ``seed`` determines; ``advance`` counts twice as many."""
+def permuted(both: PooledCorpora, count: int, seed: int, pieces: Pieces, label: str) -> Permuted:
+    """What ``count`` random divisions of the blocks give, which ``seed`` determines; parts of them are kept in ``pieces``.
+
+    Raises :class:`ShareDone` where other processes make parts too, and this one does not merge.
+    """
     random = np.random.default_rng([seed, 0x9E27])
     divisions = [random.permutation(both.first) for _ in range(count)]
+    size = -(-count // _PARTS)
+    parts = {first: divisions[first : first + size] for first in range(0, count, size)}
+
+    def units(what: str, make: Callable[[list[np.ndarray], Advance], dict[str, np.ndarray]]) -> list[PieceUnit]:
+        return [
+            PieceUnit(
+                f"{what}-{first:06d}",
+                f"{what} of divisions {first + 1} to {first + len(some)}",
+                len(some),
+                partial(make, some),
+            )
+            for first, some in parts.items()
+        ]
+
+    def squares_of(some: list[np.ndarray], advance: Advance) -> dict[str, np.ndarray]:
+        sums = np.zeros_like(both.theta)
+        for division in some:
+            difference = both.difference(division)
+            difference *= difference
+            sums += difference
+            advance(1)
+        return {"sums": sums}
+
     observed = both.difference(both.first)
+    summed = units("squares", squares_of)
+    pieces.make(summed, label, "divisions")
     squares = observed**2
-    for division in divisions:
-        difference = both.difference(division)
-        difference *= difference
-        squares += difference
-        advance(1)
+    for unit in summed:
+        squares += pieces.read(unit.file)["sums"]
     deviation = np.sqrt(squares / (count + 1))
     deviation[deviation == 0] = np.inf
-    largest = np.empty(count)
-    for done, division in enumerate(divisions):
-        difference = both.difference(division)
-        largest[done] = _largest(difference, deviation)
-        advance(1)
-    sizes = np.abs(observed[rows, cols]) / deviation[rows, cols]
-    above = (largest[None] >= sizes[:, None]).sum(axis=1)
-    whole = (1 + np.count_nonzero(largest >= _largest(observed, deviation))) / (count + 1)
+
+    def largest_of(some: list[np.ndarray], advance: Advance) -> dict[str, np.ndarray]:
+        found = np.empty(len(some))
+        for place, division in enumerate(some):
+            found[place] = _largest(both.difference(division), deviation)
+            advance(1)
+        return {"largest": found}
+
+    compared = units("largest", largest_of)
+    pieces.make(compared, label, "divisions")
+    end_of_share()
+    largest = np.concatenate([pieces.read(unit.file)["largest"] for unit in compared])
     n = int(np.count_nonzero(both.first))
-    return PermutationResult((1 + above) / (count + 1), float(whole), smallest_p(n, len(both.first) - n, count), count)
+    return Permuted(observed, deviation, largest, smallest_p(n, len(both.first) - n, count))
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """The differences that there are, their deviations over divisions of the blocks, and the largest one of each division."""
+
+    observed: np.ndarray  # (p, p)
+    deviation: np.ndarray  # (p, p)
+    largest: np.ndarray  # (count,) in units of the deviation of the pair
+    smallest: float  # the least p-value that there can be
+
+    def tests(self, rows: np.ndarray, cols: np.ndarray) -> PermutationResult:
+        """The p-values of pairs ``rows (m,)`` < ``cols (m,)``."""
+        sizes = np.abs(self.observed[rows, cols]) / self.deviation[rows, cols]
+        count = len(self.largest)
+        above = (self.largest[None] >= sizes[:, None]).sum(axis=1)
+        whole = (1 + np.count_nonzero(self.largest >= _largest(self.observed, self.deviation))) / (count + 1)
+        return PermutationResult((1 + above) / (count + 1), float(whole), self.smallest, count)
 
 
 def _largest(difference: np.ndarray, deviation: np.ndarray) -> float:

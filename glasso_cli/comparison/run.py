@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from glasso_cli.artifacts import Comparison, JointPrecision
 from glasso_cli.comparison import joint, pairwise
@@ -16,10 +17,11 @@ from glasso_cli.comparison.estimates import (
     estimate_both,
     left_out,
 )
-from glasso_cli.comparison.permutation import PermutationResult, check_permutations, permutation_tests
+from glasso_cli.comparison.permutation import Permuted, check_permutations, permuted
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.console import PythonWarnings, Reporter
 from glasso_cli.inference.effective_n import fewer_tokens_than_neurons, more_of
+from glasso_cli.pipeline.units import Pieces
 
 
 def compare_pair(
@@ -30,20 +32,24 @@ def compare_pair(
     *,
     name: str = "",
     seed: int = 0,
+    folder: Path | None = None,
     reporter: Reporter | None = None,
 ) -> Comparison:
     """Which partial correlations differ between two fitted corpora, over the neurons that both fits have.
 
     ``section`` says which differences count; ``fitting`` is how both corpora were fitted, for the one that is solved
-    again at the penalty of the other. ``seed`` divides the documents for permutations. The ``meta`` of the result holds
-    the metrics. Raises :class:`InputError` for corpora that were not collected alike or share fewer than two neurons.
+    again at the penalty of the other. ``seed`` divides the documents for permutations, of which finished parts are kept in
+    ``folder``. The ``meta`` of the result holds the metrics. Raises :class:`InputError` for corpora that were not collected alike or share fewer than two neurons.
     """
     name, reporter = name or f"{first.name}-vs-{second.name}", reporter or PythonWarnings()
     common = _common([first, second], name, reporter)
     both = estimate_both(first, second, common, fitting)
     permute = None
     if section.permutations:
-        permute = _permutations(first, second, both, section, fitting, name, seed, reporter)
+        with ExitStack() as stack:
+            place = folder or Path(stack.enter_context(TemporaryDirectory(prefix="glasso-")))
+            pieces = Pieces(place, "permutations", 1, reporter)
+            permute = _permuted(first, second, both, section, fitting, name, seed, pieces).tests
     comparison = pairwise.assemble(
         lambda metrics: {"corpus": name, "metrics": metrics}, first, second, common, both, section, permute
     )
@@ -91,7 +97,7 @@ def _warn(comparison: Comparison, name: str, reporter: Reporter) -> None:
             )
 
 
-def _permutations(
+def _permuted(
     first: Corpus,
     second: Corpus,
     both: BothEstimates,
@@ -99,16 +105,11 @@ def _permutations(
     fitting: FitSection,
     name: str,
     seed: int,
-    reporter: Reporter,
-) -> pairwise.Permute:
+    pieces: Pieces,
+) -> Permuted:
     """The test of pairs by divisions of the documents; raises :class:`InputError` where it could find nothing."""
     blocks = (both.first.blocks, both.second.blocks)
     check_permutations(len(blocks[0].filled), len(blocks[1].filled), section.permutations, section.fdr)
     centres = (first.stats.centre[blocks[0].neurons], second.stats.centre[blocks[1].neurons])
-    pooled = both.pool(centres, fitting)
-
-    def permute(rows: np.ndarray, cols: np.ndarray) -> PermutationResult:
-        with reporter.progress(f"permutations {name}", 2 * section.permutations, "divisions") as advance:
-            return permutation_tests(pooled, rows, cols, section.permutations, seed, advance)
-
-    return permute
+    pooled = both.pool(centres, fitting, lambda fit: pieces.once("theta", lambda: {"theta": fit()})["theta"])
+    return permuted(pooled, section.permutations, seed, pieces, f"permutations {name}")

@@ -333,7 +333,7 @@ class Pipeline:
         if self.part is not None:
             make_part(job, made.make, self.part, self.command)
             return []
-        if made.divided and self.engine is not None:
+        if self.engine is not None and made.divided(self.config):
             summary = fan_out(job, self.engine)
             self._merged.append(target)
         else:

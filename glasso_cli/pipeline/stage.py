@@ -30,8 +30,13 @@ def _finished(config: Config, meta: dict[str, Any]) -> str:
     return ""
 
 
-def _always(config: Config) -> bool:
+def always(config: Config) -> bool:
+    """Whatever the configuration says."""
     return True
+
+
+def _never(config: Config) -> bool:
+    return False
 
 
 def _required(config: Config, name: str) -> bool:
@@ -59,13 +64,13 @@ class Stage:
     upstream: Callable[[Config, str], Upstream] | None = None  # the artifacts that one reads
     used: Callable[[Config, str], Upstream] | None = None  # those of ``uses``, where they are not of the same name
     one_of: Callable[[Config, str], Upstream] = _none_needed  # artifacts of which an optional target needs one
-    unasked: Callable[[Config], bool] = _always  # whether it runs where no stage is named
+    unasked: Callable[[Config], bool] = always  # whether it runs where no stage is named
     along: tuple[str, ...] = ()  # stages that run before it wherever it runs
     early: bool = False  # whether its first artifact is made as soon as all that it reads is there
     optional: Callable[[Config, str], bool] = _required  # whether a target is skipped where ``upstream`` was never made
     unfinished: Callable[[Config, dict[str, Any]], str] = _finished  # why to go on with an artifact that is up to date
-    divided: bool = (
-        False  # whether its units, which end in files, may be made by other processes before ``make`` merges
+    divided: Callable[[Config], bool] = (
+        _never  # whether other processes may make its units, which end in files, before ``make`` merges
     )
     more_units: str = ""  # what of the configuration gives more units, if anything
     preview: Callable[[Config, str], list[str]] | None = None  # lines for ``--dry-run``

@@ -19,7 +19,7 @@ from glasso_cli.models.dictionaries.source import pin_dictionary
 from glasso_cli.models.source import library_versions
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.network import language_model, pin_model
-from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.stage import Stage, always
 
 if TYPE_CHECKING:
     from glasso_cli.artifacts import ActivationStats
@@ -146,6 +146,6 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
-    divided=True,
+    divided=always,
     more_units="collect.blocks",
 )

@@ -72,7 +72,14 @@ def _pair(job: Job, first: Corpus, second: Corpus) -> str:
 
     config = job.config
     comparison = compare_pair(
-        first, second, config.compare, config.fit, name=job.corpus, seed=config.seed, reporter=job.console
+        first,
+        second,
+        config.compare,
+        config.fit,
+        name=job.corpus,
+        seed=config.seed,
+        folder=job.pieces,
+        reporter=job.console,
     )
     comparison = replace(comparison, meta=job.meta(comparison.meta["metrics"]))
     dot, edges, per_neuron, communities, activations, pairs = job.target.companions
@@ -111,4 +118,5 @@ STAGE = Stage(
     targets=targets,
     no_targets=("There is one corpus, and nothing to compare it with.", "Give another under corpora."),
     upstream=upstream,
+    divided=lambda config: config.compare.method == "differential" and config.compare.permutations > 0,
 )

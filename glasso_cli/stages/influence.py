@@ -18,7 +18,7 @@ from glasso_cli.errors import InputError
 from glasso_cli.files import atomic_write
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.network import language_model, pin_model
-from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.stage import Stage, always
 from glasso_cli.report.words.influence import one_line
 
 
@@ -123,7 +123,7 @@ STAGE = Stage(
     targets=targets,
     no_targets=("The closed form of influence is for language models that read texts.", "Set influence.paths: all."),
     upstream=upstream,
-    divided=True,
+    divided=always,
     more_units="collect.blocks",
     unasked=lambda config: "influence" in config.model_fields_set,
 )

@@ -27,7 +27,7 @@ from glasso_cli.models.source import library_versions
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.network import language_model
 from glasso_cli.pipeline.ordered import ordered_graph, pin_ordered
-from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.stage import Stage, always
 from glasso_cli.report.words.interventions import one_line
 
 
@@ -155,5 +155,5 @@ STAGE = Stage(
         "Add one, such as `intervene: {sources: 40}`, or give a value of it: --set intervene.sources=40.",
     ),
     upstream=upstream,
-    divided=True,
+    divided=always,
 )

@@ -17,7 +17,7 @@ from glasso_cli.corpora.documents import read_documents
 from glasso_cli.models.modules.code import code_digest
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.network import language_model, pin_model
-from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.stage import Stage, always
 from glasso_cli.report.words.scores import one_line
 
 if TYPE_CHECKING:
@@ -143,6 +143,6 @@ STAGE = Stage(
     paths=paths,
     make=make,
     upstream=upstream,
-    divided=True,
+    divided=always,
     unasked=lambda config: "score" in config.model_fields_set or config.pathways.to == "scalar",
 )

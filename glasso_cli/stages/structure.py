@@ -11,6 +11,7 @@ from glasso_cli.artifacts.tables import write_table
 from glasso_cli.config import Config, public_fields
 from glasso_cli.pipeline.job import Job
 from glasso_cli.pipeline.stage import Stage
+from glasso_cli.pipeline.units import Pieces
 from glasso_cli.report.words.structure import one_line
 
 
@@ -29,13 +30,18 @@ def make(job: Job) -> str:
     """Score the neurons of one fit and write the scores, and the tables of neurons and communities."""
     from glasso_cli.scoring.structure.assemble import structure_artifact
     from glasso_cli.scoring.structure.scores import structure_scores
-    from glasso_cli.scoring.structure.stability import DROPPED
 
     config = job.config
     stats, fit = ActivationStats.load(job.upstream["collect"]), PrecisionPath.load(job.upstream["fit"])
-    subsets = config.structure.subsets
-    with job.console.progress(f"structure {job.corpus}: subsets", subsets * len(DROPPED), "fits") as advance:
-        found = structure_scores(stats, fit, config.fit, subsets=subsets, seed=config.seed, advance=advance)
+    found = structure_scores(
+        stats,
+        fit,
+        config.fit,
+        subsets=config.structure.subsets,
+        seed=config.seed,
+        pieces=Pieces(job.pieces, "structure-subsets", 1, job.console),
+        name=job.corpus,
+    )
     blocks = int((stats.counts > 0).sum())
     made = structure_artifact(found, fit, stats.n_effective, blocks, job.corpus)
     made = replace(made, meta=job.meta(made.meta["metrics"]))
@@ -53,5 +59,6 @@ STAGE = Stage(
     settings=settings,
     paths=paths,
     make=make,
+    divided=lambda config: config.structure.subsets > 0,
     unasked=lambda config: "structure" in config.model_fields_set,
 )

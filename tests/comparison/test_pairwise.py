@@ -15,7 +15,7 @@ from glasso_cli.artifacts import Comparison
 from glasso_cli.artifacts.comparison import CLASSES
 from glasso_cli.comparison import pairwise
 from glasso_cli.comparison.estimates import Corpus, common_neurons, estimate_both, left_out
-from glasso_cli.comparison.permutation import permutation_tests
+from glasso_cli.comparison.run import compare_pair
 from glasso_cli.config import CompareSection, FitSection
 from glasso_cli.errors import InputError
 from glasso_cli.inference.estimates import alpha_for_tests
@@ -208,18 +208,7 @@ def test_drawn_edges_are_those_of_the_fits() -> None:
 @pytest.mark.slow
 def test_the_largest_difference_is_held_against_chance() -> None:
     first, second = corpora()
-    common = common_neurons(first, second)
-    both = estimate_both(first, second, common, FIT)
-    pooled = both.pool((first.stats.centre, second.stats.centre), FIT)
-    found = pairwise.assemble(
-        lambda metrics: {"key": "2", "corpus": "a-vs-b", "metrics": metrics},
-        first,
-        second,
-        common,
-        both,
-        CompareSection(permutations=99),
-        lambda rows, cols: permutation_tests(pooled, rows, cols, 99, 0),
-    )
+    found = compare_pair(first, second, CompareSection(permutations=99), FIT)
     planted = {pair: k for k, pair in enumerate(zip(found.rows.tolist(), found.cols.tolist())) if pair in PLANTED}
     assert (found.permutation_p[list(planted.values())] == 0.01).all()
     metrics = found.metrics
@@ -227,6 +216,7 @@ def test_the_largest_difference_is_held_against_chance() -> None:
     assert metrics.permutations.whole == 0.01
     assert metrics.permutations.pairs >= len(PLANTED)
     assert "p = 0.01 if documents of both are alike (99 divisions" in dict(comparison_summary(metrics))["permutations"]
+    both = estimate_both(first, second, common_neurons(first, second), FIT)
     hidden = replace(both, kind="latent")
     with pytest.raises(InputError, match="has hidden factors"):
         hidden.pool((first.stats.centre, second.stats.centre), FIT)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from support.planted import blocks_of, chain, documents, rows_of
 
-from glasso_cli.comparison.permutation import PooledCorpora, check_permutations, permutation_tests, pool, smallest_p
+from glasso_cli.comparison.permutation import (
+    PermutationResult,
+    PooledCorpora,
+    check_permutations,
+    permuted,
+    pool,
+    smallest_p,
+)
+from glasso_cli.console import PythonWarnings
 from glasso_cli.errors import InputError
+from glasso_cli.pipeline.units import Pieces
 
 P = 12
 PAIRS = np.triu_indices(P, 1)
 NOWHERE = (np.zeros(P), np.zeros(P))
+
+
+def permutation_tests(sides: PooledCorpora, count: int, seed: int) -> PermutationResult:
+    """The tests of all pairs, with pieces in a folder that is deleted."""
+    with TemporaryDirectory() as folder:
+        pieces = Pieces(Path(folder), "permutations", 1, PythonWarnings())
+        return permuted(sides, count, seed, pieces, "permutations").tests(*PAIRS)
 
 
 def both(first: np.ndarray, second: np.ndarray, count: int = 8) -> PooledCorpora:
@@ -50,7 +69,7 @@ def test_what_chance_gives_is_not_called_different() -> None:
     for seed in range(20):
         tokens = documents(chain(P), 64, 10, ar=0.6, seed=seed)
         tokens *= np.sqrt(5 / np.random.default_rng(seed).chisquare(5, 64))[:, None, None]  # documents of any scale
-        found = permutation_tests(both(tokens[:32], tokens[32:]), *PAIRS, 49, seed)
+        found = permutation_tests(both(tokens[:32], tokens[32:]), 49, seed)
         assert found.p.min() == pytest.approx(found.whole)
         whole.append(found.whole)
     assert 0.3 < np.mean(whole) < 0.7
@@ -60,9 +79,7 @@ def test_what_chance_gives_is_not_called_different() -> None:
 def test_a_planted_difference_is_found_and_the_rest_is_not() -> None:
     other = chain(P)
     other[3, 4] = other[4, 3] = -0.3
-    found = permutation_tests(
-        both(documents(chain(P), 160, 10, seed=1), documents(other, 160, 10, seed=2)), *PAIRS, 99, 0
-    )
+    found = permutation_tests(both(documents(chain(P), 160, 10, seed=1), documents(other, 160, 10, seed=2)), 99, 0)
     planted = (PAIRS[0] == 3) & (PAIRS[1] == 4)
     assert found.p[planted] == 0.01
     assert found.whole == 0.01
@@ -72,7 +89,7 @@ def test_a_planted_difference_is_found_and_the_rest_is_not() -> None:
 def test_the_seed_decides() -> None:
     tokens = documents(chain(P), 64, 10)
     sides = both(tokens[:32], tokens[32:])
-    first, again, other = (permutation_tests(sides, *PAIRS, 30, seed) for seed in (0, 0, 1))
+    first, again, other = (permutation_tests(sides, 30, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.p, again.p)
     assert (first.p != other.p).any()
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasso_cli.engine.shares import ATTEMPTS, Part, ShareDone, Unit, each_unit, end_of_share, own_size, sharing
+from glasso_cli.engine.shares import (
+    ATTEMPTS,
+    Part,
+    ShareDone,
+    Unit,
+    each_unit,
+    end_of_share,
+    own_size,
+    require_units,
+    sharing,
+)
 from glasso_cli.errors import ConfigError, DiskError, InputError
 
 
@@ -46,6 +56,14 @@ def test_a_part_does_not_merge() -> None:
         with pytest.raises(ShareDone):
             end_of_share()
     end_of_share()
+
+
+def test_units_that_need_others_wait_for_them_where_others_make_them() -> None:
+    require_units(False)  # nobody else makes them, so that reading them says what is wrong
+    with sharing(Part(1, 2)):
+        require_units(True)
+        with pytest.raises(ShareDone):
+            require_units(False)
 
 
 def test_what_comes_before_the_units_is_a_share_without_units() -> None:

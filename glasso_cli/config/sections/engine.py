@@ -75,8 +75,9 @@ class EngineSection(Section):
 
     kind: Literal["none", "processes", "dask"] = runtime(
         "none",
-        "none works in one process. processes starts more of them on this machine, for collect and intervene. dask sends the "
-        "work to a cluster of Dask (extra cluster): blocks, batches of interventions, and the half-samples and folds of fit.",
+        "none works in one process. processes starts more of them on this machine, for collect, influence, score, intervene, the subsets "
+        "of structure and the permutations of compare. dask sends these to a cluster of Dask (extra cluster), and the half-samples and "
+        "folds of fit.",
     )
     workers: int | None = runtime(
         None,

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from glasso_cli.artifacts import ActivationStats, PrecisionPath
 from glasso_cli.config import FitSection
+from glasso_cli.console import Advance
+from glasso_cli.engine.shares import end_of_share
+from glasso_cli.inference.blocks import Blocks
+from glasso_cli.pipeline.units import Pieces, PieceUnit
 from glasso_cli.scoring.structure.centrality import Edges, centrality
 from glasso_cli.scoring.structure.communities import community_sums
 from glasso_cli.scoring.structure.jackknife import jackknife_error
 from glasso_cli.scoring.structure.left_out import LeftOut, blocks_of, without_blocks
-from glasso_cli.scoring.structure.predictability import adjusted, held_out
+from glasso_cli.scoring.structure.predictability import Predictability, adjusted, held_out
 from glasso_cli.scoring.structure.refit import Refit
-from glasso_cli.scoring.structure.stability import SUBSETS, Stability, stability
+from glasso_cli.scoring.structure.stability import SUBSETS, Dropped, Stability, stability, subsets_of
+
+_TOGETHER = 8  # subsets whose scores are one piece
+Scored = Callable[[tuple[int, ...]], Mapping[str, np.ndarray]]  # some blocks to the scores (p,) by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,35 +59,81 @@ def structure_scores(
     *,
     subsets: int = SUBSETS,
     seed: int = 0,
-    advance: Callable[[float], None] = lambda amount: None,
+    pieces: Pieces | None = None,
+    name: str = "",
 ) -> StructureScores:
     """Predictability and centrality of the neurons of ``fit``, a fit of ``stats`` as ``section`` says.
 
     Errors are jackknives over blocks of documents that hold which pairs are drawn and which neurons form a community.
-    ``subsets`` of the documents are drawn for each level of the stability; 0 leaves it out. ``advance`` is called with 1 for
-    each of them. Raises :class:`InputError` for fewer than four blocks with tokens.
+    ``subsets`` of the documents are drawn for each level of the stability; 0 leaves it out. Their scores are kept in ``pieces``,
+    from which an interrupted run goes on; ``name`` is that of the corpus. Raises :class:`InputError` for fewer than four blocks with tokens.
     """
     blocks, S = blocks_of(stats, fit)
     found = without_blocks(blocks, S, fit, stats.n_effective)
     edges = Edges(found.rows, found.cols, fit.communities, fit.layers, fit.orientation)
-    predicted = held_out(blocks)
+    predicted = held_out(blocks) if pieces is None else _predicted(blocks, pieces)
     parts = [_Part("predictability", predicted.explained, predicted.without, found.shares, 1.0)]
     parts += _explained(found, stats.n_effective)
     parts += _of_graph(found, edges)
     steadiness = None
     if subsets:
-        steadiness = stability(
-            blocks,
-            {part.name: part.whole for part in parts if part.name != "explained"},
-            Refit(fit, section, edges, predicted.penalty).scores,
-            stats.n_effective,
-            subsets=subsets,
-            seed=seed,
-            advance=advance,
-        )
+        refit = Refit(fit, section, edges, predicted.penalty)
+        levels = subsets_of(blocks, stats.n_effective, subsets=subsets, seed=seed)
+
+        def scored(part: tuple[int, ...]) -> Mapping[str, np.ndarray]:
+            return refit.scores(blocks.correlation(part))
+
+        whole = {part.name: part.whole for part in parts if part.name != "explained"}
+        made = scored if pieces is None else _in_pieces(levels, scored, pieces, name)
+        steadiness = stability(levels, whole, made)
     return StructureScores(
         tuple(part.scored(fit.communities, steadiness) for part in parts), steadiness, predicted.penalty
     )
+
+
+def _predicted(blocks: Blocks, pieces: Pieces) -> Predictability:
+    """The predictability, kept in ``pieces``."""
+
+    def make() -> dict[str, np.ndarray]:
+        made = held_out(blocks)
+        return {"explained": made.explained, "without": made.without, "penalty": np.array(made.penalty)}
+
+    found = pieces.once("predictability", make)
+    return Predictability(found["explained"], found["without"], float(found["penalty"]))
+
+
+def _in_pieces(levels: Sequence[Dropped], scored: Scored, pieces: Pieces, name: str) -> Scored:
+    """``scored``, with the scores of all subsets in ``pieces``, which this process or others make.
+
+    Raises :class:`ShareDone` where others make them too, and this one does not merge.
+    """
+    kept = list(dict.fromkeys(part for level in levels for part in level.kept))
+
+    def make(some: Sequence[tuple[int, ...]], advance: Advance) -> dict[str, np.ndarray]:
+        found = []
+        for part in some:
+            found.append(scored(part))
+            advance(1)
+        return {of: np.stack([scores[of] for scores in found]) for of in found[0]}
+
+    units = [
+        PieceUnit(
+            f"subsets-{first:06d}",
+            f"subsets {first + 1} to {first + len(some)}",
+            len(some),
+            partial(make, some),
+        )
+        for first in range(0, len(kept), _TOGETHER)
+        for some in (kept[first : first + _TOGETHER],)
+    ]
+    pieces.make(units, f"structure {name}: subsets", "fits")
+    end_of_share()
+    found: dict[tuple[int, ...], Mapping[str, np.ndarray]] = {}
+    for unit, first in zip(units, range(0, len(kept), _TOGETHER), strict=True):
+        arrays = pieces.read(unit.file)
+        for place, part in enumerate(kept[first : first + _TOGETHER]):
+            found[part] = {of: values[place] for of, values in arrays.items()}
+    return found.__getitem__
 
 
 @dataclass(frozen=True, eq=False)

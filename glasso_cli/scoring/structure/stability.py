@@ -6,7 +6,7 @@ more than 0.7 with those of all documents (Epskamp, Borsboom and Fried 2018). Bl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -59,41 +59,42 @@ class Stability:
         return largest
 
 
-def stability(
-    blocks: Blocks,
-    reference: Scores,
-    scored: Callable[[np.ndarray], Scores],
-    n_effective: float,
-    *,
-    dropped: tuple[float, ...] = DROPPED,
-    subsets: int = SUBSETS,
-    seed: int = 0,
-    advance: Callable[[float], None] = lambda amount: None,
-) -> Stability:
-    """The correlations of ``reference``, the scores of all documents, with those of subsets of the blocks.
+@dataclass(frozen=True)
+class Dropped:
+    """Subsets of the blocks with one number of blocks dropped; none where too few effective tokens are left."""
 
-    ``scored`` gives the scores of a correlation matrix ``(p, p)``. ``n_effective`` is that of all tokens. ``advance`` is called
-    with 1 for each subset.
-    """
+    dropped: float  # share of the blocks
+    n_effective: float  # effective tokens that are left, in the smallest subset
+    kept: tuple[tuple[int, ...], ...]
+
+
+def subsets_of(
+    blocks: Blocks, n_effective: float, *, dropped: tuple[float, ...] = DROPPED, subsets: int = SUBSETS, seed: int = 0
+) -> list[Dropped]:
+    """The subsets that the stability is measured on; ``n_effective`` is that of all tokens."""
     random = np.random.default_rng([seed, 0x57AB])
     filled, p = blocks.filled, len(blocks.neurons)
-    ranks = {name: rankdata(whole) for name, whole in reference.items()}
     levels = []
     for drop in sorted({round(share * len(filled)) for share in dropped}):
         kept = kept_blocks(filled, len(filled) - drop, subsets, random)
         worth = n_effective * min(float(blocks.counts[list(part)].sum()) for part in kept) / blocks.n_tokens
-        if worth < p:
-            levels.append(Level(drop / len(filled), worth, 0, {}, {}))
-            continue
-        pearson, spearman = ({name: np.empty(len(kept)) for name in reference} for _ in range(2))
-        for place, part in enumerate(kept):
-            found = scored(blocks.correlation(part))
+        levels.append(Dropped(drop / len(filled), worth, tuple(kept) if worth >= p else ()))
+    return levels
+
+
+def stability(levels: Sequence[Dropped], reference: Scores, scored: Callable[[tuple[int, ...]], Scores]) -> Stability:
+    """The correlations of ``reference``, the scores of all documents, with those of subsets; ``scored`` gives these for some blocks."""
+    ranks = {name: rankdata(whole) for name, whole in reference.items()}
+    found = []
+    for level in levels:
+        pearson, spearman = ({name: np.empty(len(level.kept)) for name in reference if level.kept} for _ in range(2))
+        for place, part in enumerate(level.kept):
+            scores = scored(part)
             for name, whole in reference.items():
-                pearson[name][place] = correlation(whole, found[name])
-                spearman[name][place] = correlation(ranks[name], rankdata(found[name]))
-            advance(1)
-        levels.append(Level(drop / len(filled), worth, len(kept), pearson, spearman))
-    return Stability(tuple(levels))
+                pearson[name][place] = correlation(whole, scores[name])
+                spearman[name][place] = correlation(ranks[name], rankdata(scores[name]))
+        found.append(Level(level.dropped, level.n_effective, len(level.kept), pearson, spearman))
+    return Stability(tuple(found))
 
 
 def kept_blocks(filled: np.ndarray, keep: int, most: int, random: np.random.Generator) -> list[tuple[int, ...]]:

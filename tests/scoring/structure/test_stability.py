@@ -10,7 +10,15 @@ from scipy.stats import pearsonr
 from support.planted import blocks_of, documents
 
 from glasso_cli.linalg.precision import to_partial_correlations
-from glasso_cli.scoring.structure.stability import DROPPED, Level, Stability, correlation, kept_blocks, stability
+from glasso_cli.scoring.structure.stability import (
+    DROPPED,
+    Level,
+    Stability,
+    correlation,
+    kept_blocks,
+    stability,
+    subsets_of,
+)
 
 P = 16
 
@@ -36,7 +44,8 @@ def measured(
 ) -> Stability:
     tokens = documents(precision, 320, 10, seed=3) * (1 if turn is None else turn)
     blocks = blocks_of(tokens)
-    return stability(blocks, scores_of(blocks.correlation()), scores_of, n, subsets=subsets)
+    levels = subsets_of(blocks, n, subsets=subsets)
+    return stability(levels, scores_of(blocks.correlation()), lambda part: scores_of(blocks.correlation(part)))
 
 
 def test_a_planted_ranking_is_stable_and_noise_is_not() -> None:
