@@ -119,4 +119,4 @@ class SparseTests:
         ones = csr_array((np.ones(pattern.nnz, np.float32), pattern.indices, pattern.indptr), shape=pattern.shape)
         active = csr_array(values.matrix)
         lengths = active.astype(bool).astype(np.float32) @ np.asarray(ones.sum(axis=1)).ravel()
-        return np.minimum(lengths, values.n_neurons)
+        return np.asarray(np.minimum(lengths, values.n_neurons))
