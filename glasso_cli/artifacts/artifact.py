@@ -6,6 +6,7 @@ Nothing in an artifact depends on the time, the host or the path of the run.
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -102,14 +103,14 @@ class Artifact:
         """The neurons as a data frame, one row each."""
         return frame_of(self.neuron_columns())
 
-    def save(self, path: Path, **streamed: Chunked) -> str:
+    def save(self, path: str | os.PathLike[str], **streamed: Chunked) -> str:
         """The content digest, after writing to ``path``; ``streamed`` members replace fields of that name."""
         if is_oriented(self):
             raise ValueError("an oriented copy cannot be saved: artifacts hold the model's own signs")
         names = [item.name for item in fields(self) if item.name != "meta"]
         held = {name: getattr(self, name) for name in names}
         arrays: dict[str, np.ndarray | Chunked] = {name: value for name, value in held.items() if value is not None}
-        return write_npz(path, {**arrays, **streamed}, self.described())
+        return write_npz(Path(path), {**arrays, **streamed}, self.described())
 
     def described(self) -> dict[str, Any]:
         """``meta`` with the kind, the schema version and the versions that wrote it."""

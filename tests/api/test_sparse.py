@@ -27,8 +27,8 @@ def test_planted_edges_are_found_and_the_fit_is_an_artifact(tmp_path: Path) -> N
     assert pairs == {(j, j + 1) for first in range(0, P // 2, 3) for j in (first, first + 1)}
     assert fit.neuron_ids[3] == "column[3]"
     path = tmp_path / "fit.npz"
-    fit.save(path)
-    loaded = g.load(path)
+    fit.save(str(path))
+    loaded = g.load(str(path))
     assert isinstance(loaded, g.PrecisionPath)
     assert len(loaded.edges_frame()) == fit.metrics.edges_at_alpha
     assert "planted" in repr(loaded)
