@@ -66,7 +66,10 @@ def _compare(loaded: LoadedModel, feed: Feed) -> None:
         raise SystemExit("These layers have no known layout.")
     batches = list(batches_of(feed.reading, feed.reading.windows))
     kept = [torch.from_numpy(batch.attention).flatten().nonzero()[:, 0] for batch in batches]
-    ways = {"forward mode": general, "known layers": LayeredDerivative(general, chain)}
+    ways: dict[str, Derivative | LayeredDerivative] = {
+        "forward mode": general,
+        "known layers": LayeredDerivative(general, chain),
+    }
     seconds, squares, apart = dict.fromkeys(ways, 0.0), np.zeros(len(later)), np.zeros(len(later))
     for batch, tokens in zip(batches, kept, strict=True):
         sums = []
