@@ -16,7 +16,7 @@ from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
 from glasso_cli.inference.factors import Factors
 from glasso_cli.linalg import moments
-from glasso_cli.linalg.packed import centred_upper, sum_of_blocks, symmetric_of, to_correlation
+from glasso_cli.linalg.packed import centred_upper, sum_of_blocks, symmetric_of, to_correlation, upper_without
 
 _ROUNDING = 1e-5  # of a second moment in float32, relative
 LEAST = 4  # blocks with tokens that any resampling needs
@@ -203,7 +203,7 @@ class Blocks(CountedBlocks):
         mean = (self.sums.sum(axis=0) - self.sums[block])[neurons] / count
         spread = np.empty((len(neurons), len(neurons)), dtype=dtype)
         with numba_limited():
-            centred_upper(total - self.moments[block], neurons, float(count), mean, mean, np.zeros(len(mean)), spread)
+            upper_without(self.moments, np.array([block]), total, neurons, float(count), mean, spread)
         return spread
 
     def total(self) -> np.ndarray:

@@ -51,6 +51,26 @@ def centred_upper(
         _centred_upper(np.asarray(packed), width, rows, float(count), left, right, apart, out)
 
 
+def upper_without(
+    packed: np.ndarray,
+    left_out: np.ndarray,
+    total: np.ndarray,
+    rows: np.ndarray,
+    count: float,
+    mean: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """The upper triangle of (total - the sum of rows ``left_out`` of ``packed (B, N)``) / count - mean mean' into ``out (p, p)``.
+
+    ``rows (p,)``, in any order, are those of the symmetric matrix with the upper triangle ``total (N,)``; ``mean`` is ``(p,)``.
+    What is below the diagonal of ``out`` is left as it is.
+    """
+    width = int((np.sqrt(8 * len(total) + 1) - 1) / 2)
+    places = np.full(width, -1, dtype=np.int64)
+    places[rows] = np.arange(len(rows))
+    _upper_without(np.asarray(packed), left_out, total, places, float(count), mean, out)
+
+
 def to_correlation(covariance: np.ndarray) -> np.ndarray:
     """The correlation matrix, exactly symmetric with unit diagonal, in the place of a ``covariance (p, p)`` of positive variances."""
     _scale_to_one(covariance, 1 / np.sqrt(covariance.diagonal()))
@@ -105,6 +125,37 @@ def _centred_upper(
             else:
                 value = packed[other * (2 * width - other - 1) // 2 + row] / count
             out[i, j] = value - left[i] * right[j] - right[i] * apart[j]
+
+
+@njit(parallel=True, cache=True)
+def _upper_without(
+    packed: np.ndarray,
+    left_out: np.ndarray,
+    total: np.ndarray,
+    places: np.ndarray,
+    count: float,
+    mean: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    width = len(places)
+    for turn in prange(width):
+        step = np.int64(turn) // 2
+        i = step if turn % 2 == 0 else width - 1 - step
+        a = places[i]
+        if a < 0:
+            continue
+        start = i * (2 * width - i - 1) // 2
+        values = total[start + i : start + width].copy()
+        for block in left_out:
+            less = packed[block, start + i : start + width]
+            for j in range(len(values)):
+                values[j] -= less[j]
+        for j in range(len(values)):
+            b = places[i + j]
+            if b >= a:
+                out[a, b] = values[j] / count - mean[a] * mean[b]
+            elif b >= 0:
+                out[b, a] = values[j] / count - mean[a] * mean[b]
 
 
 @njit(parallel=True, cache=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glasso_cli.linalg import moments
-from glasso_cli.linalg.packed import centred_upper, sum_of_blocks, symmetric_of, to_correlation
+from glasso_cli.linalg.packed import centred_upper, sum_of_blocks, symmetric_of, to_correlation, upper_without
 
 WIDTH = 70
 RANDOM = np.random.default_rng(0)
@@ -32,6 +32,20 @@ def test_entries_between_chosen_rows_less_what_their_means_make(rows: np.ndarray
     assert (out[np.tril_indices(len(rows), -1)] == 7).all()
     symmetric_of(PACKED[1], rows, 200, left, right, apart, out)
     np.testing.assert_array_equal(out, expected + np.triu(expected, 1).T)
+
+
+@pytest.mark.parametrize("rows", [np.arange(WIDTH), np.arange(1, WIDTH, 3), RANDOM.permutation(WIDTH)[:31]])
+@pytest.mark.parametrize("left_out", [[1], [0, 2]])
+def test_the_covariance_without_some_blocks_in_any_order_of_the_rows(rows: np.ndarray, left_out: list[int]) -> None:
+    total, mean = sum_of_blocks(PACKED, np.arange(3)), RANDOM.standard_normal(len(rows))
+    kept = total.copy()
+    for block in left_out:
+        kept -= PACKED[block]
+    expected = moments.unpack_upper(kept, WIDTH)[np.ix_(rows, rows)] / 200 - np.outer(mean, mean)
+    out = np.full((len(rows), len(rows)), 7.0)
+    upper_without(PACKED, np.array(left_out), total, rows, 200, mean, out)
+    np.testing.assert_array_equal(np.triu(out), np.triu(expected))
+    assert (out[np.tril_indices(len(rows), -1)] == 7).all()
 
 
 def test_a_correlation_has_the_same_bytes_as_one_made_step_by_step() -> None:
