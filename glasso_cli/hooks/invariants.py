@@ -133,7 +133,8 @@ def _projection_errors(
     outputs = {point: _output_of(loaded.model, point) for point in linear}
     points = {point.name: point for point in [*hook_points, *linear.values(), *outputs.values()]}
     with ExitStack() as hooks, record(loaded.model, list(points.values()), stop=False) as recorder:
-        head = loaded.model.get_output_embeddings()
+        find = getattr(loaded.model, "get_output_embeddings", None)  # a decoder that is read alone has no head
+        head = find() if find is not None else None
         if head is not None:
             hooks.callback(head.register_forward_pre_hook(_copied).remove)
         seen = dict(zip(points, recorder.run(row[None]), strict=True))
