@@ -157,7 +157,7 @@ def _tried(job: Job, ids: np.ndarray, wanted: Sequence[tuple[int, int, int]]) ->
 
 
 STAGE = Stage(
-    version=3,
+    version=4,
     sections=("model", "corpora", "collect", "fit", "influence", "score", "pathways"),
     after=("collect", "influence"),
     settings=settings,

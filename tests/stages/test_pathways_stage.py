@@ -77,6 +77,9 @@ def test_associations_are_paths_too(runner: Runner) -> None:
     made = load()
     assert made.metrics.graph == "association"
     assert (np.abs(made.effects) > 0).all()
+    assert np.isnan(made.length_errors).all()
+    assert not any(row["onto_targets_standard_error"] for row in rows_of("out/pathways/words.neurons.csv"))
+    assert "sums over paths have none" in " ".join(runner.command("show", "out/pathways/words.npz").output.split())
     with pytest.raises(InputError, match=r"fit\.order is not set"):
         runner.run("fit", "pathways", set_=(*settings, "fit.order=none"))
 
@@ -119,15 +122,21 @@ def test_paths_end_in_the_scalar(runner: Runner) -> None:
     assert scores.direct_slopes is not None
     np.testing.assert_allclose(made.exits, scores.direct_slopes[own] * influence.std)
     table = {row["neuron"]: row for row in rows_of("out/pathways/words.neurons.csv")}
-    for name in ("through", "through_absolute", "direct", "slope", "slope_standard_error"):
+    sums = ("through", "through_standard_error", "through_absolute", "through_absolute_standard_error")
+    for name in (*sums, "direct", "slope", "slope_standard_error", "influence_standard_error"):
         assert np.isfinite([float(row[name]) for row in table.values()]).all()
     last = [row for row in table.values() if row["layer"] == "2"]
     assert all(float(row["through"]) == 0 and row["slope"] == row["direct"] for row in last)
+    assert (made.length_errors[-1] > 0).all()
+    assert made.metrics.absolute_error is not None
     assert '-> "loss"' in Path("out/pathways/words.dot").read_text()
     said = runner.command("show", "out/pathways/words.npz").output.replace("\n", " ")
     assert "strongest from" in said
     assert "to the loss" in said
-    assert "block jackknife of the products" in said
+    assert "block jackknife of the products and their sums" in " ".join(said.split())
+    assert f"{made.metrics.absolute:.4g} ± {made.metrics.absolute_error:.2g} in absolute values" in " ".join(
+        said.split()
+    )
     assert "times the sum of the products" in " ".join(said.split())
     assert runner.command("show", "out/pathways/words.dot").exit_code == 0
 

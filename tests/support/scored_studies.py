@@ -127,8 +127,11 @@ def sloped(ids: np.ndarray, layers: np.ndarray, signs: np.ndarray, seed: int = 0
     )  # fmt: skip
 
 
-def pathways_of(study: Study, *, tried: int = 2, seed: int = 0, to: str = "neurons") -> Pathways:
-    """Paths through random edges between the first three neurons of each layer; those to neurons with trials of the first ``tried``."""
+def pathways_of(study: Study, *, tried: int = 2, seed: int = 0, to: str = "neurons", blocks: int = 4) -> Pathways:
+    """Paths through random edges between the first three neurons of each layer; those to neurons with trials of the first ``tried``.
+
+    Edges differ between ``blocks`` of documents; it is not known how if there are none.
+    """
     rng = np.random.default_rng(seed)
     ids, layers = study.collected.ids, study.collected.layers
     pairs = [
@@ -139,7 +142,8 @@ def pathways_of(study: Study, *, tried: int = 2, seed: int = 0, to: str = "neuro
     ]
     sources, targets = np.array(pairs).T
     weights = rng.normal(size=len(pairs)) * 0.5
-    graph = LayeredGraph(ids, layers, sources, targets, weights, np.full(len(pairs), 0.02))
+    deviations = 0.01 * np.random.default_rng(seed).standard_normal((len(pairs), blocks)) if blocks else None
+    graph = LayeredGraph(ids, layers, sources, targets, weights, np.full(len(pairs), 0.02), deviations)
 
     def trial(paths: Any) -> list[Effect]:
         return [Effect((0.4, 0.02), (0.1, 0.02), (0.3, 0.01), 5, 99) for _ in paths]

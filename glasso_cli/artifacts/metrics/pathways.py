@@ -55,6 +55,8 @@ class PathwayMetrics:
     edge_share: float
     signed: float  # sum over sources and targets of the signed effects along all paths, oriented
     absolute: float  # of the absolute ones
+    signed_error: float | None  # standard errors of both; None where it is not known how blocks of documents differ
+    absolute_error: float | None
     jackknife: bool  # whether errors of products are by the block jackknife; otherwise factors are taken as independent
     units: bool  # whether errors know that standard deviations are estimated too
     scalar: ScalarReached | None  # None where paths end in neurons

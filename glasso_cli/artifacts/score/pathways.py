@@ -13,6 +13,7 @@ from glasso_cli.artifacts.metrics import PathwayMetrics, metrics_of
 from glasso_cli.artifacts.orientation import pair_signs
 
 JOINT = " > "  # between the neurons of a path in tables
+LENGTH_SUMS = ("positive", "negative", "signed", "net", "absolute")  # rows of ``length_sums``
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,7 +25,7 @@ class Pathways(Artifact):
     """
 
     kind: ClassVar[str] = "pathways"
-    schema: ClassVar[int] = 2
+    schema: ClassVar[int] = 3
 
     neuron_ids: np.ndarray = array("p", dtype="str")
     layers: np.ndarray = array("p", dtype="int32")
@@ -52,6 +53,16 @@ class Pathways(Artifact):
     )  # what a neuron passes on to all targets, or to the scalar
     # The same with signs, which may cancel. The targets are taken by their heavier poles, the neuron with the model's own sign:
     onto_targets_signed: np.ndarray = array("R", "p", dtype="float64")
+    # Standard errors over documents of sums over all paths; nan where it is not known how blocks of documents differ:
+    influence_errors: np.ndarray = array("p", dtype="float64")
+    from_sources_errors: np.ndarray = array("p", dtype="float64")  # of paths of any length, as the next two
+    onto_targets_errors: np.ndarray = array("p", dtype="float64")
+    onto_targets_signed_errors: np.ndarray = array("p", dtype="float64")
+    # Sums over the neurons of a layer, and over the targets, of effects along all paths of a number of edges. Signs are oriented:
+    length_layers: np.ndarray = array("S", dtype="int32")
+    length_edges: np.ndarray = array("S", dtype="int32")  # with the slope of a scalar
+    length_sums: np.ndarray = array("5", "S", dtype="float64")  # LENGTH_SUMS
+    length_errors: np.ndarray = array("5", "S", dtype="float64")  # standard errors, nan as above
     paths: np.ndarray = array("K", "M", dtype="int32")  # neurons, -1 beyond the last; the strongest path first
     effects: np.ndarray = array("K", dtype="float64")  # products of the weights, and of ``exits`` at the last neuron
     effect_errors: np.ndarray = array("K", dtype="float64")  # standard errors
@@ -101,6 +112,13 @@ class Pathways(Artifact):
                     columns[name + suffix] = every * turn
         return columns | {"orientation": signs}
 
+    def length_columns(self) -> dict[str, Any]:
+        """The table of sums by layer and number of edges, which the figure ``pathway_lengths`` draws. Signs are oriented."""
+        columns: dict[str, Any] = {"layer": self.length_layers, "edges": self.length_edges}
+        for name, sums, errors in zip(LENGTH_SUMS, self.length_sums, self.length_errors):
+            columns |= {name: sums, f"{name}_standard_error": errors}
+        return columns
+
     def neuron_columns(self) -> dict[str, Any]:
         """The table of neurons, those with the largest influence on the targets first."""
         order = np.argsort(-self.influence, kind="stable")
@@ -108,15 +126,20 @@ class Pathways(Artifact):
             "neuron": self.neuron_ids[order],
             "layer": self.layers[order],
             "influence": self.influence[order],
+            "influence_standard_error": self.influence_errors[order],
             "from_sources": self.from_sources.sum(axis=0)[order],
+            "from_sources_standard_error": self.from_sources_errors[order],
         }
         if self.metrics.scalar is None:
             columns["onto_targets"] = self.onto_targets.sum(axis=0)[order]
+            columns["onto_targets_standard_error"] = self.onto_targets_errors[order]
         else:
             signs = self.orientation[order]
             columns |= {
                 "through": self.onto_targets_signed.sum(axis=0)[order] * signs,
+                "through_standard_error": self.onto_targets_signed_errors[order],
                 "through_absolute": self.onto_targets.sum(axis=0)[order],
+                "through_absolute_standard_error": self.onto_targets_errors[order],
                 "direct": self.exits[order] * signs,
                 "direct_standard_error": self.exit_errors[order],
                 "slope": self.slopes[order] * signs,

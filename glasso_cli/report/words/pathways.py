@@ -104,10 +104,15 @@ def trial_words(found: Mediated) -> str:
 
 def _effects(metrics: PathwayMetrics) -> str:
     along = f"along all paths of up to {count(metrics.longest, 'edge')}, summed over sources"
-    sums = f"{metrics.signed:.4g} signed, {metrics.absolute:.4g} in absolute values"
+    signed, absolute = _sum(metrics.signed, metrics.signed_error), _sum(metrics.absolute, metrics.absolute_error)
+    sums = f"{signed} signed, {absolute} in absolute values"
     if metrics.scalar is None:
         return f"{along} and targets: {sums}"
     return f"changes of {end_words(metrics)} per token and standard deviation, {along}: {sums}"
+
+
+def _sum(value: float, error: float | None) -> str:
+    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"
 
 
 def _in_short(found: Mediated) -> str:
@@ -126,12 +131,12 @@ def _tried(found: Mediated) -> str:
 def _errors(metrics: PathwayMetrics) -> str:
     units = "" if metrics.units else "; standard deviations are taken as known"
     if metrics.jackknife:
-        return f"block jackknife of the products over documents{units}"
+        return f"block jackknife of the products and their sums over documents{units}"
     if metrics.graph == "influence":
         how = "take the edges as independent, since the influence is of an older glasso or too large; `glasso influence --force` may help"
     else:
         how = "take the edges as independent"
-    return f"over documents; they {how}{units}"
+    return f"over documents; they {how}{units}; sums over paths have none"
 
 
 def _reached(scalar: ScalarReached) -> str:

@@ -1,13 +1,14 @@
-"""Standard errors of effects of paths: of the product of the edges, and of the units in which it is given.
+"""Standard errors of effects of paths, and of sums over paths: of the edges, and of the units in which effects are given.
 
 Where the artifacts say how blocks of documents differ, the error is the block jackknife of the product: every factor changes with the
 same blocks, so no two of them are taken as independent. Otherwise the factors are taken as independent, and the standard deviations
-that are the unit too.
+that are the unit too. Paths share edges, so a sum over paths has no error where blocks are not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,42 @@ from glasso_cli.scoring.pathways.units import Units
 def by_jackknife(graph: LayeredGraph, end: End) -> bool:
     """Whether it is known how the blocks of documents differ, for every factor of a path."""
     return graph.deviations is not None and end.deviations is not None
+
+
+def jackknife_errors(
+    statistic: Callable[[LayeredGraph, np.ndarray], np.ndarray], graph: LayeredGraph, end: End, units: Units | None
+) -> np.ndarray:
+    """The standard errors ``(…)`` of ``statistic``, a function of a graph and what its end gets of each neuron ``(p,)``.
+
+    The statistic is computed again with each block of documents left out. Without ``units``, standard deviations are taken as
+    known. All errors are nan where it is not known how blocks differ.
+    """
+    whole = np.asarray(statistic(graph, end.slopes))
+    changes = [statistic(*left) - whole for left in _without_blocks(graph, end, units)]
+    if len(changes) < 2:
+        return np.full(whole.shape, np.nan)
+    return np.asarray(np.sqrt((len(changes) - 1) / len(changes) * np.square(changes).sum(axis=0)))
+
+
+def _without_blocks(graph: LayeredGraph, end: End, units: Units | None) -> Iterator[tuple[LayeredGraph, np.ndarray]]:
+    """The graph, and what the end gets of each neuron, without each block; none where it is not known how blocks differ.
+
+    Both are in the standard deviations of the documents that are left, if there are ``units``.
+    """
+    if graph.deviations is None or end.deviations is None:
+        return
+    amount = graph.deviations.shape[1]
+    of_units = np.zeros((graph.n_neurons, amount)) if units is None else units.of_neurons(amount)
+    filled = np.flatnonzero(graph.deviations.any(axis=0) | end.deviations.any(axis=0) | of_units.any(axis=0))
+    scale = np.sqrt(len(filled) / max(len(filled) - 1, 1))
+    for block in filled.tolist():
+        ratio = np.exp(-scale * of_units[:, block])  # of the standard deviations without the block to those of all
+        weights = graph.weights - scale * graph.deviations[:, block]
+        slopes = end.slopes - scale * end.deviations[:, block]
+        yield (
+            replace(graph, weights=weights * ratio[graph.sources] / ratio[graph.targets]),
+            slopes * ratio if end.is_scalar else slopes,
+        )
 
 
 def path_errors(graph: LayeredGraph, paths: Sequence[Path], end: End, units: Units | None) -> np.ndarray:

@@ -34,12 +34,11 @@ def pruned_view(graph: LayeredGraph, exits: np.ndarray, nodes: float = NODES, ed
     Neurons from which no kept edge leads on, and those that lost all edges into them, are left out. Raises
     :class:`InputError` where ``exits`` are all zero.
     """
-    size = np.abs(exits)
-    if not size.any():
+    if not exits.any():
         raise InputError("No neuron leads to the end.", "Name neurons that are in the graph across layers.")
-    into_end = size / size.sum()
+    into_end = _into_end(exits)
     every = np.ones(len(graph.weights), bool)
-    influence = _influence(graph, every, into_end)
+    influence = influence_on(graph, exits)
     kept = _strongest(influence, nodes)
     inside = kept[graph.sources] & kept[graph.targets]
     shares = _shares(graph, inside)
@@ -57,6 +56,16 @@ def pruned_view(graph: LayeredGraph, exits: np.ndarray, nodes: float = NODES, ed
         kept = left
         chosen = chosen & kept[graph.sources] & kept[graph.targets]
         onto_end = onto_end & kept
+
+
+def influence_on(graph: LayeredGraph, exits: np.ndarray) -> np.ndarray:
+    """The influence ``(p,)`` of each neuron on the end along all edges; ``exits`` are as in :func:`pruned_view`."""
+    return _influence(graph, np.ones(len(graph.weights), bool), _into_end(exits))
+
+
+def _into_end(exits: np.ndarray) -> np.ndarray:
+    size = np.abs(exits)
+    return np.asarray(size / size.sum())
 
 
 def _shares(graph: LayeredGraph, chosen: np.ndarray) -> np.ndarray:

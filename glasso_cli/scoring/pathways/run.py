@@ -15,9 +15,10 @@ from glasso_cli.scoring.pathways.best_paths import Path, best_paths
 from glasso_cli.scoring.pathways.end import End
 from glasso_cli.scoring.pathways.errors import by_jackknife, path_errors
 from glasso_cli.scoring.pathways.graph import LayeredGraph
+from glasso_cli.scoring.pathways.lengths import lengths
 from glasso_cli.scoring.pathways.mediation import Effect
 from glasso_cli.scoring.pathways.pruned import pruned_view
-from glasso_cli.scoring.pathways.total_effects import Effects, effects_of, effects_on
+from glasso_cli.scoring.pathways.total_effects import Effects, effects_of, effects_on, oriented_exits, total_errors
 from glasso_cli.scoring.pathways.units import Units
 from glasso_cli.scoring.ranks import spearman
 
@@ -60,9 +61,10 @@ def pathways(
         )
     errors = path_errors(graph, found, end, units)
     view = pruned_view(graph, exits, section.nodes, section.edges)
-    # Sums over neurons are of heavier poles, since the signs of gated neurons are arbitrary; a scalar has a sign of its own.
-    ends = exits if end.is_scalar else exits * orientation
+    ends = oriented_exits(exits, end, orientation)
     reached, passed = effects_of(graph, sources * orientation), effects_on(graph, ends)
+    unsure = total_errors(graph, end, sources * orientation, orientation, units)
+    sums = lengths(graph, end, orientation, units)
     tried, effects = _tried(found, section.mediate, trial)
     metrics = PathwayMetrics(
         graph=section.graph,
@@ -79,6 +81,8 @@ def pathways(
         edge_share=section.edges,
         signed=float(reached.total @ ends),
         absolute=float(reached.total_absolute @ np.abs(exits)),
+        signed_error=unsure.signed,
+        absolute_error=unsure.absolute,
         jackknife=by_jackknife(graph, end),
         units=units is not None,
         scalar=None
@@ -107,6 +111,14 @@ def pathways(
         from_sources=reached.absolute,
         onto_targets=passed.absolute,
         onto_targets_signed=passed.signed,
+        influence_errors=unsure.influence,
+        from_sources_errors=unsure.reached,
+        onto_targets_errors=unsure.passed,
+        onto_targets_signed_errors=unsure.passed_signed,
+        length_layers=sums.layers.astype(np.int32),
+        length_edges=sums.edges.astype(np.int32),
+        length_sums=sums.sums,
+        length_errors=sums.errors,
         exits=exits,
         exit_errors=end.errors,
         leaves=view.ends & end.is_scalar,

@@ -48,9 +48,16 @@ class Units:
     def deviations(self, first: int, last: int | None, blocks: int) -> np.ndarray:
         """What each of ``blocks`` adds to that error, ``(blocks,)``: their squares add up to its square, about."""
         whole, without = self._ratio(first, last)
-        found = np.zeros(blocks)
+        return np.asarray(self._deviations(whole[None], without[:, None], blocks)[0])
+
+    def of_neurons(self, blocks: int) -> np.ndarray:
+        """What each of ``blocks`` adds to the error of the logarithm of the standard deviation of each neuron, ``(p, blocks)``."""
+        return self._deviations(self.whole, self.without, blocks)
+
+    def _deviations(self, whole: np.ndarray, without: np.ndarray, blocks: int) -> np.ndarray:
+        found = np.zeros((len(whole), blocks))
         weight = self.shares / (1 - self.shares) / len(self.shares)
-        found[self.blocks] = np.sqrt(weight) * (whole - without) * (1 / self.shares - 1)
+        found[:, self.blocks] = np.sqrt(weight) * (whole - without).T * (1 / self.shares - 1)
         return found
 
     def _ratio(self, first: int, last: int | None) -> tuple[np.ndarray, np.ndarray]:

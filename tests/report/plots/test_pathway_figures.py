@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.across import layers_of, study_across
-from support.layered import of, paths
+from matplotlib.collections import LineCollection
+from support.across import layers_of
 from support.scored_studies import SCORES, pathways_of, structure_of, study_scored
 
 from glasso_cli.artifacts import Pathways
 from glasso_cli.artifacts.orientation import pair_signs
+from glasso_cli.artifacts.score.pathways import LENGTH_SUMS
 from glasso_cli.config import VisualizeSection
 from glasso_cli.report.plots import ACROSS, PLOTS, draw
-from glasso_cli.report.plots.figures.pathways.lengths import by_length
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.plots.parts.rows import places_in_rows
 from glasso_cli.report.plots.parts.style import Picture
@@ -108,39 +107,30 @@ def test_neurons_stand_near_their_neighbours() -> None:
 # -- effects by length --------------------------------------------------------------------------------
 
 
-def test_effects_by_length_are_sums_over_all_paths(tmp_path: Path) -> None:
-    made = pathways_of(study_across(tmp_path, (8, 9, 10), seed=5))
-    signs = pair_signs(made.orientation, made.sources, made.targets)
-    graph = of(made.layers, made.sources, made.targets, made.weights * signs, made.errors)
-    net: dict[tuple[int, int], dict[tuple[int, int], float]] = defaultdict(lambda: defaultdict(float))
-    absolute: dict[tuple[int, int], float] = defaultdict(float)
-    for path, effect in paths(graph):
-        if made.is_target[path[-1]]:
-            key = (int(made.layers[path[0]]), len(path) - 1)
-            net[key][path[0], path[-1]] += effect
-            absolute[key] += abs(effect)
-    table = by_length(made)
-    assert list(zip(table["layer"].tolist(), table["edges"].tolist())) == sorted(net)
-    for place, key in enumerate(sorted(net)):
-        effects = np.array(list(net[key].values()))
-        assert table["positive"][place] == pytest.approx(effects[effects > 0].sum())
-        assert table["negative"][place] == pytest.approx(effects[effects < 0].sum())
-        assert table["net"][place] == pytest.approx(np.abs(effects).sum())
-        assert table["absolute"][place] == pytest.approx(absolute[key])
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["neurons", "scalar"])
-def test_effects_by_length_do_not_depend_on_the_signs_of_neurons(tmp_path: Path, to: str) -> None:
-    made = pathways_of(study_across(tmp_path, (8, 9, 10)), to=to)
-    flips = np.random.default_rng(3).choice([-1, 1], len(made.neuron_ids)).astype(np.int8)
-    turned = replace(
-        made,
-        weights=made.weights * pair_signs(flips, made.sources, made.targets),
-        exits=made.exits * (flips if to == "scalar" else 1),
-        orientation=made.orientation * flips,
+def test_sums_by_length_have_intervals_where_errors_are_known(tmp_path: Path, to: str) -> None:
+    study = study_scored(tmp_path, seed=5, to=to, section=SMALL)
+    made, picture = paths_of(study), drawn(study)["pathway_lengths"]
+    for name, values in made.length_columns().items():
+        np.testing.assert_array_equal(picture.table[name], values)
+    assert "95 % intervals over documents" in words_of(picture)
+    assert f"± {made.length_errors[-1, 0]:.2g}" in picture.alt
+    heights = sorted(
+        end - start for lines in picture.figure.findobj(LineCollection) for (_, start), (_, end) in lines.get_segments()
     )
-    for name, values in by_length(made).items():
-        np.testing.assert_allclose(by_length(turned)[name], values)
+    drawn_errors = made.length_errors[[LENGTH_SUMS.index(name) for name in ("signed", "net", "absolute")]]
+    np.testing.assert_allclose(heights, sorted(2 * 1.96 * drawn_errors.ravel()))
+
+
+@pytest.mark.slow
+def test_sums_by_length_without_errors_say_so(tmp_path: Path) -> None:
+    study = study_scored(tmp_path, seed=5, section=SMALL)
+    picture = drawn(replace(study, pathways=pathways_of(study, blocks=0)))["pathway_lengths"]
+    assert np.isnan(picture.table["absolute_standard_error"]).all()
+    assert "The sums have no intervals" in words_of(picture)
+    assert "±" not in picture.alt
+    assert not picture.figure.findobj(LineCollection)
 
 
 # -- paths to a scalar --------------------------------------------------------------------------------
@@ -184,29 +174,6 @@ def test_the_pruned_view_has_the_edges_to_the_scalar(to_loss: Study) -> None:
 
 def replace_edges(study: Study, edges: int) -> VisualizeSection:
     return study.section.model_copy(update={"edges": edges})
-
-
-def test_effects_on_a_scalar_by_length_are_sums_over_all_paths(to_loss: Study) -> None:
-    made, table = paths_of(to_loss), by_length(paths_of(to_loss))
-    signs = pair_signs(made.orientation, made.sources, made.targets)
-    graph = of(made.layers, made.sources, made.targets, made.weights * signs, made.errors)
-    net: dict[tuple[int, int], dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    absolute: dict[tuple[int, int], float] = defaultdict(float)
-    for path, effect in paths(graph):
-        key, onto_end = (int(made.layers[path[0]]), len(path)), made.exits[path[-1]] * made.orientation[path[-1]]
-        net[key][path[0]] += effect * onto_end
-        absolute[key] += abs(effect * onto_end)
-    assert list(zip(table["layer"].tolist(), table["edges"].tolist())) == sorted(net)
-    for place, key in enumerate(sorted(net)):
-        effects = np.array(list(net[key].values()))
-        assert table["positive"][place] == pytest.approx(effects[effects > 0].sum())
-        assert table["negative"][place] == pytest.approx(effects[effects < 0].sum())
-        assert table["net"][place] == pytest.approx(np.abs(effects).sum())
-        assert table["absolute"][place] == pytest.approx(absolute[key])
-    sums = made.onto_targets_signed.sum(axis=0) * made.orientation
-    first = made.layers == 8
-    own = table["layer"] == 8
-    assert (table["positive"] + table["negative"])[own].sum() == pytest.approx(sums[first].sum())
 
 
 @pytest.mark.slow

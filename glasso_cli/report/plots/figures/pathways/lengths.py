@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
 
 from glasso_cli.artifacts import Pathways
-from glasso_cli.artifacts.orientation import pair_signs
 from glasso_cli.graph import colours
-from glasso_cli.linalg.path_sums import path_sums
 from glasso_cli.report.plots.layers_study import LayersStudy
 from glasso_cli.report.plots.parts import style
 from glasso_cli.report.words.labels import count, percent
@@ -20,7 +17,7 @@ from glasso_cli.report.words.pathways import edge_words, end_words, scalar_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AT_ONCE = 256  # targets
+_INTERVAL = 1.96  # standard errors
 _BAR = 0.62  # inches
 
 
@@ -29,9 +26,7 @@ def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     made = study.pathways
     if made is None:
         return
-    table = by_length(made)
-    if not len(table["layer"]):
-        return
+    table = made.length_columns()
     amount = len(table["layer"])
     page = style.page(
         study,
@@ -48,48 +43,6 @@ def pictures(study: LayersStudy) -> Iterator[style.Picture]:
     yield style.Picture("pathway_lengths", page.figure, _alt(study, made, table), table)
 
 
-def by_length(made: Pathways) -> dict[str, Any]:
-    """For each layer and number of edges with a path to a target: sums over pairs of a neuron of the layer and a target.
-
-    Where paths end in a scalar, it is the one target, and its slope in the last neuron is an edge, as in the tables.
-    ``positive`` and ``negative`` are those of the pairs' signed effects by sign, ``net`` is that of their sizes, and ``absolute``
-    that of the sizes of all paths. Only the first two depend on the orientation of neurons.
-    """
-    p = len(made.neuron_ids)
-    weights = made.weights * pair_signs(made.orientation, made.sources, made.targets)
-    backwards = csr_array(coo_array((weights, (made.sources, made.targets)), shape=(p, p)))
-    layers, of_layer = np.unique(made.layers, return_inverse=True)
-    sums: dict[tuple[int, int], np.ndarray] = {}
-    first = 1 if made.metrics.scalar is None else 2  # edges of the shortest paths
-    for ends in _ends(made):
-        for length, (signed, absolute) in enumerate(path_sums(backwards, ends), start=first):
-            parts = (np.maximum(signed, 0), np.minimum(signed, 0), np.abs(signed), absolute)
-            totals = np.array([np.bincount(of_layer, part.sum(axis=1), len(layers)) for part in parts])
-            for row in np.flatnonzero(totals[3]).tolist():
-                key = (row, length)
-                sums[key] = sums.get(key, np.zeros(4)) + totals[:, row]
-    keys = sorted(sums)
-    columns = np.array([sums[key] for key in keys]).reshape(-1, 4).T
-    return {
-        "layer": layers[[row for row, _ in keys]] if keys else np.zeros(0, np.int64),
-        "edges": np.array([length for _, length in keys], np.int64),
-        **dict(zip(("positive", "negative", "net", "absolute"), columns)),
-    }
-
-
-def _ends(made: Pathways) -> Iterator[np.ndarray]:
-    """What each end gets of each neuron, ``(p, n)`` for some of the ends: the targets, or the scalar alone. Signs are oriented."""
-    if made.metrics.scalar is not None:
-        yield (made.exits * made.orientation)[:, None]
-        return
-    targets = np.flatnonzero(made.is_target)
-    for start in range(0, len(targets), _AT_ONCE):
-        chosen = targets[start : start + _AT_ONCE]
-        ends = np.zeros((len(made.neuron_ids), len(chosen)))
-        ends[chosen, np.arange(len(chosen))] = 1.0
-        yield ends
-
-
 def _draw_signed(axes: Axes, table: dict[str, Any], unit: str, each: str) -> None:
     places = np.arange(len(table["layer"]))
     axes.bar(places, table["positive"], color=colours.POSITIVE, width=0.7, label=f"positive {each}")
@@ -97,8 +50,8 @@ def _draw_signed(axes: Axes, table: dict[str, Any], unit: str, each: str) -> Non
         places, table["negative"], color=colours.NEGATIVE, width=0.7, hatch="////", edgecolor="white", linewidth=0,
         label=f"negative {each}",
     )  # fmt: skip
-    total = table["positive"] + table["negative"]
-    axes.plot(places, total, "d", color="white", markeredgecolor="black", markersize=6, label="sum")
+    _intervals(axes, places, table, "signed")
+    axes.plot(places, table["signed"], "d", color="white", markeredgecolor="black", markersize=6, zorder=4, label="sum")
     axes.axhline(0, color=style.INK, linewidth=0.8)
     axes.set(title="Signed", ylabel=f"sum of effects, {unit}")
     _finish(axes, table)
@@ -106,10 +59,28 @@ def _draw_signed(axes: Axes, table: dict[str, Any], unit: str, each: str) -> Non
 
 def _draw_absolute(axes: Axes, table: dict[str, Any], unit: str, each: str) -> None:
     places = np.arange(len(table["layer"]))
-    axes.bar(places - 0.19, table["net"], color="#BDBDBD", width=0.36, label=f"of {each}, after cancelling")
-    axes.bar(places + 0.19, table["absolute"], color=style.ACCENT, width=0.36, label="of paths, nothing cancels")
+    for name, shift, colour, label in (
+        ("net", -0.19, "#BDBDBD", f"of {each}, after cancelling"),
+        ("absolute", 0.19, style.ACCENT, "of paths, nothing cancels"),
+    ):
+        axes.bar(places + shift, table[name], color=colour, width=0.36, label=label)
+        _intervals(axes, places + shift, table, name)
     axes.set(title="Absolute", ylabel=f"sum of absolute effects, {unit}")
     _finish(axes, table)
+
+
+def _intervals(axes: Axes, places: np.ndarray, table: dict[str, Any], name: str) -> None:
+    """95 % intervals of a column, with a white rim that shows on dark bars; nothing where errors are not known."""
+    from matplotlib.patheffects import withStroke
+
+    errors = np.asarray(table[f"{name}_standard_error"])
+    if not np.isfinite(errors).all():
+        return
+    drawn = axes.errorbar(
+        places, table[name], yerr=_INTERVAL * errors, fmt="none", ecolor=style.INK, elinewidth=1.0, capsize=3, zorder=3
+    )
+    for line in drawn.get_children():
+        line.set_path_effects([withStroke(linewidth=2.6, foreground="white")])
 
 
 def _finish(axes: Axes, table: dict[str, Any]) -> None:
@@ -140,15 +111,32 @@ def _note(made: Pathways) -> str:
     return (
         f"Sums over {pairs}. Left: the effect of each {each} along all paths of this many edges; paths of opposite sign cancel. Right: the "
         "same effects without their signs, and the sums of the absolute effects of the paths, where nothing cancels. "
-        f"{edge_words(made.metrics.graph)}{last} The sums have no errors here."
+        f"{edge_words(made.metrics.graph)}{last} {_interval_words(made)}"
     )
+
+
+def _interval_words(made: Pathways) -> str:
+    if not np.isfinite(made.length_errors).all():
+        return (
+            "The sums have no intervals: it is not known how the factors of paths differ between blocks of documents."
+        )
+    units = "" if made.metrics.units else ", with standard deviations taken as known"
+    return f"Lines: 95 % intervals over documents (block jackknife{units})."
 
 
 def _alt(study: LayersStudy, made: Pathways, table: dict[str, Any]) -> str:
     words = "; ".join(
-        f"layer {layer}, {count(length, 'edge')}: {absolute:.3g}, of which {percent(float(net / absolute))} is left after cancelling"
-        for layer, length, net, absolute in zip(
-            *(np.asarray(table[name]).tolist() for name in ("layer", "edges", "net", "absolute"))
+        f"layer {layer}, {count(length, 'edge')}: {absolute:.3g}{_plus_minus(error)}, of which {percent(float(net / absolute))} is left "
+        "after cancelling"
+        for layer, length, net, absolute, error in zip(
+            *(
+                np.asarray(table[name]).tolist()
+                for name in ("layer", "edges", "net", "absolute", "absolute_standard_error")
+            )
         )
     )
     return f"Bars of the effects on {_end(made)} along all paths ({study.title}). Absolute sums by first layer and length: {words}."
+
+
+def _plus_minus(error: float) -> str:
+    return f" ± {error:.2g}" if np.isfinite(error) else ""
