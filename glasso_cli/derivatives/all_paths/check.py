@@ -111,11 +111,17 @@ def chosen_derivative(
                 f"{max(check.mean, check.rms):.1e} off those by the neurons, and may be {TOLERANCE:g} off.",
                 "Set model.dtype: float32." if low else "Take another source hook point (influence.layers).",
             )
-    return Choice(_layered(derivative, push, sample, found) or derivative, checks)
+    layered = _layered(derivative, push, sample, found)
+    if layered is None:
+        return Choice(derivative, checks)
+    taken, found = layered
+    return Choice(taken, tuple(_discrepancy(one, other) for one, other in zip(found, exact, strict=True)))
 
 
-def _layered(general: Derivative, push: Push, sample: Sample, found: list[Tensor]) -> LayeredDerivative | None:
-    """The derivative through layers of a known layout, or None where it is not what ``general`` has ``found``."""
+def _layered(
+    general: Derivative, push: Push, sample: Sample, found: list[Tensor]
+) -> tuple[LayeredDerivative, list[Tensor]] | None:
+    """The derivative through layers of a known layout and what it gives, or None where it is not what ``general`` has ``found``."""
     layered = _through_layers(general, push)
     if layered is None:
         return None
@@ -125,7 +131,8 @@ def _layered(general: Derivative, push: Push, sample: Sample, found: list[Tensor
         made = sample.along(layered, push.written(sample.sources))
     except Exception:  # code of others: a layer may not run by itself
         return None
-    return layered if all(_distance(one, other) <= ROUNDED for one, other in zip(made, found, strict=True)) else None
+    is_right = all(_distance(one, other) <= ROUNDED for one, other in zip(made, found, strict=True))
+    return (layered, made) if is_right else None
 
 
 def _through_layers(general: Derivative, push: Push) -> LayeredDerivative | None:

@@ -93,6 +93,8 @@ def test_it_is_chosen_where_it_is_right(loaded: Callable[[str], LoadedModel], fa
         sample = Sample.of(batch, kept, np.ones(len(push.neurons)))
         choice = chosen_derivative(feed, feed.reading.reader(), push, targets, sample, PythonWarnings())
         assert isinstance(choice.derivative, LayeredDerivative) == is_layered
+        if is_layered:  # what is said of the distance is of the derivative that is used
+            assert all(check is not None and 0 < check.rms < 1e-4 for check in choice.checks)
         assert choice.derivative.step is None
 
 
