@@ -54,7 +54,7 @@ def slope_table(made: Pathways) -> dict[str, Any]:
     kept = np.flatnonzero(sources)[np.argsort(-np.abs(columns["slope"][sources]), kind="stable")]
     wanted = (
         *("neuron", "layer", "slope", "slope_standard_error", "direct", "direct_standard_error", "through"),
-        *("through_absolute", "orientation"),
+        *("through_standard_error", "through_absolute", "through_absolute_standard_error", "orientation"),
     )
     return {name: columns[name][kept] for name in wanted}
 
@@ -103,7 +103,7 @@ def _note(scalar: ScalarReached, table: dict[str, Any]) -> str:
         f"A dot is one of {count(len(table['neuron']), 'source neuron')}. Slope: change of {name} per token and standard deviation of the "
         f"neuron, measured on {scalar.tokens:,} tokens of {count(scalar.documents, 'document')}. Direct part: with the neurons of later "
         f"layers held, measured too. Paths: the sum of the products of their edges and slopes. On the grey line, paths predict what is "
-        f"measured.{bars} The sums over paths have no errors here, and neither has the difference of two slopes."
+        f"measured.{bars} Errors of the sums over paths are in slopes.csv; the difference of two slopes has none."
     )
 
 
