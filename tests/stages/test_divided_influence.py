@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.divided import CODE, ended, pieces, python_with
+from support.divided import CODE, ended, pieces, with_poison
 
 from glasso_cli.artifacts.npz import read_npz
 
@@ -21,17 +21,6 @@ collect: {hook_points: ["0:out", "1:out", "2:out"], blocks: 4, mask: {massive: n
 influence: {paths: all, min_effect: 0, max_tokens: 300, keep: all}
 """
 
-# Run before anything else in a process: one unit always fails.
-POISON = """
-from glasso_cli.pipeline import units
-write = units.write_piece
-def poisoned(path, *rest):
-    if path.name == "source-000-block-0002.npz":
-        raise ValueError("this block is poison")
-    write(path, *rest)
-units.write_piece = poisoned
-"""
-
 
 def test_all_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -43,7 +32,9 @@ def test_all_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = Path("out/influence/rows.npz")
     one = artifact.read_bytes()
     artifact.unlink()
-    said = ended("influence", "c.yaml", *PROCESSES, code=5, environment=python_with(POISON))
+    said = ended(
+        "influence", "c.yaml", *PROCESSES, code=5, environment=with_poison("source-000-block-0002.npz", "block")
+    )
     assert "these were not made: block 2 of 0:out (ValueError: this block is poison)" in said
     first = {f"source-000-block-{block:04d}.npz" for block in (0, 1, 3)}
     assert set(pieces()) == {"limits.npz", "derivative-000.npz", *first}

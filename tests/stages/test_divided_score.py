@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.divided import CODE, ended, pieces, python_with
+from support.divided import CODE, ended, pieces, with_poison
 
 pytestmark = pytest.mark.slow
 ARTIFACT = Path("out/score/rows.npz")
@@ -21,17 +21,6 @@ collect: {hook_points: ["1:out"], mask: {massive: null}}
 score:
   {scalar: class_logit, forms: [plain, integrated], steps: 2, baseline: resample, ablations: [resample, mean],
    tokens: 1200, held_out: 1100, top: 3, sample: 4, draws: 2, shares: [0.2, 1.0]}
-"""
-
-# Run before anything else in a process: a unit always fails.
-POISON = """
-from glasso_cli.pipeline import units
-write = units.write_piece
-def poisoned(path, *rest):
-    if path.name == "{file}":
-        raise ValueError("this batch is poison")
-    write(path, *rest)
-units.write_piece = poisoned
 """
 
 
@@ -58,13 +47,13 @@ def test_processes_and_dask_give_the_bytes_of_one_process(whole: bytes) -> None:
 
 
 def test_units_that_fail_are_told_and_those_that_do_not_need_them_are_kept(whole: bytes) -> None:
-    gradients = python_with(POISON.format(file="cpu-attributed-plain-0001.npz"))
+    gradients = with_poison("cpu-attributed-plain-0001.npz", "batch")
     said = ended("score", "c.yaml", *PROCESSES, code=5, environment=gradients)
     assert "these were not made: plain gradients of attributed batch 1 (ValueError: this batch is poison)" in said
     first = set(pieces())
     of_forms, slopes, ends = 2 * 2 * BATCHES, BATCHES, 2 * BATCHES
     assert len(first) == 1 + of_forms - 1 + slopes + ends  # and the clean passes
-    curves = python_with(POISON.format(file="cpu-curve-mean-0000-0000-0002.npz"))
+    curves = with_poison("cpu-curve-mean-0000-0000-0002.npz", "batch")
     said = ended("score", "c.yaml", *PROCESSES, code=5, environment=curves)
     assert "these were not made: curve of plain_absolute on batch 2 (mean) (ValueError: this batch is poison)" in said
     left = set(pieces())

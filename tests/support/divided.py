@@ -56,6 +56,17 @@ def held(self, group, *rest):
 corpus_pass.CorpusPass._make = held
 """
 
+# Run before anything else in a process: the unit that ends in the file of this name always fails.
+POISONED_PIECE = """
+from glasso_cli.pipeline import units
+write = units.write_piece
+def poisoned(path, *rest):
+    if path.name == "{file}":
+        raise ValueError("this {what} is poison")
+    write(path, *rest)
+units.write_piece = poisoned
+"""
+
 
 def write_experiment() -> None:
     """``c.yaml``, the network and the documents in the working folder."""
@@ -70,6 +81,11 @@ def python_with(code: str) -> dict[str, str]:
     Path("early").mkdir(exist_ok=True)
     Path("early/sitecustomize.py").write_text(code)
     return plain_environment(PYTHONPATH=os.pathsep.join([str(Path("early").absolute()), *sys.path]))
+
+
+def with_poison(file: str, what: str) -> dict[str, str]:
+    """The environment of processes in which the unit that ends in ``file`` always fails, and calls itself ``what``."""
+    return python_with(POISONED_PIECE.format(file=file, what=what))
 
 
 def holder() -> int | None:
