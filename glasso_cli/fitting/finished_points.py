@@ -13,6 +13,7 @@ from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.artifacts.keys import Material, key_of
 from glasso_cli.artifacts.pieces import read_piece, replace_piece
 from glasso_cli.errors import InputError
+from glasso_cli.fitting.pieces import Pieces
 from glasso_cli.solvers.path import PathPoint
 
 _ALPHA = ("fit-alpha", 3)  # kind and schema of a piece
@@ -44,6 +45,16 @@ def _digest(material: Material, without: tuple[str, ...]) -> str:
     section = {name: value for name, value in config["fit"].items() if name not in without}
     rest = {name: value for name, value in config.items() if name != "seed"}
     return key_of({**material, "config": {**rest, "fit": section}})
+
+
+def all_of(
+    pieces: Pieces, tell: Callable[[str], None], digest: Callable[[Material], str] = problem_of
+) -> list[PathPoint]:
+    """The finished points of a problem: those of interrupted runs, and those of the last fit. ``digest`` made its name."""
+    done = of_pieces(pieces.folder, pieces.problem, tell)
+    if pieces.previous is not None:
+        done += of_artifact(pieces.previous, pieces.problem, digest)
+    return done
 
 
 # -- the last fit -----------------------------------------------------------------------------------

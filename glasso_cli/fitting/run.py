@@ -197,9 +197,7 @@ class _Fit:
     def _solve(self, correlation: np.ndarray) -> list[PathPoint]:
         """All alphas asked for, and those that the search for a degree adds; finished ones are taken as they are."""
         section, pieces = self.section, self.pieces
-        done = finished_points.of_pieces(pieces.folder, pieces.problem, self.reporter.detail)
-        if pieces.previous is not None:
-            done += finished_points.of_artifact(pieces.previous, pieces.problem)
+        done = finished_points.all_of(pieces, self.reporter.detail)
         solved = []
 
         def keep(point: PathPoint) -> None:

@@ -143,9 +143,7 @@ class _SparseFit:
     def _path(self) -> tuple[list[PathPoint], float, list[Part]]:
         """All alphas asked for and those that a search adds; the smallest of them, and its components."""
         section, pieces, problem = self.section, self.pieces, self.problem
-        done = finished_points.of_pieces(pieces.folder, pieces.problem, self.reporter.detail)
-        if pieces.previous is not None:
-            done += finished_points.of_artifact(pieces.previous, pieces.problem, finished_points.problem_of_parts)
+        done = finished_points.all_of(pieces, self.reporter.detail, finished_points.problem_of_parts)
         new = []
 
         def keep(point: PathPoint) -> None:
