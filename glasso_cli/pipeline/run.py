@@ -204,8 +204,10 @@ class Pipeline:
 
     def _is_made(self, stage: str, corpus: str) -> bool:
         """Whether an artifact was ever made, or is about to be."""
-        is_asked = stage in self._selected and corpus in self._targets(stage, alone=False)
-        return is_asked or self._path(stage, corpus).exists()
+        return self._is_asked(stage, corpus) or self._path(stage, corpus).exists()
+
+    def _is_asked(self, stage: str, corpus: str) -> bool:
+        return stage in self._selected and corpus in self._targets(stage, alone=False)
 
     def _reads(self, stage: str, corpus: str) -> dict[str, tuple[str, str]]:
         """The artifacts that one reads, as stage and name, each under the label by which ``make`` finds its path."""
@@ -216,12 +218,7 @@ class Pipeline:
 
     def _is_used(self, stage: str, corpus: str) -> bool:
         """Whether an artifact that is read only where it is up to date is so, or is about to be."""
-        made = stage_named(stage)
-        if corpus not in made.targets(self.config):
-            return False
-        if stage in self._selected and corpus in self._targets(stage, alone=False):
-            return True
-        return self.fresh(stage, corpus) is not None
+        return self._is_asked(stage, corpus) or self.fresh(stage, corpus) is not None
 
     def _note_unused(self, stage: str, corpus: str) -> None:
         for of, name in stage_named(stage).reads_if_fresh(self.config, corpus):

@@ -41,9 +41,11 @@ class Pieces:
 
     def once(self, file: str, make: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
         """What ``make`` gives, which all units need; from its file where that is there."""
-        if self._found(file) is None:
+        found = self._found(file)
+        if found is None:
             write_piece(self._path(file), self.kind, self.schema, make(), {}, self.reporter.warn)
-        return self.read(file)
+            found = self.read(file)
+        return found
 
     def make(self, units: Sequence[PieceUnit], label: str, measure: str) -> None:
         """Make the units that are missing and of this process's share, with progress in ``measure``, such as tokens.
