@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,18 @@ from glasso_cli.pipeline import run
 # A busy machine is not a defect of the code.
 settings.register_profile("glasso", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("glasso")
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """No test leaves another number of threads: processes of later tests would take it, and give other last digits."""
+    before = _threads()
+    yield
+    assert _threads() == before
+
+
+def _threads() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
 
 
 @pytest.fixture

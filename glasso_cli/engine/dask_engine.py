@@ -245,11 +245,13 @@ class DaskEngine:
         return self._client
 
     def _of_this_machine(self) -> Any:
-        from distributed import Nanny, Scheduler, SpecCluster
+        from distributed import Scheduler, SpecCluster
+
+        from glasso_cli.engine.nanny import CleanNanny
 
         workers = {
             place: {
-                "cls": Nanny,
+                "cls": CleanNanny,
                 "options": {"nthreads": 1, "memory_limit": 0, "env": dict(environment), "silence_logs": _QUIET},
             }
             for place, environment in enumerate(self.environments)

@@ -39,8 +39,15 @@ def _here() -> dict[str, str]:
     return {name: plain_environment()[name] for name in ("PYTHONPATH", "OMP_NUM_THREADS")}
 
 
+def _environment() -> dict[str, str]:
+    """That of this process, without the variable in which Dask keeps the number of a process for its title."""
+    return {name: value for name, value in os.environ.items() if name != "__DASK_PARENT_PID"}
+
+
 def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) -> None:
+    before = _environment()
     outcomes = list(engine.run(own_variable, "GLASSO_TEST_PLACE", [(n,) for n in range(8)]))
+    assert _environment() == before  # though three threads were asked for
     assert sorted(outcome.item for outcome in outcomes) == [(n,) for n in range(8)]
     assert {outcome.value[0] for outcome in outcomes} == {"a", "b"}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # Dask would set one
@@ -54,7 +61,9 @@ def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) 
 def test_a_call_that_always_kills_its_process_is_told_and_the_others_are_done(
     engine: DaskEngine, tmp_path: Path
 ) -> None:
+    before = _environment()
     outcomes = {o.item[0]: o for o in engine.run(killed, tmp_path, [(0, 9), (1, 0), (2, 1)])}
+    until(lambda: _environment() == before)  # when the last process has started again
     assert isinstance(outcomes[0].error, CallFailed)
     assert "ended from outside 3 times" in str(outcomes[0].error)
     assert (outcomes[1].error, outcomes[2].error) == (None, None)
