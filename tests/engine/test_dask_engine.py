@@ -211,6 +211,8 @@ def test_jobs_of_slurm_have_what_was_asked_for_and_are_replaced_when_they_are_ki
             assert f"export {name}_NUM_THREADS=3" in script
         first = slurm.jobs
         assert len(first) == 2
+        until(lambda: len(engine._workers() or ()) == 2)
+        engine._look(2)  # a job that ends before its worker was seen would count as a failure
         outcomes = list(engine.run(kills_all_jobs, tmp_path, [(n,) for n in range(4)]))
         assert {(outcome.item, outcome.error) for outcome in outcomes} == {((n,), None) for n in range(4)}
         assert len(slurm.jobs) == 4
