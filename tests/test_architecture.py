@@ -19,7 +19,7 @@ HEAVY = {
     *("gglasso", "sklearn", "openai", "dask", "distributed", "seaborn", "matplotlib", "networkx", "pydot", "pandas"),
 }
 # The one module that needs a heavy package for its classes, and is imported on demand alone.
-ON_DEMAND = {"api.estimator": {"sklearn"}}
+ON_DEMAND = {"api.estimator": {"sklearn"}, "engine.nanny": {"distributed"}}
 MAX_LINES = 400
 MAX_MODULES = 15  # in a folder
 MAX_AT_THE_ROOT = 6
