@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from glasso_cli.linalg import large_cholesky
+
 
 @dataclass(frozen=True, eq=False)
 class Inverse:
@@ -45,9 +47,12 @@ class Factor:
         """The inverse of the matrix; it takes the place of the factor, which can be used once."""
         from glasso_cli.linalg.mirror import mirror
 
-        (potri,) = lapack.get_lapack_funcs(("potri",), (self.lower,))
-        lower, _ = potri(self.lower, lower=1, overwrite_c=1)
-        upper = lower.T  # row-major this way round
+        if len(self.lower) > large_cholesky.LARGEST:
+            large_cholesky.invert(self.lower)
+            upper = self.lower.T  # row-major this way round
+        else:
+            (potri,) = lapack.get_lapack_funcs(("potri",), (self.lower,))
+            upper = potri(self.lower, lower=1, overwrite_c=1)[0].T
         mirror(upper)
         return Inverse(upper, self.log_det)
 
@@ -82,9 +87,19 @@ def factorise(
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
     own = np.asarray if overwrite else np.array
     work = own(matrix.T, dtype=dtype, order="F")
-    (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
-    factor, failed = potrf(work, lower=1, overwrite_a=1, clean=clean)
+    if len(work) > large_cholesky.LARGEST:
+        factor, failed = work, not large_cholesky.factorise(work)
+        if clean:
+            _clear_above_diagonal(factor)
+    else:
+        (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
+        factor, failed = potrf(work, lower=1, overwrite_a=1, clean=clean)
     diagonal = factor.diagonal()
     if failed or not np.isfinite(diagonal).all():
         return None
     return Factor(factor, 2.0 * float(np.log(diagonal, dtype=np.float64).sum()))
+
+
+def _clear_above_diagonal(factor: np.ndarray) -> None:
+    for col in range(1, len(factor)):
+        factor[:col, col] = 0.0
