@@ -50,6 +50,14 @@ missed = [
 print(missed, file=sys.stderr)
 """
 
+# Solves one problem.
+SOLVES = """
+import sys
+from glasso_cli.solvers.registry import SOLVERS
+from support.glasso_problems import neuron_like
+sys.stdout.buffer.write(SOLVERS["newton"](neuron_like(90), 0.05, tol=1e-9).precision.tobytes())
+"""
+
 # Holds the process that compiles until it is killed; the first word on stdout is its number.
 HOLDS = """
 import multiprocessing, time
@@ -72,17 +80,48 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A folder with caches of all kernels, and what the process gave that compiled the first of them."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _environment(folder).items():
+            patch.setenv(name, value)
+        solved = _solved()
+        with compiled_beside():
+            (process,) = active_children()
+            process.join(600)
+            assert process.exitcode == 0
+    return folder, solved
+
+
+def _solved() -> bytes:
+    """The bytes of a solution, from a process of its own."""
+    return subprocess.run([sys.executable, "-c", SOLVES], capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def there(compiled: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the compiled kernels, which processes use."""
+    folder, _ = compiled
+    for name, value in _environment(folder).items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("there")
+def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(compiled: tuple[Path, bytes]) -> None:
+    _, first = compiled
+    assert len(first) == 8 * 90**2
+    assert _solved() == first
+
+
 @pytest.mark.slow
 def test_a_fit_calls_kernels_of_the_list_and_compiles_none_after_the_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in _environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    with compiled_beside():
-        (process,) = active_children()
-        process.join(600)
-        assert process.exitcode == 0
-    done = subprocess.run([sys.executable, "-c", FITS, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", FITS, str(there)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     used = set(done.stdout.splitlines())
     assert len(used) > 30

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -17,7 +13,6 @@ from scipy.sparse import csr_array
 from support.glasso_problems import PROBLEMS, neuron_like, reference_kkt
 from support.matrices import every_size, random_definite, random_symmetric, upper_entries
 
-import glasso_cli
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers import SOLVERS, solve
 from glasso_cli.solvers.certificate import certificate
@@ -273,22 +268,6 @@ def test_the_same_problem_gives_the_same_bytes() -> None:
     first, second = (SOLVERS["newton"](S, 0.05, tol=1e-9) for _ in range(2))
     assert first.precision.tobytes() == second.precision.tobytes()
     assert first.cost == second.cost
-
-
-@pytest.mark.slow
-def test_the_process_that_compiles_gives_the_same_bytes_as_those_after_it(tmp_path: Path) -> None:
-    code = (
-        "import sys; from support.glasso_problems import neuron_like; from glasso_cli.solvers.registry import SOLVERS;"
-    )
-    code += "sys.stdout.buffer.write(SOLVERS['newton'](neuron_like(90), 0.05, tol=1e-9).precision.tobytes())"
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(glasso_cli.__file__).parent.parent)])
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}
-    first, second = (
-        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
-        for _ in range(2)
-    )
-    assert len(first) == 8 * 90**2
-    assert first == second
 
 
 @pytest.mark.slow
