@@ -115,13 +115,17 @@ class ActivationStats(Artifact):
     @property
     def dense_moments(self) -> np.ndarray:
         """``moments``; raises :class:`NoPairsError` where the values of sparse latents are kept in their place."""
+        self.require_moments()
+        return self.moments
+
+    def require_moments(self) -> None:
+        """Raise :class:`NoPairsError` where the values of sparse latents are kept in the place of the moments."""
         if self.keeps_values:
             raise NoPairsError(
                 f"The statistics hold the values of {self.n_neurons:,} sparse latents, not the moments of all pairs, "
                 "which this needs.",
                 "Collect fewer latents (collect.neurons), with collect.sae.moments: dense.",
             )
-        return self.moments
 
     @property
     def has_words(self) -> bool:
