@@ -6,6 +6,7 @@
     ├── ConfigError        exit 2   the YAML file, an override, or the command line
     ├── InputError         exit 2   a text, model, array or artifact that cannot be used
     │   ├── ForeignFileError  exit 2   a file that glasso did not write
+    │   ├── NoPairsError   exit 2   statistics of sparse latents, where moments of all pairs are needed
     │   └── MissingExtraError  exit 2   a package that comes with an extra is not installed
     ├── UpstreamError      exit 3   an artifact that an earlier stage should have written
     ├── ServiceError       exit 4   the hub, an API or the disk failed
@@ -43,6 +44,10 @@ class InputError(GlassoError):
 
 class ForeignFileError(InputError):
     """A file that glasso did not write stands where an artifact is expected."""
+
+
+class NoPairsError(InputError):
+    """Statistics hold the values of sparse latents in the place of the moments of all pairs."""
 
 
 class MissingExtraError(InputError):

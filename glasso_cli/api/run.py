@@ -45,7 +45,8 @@ def run(config: Config, *stages: str, set: Sequence[str] = (), force: bool = Fal
     """
     from glasso_cli.config.env_file import load_env_file
     from glasso_cli.config.load import load_config
-    from glasso_cli.pipeline.run import STAGES, Pipeline, sections_of, stage_range
+    from glasso_cli.pipeline.run import STAGES, Pipeline, stage_range
+    from glasso_cli.pipeline.stage import sections_of
 
     chosen = list(stages) or list(STAGES)
     for stage in chosen:

@@ -14,7 +14,7 @@ from glasso_cli.artifacts.crops import Crops
 from glasso_cli.artifacts.metrics import CollectMetrics, metrics_of, to_json
 from glasso_cli.artifacts.metrics.collect import OF_SAMPLES
 from glasso_cli.artifacts.orientation import oriented, poles_of
-from glasso_cli.errors import InputError
+from glasso_cli.errors import InputError, NoPairsError
 from glasso_cli.linalg import moments
 
 if TYPE_CHECKING:
@@ -114,14 +114,18 @@ class ActivationStats(Artifact):
 
     @property
     def dense_moments(self) -> np.ndarray:
-        """``moments``; raises :class:`InputError` where the values of sparse latents are kept in their place."""
+        """``moments``; raises :class:`NoPairsError` where the values of sparse latents are kept in their place."""
+        self.require_moments()
+        return self.moments
+
+    def require_moments(self) -> None:
+        """Raise :class:`NoPairsError` where the values of sparse latents are kept in the place of the moments."""
         if self.keeps_values:
-            raise InputError(
+            raise NoPairsError(
                 f"The statistics hold the values of {self.n_neurons:,} sparse latents, not the moments of all pairs, "
                 "which this needs.",
                 "Collect fewer latents (collect.neurons), with collect.sae.moments: dense.",
             )
-        return self.moments
 
     @property
     def has_words(self) -> bool:

@@ -73,7 +73,7 @@ class _Question:
 
     @classmethod
     def of(cls, truth: Truth, effects: np.ndarray, weights: np.ndarray) -> _Question:
-        return cls(truth, effects, truth.of(effects, weights), truth.of_rows(effects))
+        return cls(truth, effects, truth.of(effects, weights), truth.of_rows(effects, weights))
 
 
 Measures = dict[str, float]
@@ -94,12 +94,13 @@ def judge(effects: Effects, truths: Sequence[Truth], scores: Sequence[Score], se
         for draw in drawn:
             for key, measures in _all_scores(effects, truths, ranked, draw, settings.top).items():
                 replicates[key].append(measures)
+    ceilings = _ceilings(effects, truths, drawn, settings) if blocks > 1 else {}
     rows = []
     for truth in truths:
         question = _Question.of(truth, effects.of(truth.change, truth.statistic), once.sources)
         shares = len(question.true) / question.effects.size, len(question.of_rows) / question.effects.size
-        if blocks > 1:
-            rows.append(_row(truth, CEILING, "ceiling", question, shares, *_ceiling(effects, truth, drawn, settings)))
+        if truth in ceilings:
+            rows.append(_row(truth, CEILING, "ceiling", question, shares, *ceilings[truth]))
         for score in scores:
             key = (truth, score.name)
             rows.append(_row(truth, score.name, score.kind, question, shares, found[key], replicates[key]))
@@ -170,32 +171,38 @@ def _slope(score: Score, question: _Question, weights: np.ndarray) -> float:
 # -- the ceiling ----------------------------------------------------------------------------------------
 
 
-def _ceiling(
-    effects: Effects, truth: Truth, drawn: Sequence[Draw], settings: Settings
-) -> tuple[Measures, list[Measures]]:
+def _ceilings(
+    effects: Effects, truths: Sequence[Truth], drawn: Sequence[Draw], settings: Settings
+) -> dict[Truth, tuple[Measures, list[Measures]]]:
     """What the effects of a random half of the blocks get as a score for those of the rest: the mean over several splits.
 
     Replicates draw sources, and take one split after the other.
     """
-    blocks = len(effects.counts)
-    splits: list[tuple[_Ranked, np.ndarray]] = []
-    for half in halves(blocks, settings.splits, settings.seed):
-        one, other = (effects.of(truth.change, truth.statistic, side) for side in (half, ~half))
-        score = Score(CEILING, "chance", one, sign_of=truth.change)
-        splits.append((_Ranked.of(score), other))
-
-    def measured(split: int, weights: np.ndarray) -> Measures:
-        item, other = splits[split]
-        question = _Question.of(truth, other, weights)
-        return {
-            **_measured(item, item.ranking.counting(weights), question, weights, settings.top),
-            "gain": np.nan,
-        }
-
     once = np.ones(effects.sums.shape[1], np.int64)
-    every = [measured(split, once) for split in range(len(splits))]
-    mean = {name: float(np.mean([measures[name] for measures in every])) for name in every[0]}
-    return mean, [measured(number % len(splits), draw.sources) for number, draw in enumerate(drawn)]
+    every: dict[Truth, list[Measures]] = defaultdict(list)
+    replicates: dict[Truth, dict[int, Measures]] = defaultdict(dict)
+    for split, half in enumerate(halves(len(effects.counts), settings.splits, settings.seed)):
+        own = range(split, len(drawn), settings.splits)  # the replicates that take this split
+        for name in dict.fromkeys((truth.change, truth.statistic) for truth in truths):
+            item = _Ranked.of(Score(CEILING, "chance", effects.of(*name, half), sign_of=name[0]))
+            other = effects.of(*name, ~half)
+            asked = [truth for truth in truths if (truth.change, truth.statistic) == name]
+            for number, weights in ((None, once), *((number, drawn[number].sources) for number in own)):
+                ranking = item.ranking.counting(weights)
+                for truth in asked:
+                    question = _Question.of(truth, other, weights)
+                    measures = {**_measured(item, ranking, question, weights, settings.top), "gain": np.nan}
+                    if number is None:
+                        every[truth].append(measures)
+                    else:
+                        replicates[truth][number] = measures
+    return {
+        truth: (
+            {name: float(np.mean([measures[name] for measures in found])) for name in found[0]},
+            [replicates[truth][number] for number in range(len(drawn))],
+        )
+        for truth, found in every.items()
+    }
 
 
 def _row(

@@ -7,6 +7,7 @@ That makes scores that are mostly zero comparable with others, and a constant sc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import digamma
@@ -37,7 +38,7 @@ class Hits:
     def average_precision(self) -> np.ndarray:
         """The mean over the true pairs of the precision down to each, ``(rows,)``; nan for a row without one."""
         between = np.where(self.size > 1, (self.true - 1) / np.maximum(self.size - 1, 1), 0.0)
-        harmonic = digamma(self.before + self.size + 1) - digamma(self.before + 1)
+        harmonic = _harmonic(self.before, self.before + self.size)
         # sum over places i = 1 … n in a group of (above + 1 + (i - 1) between) / (before + i)
         places = (self.above + 1 - between * (self.before + 1)) * harmonic + between * self.size
         return self._mean(self.true / self.size * places)
@@ -54,24 +55,37 @@ class Hits:
             return np.asarray(np.bincount(self.row, values, minlength=self.rows) / np.where(total > 0, total, np.nan))
 
 
+def _harmonic(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The sums of 1 / i over i = first + 1 … last, for integers ``(G,)``."""
+    most = int(last.max(initial=0))
+    table = _digamma(1 << most.bit_length())
+    return np.asarray(table[last] - table[first])
+
+
+@lru_cache(maxsize=32)  # counts are powers of two
+def _digamma(count: int) -> np.ndarray:
+    """The digamma function at 1 … ``count``."""
+    return np.asarray(digamma(np.arange(1, count + 1)))
+
+
 class Ranking:
     """The S x T pairs of a score, the largest absolute value first."""
 
     def __init__(self, score: np.ndarray) -> None:
         size = np.abs(score).ravel()
-        order = np.argsort(-size, kind="stable")
-        ordered = size[order]
-        first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        order = np.argsort(-size)  # ties in any order: only the bounds of their groups are used
+        is_first = _first_of_groups(size[order])
         self._sources = (order // score.shape[1]).astype(np.int32)
-        self._starts = first
+        self._starts = np.append(np.flatnonzero(is_first), len(order)).astype(np.int32)
         self._group = np.empty(len(order), np.int32)
-        self._group[order] = np.repeat(np.arange(len(first)), np.diff([*first, len(order)]))
+        self._group[order] = np.cumsum(is_first, dtype=np.int32) - 1
         self._width = score.shape[1]
 
     def counting(self, weights: np.ndarray) -> Weighted:
         """The same ranking where every source counts ``weights (S,)`` times."""
-        ends = np.concatenate([[0], np.cumsum(weights[self._sources])])
-        return Weighted(self._group, ends[np.append(self._starts, len(self._sources))], weights, self._width)
+        above = np.zeros(len(self._sources) + 1, np.int64)
+        np.cumsum(weights[self._sources], out=above[1:])
+        return Weighted(self._group, self._starts, above, weights, self._width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +93,22 @@ class Weighted:
     """A ranking of S x T pairs in which every source counts several times, or never."""
 
     _group: np.ndarray  # (S T,) of tied pairs, from the largest score on
-    _bounds: np.ndarray  # (G + 1,) how many pairs are ranked above each group
+    _starts: np.ndarray  # (G + 1,) where each group begins, and where the last one ends
+    _above: np.ndarray  # (S T + 1,) how many pairs are ranked above each place
     _weights: np.ndarray  # (S,)
     _width: int
 
     def hits(self, true: np.ndarray) -> Hits:
         """The groups with a pair among ``true``, indices into the flat score."""
         times = self._weights[true // self._width]
-        found, place = np.unique(self._group[true], return_inverse=True)
-        counts = np.bincount(place, times, minlength=len(found))
-        found, counts = found[counts > 0], counts[counts > 0]
-        before, after = self._bounds[found], self._bounds[found + 1]
+        counted = times > 0
+        # one number for each pair, so that a plain sort brings the pairs of a group together: its group, then its weight
+        pairs = np.sort(self._group[true[counted]].astype(np.int64) << 32 | times[counted])
+        groups = pairs >> 32
+        first = np.flatnonzero(_first_of_groups(groups))
+        found = groups[first]
+        counts = np.add.reduceat(pairs & 0xFFFFFFFF, first).astype(float) if len(first) else np.zeros(0)
+        before, after = self._above[self._starts[found]], self._above[self._starts[found + 1]]
         return Hits.of(before, after - before, counts, np.zeros(len(found), np.int64), 1)
 
 
@@ -98,19 +117,33 @@ class RowRankings:
 
     def __init__(self, score: np.ndarray) -> None:
         size = np.abs(score)
-        ordered = np.sort(size, axis=1)[:, ::-1]
-        self._before = np.empty(size.shape, np.int64)
-        self._size = np.empty(size.shape, np.int64)
-        for row, (values, whole) in enumerate(zip(ordered, size)):
-            self._before[row] = np.searchsorted(-values, -whole, side="left")
-            self._size[row] = np.searchsorted(-values, -whole, side="right") - self._before[row]
+        order = np.argsort(-size, axis=1)
+        is_first = _first_of_groups(np.take_along_axis(size, order, axis=1))
+        place = np.arange(score.shape[1], dtype=np.int32)
+        self._before = np.empty(size.shape, np.int32)
+        before = np.maximum.accumulate(np.where(is_first, place, 0), axis=1, dtype=np.int32)
+        np.put_along_axis(self._before, order, before, axis=1)
+        starts = np.flatnonzero(is_first)
+        self._size = np.zeros(
+            size.size, np.int32
+        )  # of the group that begins at each place of each row, one row after the other
+        self._size[starts] = np.diff(starts, append=size.size)
 
     def hits(self, true: np.ndarray) -> Hits:
         """The groups of every row with a pair among ``true``, indices into the flat score."""
         rows, width = self._before.shape
-        before = self._before.ravel()[true]
-        key, first, counts = np.unique(true // width * width + before, return_index=True, return_counts=True)
-        return Hits.of(key % width, self._size.ravel()[true][first], counts, key // width, rows)
+        column = true % width
+        places = np.sort((true - column + self._before.ravel()[true]).astype(np.int32))
+        first = np.flatnonzero(_first_of_groups(places))
+        found, counts = places[first], np.diff(first, append=len(places))
+        return Hits.of(found % width, self._size[found], counts, found // width, rows)
+
+
+def _first_of_groups(ordered: np.ndarray) -> np.ndarray:
+    """Whether each value differs from the one before it, along the last axis of sorted values; the first one does."""
+    first = np.ones(ordered.shape, bool)
+    np.not_equal(ordered[..., 1:], ordered[..., :-1], out=first[..., 1:])
+    return first
 
 
 def average_precision(score: np.ndarray, true: np.ndarray) -> float:

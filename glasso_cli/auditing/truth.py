@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 Rule = Literal["strongest", "beyond"]
+_STRIDE = 16  # of the pairs from which the least size of the strongest ones is guessed
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,18 @@ class Truth:
             return np.flatnonzero(np.abs(effects) > self.level)
         return strongest(effects, self.level, weights)
 
-    def of_rows(self, effects: np.ndarray) -> np.ndarray:
-        """The same where every row is judged by itself: the strongest of each source."""
+    def of_rows(self, effects: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """The same where every row is judged by itself: the strongest of each source that counts at least once."""
+        drawn = np.ones(len(effects), bool) if weights is None else np.asarray(weights) > 0
+        width = effects.shape[1]
         if self.rule == "beyond":
-            return self.of(effects)
-        size = np.abs(effects)
-        count = _count(self.level, size.shape[1])
+            true = self.of(effects)
+            return np.asarray(true[drawn[true // width]])
+        size = np.abs(effects[drawn])
+        count = _count(self.level, width)
         least = np.partition(size, -count, axis=1)[:, -count, None]
-        return np.flatnonzero((size >= least) & (size > 0))
+        row, column = np.nonzero((size >= least) & (size > 0))
+        return np.asarray(np.flatnonzero(drawn)[row] * width + column)
 
 
 def strongest(effects: np.ndarray, share: float, weights: np.ndarray | None = None) -> np.ndarray:
@@ -44,11 +49,21 @@ def strongest(effects: np.ndarray, share: float, weights: np.ndarray | None = No
     At least one pair, and more where several are equal; effects of zero are never among them. Every source counts
     ``weights (S,)`` times.
     """
-    size = np.abs(effects)
-    counted = size if weights is None else np.repeat(size, weights, axis=0)
-    count = _count(share, counted.size)
-    least = np.partition(counted, -count, axis=None)[-count]
-    return np.flatnonzero((size >= least) & (size > 0))
+    width = effects.shape[1]
+    weights = np.ones(len(effects), np.int64) if weights is None else weights
+    size = np.abs(effects).ravel()
+    count = _count(share, int(weights.sum()) * width)
+    # 1. guess a size that enough pairs reach, by every 16th pair
+    some = size[::_STRIDE]
+    place = min(len(some), int(1.2 * share * len(some)) + 10)
+    candidates = np.flatnonzero(size >= np.partition(some, -place)[-place])
+    times = weights[candidates // width]
+    if times.sum() < count:  # the guess was too large
+        candidates, times = np.arange(size.size), np.repeat(weights, width)
+    # 2. among these, the exact one
+    counted = np.repeat(size[candidates], times)
+    least = np.partition(counted, -count)[-count]
+    return np.asarray(candidates[(size[candidates] >= least) & (size[candidates] > 0)])
 
 
 def _count(share: float, pairs: int) -> int:

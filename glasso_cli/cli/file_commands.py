@@ -57,7 +57,8 @@ def check(config: ConfigPath, set_: Set = None, debug: Debug = False) -> None:
     $ glasso check my.yaml
     """
     from glasso_cli.config.load import load_config
-    from glasso_cli.pipeline.run import STAGES, sections_of
+    from glasso_cli.pipeline.run import STAGES
+    from glasso_cli.pipeline.stage import sections_of
 
     missing = load_config(config, set_ or [], needed=()).missing_sections()
     Console().note(f"{config} is valid")

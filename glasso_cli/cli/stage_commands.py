@@ -51,7 +51,8 @@ def _stages(
         from glasso_cli.config.env_file import load_env_file
         from glasso_cli.config.load import load_config
         from glasso_cli.engine.kernels import compiled_beside
-        from glasso_cli.pipeline.run import Pipeline, sections_of
+        from glasso_cli.pipeline.run import Pipeline
+        from glasso_cli.pipeline.stage import sections_of
 
         load_env_file(Path(".env"))
         console = Console(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json, check=interrupts.check)

@@ -73,6 +73,8 @@ def compare_jointly(
 
 
 def _common(corpora: Sequence[Corpus], name: str, reporter: Reporter) -> CommonNeurons:
+    for corpus in corpora:
+        corpus.stats.require_moments()
     common = common_neurons(*corpora)
     if missing := left_out(corpora, common):
         reporter.warn(f"{name}: {len(common.ids):,} neurons are compared; {missing} are not in every other fit.")

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from glasso_cli.engine import threads
 from glasso_cli.engine.shares import ATTEMPTS, is_worth_another
 from glasso_cli.engine.slurm import Jobs, Slurm
-from glasso_cli.engine.tasks import Call, CallFailed, Function, Item, Outcome, clean_up, perform, portable
-from glasso_cli.errors import ConfigError, ServiceError
+from glasso_cli.engine.tasks import Call, Function, Item, Outcome, ProcessEnded, clean_up, perform, portable
+from glasso_cli.errors import ServiceError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -79,7 +79,7 @@ class DaskEngine:
         """
         call, suspects = Call.of(function, shared, n_threads), list[int]()
         for index, value, error in self._outcomes(call, work, range(len(work))):
-            if isinstance(error, _Ended) and len(work) > 1:
+            if isinstance(error, ProcessEnded) and len(work) > 1:
                 suspects.append(index)
             else:
                 yield Outcome(work[index], value, error)
@@ -112,10 +112,8 @@ class DaskEngine:
                     submit(index)
                     continue
                 value, error = self._result(future)
-                attempts[index] += 1
-                if isinstance(error, ConfigError | ServiceError):
-                    raise error
-                if error is not None and is_worth_another(error, attempts[index]) and not isinstance(error, _Ended):
+                attempts[index] += ATTEMPTS if isinstance(error, ProcessEnded) else 1
+                if error is not None and is_worth_another(error, attempts[index]):
                     submit(index)
                 else:
                     yield index, value, error
@@ -191,7 +189,7 @@ class DaskEngine:
         try:
             error = future.exception()
             if isinstance(error, KilledWorker):
-                return None, _Ended(
+                return None, ProcessEnded(
                     f"the process was ended from outside {ATTEMPTS} times, most likely for want of memory"
                 )
             if error is not None:
@@ -309,10 +307,6 @@ class _Absence:
             return False
         self.told, self._next = True, self.seconds + SAY_EVERY
         return True
-
-
-class _Ended(CallFailed):
-    """The process was ended as often as the scheduler allows."""
 
 
 def _answer(call: Call, item: Item) -> tuple[Any, BaseException | None]:

@@ -91,8 +91,6 @@ class Pool:
                     index, worker.index = worker.index, None
                     value, error = self._answer(worker)
                     attempts[index] += 1
-                    if isinstance(error, ConfigError):
-                        raise error
                     if error is not None and is_worth_another(error, attempts[index]):
                         waiting.append(index)
                     else:

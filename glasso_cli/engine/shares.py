@@ -30,7 +30,12 @@ Units = Mapping[int, Unit]  # by their numbers, which are the same in every proc
 
 
 def is_worth_another(error: BaseException, attempts: int) -> bool:
-    """Whether a unit is tried again after ``attempts``; a wrong input stays wrong, and a full disk full."""
+    """Whether a unit or a call is made again after ``attempts``; a wrong input stays wrong, and a full disk full.
+
+    Raises ``error`` where it is of class :class:`ConfigError`, since all others would end in the same way.
+    """
+    if isinstance(error, ConfigError):
+        raise error
     return attempts < ATTEMPTS and not isinstance(error, InputError | DiskError)
 
 

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -22,7 +22,7 @@ from glasso_cli.console import Console
 from glasso_cli.digests import State, watch
 from glasso_cli.engine.shares import Part
 from glasso_cli.engine.tasks import Engine, using
-from glasso_cli.errors import BelowBar, ConfigError, GlassoError, ServiceError, UnitsFailed, UpstreamError
+from glasso_cli.errors import BelowBar, ConfigError, GlassoError, NoPairsError, ServiceError, UnitsFailed, UpstreamError
 from glasso_cli.files import drop_leftovers
 from glasso_cli.pipeline import cache
 from glasso_cli.pipeline.engines import engine_of
@@ -69,6 +69,7 @@ class Pipeline:
     _pinned: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _states: dict[tuple[str, str], dict[Path, State]] = field(default_factory=dict)  # of files, when they were pinned
     _assumed: dict[tuple[str, str], GlassoError] = field(default_factory=dict)  # why inputs were not looked up
+    _left_out: set[Work] = field(default_factory=set)  # what could not be made, and was not asked for
     _merged: list[cache.Target] = field(default_factory=list)  # artifacts whose units an engine made
 
     # -- asking -----------------------------------------------------------------------------------
@@ -251,14 +252,25 @@ class Pipeline:
                 failed: list[UnitsFailed] = []
                 with self._logged(stage):
                     for _, corpus in part:
+                        if not self._left_out.isdisjoint(stage_named(stage).reads(self.config, corpus)):
+                            continue
                         try:
                             below += self._run_one(stage, corpus, shared)
                         except UnitsFailed as error:
                             failed.append(error)
+                        except NoPairsError as error:
+                            self._leave_out(stage, corpus, error)
                     if failed:
                         raise UnitsFailed("\n  ".join(error.message for error in failed), failed[0].hint)
         if below:
             raise BelowBar("\n  ".join(below), "The work is saved, and later stages can use it.")
+
+    def _leave_out(self, stage: str, corpus: str, error: NoPairsError) -> None:
+        """Go on without an artifact that nobody asked for; raises ``error`` for one that is named, or has its own section."""
+        if not self.unasked or stage in self.config.model_fields_set:
+            raise error
+        self.console.note(f"{stage} {corpus}: left out. {error.message} {error.hint}")
+        self._left_out.add((stage, corpus))
 
     @contextmanager
     def _engine(self) -> Iterator[None]:
@@ -368,19 +380,6 @@ class Pipeline:
         for path in dict.fromkeys((target.path, *target.companions, *beside)):
             self.console.result({"path": str(path), **record})
         return [meta["below"]] if meta.get("below") else []
-
-
-def sections_of(stages: Iterable[str]) -> frozenset[str]:
-    """The sections of a configuration that ``stages`` and the stages before them read."""
-    todo, sections, seen = list(stages), set[str](), set[str]()
-    while todo:
-        name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            stage = stage_named(name)
-            sections |= set(stage.sections)
-            todo += [*stage.after, *stage.uses, *stage.along]
-    return frozenset(sections)
 
 
 def stage_range(first: str | None, last: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,3 +92,16 @@ def stage_named(name: str) -> Stage:
     """The stage called ``name``; its module is imported when it is needed."""
     stage: Stage = importlib.import_module(f"glasso_cli.stages.{name}").STAGE
     return stage
+
+
+def sections_of(stages: Iterable[str]) -> frozenset[str]:
+    """The sections of a configuration that ``stages`` and the stages before them read."""
+    todo, sections, seen = list(stages), set[str](), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            stage = stage_named(name)
+            sections |= set(stage.sections)
+            todo += [*stage.after, *stage.uses, *stage.along]
+    return frozenset(sections)

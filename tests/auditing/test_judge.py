@@ -100,6 +100,15 @@ def test_root_mean_squares_and_least_effects_are_truths_of_their_own() -> None:
     assert beyond.precision.value == pytest.approx(1)
 
 
+def test_the_ceiling_of_a_truth_does_not_depend_on_the_others() -> None:
+    _, effects = planted(noise=0.5)
+    truths = [STEP, Truth("step", "rms", "strongest", 0.05), Truth("step", "mean", "beyond", 3.0)]
+    together = judge(effects, truths, [random_score(S, T)], SETTINGS)
+    for truth in truths:
+        alone = judge(effects, [truth], [random_score(S, T)], SETTINGS)
+        assert repr(of(alone, CEILING, truth)) == repr(of(together, CEILING, truth))
+
+
 def test_one_source_or_one_block_has_no_interval() -> None:
     _, effects = planted()
     one = Effects(("step",), effects.counts[:1], effects.sums[:, :, :1], effects.squares[:, :, :1])

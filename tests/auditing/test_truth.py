@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from glasso_cli.auditing.truth import Truth, strongest
 
@@ -34,6 +35,30 @@ def test_weights_are_repetitions() -> None:
     expected = np.flatnonzero((np.abs(effects).ravel() >= least) & there)
     found = strongest(effects, 0.1, weights)
     np.testing.assert_array_equal(found[there[found]], expected)
+
+
+@pytest.mark.parametrize("order", ["random", "largest where it is guessed", "smallest where it is guessed", "equal"])
+def test_a_guess_never_decides(order: str) -> None:
+    """Pairs whose sizes mislead the guess of the least size give what sorting all pairs gives."""
+    rng = np.random.default_rng(1)
+    effects = rng.standard_normal((20, 64))
+    if order == "equal":
+        effects = rng.integers(-2, 3, (20, 64)).astype(float)
+    elif order != "random":
+        effects[:, ::16] *= 100 if order.startswith("largest") else 0.01
+    for share in (1e-6, 0.01, 0.3, 1.0):
+        weights = rng.multinomial(20, np.full(20, 1 / 20))
+        sizes = np.sort(np.abs(np.repeat(effects, weights, axis=0)), axis=None)
+        least = sizes[-max(1, round(share * sizes.size))]
+        expected = np.flatnonzero((np.abs(effects) >= least) & (effects != 0))
+        np.testing.assert_array_equal(strongest(effects, share, weights), expected)
+
+
+def test_rows_that_do_not_count_are_left_out() -> None:
+    effects, weights = RNG.standard_normal((6, 100)), np.array([1, 0, 2, 0, 0, 3])
+    for truth in (Truth("step", "mean", "strongest", 0.02), Truth("step", "mean", "beyond", 1.5)):
+        rows = truth.of_rows(effects)
+        np.testing.assert_array_equal(truth.of_rows(effects, weights), rows[weights[rows // 100] > 0])
 
 
 def test_rows_are_judged_by_themselves() -> None:

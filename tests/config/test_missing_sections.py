@@ -10,7 +10,8 @@ from support.real_runs import Runner
 from glasso_cli.config.experiment import without_default
 from glasso_cli.config.load import load_config
 from glasso_cli.errors import ConfigError
-from glasso_cli.pipeline.run import STAGES, sections_of
+from glasso_cli.pipeline.run import STAGES
+from glasso_cli.pipeline.stage import sections_of
 
 SYNTH_ONLY = """\
 corpora: {ai: {topic: artificial intelligence}}

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 from distributed import Future, SpecCluster
-from support.calls import alive, killed, kills_all_jobs, kills_own_job, own_variable, poison, remember
+from support.calls import (
+    alive,
+    killed,
+    kills_all_jobs,
+    kills_own_job,
+    own_variable,
+    poison,
+    remember,
+    told_or_tried_again,
+)
 from support.divided import plain_environment
 from support.fake_slurm import BOOKS, RUNS, FakeSlurm
 from support.waiting import until
@@ -21,7 +30,7 @@ from glasso_cli.engine import slurm as slurm_module
 from glasso_cli.engine.dask_engine import DaskEngine
 from glasso_cli.engine.shares import ATTEMPTS
 from glasso_cli.engine.slurm import Slurm
-from glasso_cli.engine.tasks import CallFailed
+from glasso_cli.engine.tasks import ProcessEnded
 from glasso_cli.errors import ConfigError, ServiceError
 
 pytestmark = pytest.mark.slow
@@ -58,13 +67,17 @@ def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) 
     assert failed[1].value == 1
 
 
+def test_what_would_be_wrong_again_is_told_at_once(engine: DaskEngine, tmp_path: Path) -> None:
+    told_or_tried_again(engine, tmp_path)
+
+
 def test_a_call_that_always_kills_its_process_is_told_and_the_others_are_done(
     engine: DaskEngine, tmp_path: Path
 ) -> None:
     before = _environment()
     outcomes = {o.item[0]: o for o in engine.run(killed, tmp_path, [(0, 9), (1, 0), (2, 1)])}
     until(lambda: _environment() == before)  # when the last process has started again
-    assert isinstance(outcomes[0].error, CallFailed)
+    assert isinstance(outcomes[0].error, ProcessEnded)
     assert "ended from outside 3 times" in str(outcomes[0].error)
     assert (outcomes[1].error, outcomes[2].error) == (None, None)
     tried = len(list(tmp_path.glob("tried-0-*")))

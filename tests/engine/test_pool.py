@@ -16,8 +16,8 @@ from support.calls import (
     own_variable,
     poison,
     process_of,
-    refused,
     remember,
+    told_or_tried_again,
     unreadable,
     waits_or_not,
 )
@@ -26,7 +26,7 @@ from glasso_cli.engine import tasks
 from glasso_cli.engine.pool import Pool
 from glasso_cli.engine.shares import ATTEMPTS
 from glasso_cli.engine.tasks import CallFailed, ProcessEnded
-from glasso_cli.errors import ConfigError, DiskError, InputError
+from glasso_cli.errors import ConfigError
 
 ITEMS = [(n,) for n in range(8)]
 
@@ -139,11 +139,7 @@ def test_an_item_that_always_fails_is_told_in_words(pool: Pool, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_what_would_be_wrong_again_is_told_at_once(pool: Pool, tmp_path: Path) -> None:
-    outcomes = {o.item[0]: o for o in pool.run(refused, tmp_path, [(2,), (3,), (4,), (5,)])}
-    assert (outcomes[2].value, outcomes[4].value) == (1, 2)
-    assert isinstance(outcomes[3].error, DiskError)
-    assert isinstance(outcomes[5].error, InputError)
-    assert len(list(tmp_path.glob("tried-*"))) == 4
+    told_or_tried_again(pool, tmp_path)
 
 
 @pytest.mark.slow

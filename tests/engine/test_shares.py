@@ -90,6 +90,18 @@ def test_a_unit_that_always_fails_is_tried_again_and_left_out() -> None:
     assert str(part.failed["block 1"]) == "poison"
 
 
+def test_a_wrong_configuration_ends_the_part() -> None:
+    tried: list[int] = []
+
+    def make(number: int) -> None:
+        tried.append(number)
+        raise ConfigError("no")
+
+    with sharing(Part(1, 1)), pytest.raises(ConfigError, match="no"):
+        each_unit(units([0, 1]), make)
+    assert tried == [0]
+
+
 @pytest.mark.parametrize("error", [InputError("no"), DiskError("full")])
 def test_a_unit_that_would_fail_again_is_tried_once(error: Exception) -> None:
     tried: list[int] = []

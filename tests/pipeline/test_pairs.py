@@ -9,8 +9,9 @@ from support.fake_stages import INPUTS, Experiment
 
 from glasso_cli.artifacts.npz import read_npz
 from glasso_cli.config import Config
-from glasso_cli.errors import ConfigError, UpstreamError
+from glasso_cli.errors import ConfigError, NoPairsError, UpstreamError
 from glasso_cli.pipeline import run
+from glasso_cli.pipeline.job import Job
 
 
 @pytest.fixture
@@ -86,3 +87,21 @@ def test_a_comparison_that_is_stale_is_not_drawn_without_a_word(drawing_pairs: E
     drawing_pairs.run("collect", "fit")
     with pytest.raises(UpstreamError, match=r"films-vs-books\.npz, which is not up to date"):
         drawing_pairs.run("visualize")
+
+
+def test_a_comparison_that_nobody_asked_for_is_left_out_where_it_cannot_be_made(drawing_pairs: Experiment) -> None:
+    """All else is made. A comparison that is named, or that has its own section, is an error."""
+
+    def refused(job: Job) -> None:
+        if job.target.stage == "compare":
+            raise NoPairsError("There are no moments.", "Collect others.")
+
+    drawing_pairs.stages.before = refused
+    replace(drawing_pairs.pipeline(), unasked=True).run(run.STAGES)
+    assert drawing_pairs.stages.made[-2:] == [("visualize", "films"), ("visualize", "books")]
+    assert "compare films-vs-books: left out. There are no moments. Collect others.\n" in drawing_pairs.said()
+    with pytest.raises(NoPairsError):
+        drawing_pairs.run("compare")
+    drawing_pairs.config.write_text(drawing_pairs.config.read_text() + "compare: {fdr: 0.1}\n")
+    with pytest.raises(NoPairsError):
+        replace(drawing_pairs.pipeline(), unasked=True).run(run.STAGES)

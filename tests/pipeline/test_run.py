@@ -19,8 +19,8 @@ from glasso_cli.config import Config
 from glasso_cli.errors import BelowBar, ConfigError, ForeignFileError, ServiceError, UpstreamError
 from glasso_cli.pipeline import cache, run
 from glasso_cli.pipeline.job import Job
-from glasso_cli.pipeline.run import STAGES, sections_of, stage_range
-from glasso_cli.pipeline.stage import stage_named
+from glasso_cli.pipeline.run import STAGES, stage_range
+from glasso_cli.pipeline.stage import sections_of, stage_named
 
 EVERYTHING = [(stage, corpus) for stage in ("collect", "fit", "visualize") for corpus in ("films", "books")]
 

@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 
 from glasso_cli.engine.lifetime import dask_setup
-from glasso_cli.errors import DiskError, InputError
+from glasso_cli.engine.shares import ATTEMPTS
+from glasso_cli.engine.tasks import Engine
+from glasso_cli.errors import DiskError, InputError, ServiceError
 from support.fake_slurm import FakeSlurm
 from support.waiting import until
 
@@ -37,13 +39,26 @@ def hears(path: Path) -> None:
 
 
 def refused(folder: Path, item: int) -> int:
-    """Half of an even number; counts the attempts. A multiple of 3 finds the disk full, and other odd numbers are wrong."""
+    """Half of an even number; counts the attempts.
+
+    A multiple of 3 finds the disk full, a multiple of 7 a service that is down, and other odd numbers are wrong.
+    """
     (folder / f"tried-{item}-{len(list(folder.glob(f'tried-{item}-*')))}").touch()
     if item % 3 == 0:
         raise DiskError("The disk is full.", "Free some space.")
+    if item % 7 == 0:
+        raise ServiceError("The hub does not answer.", "Try again later.")
     if item % 2:
         raise InputError(f"{item} is odd.", "Give an even number.")
     return item // 2
+
+
+def told_or_tried_again(engine: Engine, folder: Path) -> None:
+    """Check that ``engine`` calls again where that can help, and lets no error of a call end the others."""
+    outcomes = {o.item[0]: o for o in engine.run(refused, folder, [(n,) for n in (2, 3, 4, 5, 7)])}
+    assert (outcomes[2].value, outcomes[4].value) == (1, 2)
+    assert [type(outcomes[n].error) for n in (3, 5, 7)] == [DiskError, InputError, ServiceError]
+    assert len(list(folder.glob("tried-*"))) == 4 + ATTEMPTS
 
 
 def unreadable(shared: None, item: int) -> Any:

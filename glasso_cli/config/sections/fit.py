@@ -141,7 +141,8 @@ class FitSection(Section):
     )
     workers: int | None = runtime(
         None,
-        "Number of processes that fit the halves and folds of the documents; null means one per thread.",
+        "Number of processes that fit the halves and folds of the documents; null means one per thread. A fit of sparse latents "
+        "does not use it: it fits one after the other, each on all threads.",
         ge=1,
         le=1024,
     )

@@ -53,6 +53,7 @@ def fit_layers(
             f"Choose one of: {', '.join(_OWN_RULES)}.",
         )
     reporter = reporter or PythonWarnings()
+    stats.require_moments()
     neurons = check_layers(stats, section)
     _check_memory(stats.n_neurons, len(neurons))
     if len(neurons) < len(choose_neurons(stats, section)):

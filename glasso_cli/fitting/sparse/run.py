@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from glasso_cli.artifacts import PrecisionPath
 from glasso_cli.config import FitSection
 from glasso_cli.console import PythonWarnings, Reporter
+from glasso_cli.engine import tasks
 from glasso_cli.fitting import finished_points
 from glasso_cli.fitting.assemble import Findings, assemble
 from glasso_cli.fitting.pieces import Pieces, pieces_in_memory
@@ -80,6 +81,7 @@ class _SparseFit:
             self.reporter.warn(
                 f"{self.name}: {few}. Collect more {more_of(self.collected.metrics.sample)}, or fit fewer neurons."
             )
+        self._tell_of_processes()
         points, smallest, parts = self._path()
         resamples = Resamples(
             section=section,
@@ -139,6 +141,15 @@ class _SparseFit:
         for name, needed in wanted.items():
             if needed:
                 check_blocks(len(self.problem.values.filled), name)
+
+    def _tell_of_processes(self) -> None:
+        section = self.section
+        asked = {"fit.workers": (section.workers or 1) > 1, "engine": tasks.current() is not None}
+        named = " and ".join(key for key, is_asked in asked.items() if is_asked)
+        if named and (section.half_samples or section.rule in ("cv", "stars")):
+            self.reporter.note(
+                f"fit {self.name}: {named} not used: halves and folds of sparse latents are fitted one after the other"
+            )
 
     def _path(self) -> tuple[list[PathPoint], float, list[Part]]:
         """All alphas asked for and those that a search adds; the smallest of them, and its components."""

@@ -13,12 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from support.latents import write_parts
 from support.tiny_models import TEXT
 
+import glasso_cli as g
 from glasso_cli.artifacts import ActivationStats
 from glasso_cli.collection.dictionaries import reading
 from glasso_cli.collection.run import collect_corpus
 from glasso_cli.config import CollectSection, FitSection
 from glasso_cli.config.sections.fit import SelectSection
-from glasso_cli.errors import InputError
+from glasso_cli.errors import InputError, NoPairsError
 from glasso_cli.fitting.run import fit_corpus
 from glasso_cli.models.loaded import LoadedModel
 
@@ -87,6 +88,14 @@ def test_what_needs_moments_is_refused(collect: Collect) -> None:
     with pytest.raises(InputError, match="null: true needs the moments"):
         collect("sparse", null=True)
     stats = collect("sparse")
-    for act in (stats.covariance, stats.correlation):
-        with pytest.raises(InputError, match="not the moments of all pairs"):
+    fit = g.fit(stats, alpha=0.5, half_samples=0)
+    acts: list[Callable[[], object]] = [
+        stats.covariance,
+        stats.correlation,
+        lambda: g.fit_ordered(stats, alpha=0.5),
+        lambda: g.structure(stats, fit),
+        lambda: g.compare((stats, fit), (stats, fit)),
+    ]
+    for act in acts:
+        with pytest.raises(NoPairsError, match="not the moments of all pairs"):
             act()

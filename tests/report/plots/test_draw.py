@@ -195,6 +195,22 @@ def test_the_heat_map_prints_its_limit_and_what_lies_beyond(make_study: Callable
     assert f"{study.edges.rho[0]:+.3f}".replace("-", "−") in words
 
 
+def test_the_heat_map_leaves_out_isolated_neurons_that_are_the_most(make_study: Callable[..., Study]) -> None:
+    """A graph of latents: few have an edge. The cells of the others would be all that one sees."""
+    few, some = make_study(300, 20, sizes=(20,)), make_study(60, 300, sizes=(300,))
+    connected = len(np.unique([few.edges.rows, few.edges.cols]))
+    picture = picture_of(few, "heatmap")
+    words = texts_of(picture.figure).replace("\n", " ")
+    assert f"between {connected} of 300 neurons" in words
+    assert f"{300 - connected} isolated neurons are left out" in words
+    shown = picture.table["partial_correlation"]
+    assert sorted(shown[shown != 0]) == pytest.approx(sorted(few.edges.rho))
+    assert max(picture.table["column_last"]) == connected - 1
+    words = texts_of(picture_of(some, "heatmap").figure).replace("\n", " ")
+    assert "between 60 neurons" in words
+    assert "isolated neurons come last" in words
+
+
 def test_the_path_marks_the_chosen_alpha_and_the_tolerance(make_study: Callable[..., Study]) -> None:
     study = make_study(rule="degree")
     figure = picture_of(study, "path").figure

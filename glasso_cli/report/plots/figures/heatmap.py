@@ -43,8 +43,9 @@ _COARSE = 90  # cells per side in the panel of counts
 
 @dataclass(frozen=True, eq=False)
 class _Matrix:
-    """What is drawn: edges by position in the order, their cells, the colour limit, the communities."""
+    """What is drawn of the first ``p`` neurons: edges by position in the order, their cells, the colour limit, the communities."""
 
+    p: int
     edges: Edges
     cells: Cells
     limit: float
@@ -59,20 +60,28 @@ def pictures(study: Study) -> Iterator[style.Picture]:
     """The heat map: exact with seaborn up to 500 neurons, binned with a panel of counts above."""
     dpi = study.section.dpi
     pixels = round(_PANEL * dpi)
-    exact = study.p <= min(LARGEST_EXACT, pixels)
+    p = _shown(study)
+    exact = p <= min(LARGEST_EXACT, pixels)
     smallest = 1 if exact else max(1, round(_SMALLEST_CELL * dpi))
-    factor, zoom = factor_for(study.p, pixels, smallest)
-    matrix = _matrix(study, factor)
+    factor, zoom = factor_for(p, pixels, smallest)
+    matrix = _matrix(study, p, factor)
     draw = _exact if exact else _binned
     figure = draw(study, matrix, min(zoom, round(_LARGEST_CELL * dpi)))
-    yield style.Picture("heatmap", figure, _alt(study, matrix), _table(matrix.cells, study.p))
+    yield style.Picture("heatmap", figure, _alt(study, matrix), _table(matrix.cells, p))
 
 
-def _matrix(study: Study, factor: int) -> _Matrix:
+def _shown(study: Study) -> int:
+    """How many neurons are drawn, in their order: those without an edge are left out where they are more than half."""
+    rows, cols, _ = study.edges
+    connected = 1 + max(int(study.position[ends].max(initial=-1)) for ends in (rows, cols))
+    return connected if 0 < 2 * connected < study.p else study.p
+
+
+def _matrix(study: Study, p: int, factor: int) -> _Matrix:
     rows, cols, rho = study.edges
     edges = Edges(study.position[rows], study.position[cols], rho)
-    cells = bin_entries(*edges, study.p, factor)
-    return _Matrix(edges, cells, limit_of(rho), runs_of(study.communities[study.order]))
+    cells = bin_entries(*edges, p, factor)
+    return _Matrix(p, edges, cells, limit_of(rho), runs_of(study.communities[study.order[:p]]))
 
 
 # -- words --------------------------------------------------------------------------------------------
@@ -82,7 +91,12 @@ def _note(study: Study, matrix: _Matrix) -> str:
     cells = matrix.cells
     words = [
         "Neurons are ordered by community (C1 is the largest), inside a community by strength; "
-        "isolated neurons come last. White: no edge that passes."
+        + (
+            "isolated neurons come last."
+            if matrix.p == study.p
+            else f"{count(study.p - matrix.p, 'isolated neuron')} are left out."
+        )
+        + " White: no edge that passes."
     ]
     if cells.factor == 1:
         words.append("Grey: the diagonal, left out.")
@@ -132,7 +146,8 @@ def _table(cells: Cells, p: int) -> dict[str, Any]:
 
 def _sheet(study: Study, matrix: _Matrix, width: float, panel: float, head: float) -> tuple[Sheet, int]:
     """A sheet for panels of ``panel`` inches with ``head`` above, and their upper end in pixels from below."""
-    headline = f"Partial correlations between {count(study.p, 'neuron')}"
+    some = "" if matrix.p == study.p else f"{matrix.p:,} of "
+    headline = f"Partial correlations between {some}{count(study.p, 'neuron')}"
     page = style.page(study, headline, _note(study, matrix), (width, head + panel), auto=False, signs=True)
     sheet = Sheet.of(page.figure, study.section.dpi)
     return sheet, sheet.pixels(page.top) - sheet.pixels(head)
@@ -142,9 +157,9 @@ def _exact(study: Study, matrix: _Matrix, zoom: int) -> Figure:
     """Every pair a square of ``zoom`` pixels, drawn with seaborn."""
     import seaborn as sns
 
-    side = study.p * zoom
+    side = matrix.p * zoom
     inches = side / study.section.dpi
-    named = study.p <= _LARGEST_NAMED
+    named = matrix.p <= _LARGEST_NAMED
     left, foot = (1.6, 1.2) if named else (1.0, 0.1)
     width, panel = max(left + inches + 1.6, 8.5), max(inches + foot, 2.2)
     sheet, top = _sheet(study, matrix, width, panel, _STRIP)
@@ -161,11 +176,11 @@ def _exact(study: Study, matrix: _Matrix, zoom: int) -> Figure:
         yticklabels=False,
         rasterized=True,
     )
-    _mask_diagonal(axes, study.p)
-    frame(axes, study.p)
+    _mask_diagonal(axes, matrix.p)
+    frame(axes, matrix.p)
     mark_communities(sheet, axes, box, matrix.runs)
     if named:
-        _name_neurons(sheet, axes, study)
+        _name_neurons(sheet, axes, study, matrix.p)
     _colour_bar(sheet, matrix, box)
     if not study.n_edges:
         axes.set_title("no edges at this α", fontsize=9, color=style.MUTED, y=1.02, pad=22)
@@ -181,9 +196,9 @@ def _mask_diagonal(axes: Axes, p: int) -> None:
     axes.add_collection(PatchCollection(squares, rasterized=True, **grey))
 
 
-def _name_neurons(sheet: Sheet, axes: Axes, study: Study) -> None:
-    names = [drawable(study.labels[neuron]) for neuron in study.order]
-    middle = np.arange(study.p) + 0.5
+def _name_neurons(sheet: Sheet, axes: Axes, study: Study, p: int) -> None:
+    names = [drawable(study.labels[neuron]) for neuron in study.order[:p]]
+    middle = np.arange(p) + 0.5
     axes.set_xticks(middle, names, rotation=90, fontsize=7)
     axes.set_yticks(middle, names, rotation=0, fontsize=7)
     axes.tick_params(axis="x", length=2)
@@ -193,7 +208,7 @@ def _name_neurons(sheet: Sheet, axes: Axes, study: Study) -> None:
 def _binned(study: Study, matrix: _Matrix, zoom: int) -> Figure:
     """Cells of whole pixels; beside them how many edges there are, and how strong."""
     dpi, cells = study.section.dpi, matrix.cells
-    coarse = bin_entries(*matrix.edges, study.p, -(-study.p // _COARSE))
+    coarse = bin_entries(*matrix.edges, matrix.p, -(-matrix.p // _COARSE))
     side = cells.size * zoom
     small = coarse.size * max(1, round(_SIDE * dpi) // coarse.size)
     width = (side + small) / dpi + 3.7
