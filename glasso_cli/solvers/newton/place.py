@@ -47,7 +47,7 @@ class Products(Protocol):
         """W V, ``(p, k)`` float32, for V ``(p, k)`` float32."""
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
+        """W D W on entries ``(m,)`` in the order of rows, for the D that has ``values`` on ``pattern``."""
 
     def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray | None:
         """By how much W D W is more than :meth:`product` there; None where it is not."""
