@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -71,14 +72,16 @@ class Problem:
     def certificate(self, Theta: np.ndarray, inverse: Inverse, enough: float) -> Certificate:
         """That of :func:`base.certificate`, with the objective and the residual of the problem given."""
         proof = certificate(
-            Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation, also=self.move_inside
+            Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation, also=self.also_inside
         )
         if self.deviation is None:
             return proof
         return replace(proof, objective=proof.objective + 2 * float(np.log(self.deviation).sum()))
 
-    def move_inside(self, W: np.ndarray) -> None:
-        """Move a dual point W, in place, to where the constraints hold that the plain problem does not have."""
+    @property
+    def also_inside(self) -> Callable[[np.ndarray], None] | None:
+        """What moves a dual point W, in place, to where the constraints hold that the plain problem does not have."""
+        return None
 
     def as_given(self, Theta: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A precision and its inverse in the units of the covariance given, in the same arrays."""
