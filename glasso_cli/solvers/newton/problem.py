@@ -120,6 +120,11 @@ class Point:
         """Whether there are edges."""
         return bool(np.count_nonzero(self.Theta) > len(self.Theta))
 
+    def rounded(self) -> Point:
+        """The same with the inverse in float32."""
+        matrix = np.ascontiguousarray(self.inverse.matrix, dtype=np.float32)
+        return Point(self.Theta, replace(self.inverse, matrix=matrix))
+
     @property
     def swollen(self) -> float:
         """The largest variance; all are 1 at the answer."""

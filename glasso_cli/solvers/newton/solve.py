@@ -309,13 +309,18 @@ class _Run:
         self._precise = True
         if self._workspace:
             self._workspace.release()
-        if self._point.inverse.matrix.dtype != np.float64:
-            factor = self._factorise(self._point.Theta)
-            if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
-                self._point = _start(self._place, self._problem, None)
-            else:
-                self._point = Point(self._point.Theta, factor.inverse())
+        self._invert_in_float64()
         return True
+
+    def _invert_in_float64(self) -> None:
+        """Have W of the point reached in float64."""
+        if self._point.inverse.matrix.dtype == np.float64:
+            return
+        factor = self._factorise(self._point.Theta)
+        if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
+            self._point = _start(self._place, self._problem, None)
+        else:
+            self._point = Point(self._point.Theta, factor.inverse())
 
     # -- one step -------------------------------------------------------------------------------------
 
@@ -344,14 +349,17 @@ class _Run:
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
         work = self._work()
+        point = self._point = point.rounded()  # the room of W in float64 is needed more than W
         directions = self._workspace.directions(
             point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
         )
-        if self._precise:  # W and its successor take twice the room
-            self._workspace.release()
+        self._workspace.release()  # there is no room for it beside W and its successor
         density = 2 * len(free.rows) / len(counts) ** 2 if self._splitting is None else 0.0
         self._effort += (self._work() - work) * (1 + _DENSE * density)
-        return any(self._search(free, step) for step in directions)
+        found = any(self._search(free, step) for step in directions)
+        if self._precise:
+            self._invert_in_float64()
+        return found
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:
         """Go along ``step`` if the objective falls on it."""
