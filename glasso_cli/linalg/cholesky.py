@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from glasso_cli.linalg import pages
+
 
 @dataclass(frozen=True, eq=False)
 class Inverse:
@@ -80,8 +82,7 @@ def factorise(
     one is zero above the diagonal, where others hold whatever the matrix did.
     """
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
-    own = np.asarray if overwrite else np.array
-    work = own(matrix.T, dtype=dtype, order="F")
+    work = np.asarray(matrix.T, dtype=dtype, order="F") if overwrite else pages.copy(matrix, dtype).T
     (potrf,) = lapack.get_lapack_funcs(("potrf",), (work,))
     factor, failed = potrf(work, lower=1, overwrite_a=1, clean=clean)
     diagonal = factor.diagonal()

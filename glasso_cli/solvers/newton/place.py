@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from glasso_cli.linalg import cholesky
+from glasso_cli.linalg import cholesky, pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.newton.free_set import Symmetric
 
@@ -81,7 +81,7 @@ class Host:
 
     def isolated(self, p: int) -> Inverse:
         """See :class:`Place`."""
-        return Inverse(np.eye(p, dtype=np.float32), 0.0)
+        return Inverse(pages.identity(p, np.float32), 0.0)
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.base import Start, dense_start
 from glasso_cli.solvers.certificate import Certificate, certificate
@@ -64,7 +65,7 @@ class Problem:
         if self.deviation is not None:
             dense = _scaled(np.multiply, dense, self.deviation, out=None if dense is init else dense)
         elif dense is init:
-            dense = dense.copy()
+            dense = pages.copy(dense)
         if isinstance(self.alpha, np.ndarray):
             dense[np.isinf(self.alpha)] = 0.0
         return dense
@@ -93,7 +94,7 @@ class Problem:
 
 def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The matrix with entries times, or divided by, s_i s_j, in ``out`` if given: exactly symmetric if it was."""
-    out = np.empty(matrix.shape) if out is None else out
+    out = pages.empty(matrix.shape) if out is None else out
     for rows in row_blocks(len(matrix)):
         operation(matrix[rows], np.outer(s[rows], s), out=out[rows])
     return out
@@ -120,10 +121,16 @@ class Point:
         """Whether there are edges."""
         return bool(np.count_nonzero(self.Theta) > len(self.Theta))
 
+    def without_inverse(self) -> Point:
+        """The same before its inverse is known."""
+        return Point(self.Theta, Inverse(np.empty((0, 0)), self.inverse.log_det))
+
     def rounded(self) -> Point:
         """The same with the inverse in float32."""
-        matrix = np.ascontiguousarray(self.inverse.matrix, dtype=np.float32)
-        return Point(self.Theta, replace(self.inverse, matrix=matrix))
+        matrix = self.inverse.matrix
+        if matrix.dtype == np.float32:
+            return self
+        return Point(self.Theta, replace(self.inverse, matrix=pages.copy(matrix, np.float32)))
 
     @property
     def swollen(self) -> float:

@@ -17,6 +17,7 @@ from numba import get_num_threads, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.newton.free_set import Symmetric
 
@@ -77,7 +78,7 @@ def panels_of(p: int, share: int | None = None) -> np.ndarray:
     With ``share``, for as many rows as that many panels have columns.
     """
     rows = p if share is None else share * WIDTH
-    return np.empty((-(-p // WIDTH), rows, WIDTH), dtype=np.float32)
+    return pages.empty((-(-p // WIDTH), rows, WIDTH), np.float32)
 
 
 @njit(parallel=True, fastmath=True, cache=True)
