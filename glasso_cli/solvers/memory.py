@@ -5,7 +5,7 @@ among them. Where a component is not all neurons, the covariance of all stands b
 results of the components beside those of the whole.
 
 What newton takes grows with the entries of its answer, which are not known before: 5 buffers hold for an answer with 3 % of
-all pairs. With 9 % it took 6.5, and with all of them 19.6 (measured for 800 neurons).
+all pairs. With 9 % it took 6.5, and with all of them 20 (measured for 800 neurons).
 A covariance with variances of its own takes two more, for the correlation and for the weights on its scale; no fit has one.
 """
 
