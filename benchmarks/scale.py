@@ -194,7 +194,7 @@ def _projection(model: Model, arguments: argparse.Namespace) -> None:
             f"{2 * model.blocks * model.block_bytes() / gb:.0f} GB",
             "disk",
         ),
-        ("fit: 7 buffers of the square", f"{7 * model.accumulators() / gb:.0f} GB", "memory"),
+        ("fit: 5 buffers of the square", f"{5 * model.accumulators() / gb:.0f} GB", "memory"),
         (
             "fit of one alpha: 13 to 35 CI",
             f"{13 * inverse:.1e} to {35 * inverse:.1e} FLOP",

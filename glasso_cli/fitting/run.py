@@ -129,7 +129,8 @@ class _Fit:
         if removed is not None:
             blocks = blocks.without(removed)
         largest = self._largest(correlation)
-        check_memory(len(correlation), largest, section.solved_by, available)
+        penalised = section.penalise_diagonal
+        check_memory(len(correlation), largest, section.solved_by, available, penalised=penalised)
         self._warn_isolated(correlation)
         points = self._solve(correlation)
         samples = DenseSamples(section, self.pieces, chosen_neurons, removed, memory=available, largest=largest)

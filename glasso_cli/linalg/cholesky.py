@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from glasso_cli.linalg import large_cholesky
+from glasso_cli.linalg import large_cholesky, pages
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,7 @@ def factorise(
     one is zero above the diagonal, where others hold whatever the matrix did.
     """
     # a row-major symmetric matrix is column-major transposed: a plain copy, no reordering
-    own = np.asarray if overwrite else np.array
-    work = own(matrix.T, dtype=dtype, order="F")
+    work = np.asarray(matrix.T, dtype=dtype, order="F") if overwrite else pages.copy(matrix, dtype).T
     if len(work) > large_cholesky.LARGEST:
         factor, failed = work, not large_cholesky.factorise(work)
         if clean:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse, invert
 from glasso_cli.solvers.certificate import certificate
 from glasso_cli.solvers.problem import Alpha, free_variance
@@ -105,7 +106,7 @@ def dense_start(init: Start, covariance: np.ndarray, alpha: Alpha) -> np.ndarray
     """The precision ``(p, p)`` that a solver is to start from."""
     if init is None:
         return diagonal_start(covariance, alpha)
-    return init.toarray() if isinstance(init, csr_array) else init
+    return init.toarray(out=pages.empty(init.shape)) if isinstance(init, csr_array) else init
 
 
 def diagonal_start(covariance: np.ndarray, alpha: Alpha) -> np.ndarray:

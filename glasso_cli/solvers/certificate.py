@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from glasso_cli.linalg.cholesky import Inverse, invert, log_det
 from glasso_cli.solvers.problem import Alpha, free_diagonal
 from glasso_cli.solvers.rows import row_blocks
+
+_COPIED = 512  # neurons up to which a copy of W costs less than to restore one of its triangles
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,6 @@ def kkt_residual(
     return worst
 
 
-def _as_it_is(point: np.ndarray) -> None:
-    """Other constraints there are none."""
-
-
 def certificate(
     precision: np.ndarray,
     covariance: np.ndarray,
@@ -73,7 +72,7 @@ def certificate(
     inverse: Inverse | None = None,
     enough: float = 0.0,
     units: np.ndarray | None = None,
-    also: Callable[[np.ndarray], None] = _as_it_is,
+    also: Callable[[np.ndarray], None] | None = None,
 ) -> Certificate:
     """How far ``precision`` is from the optimum, proved by a feasible point of the dual problem.
 
@@ -82,6 +81,9 @@ def certificate(
     ``enough`` nats per neuron is not improved by further dual points. ``units`` are as in :func:`kkt_residual`; the
     objective and its gap are of the problem given (the gap is the same in all units). ``also`` moves a dual point, in
     place, to where other constraints hold too.
+
+    Without ``also``, no more room ``(p, p)`` is taken: the dual points are made in the upper triangle of the inverse, and
+    it is then restored from the lower one, to the bit.
     """
     inverse = inverse or invert(precision)
     if inverse is None:
@@ -118,7 +120,7 @@ def _penalty(precision: np.ndarray, weights: Alpha) -> float:
 
 
 def _dual_log_dets(
-    Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, also: Callable[[np.ndarray], None]
+    Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: Alpha, also: Callable[[np.ndarray], None] | None
 ) -> Iterator[float]:
     """log det of the dual points that Theta suggests, -inf where one is not positive definite.
 
@@ -130,41 +132,80 @@ def _dual_log_dets(
     """
     best = -np.inf
     weights = np.broadcast_to(weights, S.shape)
-    point = np.empty(S.shape)  # every point is built and factorised here
     for trust_signs in (True, False):
-        _box_point(Theta, W, S, weights, trust_signs, point)
-        also(point)
-        log_determinant = log_det(point, overwrite=True)
+        with _made_of(W, whole=also is not None) as point:
+            _to_box_point(Theta, S, weights, trust_signs, point)
+            log_determinant = _log_det(point, also)
         best = max(best, log_determinant)
         yield log_determinant
     if best == -np.inf:
-        _segment_point(W, S, weights, point)
+        with _made_of(W, whole=also is not None) as point:
+            _to_segment_point(S, weights, point)
+            log_determinant = _log_det(point, also)
+        yield log_determinant
+
+
+@contextmanager
+def _made_of(W: np.ndarray, whole: bool) -> Iterator[np.ndarray]:
+    """W ``(p, p)``, whose diagonal and upper triangle may be overwritten until the end; a copy if the ``whole`` may be."""
+    from glasso_cli.linalg.mirror import mirror
+
+    flags = W.flags
+    if whole or len(W) <= _COPIED or not (flags.c_contiguous and flags.writeable and W.dtype == np.float64):
+        yield W.astype(np.float64)
+        return
+    diagonal = W.diagonal().copy()
+    try:
+        yield W
+    finally:
+        mirror(W.T)
+        np.fill_diagonal(W, diagonal)
+
+
+def _log_det(point: np.ndarray, also: Callable[[np.ndarray], None] | None) -> float:
+    """That of a dual point whose upper triangle is given, and destroyed."""
+    from glasso_cli.linalg.mirror import mirror
+
+    if also is not None:
+        mirror(point)
         also(point)
-        yield log_det(point, overwrite=True)
+    return log_det(point, overwrite=True)
 
 
-def _box_point(
-    Theta: np.ndarray, W: np.ndarray, S: np.ndarray, weights: np.ndarray, trust_signs: bool, point: np.ndarray
-) -> None:
+def _to_box_point(Theta: np.ndarray, S: np.ndarray, weights: np.ndarray, trust_signs: bool, point: np.ndarray) -> None:
+    """The upper triangle of ``point``, which is W so far, becomes that of the dual point."""
     for rows in row_blocks(len(S)):
-        some = weights[rows]
-        step = np.clip(W[rows] - S[rows], -some, some)
+        on = slice(rows.start, None)
+        some = weights[rows, on]
+        step = np.clip(point[rows, on] - S[rows, on], -some, some)
         if trust_signs:
-            step = np.where(Theta[rows] != 0, np.copysign(some, Theta[rows]), step)
-        np.add(S[rows], step, out=point[rows])
+            step = np.where(Theta[rows, on] != 0, np.copysign(some, Theta[rows, on]), step)
+        step += S[rows, on]
+        _put_above(point, rows, step)
     np.fill_diagonal(point, S.diagonal())
 
 
-def _segment_point(W: np.ndarray, S: np.ndarray, weights: np.ndarray, point: np.ndarray) -> None:
-    scale = np.sqrt(S.diagonal() / W.diagonal())
+def _put_above(point: np.ndarray, rows: slice, values: np.ndarray) -> None:
+    """Write some rows ``(k, p - start)`` of the upper triangle, diagonal included; what is below it stays."""
+    k = len(values)
+    block = point[rows, rows]
+    np.copyto(block, values[:, :k], where=~np.tri(k, k=-1, dtype=bool))
+    point[rows, rows.start + k :] = values[:, k:]
+
+
+def _to_segment_point(S: np.ndarray, weights: np.ndarray, point: np.ndarray) -> None:
+    """The same for the segment point."""
+    scale = np.sqrt(S.diagonal() / point.diagonal())
     length = 1.0
     for rows in row_blocks(len(S)):
-        step = W[rows] * np.outer(scale[rows], scale) - S[rows]
-        np.fill_diagonal(step[:, rows], 0.0)
-        point[rows] = step
+        on = slice(rows.start, None)
+        step = point[rows, on] * np.outer(scale[rows], scale[on]) - S[rows, on]
+        np.fill_diagonal(step, 0.0)
+        _put_above(point, rows, step)
         # entries the box does not bind: those that do not move, the diagonal among them
-        moving = step != 0
-        length = min(length, float((weights[rows][moving] / np.abs(step[moving])).min(initial=np.inf)))
+        upper = np.triu(step)
+        moving = upper != 0
+        length = min(length, float((weights[rows, on][moving] / np.abs(upper[moving])).min(initial=np.inf)))
     for rows in row_blocks(len(S)):
-        point[rows] *= length
-        point[rows] += S[rows]
+        on = slice(rows.start, None)
+        _put_above(point, rows, point[rows, on] * length + S[rows, on])

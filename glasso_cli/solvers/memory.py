@@ -4,8 +4,8 @@ Measured by ``tests/solvers/test_memory.py`` as dense float64 buffers of the lar
 among them. Where a component is not all neurons, the covariance of all stands beside its own, and at the end the
 results of the components beside those of the whole.
 
-What newton takes grows with the entries of its answer, which are not known before: 7 buffers hold for an answer with 3 % of
-all pairs. With 10 % it takes up to 13, and with all of them 23 (measured for 800 neurons).
+What newton takes grows with the entries of its answer, which are not known before: 5 buffers hold for an answer with 3 % of
+all pairs. With 9 % it took 6.5, and with all of them 20 (measured for 800 neurons).
 A covariance with variances of its own takes two more, for the correlation and for the weights on its scale; no fit has one.
 """
 
@@ -13,27 +13,28 @@ from __future__ import annotations
 
 from glasso_cli.errors import InputError
 
-BUFFERS = {"newton": 7, "gglasso": 27, "sklearn": 10, "latent": 14}  # (n, n) float64, for a component of n neurons
+BUFFERS = {"newton": 5, "gglasso": 27, "sklearn": 10, "latent": 14}  # (n, n) float64, for a component of n neurons
 _JOINT, _JOINT_WHOLE = 20, 5  # of GGLasso's joint ADMM, per corpus: (n, n) of a component, and (p, p) of all beside it
 
 
-def peak(p: int, largest: int, solver: str) -> int:
+def peak(p: int, largest: int, solver: str, *, penalised: bool = False) -> int:
     """Bytes at the peak for p neurons whose largest component, at the smallest alpha, has ``largest``.
 
-    It is that of a correlation matrix, with a penalised diagonal or without.
+    It is that of a correlation matrix. Where the diagonal is ``penalised``, a component of all neurons has a covariance of
+    its own, too.
     """
     if largest == p:
-        return 8 * BUFFERS[solver] * p**2
+        return 8 * (BUFFERS[solver] + penalised) * p**2
     solving = BUFFERS[solver] * largest**2 + p**2
     placing = 3 * p**2 + 2 * largest * p
     return 8 * max(solving, placing)
 
 
-def check_memory(p: int, largest: int, solver: str, available: int) -> None:
-    """Raise :class:`InputError` if the peak is above ``available`` bytes."""
+def check_memory(p: int, largest: int, solver: str, available: int, *, penalised: bool = False) -> None:
+    """Raise :class:`InputError` if the :func:`peak` is above ``available`` bytes."""
     _check(
         f"The solver {solver}",
-        peak(p, largest, solver),
+        peak(p, largest, solver, penalised=penalised),
         p,
         largest,
         available,

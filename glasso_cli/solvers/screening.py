@@ -14,10 +14,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from glasso_cli.engine.threads import numba_limited
 from glasso_cli.errors import InputError
+from glasso_cli.linalg import pages
 from glasso_cli.solvers.base import Solver, SolverResult, Start
 from glasso_cli.solvers.components import SpanningTree, labels
 from glasso_cli.solvers.problem import Alpha, check_problem, free_diagonal, free_variance
@@ -103,15 +105,30 @@ def solve_checked(
     ``on_diagonal`` is as in :func:`solved_components`.
     """
     variance = free_variance(covariance, alpha) + on_diagonal
-    parts = []
+    summary = Summary.of_isolated(variance)
+    cost: Counter[str] = Counter()
+    blocks = []
     solved = solved_components(
         covariance, alpha, solver, init=init, tol=tol, max_iter=max_iter, on_diagonal=on_diagonal
     )
     for members, part in solved:
         if len(members) == len(covariance):
             return part
-        parts.append((members, part))
-    return _whole(variance, parts, tol)
+        summary.add(variance, members, part)
+        cost.update(part.cost)
+        blocks.append((members, csr_array(part.precision), part.covariance))  # sparse: there is room for one dense
+        del part
+    precision, inverse = _whole(variance, blocks)
+    return SolverResult(
+        precision=precision,
+        covariance=inverse,
+        objective=summary.objective,
+        duality_gap=summary.duality_gap,
+        kkt_residual=summary.kkt_residual,
+        n_iter=summary.n_iter,
+        converged=summary.duality_gap <= tol,
+        cost=dict(cost),
+    )
 
 
 def solved_components(
@@ -164,14 +181,22 @@ def _component(
     S = covariance
     if len(members) < len(covariance):
         block = np.ix_(members, members)
-        S = covariance[block]
+        S = _block(covariance, members)
         alpha = alpha[block] if isinstance(alpha, np.ndarray) else alpha
         init = None if init is None else init[block]
     elif on_diagonal:
-        S = covariance.copy()
+        S = pages.copy(covariance)
     if on_diagonal:
         S.flat[:: len(S) + 1] += on_diagonal
     return S, alpha, init
+
+
+def _block(matrix: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The rows and columns of some neurons."""
+    block = pages.empty((len(members), len(members)))
+    for rows in row_blocks(len(members)):
+        block[rows] = matrix[np.ix_(members[rows], members)]
+    return block
 
 
 @dataclass
@@ -196,26 +221,16 @@ class Summary:
         self.n_iter = max(self.n_iter, part.n_iter)
 
 
-def _whole(variance: np.ndarray, parts: list[tuple[np.ndarray, SolverResult]], tol: float) -> SolverResult:
-    """The result for all neurons, whose certificate is the sum of those of the parts."""
+def _whole(
+    variance: np.ndarray, blocks: list[tuple[np.ndarray, csr_array, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The precision and its inverse for all neurons, out of the members of each component, its precision and its inverse."""
     precision, inverse = np.diag(1 / variance), np.diag(variance)
-    summary = Summary.of_isolated(variance)
-    cost: Counter[str] = Counter()
-    for members, part in parts:
-        block = np.ix_(members, members)
-        precision[block], inverse[block] = part.precision, part.covariance
-        summary.add(variance, members, part)
-        cost.update(part.cost)
-    return SolverResult(
-        precision=precision,
-        covariance=inverse,
-        objective=summary.objective,
-        duality_gap=summary.duality_gap,
-        kkt_residual=summary.kkt_residual,
-        n_iter=summary.n_iter,
-        converged=summary.duality_gap <= tol,
-        cost=dict(cost),
-    )
+    for members, part, part_inverse in blocks:
+        entries = part.tocoo()
+        precision[members[entries.row], members[entries.col]] = entries.data
+        inverse[np.ix_(members, members)] = part_inverse
+    return precision, inverse
 
 
 @contextmanager

@@ -117,6 +117,27 @@ def test_the_units_of_a_certificate_are_those_before_the_scaling(weighted: bool)
     assert scaled.objective + 2 * np.log(s).sum() == pytest.approx(given.objective, rel=1e-9)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("share", [0.5, 0.01])
+def test_dual_points_in_a_triangle_of_the_inverse_are_those_in_a_copy(
+    monkeypatch: pytest.MonkeyPatch, share: float, weighted: bool
+) -> None:
+    monkeypatch.setattr("glasso_cli.solvers.rows._CACHED", 200)  # several blocks of rows
+    S, _ = PROBLEMS["neuron-like"]
+    weights = share * (random_weights(len(S), 0) if weighted else 0.9)
+    proofs = []
+    near, poor = np.linalg.inv(S + 0.1 * np.eye(len(S))), poor_precision(len(S), 0)
+    for Theta in (near, poor, np.eye(len(S)) - 0.99 / len(S)):  # the last one needs the segment point
+        inverse = invert((Theta + Theta.T) / 2)
+        assert inverse is not None
+        before = inverse.matrix.copy()
+        for copied in (1000, 0):
+            monkeypatch.setattr("glasso_cli.solvers.certificate._COPIED", copied)
+            proofs.append(certificate((Theta + Theta.T) / 2, S, weights, inverse))
+            np.testing.assert_array_equal(inverse.matrix, before)
+    assert proofs[::2] == proofs[1::2]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_gap_bounds_the_distance_to_the_optimum_of_any_precision(

@@ -5,6 +5,7 @@ The dual is to maximise log det W + p over W with |W_ij - S_ij| <= alpha_ij, W_i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +29,12 @@ class FactorProblem(Problem):
         problem = Problem.of(covariance, alpha)
         return cls(problem.S, problem.alpha, problem.deviation, mu / problem.unit**2)
 
-    def move_inside(self, W: np.ndarray) -> None:
+    @property
+    def also_inside(self) -> Callable[[np.ndarray], None]:
+        """See :class:`Problem`."""
+        return self._move_inside
+
+    def _move_inside(self, W: np.ndarray) -> None:
         """Move W, in place, towards S until S - W <= M."""
         root = 1 / np.sqrt(self.trace_weights)
         apart = self.S - W

@@ -19,7 +19,7 @@ class Symmetric:
 
     indptr: np.ndarray  # (p + 1,) int64
     indices: np.ndarray  # (nnz,) int32, increasing in every row
-    entry: np.ndarray  # (nnz,)
+    entry: np.ndarray  # (nnz,) int32
 
     def matrix(self, values: np.ndarray) -> csr_array:
         """The matrix ``(p, p)`` float32 with ``values`` at the entries of the upper triangle."""
@@ -41,7 +41,7 @@ class FreeSet:
     def pattern_of(self, some: np.ndarray) -> Symmetric:
         """The pattern of some of the free entries; ``entry`` is the place among all."""
         pattern = symmetric(self.rows[some], self.cols[some], len(self.starts) - 1)
-        return Symmetric(pattern.indptr, pattern.indices, some[pattern.entry])
+        return Symmetric(pattern.indptr, pattern.indices, some.astype(np.int32)[pattern.entry])
 
 
 def row_starts(rows: np.ndarray, p: int) -> np.ndarray:

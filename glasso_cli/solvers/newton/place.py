@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from glasso_cli.linalg import cholesky
+from glasso_cli.linalg import cholesky, pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.newton.free_set import Symmetric
 
@@ -47,7 +47,7 @@ class Products(Protocol):
         """W V, ``(p, k)`` float32, for V ``(p, k)`` float32."""
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
+        """W D W on entries ``(m,)`` in the order of rows, for the D that has ``values`` on ``pattern``."""
 
     def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray | None:
         """By how much W D W is more than :meth:`product` there; None where it is not."""
@@ -81,7 +81,7 @@ class Host:
 
     def isolated(self, p: int) -> Inverse:
         """See :class:`Place`."""
-        return Inverse(np.eye(p, dtype=np.float32), 0.0)
+        return Inverse(pages.identity(p, np.float32), 0.0)
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.base import Start, dense_start
 from glasso_cli.solvers.certificate import Certificate, certificate
@@ -63,7 +65,7 @@ class Problem:
         if self.deviation is not None:
             dense = _scaled(np.multiply, dense, self.deviation, out=None if dense is init else dense)
         elif dense is init:
-            dense = dense.copy()
+            dense = pages.copy(dense)
         if isinstance(self.alpha, np.ndarray):
             dense[np.isinf(self.alpha)] = 0.0
         return dense
@@ -71,14 +73,16 @@ class Problem:
     def certificate(self, Theta: np.ndarray, inverse: Inverse, enough: float) -> Certificate:
         """That of :func:`base.certificate`, with the objective and the residual of the problem given."""
         proof = certificate(
-            Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation, also=self.move_inside
+            Theta, self.S, self.alpha, inverse, enough=enough, units=self.deviation, also=self.also_inside
         )
         if self.deviation is None:
             return proof
         return replace(proof, objective=proof.objective + 2 * float(np.log(self.deviation).sum()))
 
-    def move_inside(self, W: np.ndarray) -> None:
-        """Move a dual point W, in place, to where the constraints hold that the plain problem does not have."""
+    @property
+    def also_inside(self) -> Callable[[np.ndarray], None] | None:
+        """What moves a dual point W, in place, to where the constraints hold that the plain problem does not have."""
+        return None
 
     def as_given(self, Theta: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A precision and its inverse in the units of the covariance given, in the same arrays."""
@@ -90,7 +94,7 @@ class Problem:
 
 def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The matrix with entries times, or divided by, s_i s_j, in ``out`` if given: exactly symmetric if it was."""
-    out = np.empty(matrix.shape) if out is None else out
+    out = pages.empty(matrix.shape) if out is None else out
     for rows in row_blocks(len(matrix)):
         operation(matrix[rows], np.outer(s[rows], s), out=out[rows])
     return out
@@ -116,6 +120,17 @@ class Point:
     def connected(self) -> bool:
         """Whether there are edges."""
         return bool(np.count_nonzero(self.Theta) > len(self.Theta))
+
+    def without_inverse(self) -> Point:
+        """The same before its inverse is known."""
+        return Point(self.Theta, Inverse(np.empty((0, 0)), self.inverse.log_det))
+
+    def rounded(self) -> Point:
+        """The same with the inverse in float32."""
+        matrix = self.inverse.matrix
+        if matrix.dtype == np.float32:
+            return self
+        return Point(self.Theta, replace(self.inverse, matrix=pages.copy(matrix, np.float32)))
 
     @property
     def swollen(self) -> float:

@@ -2,8 +2,8 @@
 
 For a sparse symmetric D, entries of W D W are wanted on a sparse pattern only. Both factors of that product
 are cut into panels of ``WIDTH`` columns, laid out one after the other, so that a panel stays in a core's cache
-while all its rows are read in the order that the pattern dictates. Every output is summed by one thread in a
-fixed order: the result does not depend on how many threads there are.
+while all its rows are read in the order that the pattern dictates. Only a share of the columns of D W is there at
+a time. Every output is summed by one thread in a fixed order: the result does not depend on how many threads there are.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from numba import get_num_threads, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.newton.free_set import Symmetric
 
 WIDTH = 64
+_SHARES = 4  # of the columns of D W, one at a time
+_FEWEST = 8  # panels in a share
 _LANES = 16  # of a panel's row, summed side by side
 _ZERO = np.float32(0)
 
 
 class Panels:
-    """:class:`glasso_cli.solvers.newton.place.Products` on the host: three buffers ``(p, p)`` float32."""
+    """:class:`glasso_cli.solvers.newton.place.Products` on the host: one and a quarter buffers ``(p, p)`` float32."""
 
     def __init__(self, p: int) -> None:
-        self._W, self._product, self._transposed = panels_of(p), panels_of(p), panels_of(p)
+        self._W = panels_of(p)
+        self._share = min(len(self._W), max(_FEWEST, -(-len(self._W) // _SHARES)))  # panels of D W at a time
+        self._product = panels_of(p, self._share)
         self._threads = get_num_threads()
 
     def load(self, inverse: Inverse) -> np.ndarray:
@@ -54,19 +59,26 @@ class Panels:
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
         data = values.astype(np.float32)[pattern.entry]
-        multiply(pattern.indptr, pattern.indices, data, self._W, self._product, self._threads)
-        transpose(self._product, self._transposed)
         out = np.empty(len(rows), dtype=np.float32)
-        sample(rows, cols, self._transposed, self._W, out, self._threads)
+        for q in range(0, len(self._W), self._share):
+            some = self._W[q : q + self._share]
+            first = q * WIDTH
+            multiply(pattern.indptr, pattern.indices, data, some, self._product, self._threads)
+            here = slice(*np.searchsorted(rows, [first, first + len(some) * WIDTH]))
+            sample(rows[here], cols[here], first, self._product, self._W, out[here], self._threads)
         return out.astype(np.float64)
 
     def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> None:
         """None: see :class:`glasso_cli.solvers.newton.place.Products`."""
 
 
-def panels_of(p: int) -> np.ndarray:
-    """Room for a ``(p, p)`` matrix in panels: ``(ceil(p / WIDTH), p, WIDTH)`` float32."""
-    return np.empty((-(-p // WIDTH), p, WIDTH), dtype=np.float32)
+def panels_of(p: int, share: int | None = None) -> np.ndarray:
+    """Room for a ``(p, p)`` matrix in panels: ``(ceil(p / WIDTH), p, WIDTH)`` float32.
+
+    With ``share``, for as many rows as that many panels have columns.
+    """
+    rows = p if share is None else share * WIDTH
+    return pages.empty((-(-p // WIDTH), rows, WIDTH), np.float32)
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -118,18 +130,24 @@ def times(W: np.ndarray, across: np.ndarray, out: np.ndarray, threads: int) -> N
 def multiply(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
 ) -> None:
-    """``out = D W`` for D in CSR form and W in panels."""
-    n, p, _ = W.shape
-    chunk = (p + threads - 1) // threads
+    """``out = (D W)'``, in panels, for D in CSR form and some panels ``(share, p, WIDTH)`` of W.
+
+    A tile of D W is made at a time, and written transposed (zeros beyond p).
+    """
+    share, p, _ = W.shape
+    n = len(out)
+    chunk = (share * n + threads - 1) // threads
     for thread in prange(threads):
-        first, last = thread * chunk, min(p, thread * chunk + chunk)
-        for q in range(n):
+        tile = np.empty((WIDTH, WIDTH), dtype=np.float32)
+        for at in range(thread * chunk, min(share * n, thread * chunk + chunk)):
+            q, r = at // n, at % n
             w = W[q]
-            for i in range(first, last):
-                row = out[q, i]
+            size = min(WIDTH, p - r * WIDTH)
+            for k in range(size):
+                row = tile[k]
                 for t in range(WIDTH):
                     row[t] = _ZERO
-                e, stop = indptr[i], indptr[i + 1]
+                e, stop = indptr[r * WIDTH + k], indptr[r * WIDTH + k + 1]
                 while e + 4 <= stop:  # four at a time: one pass over the row of sums for four of W
                     d0, d1, d2, d3 = data[e], data[e + 1], data[e + 2], data[e + 3]
                     w0, w1, w2, w3 = w[indices[e]], w[indices[e + 1]], w[indices[e + 2]], w[indices[e + 3]]
@@ -141,19 +159,10 @@ def multiply(
                     for t in range(WIDTH):
                         row[t] += d0 * w0[t]
                     e += 1
-
-
-@njit(parallel=True, cache=True)
-def transpose(C: np.ndarray, out: np.ndarray) -> None:
-    """The transpose of a matrix in panels, in panels."""
-    n, p, _ = C.shape
-    for r in prange(n):
-        for q in range(n):
-            for t in range(min(WIDTH, p - q * WIDTH)):
-                row = out[r, q * WIDTH + t]
-                for u in range(WIDTH):
-                    k = r * WIDTH + u
-                    row[u] = C[q, k, t] if k < p else _ZERO
+            for t in range(WIDTH):
+                line = out[r, q * WIDTH + t]
+                for k in range(WIDTH):
+                    line[k] = tile[k, t] if k < size else _ZERO
 
 
 @intrinsic
@@ -190,8 +199,10 @@ def _dot(context: Any, a: types.Array, b: types.Array) -> tuple[Any, Callable[..
 
 
 @njit(parallel=True, cache=True)
-def sample(rows: np.ndarray, cols: np.ndarray, T: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int) -> None:
-    """``out[e]``: the dot product of row ``rows[e]`` of T and row ``cols[e]`` of W, both in panels."""
+def sample(
+    rows: np.ndarray, cols: np.ndarray, begin: int, T: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
+) -> None:
+    """``out[e]``: the dot product of row ``rows[e] - begin`` of T and row ``cols[e]`` of W, both in panels."""
     count = len(rows)
     chunk = (count + threads - 1) // threads
     for thread in prange(threads):
@@ -201,4 +212,4 @@ def sample(rows: np.ndarray, cols: np.ndarray, T: np.ndarray, W: np.ndarray, out
         for r in range(len(T)):
             left, right = T[r], W[r]
             for e in range(first, last):
-                out[e] += _dot(left[rows[e]], right[cols[e]])  # type: ignore[call-arg]
+                out[e] += _dot(left[rows[e] - begin], right[cols[e]])  # type: ignore[call-arg]

@@ -31,6 +31,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from glasso_cli.engine.threads import numpy_on_one_thread
+from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.base import SolverResult, Start
 from glasso_cli.solvers.certificate import Certificate
@@ -133,7 +134,7 @@ def _start(place: Place, problem: Problem, init: Start) -> Point:
         if factor is not None:
             return Point(Theta, factor.inverse())
     p = len(problem.S)
-    return Point(np.eye(p), place.isolated(p))
+    return Point(pages.identity(p), place.isolated(p))
 
 
 class _Run:
@@ -189,10 +190,11 @@ class _Run:
         """Where ``_FIRST_DEGREE`` zeros per neuron are free, or as many as there are edges; by every k-th neuron."""
         p = len(self._problem.S)
         some = slice(None, None, max(1, p // _SAMPLED))
-        gradient = np.abs(self._problem.S[some] - self._point.inverse.matrix[some])
-        gradient[self._point.Theta[some] != 0] = 0.0
+        gradient = self._problem.S[some] - self._point.inverse.matrix[some]
+        np.abs(gradient, out=gradient)
         weights = self._problem.weights[some]
-        excess = np.divide(gradient, weights, out=np.zeros_like(gradient), where=weights > 0).ravel()
+        gradient[(self._point.Theta[some] != 0) | (weights <= 0)] = 0.0
+        excess = np.divide(gradient, weights, out=gradient, where=weights > 0).ravel()
         degree = max(_FIRST_DEGREE, np.count_nonzero(self._point.Theta) / p - 1)
         place = max(0, excess.size - 1 - int(degree * len(gradient)))
         excess.partition(place)
@@ -309,13 +311,19 @@ class _Run:
         self._precise = True
         if self._workspace:
             self._workspace.release()
-        if self._point.inverse.matrix.dtype != np.float64:
-            factor = self._factorise(self._point.Theta)
-            if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
-                self._point = _start(self._place, self._problem, None)
-            else:
-                self._point = Point(self._point.Theta, factor.inverse())
+        self._invert_in_float64()
         return True
+
+    def _invert_in_float64(self) -> None:
+        """Have W of the point reached in float64."""
+        if self._point.inverse.matrix.dtype == np.float64:
+            return
+        self._point = self._point.without_inverse()
+        factor = self._factorise(self._point.Theta)
+        if factor is None:  # positive definite by rounding alone: isolated neurons are the start again
+            self._point = _start(self._place, self._problem, None)
+        else:
+            self._point = Point(self._point.Theta, factor.inverse())
 
     # -- one step -------------------------------------------------------------------------------------
 
@@ -344,14 +352,17 @@ class _Run:
         free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
         work = self._work()
+        point = self._point = point.rounded()  # the room of W in float64 is needed more than W
         directions = self._workspace.directions(
             point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
         )
-        if self._precise:  # W and its successor take twice the room
-            self._workspace.release()
+        self._workspace.release()  # there is no room for it beside W and its successor
         density = 2 * len(free.rows) / len(counts) ** 2 if self._splitting is None else 0.0
         self._effort += (self._work() - work) * (1 + _DENSE * density)
-        return any(self._search(free, step) for step in directions)
+        found = any(self._search(free, step) for step in directions)
+        if self._precise:
+            self._invert_in_float64()
+        return found
 
     def _search(self, free: FreeSet, step: np.ndarray) -> bool:
         """Go along ``step`` if the objective falls on it."""

@@ -128,13 +128,15 @@ class Model:
         search.run(first, self.accuracy.residual, self.cost)
         step, kept = self._towards(swept, chosen, face, search.x, image if careful else None)
         crossed = 1 - np.count_nonzero(face.clipped(search.x)[1]) / len(kept)
+        size_at_first = search.size_at_first
+        del search  # and the face it holds
         # 2. more curvature where that overshoots
         if curbed:
             self._curb(step)
         # 3. what crossed its sign is zero now, and the others are fitted to that
         chosen, face = chosen[kept], face.on(kept)
         image = self._image(step, face.rows, face.cols)
-        search = Search.begin(face, step[chosen], image, search.size_at_first)
+        search = Search.begin(face, step[chosen], image, size_at_first)
         search.run(self.accuracy.iterations - first, self.accuracy.residual, self.cost)
         return self._towards(step, chosen, face, search.x, image if careful else None)[0], crossed
 

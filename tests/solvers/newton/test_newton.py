@@ -27,7 +27,6 @@ from glasso_cli.solvers.newton.products import (
     sample,
     split,
     times,
-    transpose,
 )
 from glasso_cli.solvers.newton.sandwich import sandwich
 from glasso_cli.solvers.newton.step import Model
@@ -64,15 +63,28 @@ def test_entries_of_a_product_with_two_dense_sides(p: int, threads: int) -> None
     rows, cols = upper_entries(D)
     pattern = symmetric(rows, cols, p)
     panels = in_panels(W)
-    product, transposed = panels_of(p), panels_of(p)
+    product = panels_of(p, len(panels))
     data = D[rows, cols].astype(np.float32)[pattern.entry]
     multiply(pattern.indptr, pattern.indices, data, panels, product, threads)
-    np.testing.assert_allclose(from_panels(product), D @ W, rtol=1e-4, atol=1e-4)
-    transpose(product, transposed)
-    np.testing.assert_array_equal(from_panels(transposed), from_panels(product).T)
+    dense = product.transpose(1, 0, 2).reshape(2 * [64 * len(panels)])
+    np.testing.assert_allclose(dense[:p, :p].T, D @ W, rtol=1e-4, atol=1e-4)
+    assert not dense[:, p:].any()
     out = np.empty(len(rows), dtype=np.float32)
-    sample(rows, cols, transposed, panels, out, threads)
+    sample(rows, cols, 0, product, panels, out, threads)
     np.testing.assert_allclose(out, (W @ D @ W)[rows, cols], rtol=1e-4, atol=1e-4 * np.abs(W @ D @ W).max())
+
+
+@pytest.mark.parametrize("p", [512, 513, 700])
+def test_a_share_of_the_columns_at_a_time_gives_the_same_bytes_as_all_at_once(p: int) -> None:
+    W, D = random_definite(p), random_symmetric(p, density=0.02)
+    rows, cols = upper_entries(D)
+    pattern, panels = symmetric(rows, cols, p), in_panels(W)
+    product, expected = panels_of(p, len(panels)), np.empty(len(rows), dtype=np.float32)
+    multiply(pattern.indptr, pattern.indices, D[rows, cols].astype(np.float32)[pattern.entry], panels, product, 1)
+    sample(rows, cols, 0, product, panels, expected, 1)
+    products = Panels(p)
+    products.load(Inverse(W.astype(np.float32), 0.0))
+    np.testing.assert_array_equal(products.product(pattern, rows, cols, D[rows, cols]), expected)
 
 
 @every_size
