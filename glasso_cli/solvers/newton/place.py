@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from glasso_cli.linalg import cholesky, pages
+from glasso_cli.linalg import cholesky, elimination, pages
 from glasso_cli.linalg.cholesky import Inverse
 from glasso_cli.solvers.newton.free_set import Symmetric
 
@@ -85,7 +85,8 @@ class Host:
 
     def factorise(self, matrix: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """See :class:`Place`."""
-        return cholesky.factorise(matrix, dtype)
+        order = elimination.order_of(matrix)
+        return cholesky.factorise(matrix, dtype) if order is None else elimination.factorise(matrix, order, dtype)
 
     def products(self, p: int) -> Products:
         """See :class:`Place`."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
-from glasso_cli.solvers.base import Start, dense_start
+from glasso_cli.solvers.base import SolverResult, Start, dense_start
 from glasso_cli.solvers.certificate import Certificate, certificate
 from glasso_cli.solvers.problem import Alpha, free_variance
 from glasso_cli.solvers.rows import row_blocks
@@ -28,6 +29,7 @@ class Problem:
     deviation: np.ndarray | None  # s (p,), None where all are 1
 
     splits: ClassVar[bool] = True  # whether ADMM can take turns
+    has_forecast: ClassVar[bool] = True  # whether the likely gap of the certificate is known before it is made
 
     @property
     def unit(self) -> np.ndarray:
@@ -91,6 +93,12 @@ class Problem:
             _scaled(np.multiply, W, self.deviation, out=W)
         return Theta, W
 
+    def result(self, Theta: np.ndarray, inverse: Inverse, proof: Certificate, converged: bool) -> SolverResult:
+        """A point in the units given; it takes the arrays over."""
+        precision, covariance = self.as_given(Theta, inverse.matrix)
+        gap, residual = proof.duality_gap, proof.kkt_residual
+        return SolverResult(precision, covariance, proof.objective, gap, residual, 0, converged)
+
 
 def _scaled(operation: np.ufunc, matrix: np.ndarray, s: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The matrix with entries times, or divided by, s_i s_j, in ``out`` if given: exactly symmetric if it was."""
@@ -136,3 +144,11 @@ class Point:
     def swollen(self) -> float:
         """The largest variance; all are 1 at the answer."""
         return float(self.inverse.matrix.diagonal().max())
+
+
+@dataclass(frozen=True, eq=False)
+class SparsePoint:
+    """A precision matrix that is seldom asked for, with its certificate."""
+
+    Theta: csr_array
+    proof: Certificate

@@ -8,23 +8,17 @@ a time. Every output is summed by one thread in a fixed order: the result does n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import get_num_threads, njit, prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import get_num_threads, njit, prange
 
 from glasso_cli.linalg import pages
 from glasso_cli.linalg.cholesky import Inverse
+from glasso_cli.linalg.lanes import TOGETHER, add_dots, combine
 from glasso_cli.solvers.newton.free_set import Symmetric
 
 WIDTH = 64
 _SHARES = 4  # of the columns of D W, one at a time
 _FEWEST = 8  # panels in a share
-_LANES = 16  # of a panel's row, summed side by side
 _ZERO = np.float32(0)
 
 
@@ -50,11 +44,12 @@ class Panels:
     def times(self, vectors: np.ndarray) -> np.ndarray:
         """W V, ``(p, k)`` float32."""
         p, k = vectors.shape
-        across = np.zeros((k, len(self._W) * WIDTH), dtype=np.float32)
-        across[:, :p] = vectors.T
-        out = np.empty((p, k), dtype=np.float32)
-        times(self._W, across.reshape(k, -1, WIDTH), out, self._threads)
-        return out
+        n = len(self._W)
+        across = np.zeros((n * WIDTH, k), dtype=np.float32)
+        across[:p] = vectors
+        across = np.ascontiguousarray(across.reshape(n, WIDTH, k).transpose(0, 2, 1))
+        rows, cols = np.divmod(np.arange(p * k, dtype=np.int32), np.int32(k))
+        return self._dots(rows, cols, self._W, across).reshape(p, k)
 
     def product(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> np.ndarray:
         """W D W on entries ``(m,)``, for the D that has ``values`` on ``pattern``."""
@@ -65,11 +60,19 @@ class Panels:
             first = q * WIDTH
             multiply(pattern.indptr, pattern.indices, data, some, self._product, self._threads)
             here = slice(*np.searchsorted(rows, [first, first + len(some) * WIDTH]))
-            sample(rows[here], cols[here], first, self._product, self._W, out[here], self._threads)
+            out[here] = self._dots(rows[here] - first, cols[here], self._product, self._W)
         return out.astype(np.float64)
 
     def surplus(self, pattern: Symmetric, rows: np.ndarray, cols: np.ndarray, values: np.ndarray) -> None:
         """None: see :class:`glasso_cli.solvers.newton.place.Products`."""
+
+    def _dots(self, rows: np.ndarray, cols: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Dot products ``(m,)`` of rows of two matrices in panels."""
+        m = len(rows)
+        more = -m % TOGETHER
+        out = np.empty(m + more, dtype=np.float32)
+        sample(np.pad(rows, (0, more)), np.pad(cols, (0, more)), left, right, out, self._threads)
+        return out[:m]
 
 
 def panels_of(p: int, share: int | None = None) -> np.ndarray:
@@ -111,105 +114,44 @@ def add_low_rank(panels: np.ndarray, left: np.ndarray, right: np.ndarray) -> Non
 
 
 @njit(parallel=True, cache=True)
-def times(W: np.ndarray, across: np.ndarray, out: np.ndarray, threads: int) -> None:
-    """``out = W V`` for W in panels and V' in ``across (k, n, WIDTH)``."""
-    n, p, _ = W.shape
-    chunk = (p + threads - 1) // threads
-    for thread in prange(threads):
-        first, last = thread * chunk, min(p, thread * chunk + chunk)
-        for q in range(n):
-            w = W[q]
-            for i in range(first, last):
-                row = w[i]
-                for a in range(len(across)):
-                    part: float = _dot(row, across[a, q])  # type: ignore[call-arg]
-                    out[i, a] = part if q == 0 else out[i, a] + part
-
-
-@njit(parallel=True, fastmath=True, cache=True)
 def multiply(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
 ) -> None:
-    """``out = (D W)'``, in panels, for D in CSR form and some panels ``(share, p, WIDTH)`` of W.
+    """``out = (D W)'``, in panels, for symmetric D in CSR form and some panels ``(share, p, WIDTH)`` of W (zeros beyond p).
 
-    A tile of D W is made at a time, and written transposed (zeros beyond p).
+    A square of D W is made while a panel of W stays in the cache, and is transposed from there.
     """
     share, p, _ = W.shape
     n = len(out)
-    chunk = (share * n + threads - 1) // threads
     for thread in prange(threads):
-        tile = np.empty((WIDTH, WIDTH), dtype=np.float32)
-        for at in range(thread * chunk, min(share * n, thread * chunk + chunk)):
-            q, r = at // n, at % n
+        square = np.zeros((WIDTH, WIDTH), dtype=np.float32)
+        for q in range(share):
             w = W[q]
-            size = min(WIDTH, p - r * WIDTH)
-            for k in range(size):
-                row = tile[k]
+            for r in range(thread * n // threads, (thread + 1) * n // threads):
+                width = min(WIDTH, p - r * WIDTH)
+                for u in range(width):
+                    i = r * WIDTH + u
+                    combine(square[u], w, indices, data, indptr[i], indptr[i + 1], WIDTH)
+                for u in range(width, WIDTH):
+                    square[u] = _ZERO
                 for t in range(WIDTH):
-                    row[t] = _ZERO
-                e, stop = indptr[r * WIDTH + k], indptr[r * WIDTH + k + 1]
-                while e + 4 <= stop:  # four at a time: one pass over the row of sums for four of W
-                    d0, d1, d2, d3 = data[e], data[e + 1], data[e + 2], data[e + 3]
-                    w0, w1, w2, w3 = w[indices[e]], w[indices[e + 1]], w[indices[e + 2]], w[indices[e + 3]]
-                    for t in range(WIDTH):
-                        row[t] += d0 * w0[t] + d1 * w1[t] + d2 * w2[t] + d3 * w3[t]
-                    e += 4
-                while e < stop:
-                    d0, w0 = data[e], w[indices[e]]
-                    for t in range(WIDTH):
-                        row[t] += d0 * w0[t]
-                    e += 1
-            for t in range(WIDTH):
-                line = out[r, q * WIDTH + t]
-                for k in range(WIDTH):
-                    line[k] = tile[k, t] if k < size else _ZERO
-
-
-@intrinsic
-def _dot(context: Any, a: types.Array, b: types.Array) -> tuple[Any, Callable[..., ir.Value]]:
-    """The dot product of two rows ``(WIDTH,)`` of panels, summed in an order of our own.
-
-    Left to the compiler, that order differs between the process that compiles and those that find the result
-    in the cache, and with it the last bits.
-    """
-
-    def row(context: Any, builder: ir.IRBuilder, kind: types.Array, value: ir.Value) -> ir.Value:
-        data = context.make_array(kind)(context, builder, value).data
-        return builder.load(builder.bitcast(data, ir.VectorType(ir.FloatType(), WIDTH).as_pointer()), align=4)
-
-    def part(builder: ir.IRBuilder, vector: ir.Value, k: int, n: int) -> ir.Value:
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), n), list(range(k * n, k * n + n)))
-        return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
-
-    def code(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        left, right = (row(context, builder, kind, value) for kind, value in zip(signature.args, args, strict=True))
-        n = _LANES
-        lanes = ir.VectorType(ir.FloatType(), n)
-        name = f"llvm.fmuladd.v{n}f32"
-        add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(lanes, [lanes] * 3), name)
-        total = builder.fmul(part(builder, left, 0, n), part(builder, right, 0, n))
-        for k in range(1, WIDTH // n):
-            total = builder.call(add, [part(builder, left, k, n), part(builder, right, k, n), total])
-        while n > 1:
-            n //= 2
-            total = builder.fadd(part(builder, total, 0, n), part(builder, total, 1, n))
-        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
-
-    return types.float32(a, b), code
+                    row = out[r, q * WIDTH + t]
+                    for u in range(WIDTH):
+                        row[u] = square[u, t]
 
 
 @njit(parallel=True, cache=True)
-def sample(
-    rows: np.ndarray, cols: np.ndarray, begin: int, T: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int
-) -> None:
-    """``out[e]``: the dot product of row ``rows[e] - begin`` of T and row ``cols[e]`` of W, both in panels."""
-    count = len(rows)
-    chunk = (count + threads - 1) // threads
+def sample(rows: np.ndarray, cols: np.ndarray, T: np.ndarray, W: np.ndarray, out: np.ndarray, threads: int) -> None:
+    """``out[e]``: the dot product of row ``rows[e]`` of T and row ``cols[e]`` of W, both in panels.
+
+    The length of all three is a multiple of ``TOGETHER``.
+    """
+    groups = len(rows) // TOGETHER
     for thread in prange(threads):
-        first, last = thread * chunk, min(count, thread * chunk + chunk)
+        first, last = thread * groups // threads * TOGETHER, (thread + 1) * groups // threads * TOGETHER
         for e in range(first, last):
             out[e] = _ZERO
         for r in range(len(T)):
             left, right = T[r], W[r]
-            for e in range(first, last):
-                out[e] += _dot(left[rows[e] - begin], right[cols[e]])  # type: ignore[call-arg]
+            for e in range(first, last, TOGETHER):
+                add_dots(out, e, left, right, rows, cols, WIDTH)
