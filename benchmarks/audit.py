@@ -14,7 +14,8 @@ import time
 import numpy as np
 
 from glasso_cli.auditing.effects import Effects
-from glasso_cli.auditing.judge import Settings, judge
+from glasso_cli.auditing.judge import judge
+from glasso_cli.auditing.measures import Settings
 from glasso_cli.auditing.scores import CORRELATION, Score, random_score
 from glasso_cli.auditing.truth import Truth
 
