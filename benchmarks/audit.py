@@ -1,22 +1,31 @@
 """Processor time and memory of the bootstraps of `audit`, on simulated effects and scores.
 
-    python benchmarks/audit.py [--sources 40 160] [--targets 2048] [--replicates 200] [--scores 12]
+    python benchmarks/audit.py [--sources 40 160] [--targets 2048] [--replicates 200] [--scores 12] [--workers 0]
 
 Two changes, 16 blocks of documents, and six truths, as `audit` has them. A few scores are mostly zero, as those of a graph are.
+With workers, Dask makes the replicates in that many processes of one thread each; processor time counts them too.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 from glasso_cli.auditing.effects import Effects
-from glasso_cli.auditing.judge import Settings, judge
+from glasso_cli.auditing.judge import judge
+from glasso_cli.auditing.measures import Settings
+from glasso_cli.auditing.replicates import Workplace
 from glasso_cli.auditing.scores import CORRELATION, Score, random_score
 from glasso_cli.auditing.truth import Truth
+from glasso_cli.console import PythonWarnings
+from glasso_cli.engine import threads
+from glasso_cli.engine.dask_engine import DaskEngine
+from glasso_cli.engine.tasks import using
 
 BLOCKS, TOKENS = 16, 100  # tokens of a block
 SPLITS, TOP = 10, 100
@@ -48,23 +57,41 @@ def simulated(sources: int, targets: int, scores: int, seed: int = 0) -> tuple[E
     return Effects(("step", "mean"), np.full(BLOCKS, TOKENS), sums, squares), made
 
 
+def judged(effects: Effects, scores: list[Score], replicates: int, workers: int) -> None:
+    """Judge the scores in this process, or with the replicates on a cluster of this machine."""
+    engine = DaskEngine(environments=[threads.variables(1)] * workers) if workers else None
+    with tempfile.TemporaryDirectory() as folder, using(engine):
+        place = Workplace(Path(folder, "parts"), "audit", PythonWarnings())
+        judge(effects, TRUTHS, scores, Settings(TOP, replicates, SPLITS, seed=0), place)
+    if engine is not None:
+        engine.close()
+
+
+def processor_time() -> float:
+    """Seconds of this process and of those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(of.ru_utime + of.ru_stime for of in used)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=int, nargs="*", default=[40, 160])
     parser.add_argument("--targets", type=int, default=2_048)
     parser.add_argument("--replicates", type=int, default=200)
     parser.add_argument("--scores", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=0, help="processes of Dask; 0 is this process alone")
     arguments = parser.parse_args()
-    print("| sources | targets | scores | replicates | processor time | peak memory of the process |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| sources | targets | scores | replicates | processor time | wall time | peak memory of the process |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for sources in arguments.sources:
         effects, scores = simulated(sources, arguments.targets, arguments.scores)
-        began = time.process_time()
-        judge(effects, TRUTHS, scores, Settings(TOP, arguments.replicates, SPLITS, seed=0))
-        seconds = time.process_time() - began
+        before, began = processor_time(), time.monotonic()
+        judged(effects, scores, arguments.replicates, arguments.workers)
+        seconds, wall = processor_time() - before, time.monotonic() - began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
-            f"| {sources:,} | {arguments.targets:,} | {len(scores)} | {arguments.replicates} | {seconds:.1f} s | {peak:.2f} GB |",
+            f"| {sources:,} | {arguments.targets:,} | {len(scores)} | {arguments.replicates} | {seconds:.1f} s | {wall:.1f} s "
+            f"| {peak:.2f} GB |",
             flush=True,
         )
 

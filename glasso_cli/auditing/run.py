@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from glasso_cli.artifacts.metrics.audit import MissingScore
 from glasso_cli.auditing.association import Association, Rows
 from glasso_cli.auditing.effects import Effects
 from glasso_cli.auditing.held_out import Predicted, held_out_sums, predicted
-from glasso_cli.auditing.judge import Judged, Settings, judge
+from glasso_cli.auditing.judge import Judged, judge
+from glasso_cli.auditing.measures import MEASURES, Settings
 from glasso_cli.auditing.mechanism import WEIGHTS, InfluenceScores, weights_score
+from glasso_cli.auditing.replicates import Workplace
 from glasso_cli.auditing.resample import Estimate
 from glasso_cli.auditing.scores import LeftOut, Score, random_score
 from glasso_cli.auditing.transfer import OtherTexts
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
     from glasso_cli.console import Reporter
     from glasso_cli.intervention.feed import Feed
     from glasso_cli.models.loaded import LoadedModel
-
-_MEASURES = ("precision", "by_source", "top", "signs", "slope", "gain")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,18 +77,23 @@ def audit_of(
     name: str,
     seed: int,
     reporter: Reporter,
+    folder: Path | None = None,
 ) -> Audit:
     """Judge every score of the measured sources and targets. The ``meta`` of the result holds the metrics.
 
     Without a ``network`` the scores from weights and the predicted activations are left out. ``model`` and ``name`` are for
-    sentences.
+    sentences. With a ``folder`` for finished parts, a cluster makes the bootstraps where there is one
+    (:func:`glasso_cli.engine.tasks.current`); raises :class:`UnitsFailed` where it makes not all of them.
     """
     named = model
     if inputs.other is not None:
         inputs.other.refuse_unknown(
             inputs.stats, inputs.interventions.source_ids[_single(inputs.interventions)].tolist()
         )
-    parts = [_of_target(inputs, network, section, target, seed) for target in inputs.interventions.metrics.targets]
+    place = None if folder is None else Workplace(folder, f"audit {name}", reporter)
+    parts = [
+        _of_target(inputs, network, section, target, seed, place) for target in inputs.interventions.metrics.targets
+    ]
     measured = inputs.measured
     if inputs.other is not None:
         model += f", by scores from the texts of {inputs.other.name}"
@@ -138,7 +144,14 @@ class _Part:
     predicted: Sequence[Predicted]
 
 
-def _of_target(inputs: Inputs, network: Network | None, section: AuditSection, target: str, seed: int) -> _Part:
+def _of_target(
+    inputs: Inputs,
+    network: Network | None,
+    section: AuditSection,
+    target: str,
+    seed: int,
+    place: Workplace | None,
+) -> _Part:
     made = inputs.interventions
     rows, sources, targets = _rows(inputs, target)
     found = list(_scores(inputs, network, rows, target))
@@ -150,7 +163,7 @@ def _of_target(inputs: Inputs, network: Network | None, section: AuditSection, t
         np.asarray(made.block_squares)[:, sources][..., targets],
     )
     settings = Settings(section.top, section.replicates, section.splits, seed)
-    judged = judge(effects, list(truths_of(made, section.share)), scores, settings)
+    judged = judge(effects, list(truths_of(made, section.share)), scores, settings, place)
     table: list[Predicted] = []
     if not _unpredicted(inputs, network) and network is not None:
         sums = held_out_sums(network.feed, inputs.stats, rows, scores, len(made.counts))
@@ -263,7 +276,7 @@ def _assembled(parts: Sequence[_Part], meta: dict[str, Any]) -> Audit:
         "made_score": _names([score.name for _, score in made]),
         "made_note": _names([score.note for _, score in made]),
     }
-    for name in _MEASURES:
+    for name in MEASURES:
         arrays |= _estimates(name, [getattr(row, name) for _, row in judged])
     arrays |= _estimates("explained", [row.explained for _, row in table])
     arrays |= _estimates("associated", [row.precision for _, row in table])

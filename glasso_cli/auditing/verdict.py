@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from glasso_cli.artifacts.metrics.audit import Verdict
 from glasso_cli.artifacts.metrics.interventions import InterventionMetrics
-from glasso_cli.auditing.judge import CEILING, Judged
+from glasso_cli.auditing.judge import Judged
+from glasso_cli.auditing.measures import CEILING
 from glasso_cli.auditing.resample import Estimate
 from glasso_cli.auditing.scores import CORRELATION
 

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from glasso_cli.engine import threads
+from glasso_cli.engine.machine import ALLOCATOR
 from glasso_cli.engine.shares import ATTEMPTS, is_worth_another
 from glasso_cli.engine.slurm import Jobs, Slurm
 from glasso_cli.engine.tasks import Call, Function, Item, Outcome, ProcessEnded, clean_up, perform, portable
@@ -38,6 +39,7 @@ _SETTINGS = {
     "distributed.scheduler.worker-ttl": "60 minutes",  # a long call may keep a process from saying that it lives
     "distributed.comm.timeouts.connect": CONNECT_SECONDS,
     "distributed.worker.multiprocessing-method": "spawn",
+    **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATOR.items()},
     "distributed.deploy.lost-worker-timeout": "10000 hours",  # a process that is slow to start again would be given up
 }
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from glasso_cli.engine import lifetime, threads
+from glasso_cli.engine.machine import ALLOCATOR
 from glasso_cli.errors import ConfigError, ServiceError
 
 RENEW_SECONDS = 60.0  # between two questions to Slurm which jobs are there
@@ -46,7 +47,8 @@ class Slurm:
 
     def options(self) -> dict[str, Any]:
         """What ``dask_jobqueue.SLURMCluster`` is given, to write the script of a job."""
-        variables = threads.variables(self.cpus) | {lifetime.VARIABLE: f"$(($(date +%s) + {self.lifetime}))"}
+        end = {lifetime.VARIABLE: f"$(($(date +%s) + {self.lifetime}))"}
+        variables = threads.variables(self.cpus) | ALLOCATOR | end
         return {
             "queue": self.queue,
             "cores": 1,  # calls at a time; a call uses the cores of the job

@@ -126,7 +126,7 @@ _ENGINE: ContextVar[Engine | None] = ContextVar("engine", default=None)
 
 
 def current() -> Engine | None:
-    """The engine that resampled fits run on; None for processes of this machine."""
+    """The engine that resampled fits and the bootstraps of an audit run on; None for processes of this machine."""
     return _ENGINE.get()
 
 

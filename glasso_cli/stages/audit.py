@@ -107,6 +107,7 @@ def make(job: Job) -> str:
             name=job.corpus,
             seed=config.seed,
             reporter=job.console,
+            folder=job.pieces,
         )
     made = replace(made, meta=job.meta(made.meta["metrics"]))
     table, predictions = job.target.companions

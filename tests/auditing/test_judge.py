@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from glasso_cli.auditing.effects import Effects
-from glasso_cli.auditing.judge import CEILING, Judged, Settings, judge
+from glasso_cli.auditing.judge import Judged, judge
+from glasso_cli.auditing.measures import CEILING, Settings
 from glasso_cli.auditing.scores import Score, random_score
 from glasso_cli.auditing.truth import Truth
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from support.across import Planted, interventions
 
-from glasso_cli.auditing.judge import CEILING, Judged
+from glasso_cli.auditing.judge import Judged
+from glasso_cli.auditing.measures import CEILING
 from glasso_cli.auditing.resample import Estimate
 from glasso_cli.auditing.truth import Truth
 from glasso_cli.auditing.verdict import predicts, verdicts

@@ -28,6 +28,7 @@ from support.waiting import until
 from glasso_cli.engine import dask_engine, threads
 from glasso_cli.engine import slurm as slurm_module
 from glasso_cli.engine.dask_engine import DaskEngine
+from glasso_cli.engine.machine import ALLOCATOR
 from glasso_cli.engine.shares import ATTEMPTS
 from glasso_cli.engine.slurm import Slurm
 from glasso_cli.engine.tasks import ProcessEnded
@@ -61,6 +62,8 @@ def test_calls_end_as_those_of_processes_do(engine: DaskEngine, tmp_path: Path) 
     assert {outcome.value[0] for outcome in outcomes} == {"a", "b"}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # Dask would set one
         assert {outcome.value[0] for outcome in engine.run(own_variable, name, [(0,), (1,)])} == {"3"}
+    for name, value in ALLOCATOR.items():  # Dask sets another
+        assert {outcome.value[0] for outcome in engine.run(own_variable, name, [(0,), (1,)])} == {value}
     failed = {outcome.item[0]: outcome for outcome in engine.run(poison, tmp_path, [(0,), (1,)])}
     assert str(failed[0].error) == "StrangeError: no\nsuch thing"
     assert len(remember(tmp_path)) == ATTEMPTS
@@ -222,6 +225,8 @@ def test_jobs_of_slurm_have_what_was_asked_for_and_are_replaced_when_they_are_ki
             assert f"#SBATCH {line}\n" in script
         for name in ("OMP", "OPENBLAS", "MKL"):
             assert f"export {name}_NUM_THREADS=3" in script
+        for name, value in ALLOCATOR.items():
+            assert f"export {name}={value}" in script
         first = slurm.jobs
         assert len(first) == 2
         until(lambda: len(engine._workers() or ()) == 2)

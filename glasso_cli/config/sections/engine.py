@@ -76,8 +76,8 @@ class EngineSection(Section):
     kind: Literal["none", "processes", "dask"] = runtime(
         "none",
         "none works in one process. processes starts more of them on this machine, for collect, influence, score, intervene, the subsets "
-        "of structure and the permutations of compare. dask sends these to a cluster of Dask (extra cluster), and the half-samples and "
-        "folds of fit.",
+        "of structure and the permutations of compare. dask sends these to a cluster of Dask (extra cluster), with the half-samples and "
+        "folds of fit and the bootstraps of audit.",
     )
     workers: int | None = runtime(
         None,
