@@ -22,7 +22,6 @@ class FactorProblem(Problem):
     trace_weights: np.ndarray  # (p,)
 
     splits: ClassVar[bool] = False
-    has_forecast: ClassVar[bool] = False
 
     @classmethod
     def with_factors(cls, covariance: np.ndarray, alpha: float, mu: float) -> FactorProblem:

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from glasso_cli.solvers.newton.place import Times
 
-_STEPS = 16  # of Lanczos' method
+_STEPS = 24  # of Lanczos' method
 _CLEAR = -0.4  # nu below which a direction is curbed
 
 

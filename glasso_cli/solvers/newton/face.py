@@ -23,8 +23,6 @@ class Accuracy:
 
     residual: float
     iterations: int
-    enough: float = 0.0  # nats of the model's excess, about, at which they stop in any case
-    at_once: bool = False  # whether hardly any sign is expected to be crossed: what crosses is not made up for then
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +124,14 @@ class Search:
         """From the step ``x (k,)`` with ``image``, the Hessian times the whole step on the face."""
         return cls(face, x, -(face.slope + image), size_at_first)
 
-    def run(self, iterations: int, accuracy: Accuracy, cost: Counter[str]) -> None:
-        """Go on until ``accuracy`` is reached, or for at most this many iterations."""
+    def run(self, iterations: int, accuracy: float, cost: Counter[str]) -> None:
+        """Go on until the residual is ``accuracy`` times the first one, or for at most this many iterations."""
         face, residual = self.face, self.residual
         direction = preconditioned = face.preconditioned(residual)
         size = face.dot(residual, preconditioned)
         self.size_at_first = self.size_at_first or size
-        goal = max(accuracy.residual**2 * self.size_at_first, 2 * accuracy.enough)
-        for left in range(iterations, 0, -1):
-            if size <= goal:
+        for _ in range(iterations):
+            if size <= accuracy**2 * self.size_at_first:
                 break
             image = face.products.product(face.pattern, face.rows, face.cols, direction)
             cost["n_products"] += 1
@@ -144,8 +141,6 @@ class Search:
             length = size / curvature
             self.x = self.x + length * direction
             residual = residual - length * image
-            if left == 1:
-                break
             preconditioned = face.preconditioned(residual)
             before, size = size, face.dot(residual, preconditioned)
             direction = preconditioned + (size / before) * direction

@@ -1,6 +1,6 @@
 """The entries of the precision matrix that may change in a Newton step, and the symmetric pattern they form.
 
-Free are the entries that are not zero, the zeros whose gradient exceeds a share of their weight, and the diagonal. Only
+Free are the entries that are not zero, the zeros whose gradient exceeds their weight, and the diagonal. Only
 the upper triangle is kept, row by row: ``rows <= cols``.
 """
 
@@ -55,20 +55,16 @@ def symmetric(rows: np.ndarray, cols: np.ndarray, p: int) -> Symmetric:
 
 
 def free_set(
-    S: np.ndarray, W: np.ndarray, Theta: np.ndarray, weights: np.ndarray, factor: float, share: float = 1.0
-) -> tuple[FreeSet, float]:
-    """The free entries when the weights are ``factor * weights``, and the largest violation of optimality.
-
-    Zeros are free from ``share`` of their weight on.
-    """
-    counts, worst = scan(S, W, Theta, weights, factor, share)
+    S: np.ndarray, W: np.ndarray, Theta: np.ndarray, weights: np.ndarray, factor: float, counts: np.ndarray
+) -> FreeSet:
+    """The free entries when the weights are ``factor * weights``; ``counts (p,)`` is what :func:`scan` found."""
     starts = np.concatenate([[0], np.cumsum(counts)])
-    return FreeSet(starts, *_gather(S, W, Theta, weights, factor, share, starts)), float(worst.max())
+    return FreeSet(starts, *_gather(S, W, Theta, weights, factor, starts))
 
 
 @njit(parallel=True, cache=True)
 def scan(
-    S: np.ndarray, W: np.ndarray, Theta: np.ndarray, weights: np.ndarray, factor: float, share: float
+    S: np.ndarray, W: np.ndarray, Theta: np.ndarray, weights: np.ndarray, factor: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per row of the upper triangle: how many entries are free, and the largest violation of optimality."""
     p = len(S)
@@ -82,7 +78,7 @@ def scan(
             if value != 0:
                 count += 1
                 violation = max(violation, abs(g + (w if value > 0 else -w)))
-            elif abs(g) > share * w:
+            elif abs(g) > w:
                 count += 1
                 violation = max(violation, abs(g) - w)
         free[i], worst[i] = count, violation
@@ -91,13 +87,7 @@ def scan(
 
 @njit(parallel=True, cache=True)
 def _gather(
-    S: np.ndarray,
-    W: np.ndarray,
-    Theta: np.ndarray,
-    weights: np.ndarray,
-    factor: float,
-    share: float,
-    starts: np.ndarray,
+    S: np.ndarray, W: np.ndarray, Theta: np.ndarray, weights: np.ndarray, factor: float, starts: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     p, m = len(S), starts[-1]
     rows, cols = np.empty(m, dtype=np.int32), np.empty(m, dtype=np.int32)
@@ -107,7 +97,7 @@ def _gather(
         for j in range(i, p):
             g, value = S[i, j] - W[i, j], Theta[i, j]
             w = weights[i, j] * factor if j > i else 0.0
-            if j == i or value != 0 or abs(g) > share * w:
+            if j == i or value != 0 or abs(g) > w:
                 rows[e], cols[e] = i, j
                 gradient[e], values[e], limits[e] = g, value, w
                 e += 1

@@ -29,7 +29,6 @@ class Problem:
     deviation: np.ndarray | None  # s (p,), None where all are 1
 
     splits: ClassVar[bool] = True  # whether ADMM can take turns
-    has_forecast: ClassVar[bool] = True  # whether the likely gap of the certificate is known before it is made
 
     @property
     def unit(self) -> np.ndarray:

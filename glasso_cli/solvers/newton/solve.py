@@ -43,20 +43,17 @@ if TYPE_CHECKING:
     from glasso_cli.solvers.newton.place import Factor, Place
     from glasso_cli.solvers.newton.step import Workspace
 
-_FALL, _FALLS = 0.16, (0.05, 0.3)  # of the logarithm of the weights from the first level to the next, and from any
+_FALL = 0.16  # of the logarithm of the weights from the first level to the next
+_FALLS = (0.05, 0.3)  # and from any to the next
 _STRETCH = 1.25  # the last level may be this factor longer than the planned step
 _SWELLING = 0.4  # max W_ii / S_ii - 1 after a step from one level to the next that was as long as it should be
 _FIRST_DEGREE = 4.0  # free pairs per neuron at the first level
 _SAMPLED = 256  # neurons that decide where the first level is
-_BORDER = 0.9  # share of its weight from which the gradient of a zero frees it at the last level: it may exceed it soon
 _SETTLED = 0.1  # violation, on the scale of the weights, at which a level needs no step
 _NEAR = 3e-4  # nats per neuron gained by a step, below which steps need no curb
 _ROUGH = (0.3, 8)  # residual and iterations of conjugate gradients far from the answer
 _EXACT = (0.1, 12)  # and near it, or from a start that is
 _SWOLLEN = 3.0  # how far a variance W_ii may exceed S_ii, which it equals at the answer
-_SPARE = 0.25  # share of the gap asked for that the solution of the last model may cost
-_LEAST = 0.02  # residual of a model, the least that is worth while
-_STALLED = 0.1  # share of the gap asked for up to which another step would gain nothing
 _FASTEST = 0.05  # of the gain of a step, the least to expect of the next one
 _SLOW = 0.3  # share of the gain of the full step before, above which the next model gets twice the iterations
 _PATIENCE = 16  # times those iterations, at most
@@ -128,7 +125,6 @@ class _Run:
         self._best: SparsePoint | None = None  # until there is an answer
         self._precise = False  # whether W is float64
         self._gain = self._gain_before = np.inf  # nats, of the last two steps
-        self._likely_gap = np.inf  # nats, of the point reached, where it is near the answer
         self._warm = start.connected  # from a start that is expected to be near
         self._length = 1.0 if self._warm else 0.0  # of the last step, or what is expected of the first
         self._n_iter = 0
@@ -142,7 +138,7 @@ class _Run:
 
     def starts_at_the_answer(self, init: Start) -> bool:
         """Whether the start is optimal already; it is then returned to the bit."""
-        if self._free(1.0)[1] > 0.01 * self._scale or not self._certify():
+        if self._scan(1.0)[1] > 0.01 * self._scale or not self._certify():
             return False
         assert self._answer is not None
         assert init is not None
@@ -184,8 +180,8 @@ class _Run:
     def approach(self, level: float) -> None:
         """Newton steps at ``level`` times the weights, until one of them is of full length."""
         while self._n_iter < self._max_iter and not self._exhausted:
-            free, violation = self._free(level)
-            if violation <= _SETTLED * level * self._scale or not self._step(level, free) or self._length == 1:
+            counts, violation = self._scan(level)
+            if violation <= _SETTLED * level * self._scale or not self._step(level, counts) or self._length == 1:
                 return
 
     def finish(self) -> None:
@@ -193,8 +189,10 @@ class _Run:
         self._gain = self._gain_before = np.inf
         idle = 0  # certificates in a row that are hardly better than the best before them
         while self._answer is None:
-            free, violation = self._free(1.0)
-            if violation == 0 or self._is_promising(free):
+            counts, violation = self._scan(1.0)
+            if self._next_gain <= 2 * self._tol * len(counts) or violation == 0:
+                if self._sharpen():
+                    continue
                 before = self._best.proof.duality_gap if self._best else np.inf
                 if self._certify():
                     return
@@ -202,25 +200,17 @@ class _Run:
                 idle = idle + 1 if self._best.proof.duality_gap > 0.99 * before else 0
             if idle == 3 or self._n_iter >= self._max_iter or self._exhausted:
                 return
-            if not self._step(1.0, free) and not self._sharpen():
+            if not self._step(1.0, counts) and not self._sharpen():
                 return
-
-    def _is_promising(self, free: FreeSet) -> bool:
-        """Whether the certificate is likely to be good enough: by a forecast, until one was wrong, or by the gains."""
-        goal, self._likely_gap = self._tol * len(self._point.Theta), np.inf
-        if not self._problem.has_forecast or self._best is not None:
-            return self._next_gain <= 2 * goal
-        if self._gain <= _NEAR * len(self._point.Theta):
-            from glasso_cli.solvers.newton.forecast import likely_gap
-
-            self._likely_gap = likely_gap(free)
-        return self._likely_gap <= goal or self._next_gain <= _STALLED * goal
 
     @property
     def _exhausted(self) -> bool:
         """Whether Newton steps took about as long as ADMM takes for most problems that are hard for them."""
         near = self._gain <= _NEAR * len(self._problem.S)
         return self._problem.splits and bool(self._effort > (_LAST if near else 1) * self._budget)
+
+    def _work(self) -> int:
+        return self._cost["n_products"] + self._cost["n_sweeps"]
 
     def goes_on(self) -> bool:
         """Whether there is no answer yet, and iterations of ADMM are left to get to one."""
@@ -320,40 +310,38 @@ class _Run:
 
     # -- one step -------------------------------------------------------------------------------------
 
-    def _free(self, level: float) -> tuple[FreeSet, float]:
-        """The free entries at ``level`` times the weights, and the largest violation of optimality there."""
-        from glasso_cli.solvers.newton.free_set import free_set
+    def _scan(self, level: float) -> tuple[np.ndarray, float]:
+        from glasso_cli.solvers.newton.free_set import scan
 
         problem, point = self._problem, self._point
-        share = _BORDER if level == 1 and self._length == 1 and self._gain <= _NEAR * len(point.Theta) else 1.0
-        return free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, share)
+        counts, worst = scan(problem.S, point.inverse.matrix, point.Theta, problem.weights, level)
+        return counts, float(worst.max())
 
-    def _step(self, level: float, free: FreeSet) -> bool:
+    def _step(self, level: float, counts: np.ndarray) -> bool:
         """One Newton step; false when the objective does not fall along any direction found."""
         from glasso_cli.solvers.newton.face import Accuracy
+        from glasso_cli.solvers.newton.free_set import free_set
         from glasso_cli.solvers.newton.step import Workspace
 
-        p = len(self._point.Theta)
-        self._workspace = self._workspace or Workspace(self._place, p)
-        near = level == 1 and self._gain <= _NEAR * p
+        problem, point = self._problem, self._point
+        self._workspace = self._workspace or Workspace(self._place, len(counts))
+        near = level == 1 and self._gain <= _NEAR * len(counts)
         trusted = near or self._length == 1  # where steps fall short, a better solution of the model overshoots more
         residual, iterations = _EXACT if near or (self._warm and trusted and level == 1) else _ROUGH
         if near and self._length == 1:
             is_slow = self._gain > _SLOW * self._gain_before
             self._patience = min(2 * self._patience, _PATIENCE) if is_slow else max(self._patience // 2, 1)
-        enough, forecast = _SPARE * self._tol * p, near and self._likely_gap < np.inf
-        if forecast and enough > _LEAST**2 * self._likely_gap:  # this step can be the last one
-            residual, iterations = 0.0, 2 * iterations
-        accuracy = Accuracy(residual, iterations * self._patience, enough if forecast else 0.0, at_once=forecast)
+        accuracy = Accuracy(residual, iterations * self._patience)
+        free = free_set(problem.S, point.inverse.matrix, point.Theta, problem.weights, level, counts)
         self._n_iter += 1
-        before = self._cost["n_products"] + self._cost["n_sweeps"]
+        work = self._work()
         point = self._point = self._point.rounded()  # the room of W in float64 is needed more than W
         directions = self._workspace.directions(
             point.inverse, free, accuracy, self._cost, curbed=not near, coarse=trusted
         )
         self._workspace.release()  # there is no room for it beside W and its successor
-        density = 2 * len(free.rows) / p**2 if self._splitting is None else 0.0
-        self._effort += (self._cost["n_products"] + self._cost["n_sweeps"] - before) * (1 + _DENSE * density)
+        density = 2 * len(free.rows) / len(counts) ** 2 if self._splitting is None else 0.0
+        self._effort += (self._work() - work) * (1 + _DENSE * density)
         found = any(self._search(free, step) for step in directions)
         if self._precise:
             self._invert_in_float64()

@@ -121,18 +121,15 @@ class Model:
         end = free.values + swept
         chosen = np.flatnonzero((end != 0) | (free.weights == 0))
         face = Face.of(self.products, free, chosen, np.sign(end[chosen]), self.leading)
-        at_once = self.accuracy.at_once and not careful
-        first = self.accuracy.iterations if at_once else self.accuracy.iterations // 2
+        first = self.accuracy.iterations // 2
         # 1. towards the minimum with these signs
         image = self._image(swept, face.rows, face.cols)
         search = Search.begin(face, swept[chosen], image)
-        search.run(first, self.accuracy, self.cost)
+        search.run(first, self.accuracy.residual, self.cost)
         step, kept = self._towards(swept, chosen, face, search.x, image if careful else None)
         crossed = 1 - np.count_nonzero(face.clipped(search.x)[1]) / len(kept)
         size_at_first = search.size_at_first
         del search  # and the face it holds
-        if at_once and crossed <= _CROSSED:
-            return step, crossed
         # 2. more curvature where that overshoots
         if curbed:
             self._curb(step)
@@ -140,7 +137,7 @@ class Model:
         chosen, face = chosen[kept], face.on(kept)
         image = self._image(step, face.rows, face.cols)
         search = Search.begin(face, step[chosen], image, size_at_first)
-        search.run(self.accuracy.iterations - first, self.accuracy, self.cost)
+        search.run(self.accuracy.iterations - first, self.accuracy.residual, self.cost)
         return self._towards(step, chosen, face, search.x, image if careful else None)[0], crossed
 
     def _towards(

@@ -129,7 +129,8 @@ def a_free_set(p: int, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.
     S, Theta = np.corrcoef(random_definite(p)), random_symmetric(p, 3, 0.05) + 4 * np.eye(p)
     W = np.linalg.inv(Theta)
     weights = np.full((p, p), 0.1)
-    return S, W, Theta, weights, free_set(S, W, Theta, weights, factor)[0]
+    counts, _ = scan(S, W, Theta, weights, factor)
+    return S, W, Theta, weights, free_set(S, W, Theta, weights, factor, counts)
 
 
 @pytest.mark.slow
@@ -145,7 +146,7 @@ def test_free_are_the_support_the_violations_and_the_diagonal(factor: float) -> 
     np.testing.assert_array_equal(free.gradient, gradient[rows, cols])
     np.testing.assert_array_equal(free.values, Theta[rows, cols])
     np.testing.assert_array_equal(free.weights, np.where(rows == cols, 0, factor * 0.1))
-    _, worst = scan(S, W, Theta, weights, factor, 1.0)
+    _, worst = scan(S, W, Theta, weights, factor)
     assert worst.max() == pytest.approx(reference_kkt(Theta, S, factor * 0.1), rel=1e-9)
 
 
@@ -158,7 +159,7 @@ def test_without_small_entries_theta_stays_positive_definite() -> None:
     Theta[0, 1] = Theta[1, 0] = 0.9
     weights = np.full((p, p), 0.1)
     W = np.linalg.inv(Theta)
-    free = free_set(np.eye(p), W, Theta, weights, 1.0)[0]
+    free = free_set(np.eye(p), W, Theta, weights, 1.0, scan(np.eye(p), W, Theta, weights, 1.0)[0])
     less = without_small(free).toarray()
     off = less - np.diag(less.diagonal())
     assert np.argwhere(off).tolist() == [[0, 1], [1, 0]]
