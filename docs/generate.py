@@ -105,6 +105,11 @@ VARIABLES = [
         "How long idle threads of OpenBLAS keep a core busy, as a power of two of clock cycles. `glasso` sets it to 12 "
         "unless it is set.",
     ),
+    (
+        "OMP_WAIT_POLICY",
+        "Whether threads of OpenMP keep a core busy while they wait for each other: `ACTIVE` or `PASSIVE`. `glasso` sets it "
+        "to `PASSIVE` unless it is set.",
+    ),
     ("NO_COLOR", "With any value, messages have no colours. `TERM=dumb` does the same."),
 ]
 

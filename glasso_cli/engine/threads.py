@@ -21,12 +21,15 @@ _NAMES = ("OMP_NUM_THREADS", *_OWN_NAMES)
 
 
 def keep_workers_from_spinning() -> None:
-    """Set ``OPENBLAS_THREAD_TIMEOUT`` unless it is set; only what is loaded after this call reads it.
+    """Set ``OPENBLAS_THREAD_TIMEOUT`` and ``OMP_WAIT_POLICY`` unless they are set; only what is loaded after this call reads them.
 
     OpenBLAS's workers spin for 2^26 cycles after every call, on cores that its other copy (NumPy and SciPy each bring one)
-    and the solvers' kernels want: an inverse of 100 neurons took 8 ms on two cores, and takes 0.2.
+    and the solvers' kernels want: an inverse of 100 neurons took 8 ms on two cores, and takes 0.2. OpenMP's, of torch and
+    of the kernels, spin at every barrier for a thread that another process keeps waiting: beside other work, a fit of 2,048
+    neurons on two threads took 9 s, and takes 4; alone it takes the same.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "12")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def allowed() -> int:

@@ -200,11 +200,19 @@ def test_numpy_keeps_to_one_thread_and_scipy_does_not() -> None:
     assert counts() == before
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, "12"), ("26", "26")])
-def test_the_workers_of_openblas_do_not_spin_unless_told_so(given: str | None, expected: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
-    environment |= {"OPENBLAS_THREAD_TIMEOUT": given} if given else {}
-    code = "import sys, os; from glasso_cli.cli import app; app.app = lambda: print(os.environ['OPENBLAS_THREAD_TIMEOUT']); "
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("OPENBLAS_THREAD_TIMEOUT", None, "12"),
+        ("OPENBLAS_THREAD_TIMEOUT", "26", "26"),
+        ("OMP_WAIT_POLICY", None, "PASSIVE"),
+        ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+    ],
+)
+def test_threads_that_wait_do_not_spin_unless_told_so(name: str, given: str | None, expected: str) -> None:
+    environment = {other: value for other, value in os.environ.items() if other != name}
+    environment |= {name: given} if given else {}
+    code = f"import sys, os; from glasso_cli.cli import app; app.app = lambda: print(os.environ['{name}']); "
     code += "app.main(); assert 'numpy' not in sys.modules"
     shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == expected
