@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from distributed import Nanny
+
+from glasso_cli.engine import threads
 
 
 class CleanNanny(Nanny):
@@ -19,7 +20,7 @@ class CleanNanny(Nanny):
 
     async def instantiate(self) -> Any:
         """Start the worker."""
-        with _environment.kept(self.pre_spawn_env):
+        with _environment.of(self.pre_spawn_env):
             return await super().instantiate()
 
 
@@ -28,28 +29,20 @@ class _Environment:
 
     def __init__(self) -> None:
         self._starting = 0
-        self._before: dict[str, str | None] = {}
+        self._held = ExitStack()
 
     @contextmanager
-    def kept(self, names: Iterable[str]) -> Iterator[None]:
-        """The variables ``names`` have their values again afterwards."""
-        for name in names:
-            self._before.setdefault(name, os.environ.get(name))
+    def of(self, values: Mapping[str, str]) -> Iterator[None]:
+        """Have the variables ``values``, which are the same ones for all nannies, at least until the end."""
+        if not self._starting:
+            self._held.enter_context(threads.environment(values))
         self._starting += 1
         try:
             yield
         finally:
             self._starting -= 1
             if not self._starting:
-                self._restore()
-
-    def _restore(self) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        self._before.clear()
+                self._held.close()
 
 
 _environment = _Environment()  # nannies of one process share it, in the one thread of Dask
