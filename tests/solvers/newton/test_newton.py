@@ -92,9 +92,11 @@ def test_a_share_of_the_columns_at_a_time_gives_the_same_bytes_as_all_at_once(p:
 
 
 @every_size
-def test_w_times_vectors(p: int) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_w_times_vectors(p: int, threads: int) -> None:
     W, V = random_definite(p), np.random.default_rng(5).standard_normal((p, 5)).astype(np.float32)
     products = Panels(p)
+    products._threads = threads
     products.load(Inverse(W, 0.0))
     np.testing.assert_allclose(products.times(V), W @ V, rtol=1e-4, atol=1e-5)
 
